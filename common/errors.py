@@ -1,0 +1,70 @@
+"""Every error that a user can cause or meet, as one tree.
+
+    FlwrNasError
+    ├── ConfigError        an option, or a combination of options, is wrong
+    ├── DataError          a data file is missing, malformed or does not fit
+    ├── SpecError          an architecture spec is malformed or illegal
+    ├── SpaceError         a search space is contradictory or holds nothing legal
+    ├── ProtocolError      a message does not follow the protocol
+    ├── FederationError    the SuperLink or its nodes are not there, or too few of them
+    ├── SearchError        the search ended without a result
+    └── StorageError       the run folder cannot be written or read
+
+Each names the rule that was broken, the offending value and the way out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NOTHING = object()
+
+
+class FlwrNasError(Exception):
+    """Base of the tree; catching it catches all that is ours.
+
+    Parameters
+    ----------
+    rule : str
+        What must hold, as a sentence without its full stop.
+    got : object, optional
+        The value that broke the rule; shown with ``repr``.
+    fix : str
+        What the reader can do about it, as a sentence without its full stop.
+    """
+
+    def __init__(self, rule: str, got: Any = _NOTHING, *, fix: str = "") -> None:
+        text = rule if got is _NOTHING else f"{rule}, got {got!r}"
+        super().__init__(f"{text}. {fix}." if fix else f"{text}.")
+
+
+class ConfigError(FlwrNasError):
+    """An option, or a combination of options, is wrong."""
+
+
+class DataError(FlwrNasError):
+    """A data file is missing, malformed or does not fit."""
+
+
+class SpecError(FlwrNasError):
+    """An architecture spec is malformed or illegal."""
+
+
+class SpaceError(FlwrNasError):
+    """A search space is contradictory or holds nothing legal."""
+
+
+class ProtocolError(FlwrNasError):
+    """A message does not follow the protocol."""
+
+
+class FederationError(FlwrNasError):
+    """The SuperLink or its nodes are not there, or too few of them."""
+
+
+class SearchError(FlwrNasError):
+    """The search ended without a result."""
+
+
+class StorageError(FlwrNasError):
+    """The run folder cannot be written or read."""

@@ -1,0 +1,113 @@
+"""Plain settings that travel to the nodes; no hydra here, a node never imports it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, Self
+
+from common.errors import ConfigError
+
+
+def _positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ConfigError(f"{name} must be above 0", value, fix=f"Set {name} to a positive number")
+
+
+def _fraction(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ConfigError(f"{name} must lie in [0, 1)", value, fix="Use a part of 1, such as 0.2")
+
+
+class _Wire:
+    """JSON there and back for a flat settings dataclass."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Build from plain JSON values; unknown keys raise `ConfigError`."""
+        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(
+                f"{cls.__name__} knows only {sorted(known)}",
+                unknown,
+                fix="Run the same version of flwr-nas on the server and the nodes",
+            )
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class DatasetSettings(_Wire):
+    """Which data a node trains on and how it splits them.
+
+    Parameters
+    ----------
+    name : str
+        A module of ``common.data``: ``digits``, ``synthetic`` or ``npz``.
+    path : str, optional
+        The file of ``npz``. In a deployment the node config's ``data`` wins.
+    partition : {"iid", "dirichlet", "natural"}
+        How simulated nodes share one pool.
+    alpha : float
+        Concentration of the Dirichlet partition.
+    validation_fraction, test_fraction : float
+        Parts of a node's own data; `test_fraction` is used where the data come without a test split.
+    split : {"random", "block"}
+        ``block`` keeps a contiguous stretch of each class aside (time series with overlapping windows).
+    gap : int
+        With ``block``: examples dropped between the training and the held-out stretch.
+    options : dict
+        What only one data set knows (the sizes of ``synthetic``).
+    """
+
+    name: str = "digits"
+    path: str | None = None
+    partition: Literal["iid", "dirichlet", "natural"] = "iid"
+    alpha: float = 0.5
+    validation_fraction: float = 0.2
+    test_fraction: float = 0.2
+    split: Literal["random", "block"] = "random"
+    gap: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _positive("dataset.alpha", self.alpha)
+        _fraction("dataset.validation_fraction", self.validation_fraction)
+        _fraction("dataset.test_fraction", self.test_fraction)
+        if self.gap < 0:
+            raise ConfigError("dataset.gap must be 0 or more", self.gap, fix="Use 1 for windows that overlap by half")
+
+
+@dataclass(frozen=True)
+class TrainingSettings(_Wire):
+    """How a node trains one job.
+
+    Parameters
+    ----------
+    optimizer : {"adam", "sgd"}
+        Fused, stateless between rounds.
+    learning_rate, weight_decay, momentum : float
+        As in torch.optim; `momentum` is for ``sgd``.
+    batch_size, epochs : int
+        Local mini-batches and local epochs of one round.
+    proximal_mu : float
+        FedProx's pull towards the received weights (Li et al., MLSys 2020); 0 turns it off.
+    """
+
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 0.001
+    batch_size: int = 32
+    epochs: int = 1
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    proximal_mu: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "batch_size", "epochs"):
+            _positive(f"training.{name}", getattr(self, name))
+        for name in ("momentum", "weight_decay", "proximal_mu"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"training.{name} must be 0 or more", getattr(self, name), fix="0 turns it off")
