@@ -3,7 +3,7 @@
 A message to a node (records of one `RecordDict`):
 
     header    ConfigRecord   protocol, version, digest
-    order     ConfigRecord   seed, budget, dataset and training (JSON), specs (JSON, by id), and
+    order     ConfigRecord   seed, budget, task, dataset and training (JSON), specs (JSON, by id), and
                              the columns trial[], action[], round[], spec[] with one entry a job
     weights   ArrayRecord    one packed float array a job, keyed by the trial
 
@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from common import __version__
 from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
 from common.errors import ConfigError, ProtocolError, SpecError
 from common.settings import DatasetSettings, TrainingSettings
 
@@ -79,6 +80,8 @@ class Order:
         The run's seed.
     budget : float
         Seconds of compute; a node begins no further job once they are spent.
+    task : TaskShape
+        Agreed in the handshake; a node's own labels may lack some of its classes.
     dataset, training : DatasetSettings, TrainingSettings
         On what and how.
     jobs : tuple of Job
@@ -87,6 +90,7 @@ class Order:
 
     seed: int
     budget: float
+    task: TaskShape
     dataset: DatasetSettings
     training: TrainingSettings
     jobs: tuple[Job, ...]
@@ -242,6 +246,8 @@ def encode_order(digest: str, order: Order, packed: Mapping[str, Array]) -> Reco
         {
             "seed": order.seed,
             "budget": order.budget,
+            "input_shape": list(order.task.input_shape),
+            "num_classes": order.task.num_classes,
             "dataset": json.dumps(order.dataset.to_json()),
             "training": json.dumps(order.training.to_json()),
             "specs": json.dumps(specs),
@@ -260,6 +266,7 @@ def decode_order(content: RecordDict) -> Order:
     record = _config(content, "order")
     arrays = content.array_records.get("weights", ArrayRecord())
     try:
+        task = TaskShape(tuple(_get(record, "input_shape", list)), _get(record, "num_classes", int))
         specs = {key: ArchitectureSpec.from_json(text) for key, text in _json(record, "specs").items()}
         dataset = DatasetSettings.from_json(_json(record, "dataset"))
         training = TrainingSettings.from_json(_json(record, "training"))
@@ -271,7 +278,8 @@ def decode_order(content: RecordDict) -> Order:
             raise ProtocolError("A job names an action, a spec and weights of its message", (trial, action, spec))
         weights = arrays[trial].numpy().astype(np.float32, copy=False)
         jobs.append(Job(str(trial), cast(Action, action), int(number), specs[spec], weights))
-    return Order(_get(record, "seed", int), _get(record, "budget", float), dataset, training, tuple(jobs))
+    seed, budget = _get(record, "seed", int), _get(record, "budget", float)
+    return Order(seed, budget, task, dataset, training, tuple(jobs))
 
 
 # ---------------------------------------------------------------- results

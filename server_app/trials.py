@@ -71,8 +71,8 @@ class Trial:
     rounds : int
         Rounds trained.
     score : float, optional
-        Score at the last completed rung, oriented so that more is better; None before the first, and
-        for ever in a trial that failed before it.
+        Score at the last completed rung, finite, oriented so that more is better; None before the first,
+        and for ever in a trial that failed before it.
     metrics : dict
         The panel's metrics behind `score`.
     failure : str
@@ -93,8 +93,13 @@ class Trial:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Sort key, more is better: by rung, then by score (scores of different rungs do not compare)."""
-        return (self.rung, self.score) if self.score is not None else (-1, 0.0)
+        """Sort key, more is better: by rung, then by score (scores of different rungs do not compare).
+
+        A failed trial ranks last, whatever it scored before it failed.
+        """
+        if self.score is None or self.state is TrialState.FAILED:
+            return (-1, 0.0)
+        return (self.rung, self.score)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values for the history."""

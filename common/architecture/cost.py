@@ -1,13 +1,14 @@
-"""What a spec costs, computed without torch (contract; see `layout`)."""
+"""What a spec costs, computed without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from common.architecture.spec import ArchitectureSpec
-    from common.architecture.task import TaskShape
+from common.architecture.layout import layout, steps
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+
+_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -34,4 +35,8 @@ class Cost:
 
 def cost_of(spec: ArchitectureSpec, task: TaskShape) -> Cost:
     """Return the cost of `spec` on `task`; raises `SpecError` where the two do not fit."""
-    raise NotImplementedError
+    tensors = layout(spec, task)
+    parameters = sum(tensor.size for tensor in tensors if tensor.trainable)
+    buffers = sum(tensor.size for tensor in tensors if not tensor.trainable)
+    macs = sum(step.macs() for step in steps(spec, task))
+    return Cost(parameters, buffers, macs, _BYTES * (parameters + buffers))

@@ -2,7 +2,121 @@
 
 The whole of it for a caller::
 
-    load_node_data(settings, holder, seed) -> NodeData      # train, validation, task
+    load_node_data(settings, holder, seed) -> NodeData        # train, validation, task
     load_node_test(settings, holder, seed) -> Examples | None
     load_server_test(settings, seed) -> TestSet | None
+    natural_partitions(settings) -> int | None
+
+A node loads its data for every message, and in a simulation one process serves many nodes. So each
+process keeps the data of the 32 nodes it served last: at most once more what the pool takes as
+float32, besides the pool itself in the type of its file. All arrays are shared with later calls: do not write
+into them. A file is read once a process; a change on disk is not noticed.
 """
+
+from __future__ import annotations
+
+import inspect
+import json
+from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from common.data.base import Dataset, Examples, Holder, NodeData, TestSet
+from common.errors import ConfigError
+from common.settings import DatasetSettings
+
+__all__ = [
+    "Examples",
+    "Holder",
+    "NodeData",
+    "TestSet",
+    "dataset_names",
+    "load_node_data",
+    "load_node_test",
+    "load_server_test",
+    "natural_partitions",
+]
+
+
+def load_node_data(settings: DatasetSettings, holder: Holder, seed: int) -> NodeData:
+    """Return what a node trains on and is scored on.
+
+    Parameters
+    ----------
+    settings : DatasetSettings
+        Which data, and how they are partitioned and split.
+    holder : Holder
+        Which node.
+    seed : int
+        The run's seed: all nodes cut the pool alike, whoever asks first.
+
+    Raises
+    ------
+    ConfigError
+        A setting is wrong, or does not go with the data or the number of nodes.
+    DataError
+        A file is missing or malformed, or the node has too few examples.
+    """
+    return _node_data(_key(settings), holder, seed)
+
+
+def load_node_test(settings: DatasetSettings, holder: Holder, seed: int) -> Examples | None:
+    """Return a node's own test split, disjoint from what `load_node_data` gave it.
+
+    None where the server has the test set (a shared pool with a test part), or where
+    ``test_fraction`` is 0. Only for the end of a search; arguments and errors as in `load_node_data`.
+    """
+    return _dataset(_key(settings)).node_test(holder, seed)
+
+
+def load_server_test(settings: DatasetSettings, seed: int) -> TestSet | None:  # noqa: ARG001 - a data set may draw it
+    """Return the test set that the server holds; None where the tests are on the nodes.
+
+    Only for the end of a search; arguments and errors as in `load_node_data`.
+    """
+    return _dataset(_key(settings)).server_test()
+
+
+def natural_partitions(settings: DatasetSettings) -> int | None:
+    """Return how many people there are in training; None where that is not known.
+
+    Errors as in `load_node_data`.
+    """
+    return _dataset(_key(settings)).natural_partitions()
+
+
+def dataset_names() -> list[str]:
+    """Return the names of all data sets: the modules of this package that hold one."""
+    return sorted(module.name for module in iter_modules(__path__) if _class_in(module.name) is not None)
+
+
+def _key(settings: DatasetSettings) -> str:
+    return json.dumps(settings.to_json(), sort_keys=True)
+
+
+@lru_cache(maxsize=32)
+def _node_data(key: str, holder: Holder, seed: int) -> NodeData:
+    return _dataset(key).node_data(holder, seed)
+
+
+@lru_cache(maxsize=4)
+def _dataset(key: str) -> Dataset:
+    settings = DatasetSettings.from_json(json.loads(key))
+    known = {module.name for module in iter_modules(__path__)}
+    found = _class_in(settings.name) if settings.name in known else None
+    if found is None:
+        raise ConfigError(
+            f"dataset must be one of {', '.join(dataset_names())}",
+            settings.name,
+            fix="A new one is a module in common/data and a YAML in conf/dataset",
+        )
+    return found(settings)
+
+
+def _class_in(name: str) -> type[Dataset] | None:
+    """Return the data set that a module of this package defines."""
+    module = import_module(f"{__name__}.{name}")
+    classes = [value for value in vars(module).values() if inspect.isclass(value) and issubclass(value, Dataset)]
+    # a data set may build on another one, which is then in its module too
+    own = [cls for cls in classes if cls.__module__ == module.__name__ and not inspect.isabstract(cls)]
+    return own[0] if own else None

@@ -2,16 +2,25 @@
 
 A search sees `NodeData` only: training and validation. The test split is opened by a function of its
 own, once, at the end.
+
+A data set is one subclass of `Dataset` in a module of this package, and a YAML of the same name under
+``conf/dataset``; nothing has to be registered.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.architecture.task import TaskShape
+from common.errors import ConfigError
+from common.settings import DatasetSettings
+
+OptionsT = TypeVar("OptionsT")
 
 
 @dataclass(frozen=True)
@@ -79,3 +88,88 @@ class TestSet:
 
     examples: Examples
     group: NDArray[np.int64] | None = None
+
+
+class Dataset(ABC):
+    """One data set under given settings.
+
+    Parameters
+    ----------
+    settings : DatasetSettings
+        A field in `unused` that is not at its default raises `ConfigError`: it would do nothing.
+    """
+
+    unused: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: DatasetSettings) -> None:
+        self.settings = settings
+        for field in fields(settings):
+            value = getattr(settings, field.name)
+            if field.name in self.unused and value != field.default:
+                raise ConfigError(
+                    f"The data set {settings.name!r} has no use for dataset.{field.name}",
+                    value,
+                    fix="Leave it out, or choose another data set",
+                )
+
+    @abstractmethod
+    def node_data(self, holder: Holder, seed: int) -> NodeData:
+        """Return what `holder` trains on and is scored on."""
+
+    @abstractmethod
+    def node_test(self, holder: Holder, seed: int) -> Examples | None:
+        """Return the test split of `holder`, or None where it has none of its own."""
+
+    @abstractmethod
+    def server_test(self) -> TestSet | None:
+        """Return the server's test set, or None where the tests are on the nodes."""
+
+    @abstractmethod
+    def natural_partitions(self) -> int | None:
+        """Return how many people there are to train on, or None where that is not known."""
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Of a data set that has none."""
+
+
+def parse_options(kind: type[OptionsT], settings: DatasetSettings) -> OptionsT:
+    """Read ``settings.options`` into the dataclass `kind`, whose fields are int, float or None.
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, or not a number of the kind that its default is.
+    """
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
+    for name, value in settings.options.items():
+        if name not in defaults:
+            known = ", ".join(sorted(defaults)) or "none"
+            raise ConfigError(f"The data set {settings.name!r} has these options: {known}", name, fix="Leave it out")
+        number = (int, float) if isinstance(defaults[name], float) else int
+        optional = defaults[name] in (None, MISSING) and value is None
+        if not optional and (not isinstance(value, number) or isinstance(value, bool)):
+            wanted = "a number" if number is not int else "a whole number"
+            raise ConfigError(f"dataset.options.{name} must be {wanted}", value, fix="See conf/dataset")
+    return kind(**settings.options)
+
+
+def check_holder(holder: Holder) -> None:
+    """Raise `ConfigError` unless `holder` is one of its partitions."""
+    if not 0 <= holder.partition < holder.partitions:
+        raise ConfigError(
+            f"A partition must be one of 0 to {holder.partitions - 1}",
+            holder.partition,
+            fix="Give each node its own partition-id below num-partitions",
+        )
+
+
+def refuse_own_file(name: str, path: str | None) -> None:
+    """Raise `ConfigError` where a node has a file of its own at `path` that the search would not read."""
+    if path is not None:
+        raise ConfigError(
+            f"This node has a data file of its own, but the search asks for the data set {name!r}",
+            path,
+            fix="Start the search with dataset=npz, or the node without a data file",
+        )

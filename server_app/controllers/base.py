@@ -14,6 +14,7 @@ contract tests run on it.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Controller(ABC):
     options : Options
         What only this controller knows.
     start : sequence of ArchitectureSpec
-        Known specs, tried first, in this order.
+        Known specs, tried first, in this order, each once.
     """
 
     @dataclass(frozen=True)
@@ -102,10 +103,11 @@ class Controller(ABC):
         self.space = space
         self.seed = seed
         self.max_trials = max_trials
-        self.options = self.Options() if options is None else options
+        self.options: Any = self.Options() if options is None else options
         self.history: list[Observation] = []
-        self._start = tuple(start)
+        self._start = tuple(dict.fromkeys(start))
         self._proposed: list[ArchitectureSpec] = []
+        self._seen: set[ArchitectureSpec] = set()
         self._exhausted = False
         for spec in self._start:
             space.check(spec)
@@ -119,14 +121,14 @@ class Controller(ABC):
         Called again, with the same generator further on, where the spec was proposed before.
         """
 
-    def learn(self, observation: Observation) -> None:
+    def learn(self, observation: Observation) -> None:  # noqa: B027, a hook
         """Take in one more observation (already in `history`); only for state that cannot be derived."""
 
     def extra_state(self) -> dict[str, Any]:
         """Return what `learn` keeps, as JSON."""
         return {}
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: B027, a hook
         """Take back what `extra_state` returned."""
 
     # ------------------------------------------------------------ what the search calls
@@ -151,6 +153,7 @@ class Controller(ABC):
                 break
             number = len(self._proposed)
             self._proposed.append(suggestion.spec)
+            self._seen.add(suggestion.spec)
             proposals.append(Proposal(number, suggestion.spec, suggestion.origin, suggestion.parent))
         return proposals
 
@@ -158,11 +161,15 @@ class Controller(ABC):
     def observe(self, trial: Trial) -> None:
         """Take in an ended trial; called once per trial."""
         if not trial.state.ended:
-            raise ConfigError("Only ended trials are observed", trial.state, fix="Report a bug")
-        score = None if trial.state is TrialState.FAILED else trial.score
-        observation = Observation(trial.number, trial.spec, trial.rung, score)
+            raise ConfigError("Only ended trials are observed", str(trial.state), fix="Report a bug")
+        if trial.number not in range(len(self._proposed)) or trial.spec != self._proposed[trial.number]:
+            raise ConfigError("Only trials of this controller's own proposals are observed", trial.number)
         if any(seen.number == trial.number for seen in self.history):
             raise ConfigError("A trial is observed once", trial.number, fix="Report a bug")
+        score = None if trial.state is TrialState.FAILED else trial.score
+        if score is not None and not math.isfinite(score):
+            raise ConfigError("A score is finite; a trial without one fails", score, fix="Report a bug")
+        observation = Observation(trial.number, trial.spec, trial.rung, score)
         self.history.append(observation)
         self.learn(observation)
 
@@ -180,6 +187,7 @@ class Controller(ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
         self._proposed = [ArchitectureSpec.from_dict(spec) for spec in state["proposed"]]
+        self._seen = set(self._proposed)
         self.history = [
             Observation(row["number"], self._proposed[row["number"]], row["rung"], row["score"])
             for row in state["history"]
@@ -194,7 +202,6 @@ class Controller(ABC):
         if number < len(self._start):
             return Suggestion(self._start[number], "given")
         rng = generator(self.seed, "propose", number)
-        seen = set(self._proposed)
         for _ in range(_ATTEMPTS):
             suggestion = self.suggest(rng)
             if suggestion is None:
@@ -203,15 +210,15 @@ class Controller(ABC):
                 self.space.check(suggestion.spec)
             except SpecError as error:
                 raise SpecError(f"{type(self).__name__} proposed a spec outside its space: {error}") from error
-            if suggestion.spec not in seen:
+            if suggestion.spec not in self._seen:
                 return suggestion
-        return self._fresh_sample(rng, seen)
+        return self._fresh_sample(rng)
 
-    def _fresh_sample(self, rng: np.random.Generator, seen: set[ArchitectureSpec]) -> Suggestion | None:
+    def _fresh_sample(self, rng: np.random.Generator) -> Suggestion | None:
         """Fall back on a new random spec; a space without one left ends the search."""
         for _ in range(_ATTEMPTS):
             spec = self.space.sample(rng)
-            if spec not in seen:
+            if spec not in self._seen:
                 return Suggestion(spec, "sample")
         self._exhausted = True
         return None

@@ -1,4 +1,4 @@
-"""The contract of a fidelity: how much training does each trial get, and who goes on?
+"""The contract of a fidelity: how much training each trial gets, and who goes on.
 
 A trial trains up to a *rung* (a number of rounds in all), is scored by the panel, and is reported
 here. The answer is a list of decisions, also about other trials that were waiting.
@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from common.errors import ConfigError
 from server_app.trials import Trial
 
 
@@ -43,12 +44,24 @@ class Fidelity(ABC):
 
     @dataclass(frozen=True)
     class Options:
-        """Options of the fidelity; every one has the full number of rounds."""
+        """Options that every fidelity has.
+
+        Parameters
+        ----------
+        max_rounds : int
+            Rounds of a trial that goes all the way.
+        """
 
         max_rounds: int = 10
 
+        def __post_init__(self) -> None:
+            if self.max_rounds < 1:
+                raise ConfigError(
+                    "fidelity.max_rounds must be 1 or more", self.max_rounds, fix="Set fidelity.max_rounds=10"
+                )
+
     def __init__(self, options: Any = None) -> None:
-        self.options = self.Options() if options is None else options
+        self.options: Any = self.Options() if options is None else options
 
     @property
     def max_rounds(self) -> int:
@@ -68,7 +81,11 @@ class Fidelity(ABC):
         """
 
     def close(self) -> list[Decision]:
-        """Say that no further trial will start; return the decisions that this allows."""
+        """Let nobody wait for trials that have not started yet; return the decisions that this allows.
+
+        For the end of the proposals, and for a controller that has none until it observes one of the
+        trials that wait. A trial may still start afterwards.
+        """
         return []
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The contract of a placement: which nodes train which trials?"""
+"""The contract of a placement: which nodes train which trials."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Placement(ABC):
     def __init__(self, seed: int, slots: int, options: Any = None) -> None:
         self.seed = seed
         self.slots = slots
-        self.options = self.Options() if options is None else options
+        self.options: Any = self.Options() if options is None else options
         wanted = self.options.nodes_per_round
         if wanted is not None and wanted < 1:
             raise ConfigError("placement.nodes_per_round must be 1 or more", wanted, fix="Leave it out for all nodes")

@@ -1,9 +1,10 @@
-"""The contract of the weights axis: what does a trial start from?"""
+"""The contract of the weights axis: what a trial starts from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from common.architecture.task import TaskShape
@@ -20,15 +21,22 @@ class WeightSource(ABC):
         Input shape and classes.
     seed : int
         The run's seed.
+    options : Options
+        What only this source knows.
     """
 
-    def __init__(self, task: TaskShape, seed: int) -> None:
+    @dataclass(frozen=True)
+    class Options:
+        """No options."""
+
+    def __init__(self, task: TaskShape, seed: int, options: Any = None) -> None:
         self.task = task
         self.seed = seed
+        self.options: Any = self.Options() if options is None else options
 
     @abstractmethod
     def initial(self, trial: Trial) -> Weights:
         """Return the packed state that `trial` starts from."""
 
-    def keep(self, trial: Trial, weights: Weights) -> None:
+    def keep(self, trial: Trial, weights: Weights) -> None:  # noqa: B027, a hook
         """Take in the weights of a trial that completed a rung, for those that may inherit them."""

@@ -1,0 +1,55 @@
+"""The ClientApp: decodes a message, has it done, encodes the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from client_app.jobs import do_jobs
+from client_app.node import Node, node_of, report
+from common.digest import code_digest
+from common.errors import FlwrNasError
+from common.messages import (
+    check_header,
+    decode_order,
+    decode_question,
+    encode_refusal,
+    encode_report,
+    encode_results,
+)
+
+app = ClientApp()
+
+
+@app.query()
+def handshake(message: Message, context: Context) -> Message:
+    """Answer who this node is and what it has."""
+    return _reply(message, context, _report)
+
+
+@app.train()
+@app.evaluate()
+def work(message: Message, context: Context) -> Message:
+    """Do an order's jobs, whatever they are: one order may both train and score."""
+    return _reply(message, context, _do)
+
+
+def _report(content: RecordDict, node: Node) -> RecordDict:
+    dataset, seed = decode_question(content)
+    return encode_report(code_digest(), report(node, dataset, seed))
+
+
+def _do(content: RecordDict, node: Node) -> RecordDict:
+    return encode_results(code_digest(), do_jobs(decode_order(content), node))
+
+
+def _reply(message: Message, context: Context, serve: Callable[[RecordDict, Node], RecordDict]) -> Message:
+    """Reply with what `serve` makes of the message, or refuse it with the reason."""
+    try:
+        check_header(message.content, code_digest(), "The server")
+        content = serve(message.content, node_of(context.node_config))
+    except FlwrNasError as error:
+        content = encode_refusal(code_digest(), str(error))
+    return Message(content, reply_to=message)

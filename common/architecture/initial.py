@@ -1,0 +1,37 @@
+"""Initial weights without torch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.architecture.layout import layout, state_size, unpack
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+
+
+def initial_weights(spec: ArchitectureSpec, task: TaskShape, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw the packed state that a model starts from, as torch's layers do by default.
+
+    Weights and biases of linear maps and convolutions come from U(-b, b), b = 1 / sqrt(fan_in): what
+    ``kaiming_uniform_(a=sqrt(5))`` amounts to (He et al., ICCV 2015). Norms start as the identity.
+
+    Returns
+    -------
+    NDArray
+        float32, shape ``(state size,)``, in the order of `layout`.
+    """
+    tensors = layout(spec, task)
+    packed = rng.random(state_size(tensors), dtype=np.float32)
+    views = unpack(packed, tensors)
+    for tensor in tensors:
+        view = views[tensor.name]
+        if tensor.init == "uniform":
+            bound = np.float32(1 / math.sqrt(tensor.fan_in))
+            view *= 2 * bound
+            view -= bound
+        else:
+            view.fill(1 if tensor.init == "ones" else 0)
+    return packed

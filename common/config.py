@@ -1,0 +1,207 @@
+"""Typed configuration: the only module that imports hydra and omegaconf.
+
+YAML is composed by Hydra, then turned into the dataclasses below. A group with a choice of modules
+(`space`, `controller` ...) stays a mapping until `typed` builds the options of the module that its
+`name` says, so that options live beside what they configure.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from hydra import compose, initialize_config_dir, main
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
+
+from common.errors import ConfigError
+from common.settings import DatasetSettings, TrainingSettings
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+T = TypeVar("T")
+Choice = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How many trials, how many at once, and which known specs come first."""
+
+    trials: int
+    concurrency: int
+    start: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        _at_least("search.trials", self.trials, 1)
+        _at_least("search.concurrency", self.concurrency, 1)
+
+
+@dataclass(frozen=True)
+class ScoringConfig:
+    """Who scores a trial."""
+
+    panel: int | None
+    min_nodes: int
+
+    def __post_init__(self) -> None:
+        _at_least("scoring.min_nodes", self.min_nodes, 1)
+        if self.panel is not None:
+            _at_least("scoring.panel", self.panel, self.min_nodes)
+
+
+@dataclass(frozen=True)
+class FinalConfig:
+    """The budget of the winner and the baseline."""
+
+    rounds: int
+
+    def __post_init__(self) -> None:
+        _at_least("final.rounds", self.rounds, 1)
+
+
+@dataclass(frozen=True)
+class FederationConfig:
+    """Where the nodes are and how long to wait for them."""
+
+    name: Literal["simulation", "deployment"]
+    nodes: int | None
+    min_nodes: int
+    cpus_per_node: float
+    gpus_per_node: float
+    order: Literal["rounds", "arrival"]
+    deadline: float
+    budget: float
+    patience: float
+    poll: float
+    address: str | None
+    root_certificates: str | None
+
+    def __post_init__(self) -> None:
+        _at_least("federation.min_nodes", self.min_nodes, 1)
+        if self.nodes is not None:
+            _at_least("federation.nodes", self.nodes, self.min_nodes)
+        for name in ("cpus_per_node", "deadline", "budget", "patience", "poll"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"federation.{name} must be above 0", getattr(self, name), fix="Give seconds or cores")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where the results go."""
+
+    name: str
+    dir: str | None
+    launcher_pid: int
+    started_at: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole search; one field per group of conf/."""
+
+    seed: int
+    search: SearchConfig
+    scoring: ScoringConfig
+    final: FinalConfig
+    run: RunConfig
+    federation: FederationConfig
+    dataset: DatasetSettings
+    training: TrainingSettings
+    baseline: dict[str, Any]
+    space: Choice
+    controller: Choice
+    fidelity: Choice
+    weights: Choice
+    objective: Choice
+    placement: Choice
+    aggregation: Choice
+
+    def to_json(self) -> str:
+        """Return the whole configuration as JSON; `from_json` reads it back."""
+        return json.dumps(asdict(self))
+
+    def to_yaml(self) -> str:
+        """Return the whole configuration as YAML, for people."""
+        return OmegaConf.to_yaml(OmegaConf.create(asdict(self)))
+
+
+def typed(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Build the dataclass `kind` from plain values; raises `ConfigError` naming the option and its value."""
+    assert is_dataclass(kind)
+    known = [f.name for f in fields(kind)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"{where} has the options {known}", unknown, fix=f"Remove {where}.{unknown[0]}")
+    try:
+        return TypeAdapter(kind).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join([where, *(str(part) for part in first["loc"])]).strip(".")
+        raise ConfigError(f"{name}: {first['msg']}", first["input"], fix=f"Change {name}") from None
+
+
+def options_of(choice: Choice, kind: type[T], where: str) -> T:
+    """Build the options of a module from its group, without the `name` that chose it."""
+    return typed(kind, {key: value for key, value in choice.items() if key != "name"}, where)
+
+
+def compose_config(overrides: Sequence[str] = ()) -> Config:
+    """Compose conf/ with Hydra overrides, as on the command line."""
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return _from_hydra(compose("config", overrides=list(overrides)))
+    except OverrideParseException as error:
+        raise ConfigError(
+            "An override has the form name=value", error.override, fix="Quote lists and blanks: 'name=[1, 2]'"
+        ) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_one_line(error), fix="See flwr-nas search --help") from None
+
+
+def from_json(text: str) -> Config:
+    """Read what `Config.to_json` wrote."""
+    return _from_plain(json.loads(text))
+
+
+def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:
+    """Run `task` under Hydra's command line (``-m``, ``--help``, ``--cfg job`` ...), once per job of a sweep."""
+
+    @main(version_base="1.3", config_path=str(CONF), config_name="config")
+    def entry(raw: DictConfig) -> None:
+        task(_from_hydra(raw))
+
+    saved = sys.argv
+    sys.argv = ["flwr-nas search", *argv]
+    try:
+        entry()
+    finally:
+        sys.argv = saved
+
+
+def _from_hydra(raw: DictConfig) -> Config:
+    plain = OmegaConf.to_container(raw, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    return _from_plain({str(key): value for key, value in plain.items() if key != "hydra"})
+
+
+def _from_plain(plain: Mapping[str, Any]) -> Config:
+    for axis in ("space", "controller", "fidelity", "weights", "objective", "placement", "aggregation"):
+        if not isinstance(plain.get(axis), dict) or "name" not in plain[axis]:
+            raise ConfigError(f"{axis} must be a group with a name", plain.get(axis), fix=f"See conf/{axis}/")
+    return typed(Config, plain, "")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{name} must be {least} or more", value, fix=f"Set {name}={least}")
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error).split("Config search path")[0]
+    return " ".join(text.split()).rstrip(".")

@@ -1,0 +1,175 @@
+"""Data sets that are one pool of examples, cut into partitions and splits."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.architecture.task import TaskShape
+from common.data.base import Dataset, Examples, Holder, NodeData, TestSet, check_holder
+from common.data.overlap import recording_order
+from common.data.partition import dirichlet, iid, natural
+from common.data.splits import Split, check_split_settings, split_examples
+from common.errors import ConfigError, DataError
+from common.seeding import generator
+from common.settings import DatasetSettings
+
+Index = NDArray[np.int64]
+
+PARTITIONS = ("iid", "dirichlet", "natural")
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Examples as they are stored; only what a node uses becomes float32.
+
+    Parameters
+    ----------
+    x : NDArray
+        uint8 or a float of at most 4 bytes, shape ``(n, *task.input_shape)``.
+    y : NDArray
+        int64, shape ``(n,)``.
+    task : TaskShape
+        Shape of an example, and classes.
+    scale : float
+        What `x` is divided by on use.
+    people : NDArray, optional
+        int64, shape ``(n,)``: whose example it is.
+    test : NDArray, optional
+        bool, shape ``(n,)``: which examples are for the test only; None where the pool comes without.
+    """
+
+    x: NDArray[Any]
+    y: Index
+    task: TaskShape
+    scale: float = 1.0
+    people: Index | None = None
+    test: NDArray[np.bool_] | None = None
+
+    def take(self, rows: Index) -> Examples:
+        """Return the examples at `rows`, as float32 and scaled."""
+        x = self.x[rows].astype(np.float32)
+        if self.scale != 1:
+            x /= self.scale
+        return Examples(x, self.y[rows])
+
+    @property
+    def train_rows(self) -> Index:
+        """Rows that may be trained on."""
+        return np.arange(len(self.y)) if self.test is None else np.flatnonzero(~self.test)
+
+    @property
+    def test_rows(self) -> Index | None:
+        """Rows of the test part, or None where the pool comes without."""
+        return None if self.test is None else np.flatnonzero(self.test)
+
+
+class PooledDataset(Dataset):
+    """A data set that can say what its pool is; partitions and splits come from here.
+
+    In a simulation the nodes share the training part of one pool. Where the pool has a test part, that
+    is the server's and the nodes have none; where it has none, each node holds back its own. In a
+    deployment a node's own file is its pool: nothing is partitioned, and the test part is the node's.
+    """
+
+    def __init__(self, settings: DatasetSettings) -> None:
+        super().__init__(settings)
+        if settings.partition not in PARTITIONS:
+            raise ConfigError(f"dataset.partition must be one of {', '.join(PARTITIONS)}", settings.partition)
+        check_split_settings(settings)
+
+    @abstractmethod
+    def pool(self, own_file: str | None = None) -> Pool:
+        """Return the pool that all nodes share, or that of a node's own file."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether there is a pool without a node's own file."""
+        return True
+
+    def node_data(self, holder: Holder, seed: int) -> NodeData:
+        """Return the training and validation examples of `holder`."""
+        pool, rows, split = self._node(holder, seed)
+        return NodeData(pool.take(rows[split.train]), pool.take(rows[split.validation]), pool.task)
+
+    def node_test(self, holder: Holder, seed: int) -> Examples | None:
+        """Return the test examples that `holder` has of its own."""
+        pool = self._checked(holder.path)
+        if pool.test_rows is not None:
+            return None if holder.path is None else pool.take(pool.test_rows)
+        pool, rows, split = self._node(holder, seed)
+        return pool.take(rows[split.test]) if len(split.test) else None
+
+    def server_test(self) -> TestSet | None:
+        """Return the test part of the shared pool."""
+        pool = self._checked(None) if self.shared else None
+        if pool is None or pool.test_rows is None:
+            return None
+        group = None if pool.people is None else pool.people[pool.test_rows]
+        return TestSet(pool.take(pool.test_rows), group)
+
+    def natural_partitions(self) -> int | None:
+        """Count the people in the training part of the shared pool."""
+        pool = self._checked(None) if self.shared else None
+        if pool is None or pool.people is None:
+            return None
+        return len(np.unique(pool.people[pool.train_rows]))
+
+    def _node(self, holder: Holder, seed: int) -> tuple[Pool, Index, Split]:
+        """Return the pool, the node's rows of it in the order they were taken, and their split."""
+        pool = self._checked(holder.path)
+        if holder.path is not None:
+            rows = pool.train_rows
+        else:
+            check_holder(holder)
+            parts = _partitions(pool, self.settings.partition, self.settings.alpha, holder.partitions, seed)
+            rows = parts[holder.partition]
+        if self.settings.split == "block" and pool.task.kind == "sequence":
+            rows = rows[recording_order(pool.x[rows])]
+        rng = generator(seed, "split", holder.partition)
+        return pool, rows, split_examples(pool.y[rows], self.settings, rng, with_test=pool.test is None)
+
+    def _checked(self, own_file: str | None) -> Pool:
+        pool = self.pool(own_file)
+        if own_file is None and self.settings.partition == "natural":
+            _check_people(pool, self.settings)
+        return pool
+
+
+@lru_cache(maxsize=4)
+def _partitions(pool: Pool, kind: str, alpha: float, partitions: int, seed: int) -> list[Index]:
+    rng = generator(seed, "partition")
+    rows = pool.train_rows
+    if kind == "natural":
+        assert pool.people is not None
+        parts = natural(pool.people[rows], partitions, rng)
+    elif kind == "dirichlet":
+        parts = dirichlet(pool.y[rows], partitions, alpha, rng)
+    else:
+        parts = iid(len(rows), partitions, rng)
+    return [rows[part] for part in parts]
+
+
+def _check_people(pool: Pool, settings: DatasetSettings) -> None:
+    """Raise unless the people are known and none of them is both trained and tested on."""
+    if pool.people is None:
+        raise ConfigError(
+            f"dataset.partition=natural needs to know whose each example is, and {settings.path or settings.name} "
+            "does not say",
+            fix="Set dataset.partition to iid or dirichlet, or add the array 'client' to the file",
+        )
+    if pool.test_rows is None:
+        return
+    both = np.intersect1d(pool.people[pool.train_rows], pool.people[pool.test_rows])
+    if len(both):
+        raise DataError(
+            f"{settings.path or settings.name}: with dataset.partition=natural no person may be in both the training "
+            f"and the test part; {len(both)} are, the first of them",
+            int(both[0]),
+            fix="Give each person to one part in the array 'split', or set dataset.partition to iid or dirichlet",
+        )

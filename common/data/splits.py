@@ -1,0 +1,130 @@
+"""Splits of one node's own examples into train, validation and test.
+
+The test part is set aside first, then the validation part from the rest. Both ways of setting
+aside take about the same fraction of each class.
+
+``random``
+    Any examples of a class.
+``block``
+    The last examples of each class, in the order given; what lies within `gap` places of a held-out
+    example, of whatever class, is dropped. For windows over a signal that overlap their neighbours:
+    no window is trained on that shares samples with one that is scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import ConfigError, DataError
+from common.settings import DatasetSettings
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of a node's examples, each array in increasing order; `test` may be empty."""
+
+    train: Index
+    validation: Index
+    test: Index
+
+
+def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Generator, *, with_test: bool) -> Split:
+    """Split a node's examples.
+
+    Parameters
+    ----------
+    labels : Index
+        Shape ``(n,)``, in the order in which the examples were taken.
+    settings : DatasetSettings
+        ``split``, ``gap``, ``test_fraction`` (of all n) and ``validation_fraction`` (of what is left of them).
+    rng : numpy.random.Generator
+        Belongs to this node's split.
+    with_test : bool
+        False where the test examples come from elsewhere.
+
+    Raises
+    ------
+    DataError
+        Nothing is left to train on.
+    """
+    rest = np.arange(len(labels))
+    test = rest[:0]
+    gap = settings.gap if settings.split == "block" else None
+    if with_test and settings.test_fraction > 0 and len(rest):
+        rest, test = _hold_out(labels, rest, settings.test_fraction, gap, rng)
+    validation = rest[:0]
+    if len(rest):
+        rest, validation = _hold_out(labels, rest, settings.validation_fraction, gap, rng)
+    if not len(rest):
+        raise DataError(
+            f"A node needs examples to train on after its validation and test parts are set aside (split="
+            f"{settings.split}, gap={settings.gap}), and this one has too few",
+            len(labels),
+            fix="Give the node more data, use fewer nodes, or lower dataset.gap or the fractions",
+        )
+    return Split(rest, validation, test)
+
+
+def check_split_settings(settings: DatasetSettings) -> None:
+    """Raise `ConfigError` where the settings of a split are unknown or contradict each other."""
+    if settings.split not in ("random", "block"):
+        raise ConfigError("dataset.split must be random or block", settings.split, fix="Choose one of them")
+    if settings.gap and settings.split != "block":
+        raise ConfigError("dataset.gap goes with dataset.split=block only", settings.gap, fix="Set dataset.split=block")
+    if settings.validation_fraction <= 0:
+        raise ConfigError(
+            "dataset.validation_fraction must be above 0, for a search needs scores",
+            settings.validation_fraction,
+            fix="Use a part of 1, such as 0.2",
+        )
+
+
+def _hold_out(
+    labels: Index, rows: Index, fraction: float, gap: int | None, rng: np.random.Generator
+) -> tuple[Index, Index]:
+    """Return what is left of `rows` and what is held out; `gap` None means ``random``."""
+    classes, counts = np.unique(labels[rows], return_counts=True)
+    numbers = held_out_counts(counts, fraction, 1 + (gap or 0), rng)
+    parts = []
+    for label, number in zip(classes, numbers, strict=True):
+        members = rows[labels[rows] == label]
+        members = members if gap is not None else rng.permutation(members)
+        parts.append(members[len(members) - number :])
+    held = np.sort(np.concatenate(parts))
+    if not len(held):  # no class can spare one
+        held = rows[-1:] if gap is not None else rng.choice(rows, 1)
+    near = [held + step for step in range(-(gap or 0), (gap or 0) + 1)]
+    return np.setdiff1d(rows, np.concatenate(near)), held
+
+
+def held_out_counts(counts: Index, fraction: float, keep: int, rng: np.random.Generator) -> Index:
+    """Say how many examples of each class to hold out, by the method of largest remainders.
+
+    The sum is ``fraction`` of all, rounded, at least 1, but for what classes with up to `keep`
+    examples do not give: those stay in training whole.
+
+    Parameters
+    ----------
+    counts : Index
+        Examples of each class.
+    fraction : float
+        Part to hold out.
+    keep : int
+        Examples that each class keeps.
+    rng : numpy.random.Generator
+        Breaks ties, lest the first classes be held out more often.
+    """
+    total = max(1, round(fraction * float(counts.sum())))
+    room = np.maximum(counts - keep, 0)
+    quota: NDArray[np.float64] = np.minimum(fraction * counts, room)
+    numbers: Index = np.floor(quota).astype(np.int64)
+    order = rng.permutation(len(counts))
+    order = order[np.argsort(-(quota - numbers)[order], kind="stable")]
+    able = order[(numbers < room)[order]]
+    numbers[able[: max(0, total - int(numbers.sum()))]] += 1
+    return numbers

@@ -1,0 +1,40 @@
+"""Scores a model on examples; the nodes do, and the server where it holds a test set."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from common.data.base import Examples
+from common.metrics import classification_metrics
+
+_BATCH = 512
+
+
+def evaluate(model: nn.Module, examples: Examples) -> dict[str, float]:
+    """Return the scores of `common.metrics.classification_metrics`.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Gives logits; scored in evaluation mode, then put back into the mode it was in.
+    examples : Examples
+        At least one.
+
+    Raises
+    ------
+    DataError
+        There are no examples, or an output of the model is not finite.
+    """
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            starts = range(0, len(examples), _BATCH)
+            batches = (torch.from_numpy(examples.x[start : start + _BATCH]).to(device) for start in starts)
+            logits = [model(batch).cpu().numpy() for batch in batches]
+    finally:
+        model.train(training)
+    return classification_metrics(np.concatenate(logits or [np.empty((0, 0), np.float32)]), examples.y)

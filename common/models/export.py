@@ -1,0 +1,154 @@
+"""A trained model as two files: spec.json and model.safetensors.
+
+    model = load_model("runs/.../best")
+    logits = model(inputs)
+
+Writing needs no torch. Any safetensors reader can read the weights; their names are those of the
+module's ``state_dict``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from common.architecture.layout import layout, unpack
+from common.architecture.rules import is_whole
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.errors import StorageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SPEC_FILE = "spec.json"
+MODEL_FILE = "model.safetensors"
+
+
+def save_model(
+    folder: Path | str,
+    spec: ArchitectureSpec,
+    task: TaskShape,
+    weights: NDArray[np.float32],
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a trained model; each file is written aside and renamed.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Made where it is missing.
+    spec, task : ArchitectureSpec, TaskShape
+        What the model is.
+    weights : NDArray
+        Packed state, float32, in the order of `common.architecture.layout`.
+    metadata : mapping, optional
+        JSON values for people, kept in spec.json.
+
+    Raises
+    ------
+    SpecError
+        Where the weights do not fit the spec.
+    StorageError
+        Where the folder cannot be written.
+    """
+    tensors = unpack(np.ascontiguousarray(weights, dtype=np.float32), layout(spec, task))
+    description = {
+        "id": spec.id,
+        "spec": spec.to_dict(),
+        "task": {"input_shape": list(task.input_shape), "num_classes": task.num_classes},
+        "metadata": dict(metadata or {}),
+    }
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / MODEL_FILE, save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
+        _write(folder / SPEC_FILE, json.dumps(description, indent=2).encode())
+    except OSError as error:
+        raise StorageError(
+            f"The folder of a model must be writable ({error.strerror})",
+            str(folder),
+            fix="Free space or choose another",
+        ) from error
+
+
+def load_model(folder: Path | str) -> nn.Module:
+    """Return the module that `save_model` wrote, in evaluation mode.
+
+    Raises
+    ------
+    StorageError
+        Where a file is missing, or is none of ours, or holds other tensors than the spec asks for.
+    SpecError
+        Where the spec is malformed.
+    """
+    from common.models.builder import build
+
+    folder = Path(folder)
+    spec, task = _parse(_read(folder / SPEC_FILE), folder / SPEC_FILE)
+    weights = _packed(_read(folder / MODEL_FILE), spec, task, folder / MODEL_FILE)
+    return build(spec, task, weights).eval()
+
+
+def _parse(content: bytes, path: Path) -> tuple[ArchitectureSpec, TaskShape]:
+    try:
+        description = json.loads(content)
+        spec, task = description["spec"], description["task"]
+        shape, classes = task["input_shape"], task["num_classes"]
+        if not isinstance(shape, list) or not shape or not all(is_whole(number) for number in (*shape, classes)):
+            raise ValueError("the task needs whole numbers")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StorageError(
+            f"{SPEC_FILE} must hold a spec and a task, as save_model writes them ({error!r})",
+            str(path),
+            fix="Point to the folder of a finished run, such as runs/.../best",
+        ) from None
+    return ArchitectureSpec.from_dict(spec), TaskShape(tuple(shape), classes)
+
+
+def _packed(content: bytes, spec: ArchitectureSpec, task: TaskShape, path: Path) -> NDArray[np.float32]:
+    try:
+        arrays = load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{MODEL_FILE} must be a safetensors file ({error})", str(path), fix="Copy it again"
+        ) from None
+    infos = layout(spec, task)
+    wanted = {info.name: ("float32", info.shape) for info in infos}
+    found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
+    if wanted != found:
+        odd = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise StorageError(
+            f"{path} must hold the tensors of {SPEC_FILE} beside it, but these differ",
+            odd[:5],
+            fix="Keep both files of one model together",
+        )
+    return np.concatenate([arrays[info.name].ravel() for info in infos])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"A model needs its {path.name} ({error.strerror})",
+            str(path),
+            fix="Point to the folder of a finished run, such as runs/.../best",
+        ) from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    aside = path.with_name(path.name + ".part")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,175 @@
+"""Wiring: from a configuration to a strategy with one choice on each axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from common.architecture.listed import ListedSpace
+from common.architecture.space import SearchSpace
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.config import Choice, Config, options_of
+from common.data import load_server_test
+from common.errors import ConfigError, SpecError
+from common.messages import Weights
+from common.seeding import child_seed
+from server_app.controllers.random import Random
+from server_app.fidelity.full import Full
+from server_app.journal import Journal
+from server_app.phases import panel_metrics
+from server_app.registry import load_choice
+from server_app.search import CentralScore, Scoring, Search
+from server_app.strategy import Federation, FedNASStrategy
+from server_app.trials import Trial
+from server_app.weights.scratch import Scratch
+
+
+def build_strategy(
+    config: Config, journal: Journal | None = None, stop: Callable[[], str | None] = lambda: None
+) -> FedNASStrategy:
+    """Build the strategy that a configuration describes.
+
+    Parameters
+    ----------
+    config : Config
+        As composed by `common.config`.
+    journal : Journal, optional
+        Where events go; None keeps none.
+    stop : callable
+        Returns why the search should stop, or None.
+
+    Examples
+    --------
+    >>> from common.config import compose_config
+    >>> strategy = build_strategy(compose_config(["controller=random", "search.trials=4"]))
+    """
+    check(config)
+    journal = journal or Journal()
+    federation = config.federation
+    return FedNASStrategy(
+        lambda task: build_search(config, task, journal),
+        lambda task, winner: build_final(config, task, winner, journal),
+        seed=config.seed,
+        dataset=config.dataset,
+        training=config.training,
+        federation=Federation(
+            nodes=federation.nodes,
+            min_nodes=federation.min_nodes,
+            order=federation.order,
+            budget=federation.budget,
+            patience=federation.patience,
+            poll=federation.poll,
+            one_by_one=federation.name == "deployment",
+        ),
+        journal=journal,
+        stop=stop,
+    )
+
+
+def check(config: Config) -> None:
+    """Raise `ConfigError` or `SpecError` for what can be known to be wrong before a node is asked."""
+    for axis in ("space", "controller", "fidelity", "weights", "objective", "placement", "aggregation"):
+        _choose(config, axis)
+    _spec(config.baseline, "baseline")
+    _specs(config.search.start)
+
+
+def build_space(config: Config, task: TaskShape) -> SearchSpace:
+    """Build the space for the task that the handshake told."""
+    cls, options = _choose(config, "space")
+    space: SearchSpace = cls(task, options)
+    return space
+
+
+def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
+    """Build the search, one choice on each axis."""
+    space = build_space(config, task)
+    controller, controller_options = _choose(config, "controller")
+    fidelity, fidelity_options = _choose(config, "fidelity")
+    placement, placement_options = _choose(config, "placement")
+    start = _specs(config.search.start)
+    return Search(
+        seed=config.seed,
+        concurrency=config.search.concurrency,
+        deadline=config.federation.deadline,
+        controller=controller(space, config.seed, config.search.trials, controller_options, start),
+        fidelity=fidelity(fidelity_options),
+        placement=placement(config.seed, config.search.concurrency, placement_options),
+        weights=load_choice("weights", config.weights["name"])(task, config.seed),
+        objective=load_choice("objective", config.objective["name"])(),
+        make_aggregation=_maker(config, "aggregation"),
+        scoring=Scoring("score", config.scoring.panel, config.scoring.min_nodes),
+        journal=journal,
+    )
+
+
+def build_final(config: Config, task: TaskShape, winner: Trial, journal: Journal) -> Search:
+    """Build the final training: winner and baseline, from scratch, with the same full budget, then the test.
+
+    It is a search over two given specs, so it runs through the same code; it has seeds of its own.
+    """
+    baseline = _spec(config.baseline, "baseline")
+    specs = [winner.spec] if baseline == winner.spec else [winner.spec, baseline]
+    space = ListedSpace(task, ListedSpace.Options([spec.to_dict() for spec in specs]))
+    seed = child_seed(config.seed, "final")
+    placement, placement_options = _choose(config, "placement")
+    return Search(
+        seed=seed,
+        concurrency=len(specs),
+        deadline=config.federation.deadline,
+        controller=Random(space, seed, len(specs), start=specs),
+        fidelity=Full(Full.Options(max_rounds=config.final.rounds)),
+        placement=placement(seed, 1, placement_options),
+        weights=Scratch(task, seed),
+        objective=load_choice("objective", config.objective["name"])(),
+        make_aggregation=_maker(config, "aggregation"),
+        scoring=Scoring("test", min_nodes=config.scoring.min_nodes, central=_server_test(config, task)),
+        journal=journal,
+        label="final",
+        keep=len(specs),
+    )
+
+
+def _choose(config: Config, axis: str) -> tuple[Any, Any]:
+    """Return the class and the options of the choice on an axis."""
+    choice: Choice = getattr(config, axis)
+    cls: Any = load_choice(axis, choice["name"])
+    return cls, options_of(choice, cls.Options, axis)
+
+
+def _maker(config: Config, axis: str) -> Callable[[], Any]:
+    cls, options = _choose(config, axis)
+    return lambda: cls(options)
+
+
+def _specs(values: Sequence[Any]) -> list[ArchitectureSpec]:
+    return [_spec(value, f"search.start[{index}]") for index, value in enumerate(values)]
+
+
+def _spec(value: Any, where: str) -> ArchitectureSpec:
+    try:
+        return ArchitectureSpec.from_dict(value)
+    except SpecError as error:
+        raise ConfigError(f"{where} must be an architecture spec ({str(error).rstrip('.')})", fix="Mend it") from None
+
+
+def _server_test(config: Config, task: TaskShape) -> CentralScore | None:
+    """Return a scorer on the server's test set, by person where the people are known; None where there is none."""
+    test = load_server_test(config.dataset, config.seed)
+    if test is None:
+        return None
+
+    def score(trial: Trial, weights: Weights) -> dict[str, float]:
+        # torch takes seconds to import and a search needs it nowhere else on the server
+        from common.models.builder import build
+        from common.models.evaluation import evaluate
+
+        model = build(trial.spec, task, weights)
+        group = np.zeros(len(test.examples), np.int64) if test.group is None else test.group
+        parts = {str(person): test.examples.take(np.flatnonzero(group == person)) for person in np.unique(group)}
+        return panel_metrics({name: (evaluate(model, part), len(part)) for name, part in parts.items()})
+
+    return score

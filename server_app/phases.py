@@ -1,0 +1,162 @@
+"""One step of one trial: a round of training on some nodes, or a score from the panel.
+
+A phase knows which nodes still owe a result, takes results one by one as they come, and has an
+outcome once nobody owes one: because all answered, or because those who did not are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from common.errors import ProtocolError, SearchError
+from common.metrics import summarise
+
+if TYPE_CHECKING:
+    from common.messages import Action, Result, Weights
+    from server_app.aggregation.base import Aggregation
+
+
+class Phase(ABC):
+    """What a trial waits for.
+
+    Parameters
+    ----------
+    action : {"train", "score", "test"}
+        What the nodes were asked to do.
+    round : int
+        The trial's round that the request belongs to.
+    nodes : iterable of str
+        Who was asked.
+    deadline : float
+        When those who did not answer are left out, on the clock of the search.
+    """
+
+    def __init__(self, action: Action, round: int, nodes: Iterable[str], deadline: float) -> None:
+        self.action = action
+        self.round = round
+        self.nodes = tuple(sorted(nodes))
+        self.pending = set(self.nodes)
+        self.deadline = deadline
+        self.left_out: dict[str, str] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether nobody owes a result any more."""
+        return not self.pending
+
+    def take(self, node: str, result: Result) -> None:
+        """Take the result of one node; raises `ProtocolError`, and leaves the node out, where it makes no sense."""
+        self.pending.discard(node)
+        try:
+            if result.status != "done":
+                raise ProtocolError(result.reason or f"The job is {result.status}")
+            self._take(node, result)
+        except ProtocolError as error:
+            self.left_out[node] = str(error)
+            raise
+
+    def leave_out(self, node: str, reason: str) -> None:
+        """Go on without one node."""
+        self.pending.discard(node)
+        self.left_out[node] = reason
+
+    def why_nobody(self) -> str:
+        """Say in one sentence why no node gave a usable result."""
+        reasons = sorted(set(self.left_out.values()))
+        return f"none of {len(self.nodes)} nodes gave a usable result: {'; '.join(reasons[:3])}"
+
+    @abstractmethod
+    def _take(self, node: str, result: Result) -> None:
+        """Fold one result in."""
+
+
+class TrainPhase(Phase):
+    """A round of training; the outcome is the aggregate of the updates."""
+
+    def __init__(
+        self, round: int, nodes: Iterable[str], deadline: float, aggregation: Aggregation, weights: Weights
+    ) -> None:
+        super().__init__("train", round, nodes, deadline)
+        self._aggregation = aggregation
+        self._losses: dict[str, tuple[float, int]] = {}
+        aggregation.begin(weights)
+
+    def _take(self, node: str, result: Result) -> None:
+        if result.update is None:
+            raise ProtocolError("A training result must carry an update")
+        self._aggregation.add(node, result.update, result.num_examples, result.metrics)
+        self._losses[node] = (result.metrics.get("loss", math.nan), result.num_examples)
+
+    @property
+    def loss(self) -> float:
+        """Mean training loss of the nodes, weighted by examples."""
+        return _weighted(self._losses)
+
+    def outcome(self) -> Weights:
+        """Return the new weights; raises `SearchError` where there are none."""
+        if not self._losses:
+            raise SearchError(f"Round {self.round} failed, {self.why_nobody()}")
+        return self._aggregation.result()
+
+
+class ScorePhase(Phase):
+    """A score from the panel; the outcome is the metrics' mean and spread over its nodes."""
+
+    def __init__(self, action: Action, round: int, nodes: Iterable[str], deadline: float, min_nodes: int) -> None:
+        super().__init__(action, round, nodes, deadline)
+        self._min_nodes = min_nodes
+        self._scores: dict[str, tuple[dict[str, float], int]] = {}
+
+    def _take(self, node: str, result: Result) -> None:
+        if result.num_examples < 1 or "accuracy" not in result.metrics:
+            raise ProtocolError("A score must carry an accuracy over at least 1 example", result.num_examples)
+        bad = {name: value for name, value in result.metrics.items() if not math.isfinite(value)}
+        if bad or not 0 <= result.metrics["accuracy"] <= 1:
+            raise ProtocolError("A score must be finite, and an accuracy lie in [0, 1]", bad or dict(result.metrics))
+        self._scores[node] = (dict(result.metrics), result.num_examples)
+
+    def outcome(self) -> dict[str, float]:
+        """Return the panel's metrics; raises `SearchError` where too few nodes scored."""
+        if len(self._scores) < self._min_nodes:
+            reason = self.why_nobody() if not self._scores else f"left out: {sorted(self.left_out)}"
+            raise SearchError(
+                f"A score needs scoring.min_nodes={self._min_nodes} nodes, but {len(self._scores)} gave one ({reason})"
+            )
+        return panel_metrics(self._scores)
+
+
+def panel_metrics(scores: dict[str, tuple[dict[str, float], int]]) -> dict[str, float]:
+    """Fold the scores of nodes (or of people) into one table, in name order.
+
+    Parameters
+    ----------
+    scores : dict
+        By name: the metrics and the number of examples behind them.
+
+    Returns
+    -------
+    dict of str to float
+        Each metric's mean weighted by examples; ``accuracy_std`` (standard deviation) and
+        ``accuracy_worst_decile`` over the names; ``nodes`` and ``examples``.
+    """
+    names = sorted(scores)
+    sizes = [scores[name][1] for name in names]
+    common = set.intersection(*(set(scores[name][0]) for name in names))
+    table: dict[str, float] = {}
+    for metric in sorted(common):
+        summary = summarise([scores[name][0][metric] for name in names], sizes)
+        table[metric] = summary["mean"]
+        if metric == "accuracy":
+            table["accuracy_std"] = summary["std"]
+            table["accuracy_worst_decile"] = summary["worst_decile"]
+    return {**table, "nodes": float(len(names)), "examples": float(sum(sizes))}
+
+
+def _weighted(values: dict[str, tuple[float, int]]) -> float:
+    total = sum(size for _, size in values.values())
+    if not total:
+        return math.nan
+    return math.fsum(values[name][0] * values[name][1] for name in sorted(values)) / total

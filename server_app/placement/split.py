@@ -1,0 +1,38 @@
+"""Disjoint cohorts of nodes: concurrent trials share the nodes out among themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.errors import ConfigError
+from common.seeding import generator
+from server_app.placement.base import Placement, Request
+
+
+class Split(Placement):
+    """The nodes form one cohort for each slot, and the cohorts rotate from round to round.
+
+    The trial in slot `s` trains in its k-th round on cohort ``(s + k) mod slots``, so that after
+    `slots` rounds it has met every node. Trials that are in the same round never share a node; trials
+    that started at different times may.
+
+    A cohort of fewer than `nodes_per_round` nodes trains whole.
+    """
+
+    def select(self, request: Request, nodes: Sequence[str]) -> tuple[str, ...]:
+        """Return the request's cohort, or a sample of it."""
+        if len(nodes) < self.slots:
+            raise ConfigError(
+                f"placement=split needs a node for each of {self.slots} concurrent trials",
+                len(nodes),
+                fix="Start more nodes, let fewer trials run at a time, or use placement=shared",
+            )
+        turn = (request.slot + request.round) % self.slots
+        order = generator(self.seed, "cohorts").permutation(len(nodes))
+        names = sorted(nodes)
+        cohort = sorted(names[index] for index in order[turn :: self.slots])
+        wanted = self.options.nodes_per_round
+        if wanted is None or wanted >= len(cohort):
+            return tuple(cohort)
+        chosen = generator(self.seed, "sample", request.round, turn).choice(len(cohort), wanted, replace=False)
+        return tuple(cohort[index] for index in sorted(chosen))

@@ -1,0 +1,87 @@
+"""The choices of each axis, found by name: a module in the axis' package is a choice.
+
+Nothing is registered by hand. ``controller=evolution`` means the one public class in
+``server_app/controllers/evolution.py`` that derives from `Controller`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+
+from common.errors import ConfigError
+
+AXES: dict[str, tuple[str, str, str]] = {
+    # axis: package of its choices, module of the base class, base class
+    "space": ("common.architecture", "common.architecture.space", "SearchSpace"),
+    "controller": ("server_app.controllers", "server_app.controllers.base", "Controller"),
+    "fidelity": ("server_app.fidelity", "server_app.fidelity.base", "Fidelity"),
+    "weights": ("server_app.weights", "server_app.weights.base", "WeightSource"),
+    "objective": ("server_app.objectives", "server_app.objectives.base", "Objective"),
+    "placement": ("server_app.placement", "server_app.placement.base", "Placement"),
+    "aggregation": ("server_app.aggregation", "server_app.aggregation.base", "Aggregation"),
+}
+
+
+def load_choice(axis: str, name: str) -> type:
+    """Return the class behind a choice.
+
+    Parameters
+    ----------
+    axis : str
+        One of `AXES`.
+    name : str
+        Name of the module, as in ``controller=evolution``.
+
+    Raises
+    ------
+    ConfigError
+        Where the axis has no such choice; the message lists those that it has.
+    """
+    found = _choice(axis, name) if name in _modules(axis) else None
+    if found is None:
+        raise ConfigError(f"{axis} must be one of {choices(axis)}", name, fix="Choose one of them")
+    return found
+
+
+def choices(axis: str) -> list[str]:
+    """Return the names of the choices of an axis, sorted."""
+    return sorted(name for name in _modules(axis) if _choice(axis, name) is not None)
+
+
+def _axis(axis: str) -> tuple[str, str, str]:
+    if axis not in AXES:
+        raise ConfigError(f"An axis is one of {list(AXES)}", axis, fix="Check the spelling")
+    return AXES[axis]
+
+
+def _modules(axis: str) -> list[str]:
+    package = import_module(_axis(axis)[0])
+    return [module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")]
+
+
+def _choice(axis: str, name: str) -> type | None:
+    """Return the one public class of a module that implements the axis; None in a module of helpers."""
+    package, home, base_name = _axis(axis)
+    base = getattr(import_module(home), base_name)
+    module = import_module(f"{package}.{name}")
+    found = [value for value in vars(module).values() if _implements(value, base, module)]
+    if len(found) > 1:
+        raise ConfigError(
+            f"{module.__name__} must define one {base_name}",
+            [cls.__name__ for cls in found],
+            fix="Move one of them to a module of its own",
+        )
+    return found[0] if found else None
+
+
+def _implements(value: object, base: type, module: ModuleType) -> bool:
+    return (
+        inspect.isclass(value)
+        and issubclass(value, base)
+        and not inspect.isabstract(value)
+        and value.__module__ == module.__name__
+        and not value.__name__.startswith("_")
+    )

@@ -1,0 +1,45 @@
+"""One line for each event, for people who read a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from logging import INFO, WARNING
+from typing import Any
+
+from flwr.common.logger import log
+
+
+def _score(value: float | None) -> str:
+    return "no score" if value is None else f"{value:.4f}"
+
+
+_LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
+    "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
+    "search": lambda e: f"{e['trials']} trials on {len(e['nodes'])} nodes",
+    "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
+    "best": lambda e: f"{e['trial']} is the best so far: {_score(e['score'])} at rung {e['rung']}",
+    "finished": lambda e: f"{e['trial']} finished: {_score(e['score'])}",
+    "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {_score(e['score'])}",
+    "failed": lambda e: f"{e['trial']} failed: {e['reason']}",
+    "refused": lambda e: f"A reply of {e.get('node', 'a node')} is refused: {e['reason']}",
+    "absent": lambda e: f"{e['node']} is left out of round {e['round']} of {e['trial']}: {e['reason']}",
+    "journal_lost": lambda e: f"The journal cannot be written: {e['reason']}",
+    "final": lambda e: f"Final training of {e['winner']} and the baseline",
+    "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
+}
+
+_WARNINGS = {"node_refused", "failed", "refused", "absent", "journal_lost"}
+
+
+def line_of(event: dict[str, Any]) -> str | None:
+    """Return an event in one line; None where people need not see it."""
+    line = _LINES.get(event["event"])
+    return None if line is None else line(event)
+
+
+def log_event(event: dict[str, Any]) -> None:
+    """Log one event of the journal, if people need to see it."""
+    line = line_of(event)
+    if line is not None:
+        log(WARNING if event["event"] in _WARNINGS else INFO, "%s", line)

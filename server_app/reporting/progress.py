@@ -1,0 +1,184 @@
+"""Live progress of a run, drawn from the events of its journal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from common.architecture.spec import ArchitectureSpec
+from server_app.reporting.lines import line_of
+
+_STATES = {"finished": "green", "stopped": "yellow", "failed": "red"}
+
+
+@dataclass
+class Row:
+    """One trial as the screen shows it."""
+
+    architecture: str
+    origin: str
+    rounds: int = 0
+    score: float | None = None
+    state: str = "running"
+
+
+@dataclass
+class Board:
+    """What the events say so far.
+
+    Attributes
+    ----------
+    total, ended : int
+        Trials of the search; those that have ended.
+    final_total, final_done : int
+        Models of the final training; those that were tested.
+    """
+
+    name: str = "search"
+    nodes: int = 0
+    total: int = 0
+    ended: int = 0
+    final_total: int = 0
+    final_done: int = 0
+    rounds: int = 0
+    best: str = ""
+    trials: dict[str, Row] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def update(self, event: dict[str, Any]) -> None:
+        """Take in one event."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def _on_start(self, event: dict[str, Any]) -> None:
+        self.name = event["name"]
+
+    def _on_node(self, event: dict[str, Any]) -> None:  # noqa: ARG002
+        self.nodes += 1
+
+    def _on_search(self, event: dict[str, Any]) -> None:
+        self.total, self.nodes = event["trials"], len(event["nodes"])
+
+    def _on_final(self, event: dict[str, Any]) -> None:
+        self.final_total = event["trials"]
+
+    def _on_proposed(self, event: dict[str, Any]) -> None:
+        spec = ArchitectureSpec.from_dict(event["spec"])
+        self.trials[event["trial"]] = Row(spec.describe(), event["origin"])
+
+    def _on_round(self, event: dict[str, Any]) -> None:
+        self.rounds += 1
+        self.trials[event["trial"]].rounds = event["round"]
+
+    def _on_scored(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].score = event["score"]
+
+    def _on_best(self, event: dict[str, Any]) -> None:
+        if event["trial"].startswith("trial"):
+            self.best = event["trial"]
+
+    def _end(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].state = event["event"]
+        if event["trial"].startswith("final"):
+            self.final_done += 1
+        else:
+            self.ended += 1
+
+    _on_finished = _on_stopped = _on_failed = _end
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self.notes = [*self.notes, line_of(event) or ""][-3:]
+
+    _on_node_refused = _on_refused = _on_absent = _on_journal_lost = _note
+
+
+class Progress:
+    """Shows a board while a run goes on: a live screen on a terminal, plain lines elsewhere.
+
+    Parameters
+    ----------
+    console : Console, optional
+        Where to draw.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self.board = Board()
+        self._began = time.monotonic()
+        self._searching = self._began
+        self._live = Live(console=self.console, get_renderable=self._render, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def update(self, event: dict[str, Any]) -> None:
+        """Take in one event of the journal."""
+        if event["event"] == "search":
+            self._searching = time.monotonic()
+        self.board.update(event)
+        if not self.console.is_terminal and (line := line_of(event)) is not None:
+            self.console.print(f"{event['time']:8.1f} s  {line}", highlight=False, soft_wrap=True)
+
+    def _render(self) -> RenderableType:
+        board = self.board
+        if not board.total:
+            waited = time.monotonic() - self._began
+            return Text(f"Starting Flower ... {waited:.0f} s, {board.nodes} nodes so far", style="dim")
+        parts: list[RenderableType] = [self._bars(), _best_line(board), _trial_table(board)]
+        parts += [Text(f"! {note}", style="yellow") for note in board.notes]
+        return Group(*parts)
+
+    def _bars(self) -> Table:
+        board, grid = self.board, Table.grid(padding=(0, 2))
+        elapsed = time.monotonic() - self._searching
+        left = elapsed / board.ended * (board.total - board.ended) if board.ended else None
+        bars = [("search", board.ended, board.total, "" if left is None else f"about {_clock(left)} left")]
+        if board.final_total:
+            bars.append(("final training", board.final_done, board.final_total, ""))
+        for title, done, total, note in bars:
+            grid.add_row(title, ProgressBar(total=total, completed=done, width=40), f"{done}/{total}", note)
+        grid.add_row("", f"{board.rounds} rounds, {board.nodes} nodes, {_clock(elapsed)}")
+        return grid
+
+
+def _best_line(board: Board) -> Text:
+    best = board.trials.get(board.best)
+    if best is None or best.score is None:
+        return Text("best so far: none yet", style="dim")
+    return Text.assemble("best so far: ", (f"{best.score:.4f}", "bold green"), f"  {board.best}  {best.architecture}")
+
+
+def _trial_table(board: Board) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("trial", "origin", "rounds", "score", "state", "architecture"):
+        table.add_column(title, no_wrap=True, overflow="ellipsis")
+    running = [name for name, row in board.trials.items() if row.state == "running"]
+    ended = [name for name, row in board.trials.items() if row.state != "running"]
+    for name in [*ended[-6:], *running[-12:]]:
+        row = board.trials[name]
+        score = "" if row.score is None else f"{row.score:.4f}"
+        state = Text(row.state, style=_STATES.get(row.state, "cyan"))
+        table.add_row(name, row.origin, str(row.rounds), score, state, row.architecture)
+    return table
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"

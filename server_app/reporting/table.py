@@ -1,0 +1,67 @@
+"""The table at the end: what was found, against the baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_ROWS = (
+    ("test accuracy", "accuracy", "{:.4f}"),
+    ("spread over nodes", "accuracy_std", "{:.4f}"),
+    ("worst decile", "accuracy_worst_decile", "{:.4f}"),
+    ("balanced accuracy", "balanced_accuracy", "{:.4f}"),
+    ("macro F1", "macro_f1", "{:.4f}"),
+    ("test loss", "loss", "{:.4f}"),
+)
+
+
+def render(result: dict[str, Any]) -> RenderableType:
+    """Return the table of a result.json.
+
+    Parameters
+    ----------
+    result : dict
+        Content of result.json.
+    """
+    winner, baseline = result.get("winner"), result.get("baseline")
+    if not winner:
+        return Text("The search found nothing.", style="red")
+    table = Table(title=f"{result['name']}, seed {result['seed']}")
+    table.add_column("")
+    table.add_column("found", justify="right", style="bold")
+    columns = [winner]
+    if baseline:
+        table.add_column("baseline", justify="right")
+        columns.append(baseline)
+    for title, key, form in _ROWS:
+        if any(key in column["test"] for column in columns):
+            table.add_row(title, *(_cell(column["test"].get(key), form) for column in columns))
+    table.add_row("parameters", *(f"{column['parameters']:,}" for column in columns))
+    table.add_row("MACs", *(f"{column['macs']:,}" for column in columns))
+    table.add_row("bytes sent, final training", *(size(column["bytes_sent"]) for column in columns))
+    return Group(table, Text(f"found: {winner['architecture']}  ({winner['id']})"), Text(_summary(result), style="dim"))
+
+
+def _summary(result: dict[str, Any]) -> str:
+    counts, seconds = result["counts"], result["seconds"]
+    times = ", ".join(f"{name.replace('_', '-')} {value:.1f} s" for name, value in seconds.items())
+    return (
+        f"{counts['trials']} trials, {counts['rounds']} trial rounds in {counts['exchanges']} exchanges, "
+        f"{counts['messages']} messages, {size(counts['bytes_down'])} down, {size(counts['bytes_up'])} up; {times}"
+    )
+
+
+def size(number: float) -> str:
+    """Return a number of bytes for people."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

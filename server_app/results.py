@@ -1,0 +1,110 @@
+"""What a run leaves behind: result.json, history.json, best/."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from common import __version__
+from common.architecture.cost import cost_of
+from common.architecture.task import TaskShape
+from common.config import Config
+from common.models.export import save_model
+from server_app.journal import write_aside, write_json
+from server_app.strategy import Outcome
+from server_app.trials import Trial
+
+_PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Write config.yaml."""
+    write_aside(folder / "config.yaml", config.to_yaml())
+
+
+def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
+    """Write all that a run found, and return the content of result.json.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    config : Config
+        What was run.
+    outcome : Outcome
+        What was found, perhaps not all of it.
+    status : str
+        ``finished``, ``failed`` or ``stopped``.
+    """
+    write_json(folder / "history.json", [trial.to_json() for trial in outcome.search.ranking])
+    result = result_of(config, outcome, status)
+    if outcome.final is not None and 0 in outcome.final.trained:
+        winner = outcome.final.trials[0]
+        metadata = {"score": result["winner"]["score"], "test": winner.metrics, "seed": config.seed}
+        save_model(folder / "best", winner.spec, outcome.task, outcome.final.trained[0], metadata)
+    write_json(folder / "result.json", result)
+    return result
+
+
+def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
+    """Return the content of result.json."""
+    search, final = outcome.search, outcome.final
+    winner = search.ranking[0] if search.trials else None
+    tested = {trial.spec.id: trial for trial in final.trials} if final else {}
+    baseline = final.trials[-1] if final and final.trials else None
+    trials = [*search.trials, *(final.trials if final else [])]
+    return {
+        "status": status,
+        "name": config.run.name,
+        "winner": _entry(outcome.task, winner, tested) if winner else None,
+        "baseline": _entry(outcome.task, baseline, tested, is_baseline=True) if baseline else None,
+        "counts": {
+            "trials": len(search.trials),
+            "states": dict(Counter(str(trial.state) for trial in search.trials)),
+            "rounds": sum(trial.rounds for trial in trials),
+            "exchanges": outcome.counts.exchanges,
+            "messages": outcome.counts.messages,
+            "bytes_down": outcome.counts.bytes_down,
+            "bytes_up": outcome.counts.bytes_up,
+            "nodes": len(outcome.nodes),
+        },
+        "seconds": {name: round(seconds, 3) for name, seconds in outcome.seconds.items()},
+        "seed": config.seed,
+        "task": {"input_shape": list(outcome.task.input_shape), "num_classes": outcome.task.num_classes},
+        "versions": _versions(),
+        "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _entry(
+    task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False
+) -> dict[str, Any]:
+    cost = cost_of(trial.spec, task)
+    final = tested.get(trial.spec.id)
+    return {
+        "trial": None if is_baseline else trial.number,
+        "id": trial.spec.id,
+        "architecture": trial.spec.describe(),
+        "spec": trial.spec.to_dict(),
+        "score": None if is_baseline else trial.score,
+        "validation": {} if is_baseline else trial.metrics,
+        "test": final.metrics if final else {},
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "message_bytes": cost.message_bytes,
+        "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
+        "failure": (final or trial).failure,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"flwr-nas": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

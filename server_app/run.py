@@ -1,0 +1,115 @@
+"""One run: from a run config to a run folder, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flwr.serverapp import Grid
+
+from common.config import Config, compose_config, from_json
+from common.errors import ConfigError, FlwrNasError
+from server_app.build import build_strategy
+from server_app.exchange import StopRequested
+from server_app.journal import Journal
+from server_app.reporting.lines import log_event
+from server_app.results import write_config, write_results
+from server_app.strategy import FedNASStrategy
+
+
+def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
+    """Run one search and leave its run folder, also where it ends early.
+
+    Parameters
+    ----------
+    grid : Grid
+        Flower's way to the nodes.
+    run_config : mapping
+        ``config``: a whole configuration as JSON, as the flwr-nas command sends it; or ``overrides``:
+        Hydra overrides, as a person types them after ``flwr run``.
+    """
+    config = read_config(run_config)
+    folder = run_folder(config)
+    with Journal(folder / "journal.jsonl", log_event) as journal:
+        write_config(folder, config)
+        journal.write("start", name=config.run.name, seed=config.seed, folder=str(folder))
+        strategy = build_strategy(config, journal, stop_watch(folder, config.run.launcher_pid))
+        began = time.time()
+        status, message = "failed", ""
+        try:
+            strategy.start(grid=grid)
+            status = "finished"
+        except StopRequested as reason:
+            status, message = "stopped", str(reason)
+        except FlwrNasError as error:
+            message = str(error)
+            raise
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            _close(folder, config, strategy, journal, status, message, began)
+
+
+def read_config(run_config: Mapping[str, Any]) -> Config:
+    """Return the configuration of a run config; see `run`."""
+    text = str(run_config.get("config", ""))
+    if text:
+        return from_json(text)
+    try:
+        overrides = shlex.split(str(run_config.get("overrides", "")))
+    except ValueError as error:
+        raise ConfigError("overrides must be words as in a shell", run_config.get("overrides"), fix=str(error)) from None
+    config = compose_config(overrides)
+    # Flower, not we, decides how many nodes `flwr run` simulates.
+    return replace(config, federation=replace(config.federation, nodes=None))
+
+
+def run_folder(config: Config) -> Path:
+    """Return the run folder: ``run.dir``, or a new one under runs/ named by time and experiment."""
+    if config.run.dir is not None:
+        return Path(config.run.dir)
+    return Path("runs") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{config.run.name}"
+
+
+def stop_watch(folder: Path, launcher_pid: int) -> Callable[[], str | None]:
+    """Return a function that tells why the run should stop: a file named ``stop``, or its launcher gone."""
+
+    def stop() -> str | None:
+        if (folder / "stop").exists():
+            return "The run was asked to stop."
+        if launcher_pid and not _alive(launcher_pid):
+            return "The flwr-nas command that started the run is gone."
+        return None
+
+    return stop
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _close(
+    folder: Path, config: Config, strategy: FedNASStrategy, journal: Journal, status: str, message: str, began: float
+) -> None:
+    """Write what was found; a run that cannot even write says so and keeps its own error."""
+    outcome = strategy.outcome
+    if outcome is not None:
+        if config.run.started_at:
+            outcome.seconds = {"start_up": began - config.run.started_at, **outcome.seconds}
+        try:
+            write_results(folder, config, outcome, status)
+        except FlwrNasError as error:
+            status, message = "failed", message or str(error)
+    journal.write("end", status=status, message=message)

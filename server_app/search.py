@@ -1,0 +1,394 @@
+"""The life of trials: proposed, trained round by round, scored at rungs, promoted or ended.
+
+This is the search without Flower: it hands out jobs for named nodes and takes their results. Who
+sends them, and when it waits, is the strategy's business. The clock is whatever the caller passes
+as `now`, in seconds.
+
+    refill    start trials in free places        (controller, fidelity)
+    dispatch  jobs for the nodes that are free   (placement)
+    take      one result of one node             (aggregation)
+    settle    close what is complete             (objective, fidelity, controller)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from common.errors import FlwrNasError, ProtocolError
+from common.messages import Action, Job, Result, Weights
+from common.seeding import generator
+from server_app.phases import Phase, ScorePhase, TrainPhase
+from server_app.placement.base import Request
+from server_app.trials import Trial, TrialState, ranked
+
+if TYPE_CHECKING:
+    from server_app.aggregation.base import Aggregation
+    from server_app.controllers.base import Controller
+    from server_app.fidelity.base import Decision, Fidelity
+    from server_app.journal import Journal
+    from server_app.objectives.base import Objective
+    from server_app.placement.base import Placement
+    from server_app.weights.base import WeightSource
+
+CentralScore = Callable[[Trial, Weights], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a trial is scored.
+
+    Parameters
+    ----------
+    action : {"score", "test"}
+        On the validation split; or, after the final training, on the test split.
+    panel : int, optional
+        Nodes in the panel, the same for every trial; None for all.
+    min_nodes : int
+        A score from fewer does not count.
+    central : callable, optional
+        Scores on data that the server holds instead of asking a panel.
+    """
+
+    action: Action = "score"
+    panel: int | None = None
+    min_nodes: int = 1
+    central: CentralScore | None = None
+
+
+@dataclass
+class _Active:
+    """A trial that holds a place, or waits for one, with its weights."""
+
+    trial: Trial
+    weights: Weights
+    target: int
+    aggregation: Aggregation
+    slot: int | None = None
+    phase: Phase | None = None
+
+
+@dataclass
+class Search:
+    """Trials under way and ended.
+
+    Parameters
+    ----------
+    seed : int
+        The run's seed; the panel is drawn from it.
+    concurrency : int
+        Trials that train at the same time.
+    deadline : float
+        Seconds that one phase of a trial waits for its nodes.
+    label : str
+        Prefix of the trials' names on the wire.
+    keep : int
+        Of so many of the best trials the weights are kept, in `trained`.
+    others
+        One choice of each axis, `make_aggregation` making one instance per trial.
+    """
+
+    seed: int
+    concurrency: int
+    deadline: float
+    controller: Controller
+    fidelity: Fidelity
+    placement: Placement
+    weights: WeightSource
+    objective: Objective
+    make_aggregation: Callable[[], Aggregation]
+    scoring: Scoring
+    journal: Journal
+    label: str = "trial"
+    keep: int = 1
+    trained: dict[int, Weights] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+    _active: dict[int, _Active] = field(default_factory=dict)
+    _promoted: list[int] = field(default_factory=list)
+    _outbox: dict[str, list[int]] = field(default_factory=dict)
+    _best: int | None = None
+    _closed: bool = False
+    _over: bool = False
+
+    # ------------------------------------------------------------ what the strategy asks
+
+    @property
+    def done(self) -> bool:
+        """Whether every trial has ended and `refill` found no other."""
+        return self._over
+
+    @property
+    def pending(self) -> bool:
+        """Whether some node still owes a result."""
+        return any(active.phase and active.phase.pending for active in self._active.values())
+
+    @property
+    def ranking(self) -> list[Trial]:
+        """All trials, best first."""
+        return ranked(self.trials)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When the next phase gives up waiting; None where nobody owes anything."""
+        return min((a.phase.deadline for a in self._active.values() if a.phase and a.phase.pending), default=None)
+
+    def owes(self, node: str) -> bool:
+        """Tell whether a node still owes a result."""
+        return any(a.phase is not None and node in a.phase.pending for a in self._active.values())
+
+    # ------------------------------------------------------------ refill and dispatch
+
+    def refill(self, nodes: Sequence[str], now: float, unavailable: Collection[str] = ()) -> None:
+        """Give the free places to promoted trials, then to new ones, and start their next phase.
+
+        Parameters
+        ----------
+        nodes : sequence of str
+            Names of the nodes that are there.
+        now : float
+            The clock.
+        unavailable : collection of str
+            Those among them that cannot take a message in time; they are left out at once.
+        """
+        for slot in self._free_slots():
+            active = self._next_active()
+            if active is None:
+                break
+            active.slot = slot
+        if (self.controller.done and not self._closed) or self._stalled():
+            self._closed = self.controller.done
+            self._apply(self.fidelity.close())
+        self._over = not self._active
+        for number in sorted(self._active):
+            active = self._active[number]
+            if active.slot is not None and active.phase is None:
+                self._start_phase(active, nodes, now, unavailable)
+
+    def dispatch(self, free: Collection[str]) -> dict[str, list[Job]]:
+        """Return the jobs that wait for the nodes in `free`, by node."""
+        orders: dict[str, list[Job]] = {}
+        for node in sorted(set(free) & set(self._outbox)):
+            jobs = [job for number in sorted(self._outbox.pop(node)) if (job := self._job(number, node))]
+            if jobs:
+                orders[node] = jobs
+        return orders
+
+    # ------------------------------------------------------------ results
+
+    def take(self, node: str, result: Result) -> None:
+        """Take one result of one node; what makes no sense is refused with its reason in the journal."""
+        try:
+            active = self._owed(node, result)
+            ledger = active.trial.ledger
+            ledger.node_seconds += result.seconds
+            if result.update is not None:
+                ledger.bytes_up += result.update.nbytes
+            assert active.phase is not None
+            active.phase.take(node, result)
+        except ProtocolError as error:
+            self.journal.write("refused", node=node, trial=result.trial, round=result.round, reason=str(error))
+
+    def leave_out(self, node: str, jobs: Sequence[Job], reason: str) -> None:
+        """Go on without what `node` was asked to do in `jobs`."""
+        for job in jobs:
+            active = self._active.get(self._number(job.trial))
+            if active and self._matches(active, node, job.action, job.round):
+                assert active.phase is not None
+                active.phase.leave_out(node, reason)
+                self.journal.write("absent", node=node, trial=job.trial, round=job.round, reason=reason)
+
+    def expire(self, now: float, *, everything: bool = False) -> None:
+        """Go on without the nodes that let a deadline pass; with `everything`, without all that still owe."""
+        for active in self._active.values():
+            phase = active.phase
+            if phase and phase.pending and (everything or phase.deadline <= now):
+                for node in sorted(phase.pending):
+                    self._absent(active, node, f"no answer within {self.deadline:g} s")
+
+    def settle(self) -> None:
+        """Close every phase that nobody owes a result to, by trial number, and decide what follows."""
+        for number in sorted(self._active):
+            active = self._active.get(number)
+            if active is None or active.phase is None or not active.phase.complete:
+                continue
+            phase, active.phase = active.phase, None
+            try:
+                if isinstance(phase, TrainPhase):
+                    self._close_training(active, phase)
+                else:
+                    assert isinstance(phase, ScorePhase)
+                    self._score(active, phase.outcome())
+            except FlwrNasError as error:
+                self._fail(active, str(error))
+
+    def fail_all(self, reason: str) -> None:
+        """End every trial under way; for a search that cannot go on."""
+        for active in [self._active[number] for number in sorted(self._active)]:
+            self._end(active, TrialState.FAILED, reason)
+
+    # ------------------------------------------------------------ starting
+
+    def _free_slots(self) -> list[int]:
+        taken = {active.slot for active in self._active.values()}
+        return [slot for slot in range(self.concurrency) if slot not in taken]
+
+    def _next_active(self) -> _Active | None:
+        if self._promoted:
+            return self._active[self._promoted.pop(0)]
+        proposals = self.controller.propose(1)
+        if not proposals:
+            return None
+        (proposal,) = proposals
+        trial = Trial(proposal.number, proposal.spec, proposal.origin, proposal.parent)
+        self.trials.append(trial)
+        cost = self.controller.space.cost(trial.spec)
+        self.journal.write(
+            "proposed",
+            trial=self._name(trial.number),
+            spec_id=trial.spec.id,
+            spec=trial.spec.to_dict(),
+            origin=trial.origin,
+            parent=trial.parent,
+            parameters=cost.parameters,
+            macs=cost.macs,
+        )
+        target = self.fidelity.start(trial)
+        active = _Active(trial, self.weights.initial(trial), target, self.make_aggregation())
+        self._active[trial.number] = active
+        return active
+
+    def _stalled(self) -> bool:
+        """Tell whether all wait for each other: the controller for a result, a bracket for more trials."""
+        return bool(self._active) and not self._promoted and all(a.slot is None for a in self._active.values())
+
+    def _start_phase(self, active: _Active, nodes: Sequence[str], now: float, unavailable: Collection[str]) -> None:
+        trial = active.trial
+        deadline = now + self.deadline
+        if trial.rounds < active.target:
+            number = trial.rounds + 1
+            assert active.slot is not None
+            chosen = self.placement.select(Request(trial.number, active.slot, number), nodes)
+            active.phase = TrainPhase(number, chosen, deadline, active.aggregation, active.weights)
+        elif self.scoring.central is None:
+            chosen = self._panel(nodes)
+            active.phase = ScorePhase(self.scoring.action, trial.rounds, chosen, deadline, self.scoring.min_nodes)
+        else:
+            return
+        for node in chosen:
+            if node in unavailable:
+                self._absent(active, node, "still busy with an earlier message")
+            else:
+                self._outbox.setdefault(node, []).append(trial.number)
+
+    def _panel(self, nodes: Sequence[str]) -> tuple[str, ...]:
+        names = sorted(nodes)
+        if self.scoring.panel is None or self.scoring.panel >= len(names):
+            return tuple(names)
+        # One order of all names: a node that joins or leaves changes the panel by one place at most.
+        order = sorted(names, key=lambda name: generator(self.seed, "panel", name).random())
+        return tuple(sorted(order[: self.scoring.panel]))
+
+    def _job(self, number: int, node: str) -> Job | None:
+        active = self._active.get(number)
+        if active is None or active.phase is None or node not in active.phase.pending:
+            return None
+        active.trial.ledger.bytes_down += active.weights.nbytes
+        return Job(
+            self._name(number), active.phase.action, active.phase.round, active.trial.spec, active.weights
+        )
+
+    # ------------------------------------------------------------ closing
+
+    def _close_training(self, active: _Active, phase: TrainPhase) -> None:
+        trial = active.trial
+        active.weights = phase.outcome()
+        trial.rounds = phase.round
+        self.journal.write(
+            "round",
+            trial=self._name(trial.number),
+            round=phase.round,
+            nodes=[node for node in phase.nodes if node not in phase.left_out],
+            left_out=sorted(phase.left_out),
+            loss=phase.loss,
+            bytes_down=trial.ledger.bytes_down,
+            bytes_up=trial.ledger.bytes_up,
+        )
+        if trial.rounds >= active.target and self.scoring.central is not None:
+            self._score(active, self.scoring.central(trial, active.weights))
+
+    def _score(self, active: _Active, metrics: dict[str, float]) -> None:
+        trial = active.trial
+        trial.metrics = metrics
+        trial.score = self.objective.score(metrics, self.controller.space.cost(trial.spec))
+        trial.rung += 1
+        self.weights.keep(trial, active.weights)
+        name = self._name(trial.number)
+        self.journal.write(
+            "scored", trial=name, rung=trial.rung, rounds=trial.rounds, score=trial.score, metrics=metrics
+        )
+        self.trained[trial.number] = active.weights
+        for other in self.ranking[self.keep :]:
+            self.trained.pop(other.number, None)
+        if self._best is None or trial.rank > self.trials[self._best].rank:
+            self._best = trial.number
+            self.journal.write("best", trial=name, score=trial.score, rung=trial.rung)
+        trial.state, active.slot = TrialState.WAITING, None
+        self._apply(self.fidelity.report(trial))
+
+    def _apply(self, decisions: Sequence[Decision]) -> None:
+        for decision in sorted(decisions, key=lambda d: d.trial):
+            active = self._active[decision.trial]
+            if decision.action == "promote":
+                active.target = decision.rounds
+                active.trial.state = TrialState.RUNNING
+                self._promoted.append(decision.trial)
+                self.journal.write("promoted", trial=self._name(decision.trial), rounds=decision.rounds)
+            elif decision.action == "finish":
+                self._end(active, TrialState.FINISHED)
+            else:
+                self._end(active, TrialState.STOPPED)
+
+    def _fail(self, active: _Active, reason: str) -> None:
+        self._end(active, TrialState.FAILED, reason)
+        self._apply(self.fidelity.report(active.trial))
+
+    def _end(self, active: _Active, state: TrialState, reason: str = "") -> None:
+        trial = active.trial
+        trial.state, trial.failure = state, reason
+        del self._active[trial.number]
+        reason_field = {"reason": reason} if reason else {}
+        self.journal.write(
+            str(state), trial=self._name(trial.number), rung=trial.rung, score=trial.score, **reason_field
+        )
+        self.controller.observe(trial)
+
+    # ------------------------------------------------------------ who owes what
+
+    def _owed(self, node: str, result: Result) -> _Active:
+        active = self._active.get(self._number(result.trial))
+        if active is None or not self._matches(active, node, result.action, result.round):
+            raise ProtocolError(
+                "A result must answer a job that its node still owes",
+                f"{result.action} of {result.trial!r}, round {result.round}",
+            )
+        return active
+
+    @staticmethod
+    def _matches(active: _Active, node: str, action: str, round: int) -> bool:
+        phase = active.phase
+        return phase is not None and node in phase.pending and (phase.action, phase.round) == (action, round)
+
+    def _absent(self, active: _Active, node: str, reason: str) -> None:
+        assert active.phase is not None
+        active.phase.leave_out(node, reason)
+        self.journal.write(
+            "absent", node=node, trial=self._name(active.trial.number), round=active.phase.round, reason=reason
+        )
+
+    def _name(self, number: int) -> str:
+        return f"{self.label}-{number:04d}"
+
+    def _number(self, name: str) -> int:
+        prefix, _, digits = name.rpartition("-")
+        return int(digits) if prefix == self.label and digits.isdecimal() else -1

@@ -1,0 +1,56 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from common.data import Holder, dataset_names, load_node_data, load_node_test, load_server_test, natural_partitions
+from common.errors import ConfigError
+from common.settings import DatasetSettings
+
+CONF = Path(__file__).parents[3] / "conf" / "dataset"
+
+
+def from_yaml(name: str) -> DatasetSettings:
+    values = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    assert isinstance(values, dict)
+    return DatasetSettings.from_json({str(key): value for key, value in values.items()})
+
+
+def test_there_is_one_yaml_for_each_data_set() -> None:
+    assert dataset_names() == ["digits", "npz", "synthetic"]
+    assert sorted(path.stem for path in CONF.glob("*.yaml")) == dataset_names()
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_a_yaml_names_its_module_and_every_setting(name: str) -> None:
+    values = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    assert isinstance(values, dict)
+    assert values["name"] == name
+    assert list(values) == [field.name for field in fields(DatasetSettings)]
+
+
+@pytest.mark.parametrize("name", ["digits", "synthetic"])
+def test_a_yaml_gives_data_as_it_is(name: str) -> None:
+    data = load_node_data(from_yaml(name), Holder(0, 10), 0)
+    assert len(data.train) > 0
+    assert data.train.x.shape[1:] == data.validation.x.shape[1:] == data.task.input_shape
+    assert load_node_test(from_yaml(name), Holder(0, 10), 0) is not None
+
+
+def test_the_yaml_of_npz_needs_a_file_only() -> None:
+    with pytest.raises(ConfigError, match="needs a file"):
+        load_node_data(from_yaml("npz"), Holder(0, 10), 0)
+
+
+@pytest.mark.parametrize("name", ["mnist", "base", "pool", "", "../digits", "digits.npz"])
+def test_an_unknown_name_lists_the_choices(name: str) -> None:
+    settings = DatasetSettings(name=name)
+    for call in (
+        lambda: load_node_data(settings, Holder(), 0),
+        lambda: load_node_test(settings, Holder(), 0),
+        lambda: load_server_test(settings, 0),
+        lambda: natural_partitions(settings),
+    ):
+        with pytest.raises(ConfigError, match="dataset must be one of digits, npz, synthetic, got"):
+            call()

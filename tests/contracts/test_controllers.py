@@ -1,0 +1,221 @@
+"""What every controller must hold: run for each choice that the registry finds.
+
+The toy score of a spec is a function of the spec alone, and so is whether its trial fails; all trials
+are ended by a fixed script, so that two drives differ only in what is tested.
+"""
+
+import copy
+import json
+import random
+
+import numpy as np
+import pytest
+
+from common.errors import ConfigError, SpecError
+from server_app.registry import choices, load_choice
+from server_app.trials import Trial, TrialState
+
+pytestmark = pytest.mark.parametrize("name", choices("controller"))
+
+TRIALS = 40
+
+
+class Drive:
+    """A controller with up to `width` trials in flight; they end in a scrambled order, at rung 1 or 2."""
+
+    def __init__(self, controller, width=1, fails=lambda number: number % 5 == 3):
+        self.controller, self.width, self.fails = controller, width, fails
+        self.open, self.log, self.step = [], [], 0
+
+    def advance(self):
+        """Fill up, then end one trial; returns False when the search is over."""
+        proposals = self.controller.propose(self.width - len(self.open))
+        assert len(proposals) <= self.width - len(self.open)
+        self.open += [Trial(p.number, p.spec, p.origin, p.parent) for p in proposals]
+        self.log += proposals
+        if self.open:
+            self.controller.observe(self.end(self.open.pop(self.step * 7 % len(self.open))))
+        self.step += 1
+        return bool(self.open) or not self.controller.done
+
+    def end(self, trial):
+        if self.fails(trial.number):
+            trial.state, trial.failure = TrialState.FAILED, "toy"
+            return trial
+        trial.rung = 1 + trial.number % 2
+        trial.state = TrialState.FINISHED if trial.rung == 2 else TrialState.STOPPED
+        trial.score = sum(layer.width for layer in trial.spec.layers) / 10
+        return trial
+
+    def run(self):
+        for _ in range(10 * TRIALS):
+            if not self.advance():
+                return self.log
+        raise AssertionError("the search does not end")
+
+
+@pytest.fixture
+def space(digit_space):
+    return digit_space(6, 4)
+
+
+@pytest.fixture
+def make(name, space):
+    cls = load_choice("controller", name)
+    return lambda seed=0, space=space, trials=TRIALS, start=(): cls(space, seed, trials, cls.Options(), start)
+
+
+@pytest.mark.parametrize("width", [1, 4, 50])
+def test_proposals_are_legal_new_and_numbered(make, space, width):
+    proposals = Drive(make(), width).run()
+    assert [proposal.number for proposal in proposals] == list(range(TRIALS))
+    assert len({proposal.spec for proposal in proposals}) == TRIALS
+    assert all(space.contains(proposal.spec) for proposal in proposals)
+    assert all(proposal.origin for proposal in proposals)
+
+
+def test_parents_were_observed_before(make):
+    drive = Drive(make(), width=4)
+    while drive.advance():
+        observed = {seen.number for seen in drive.controller.history}
+        for proposal in drive.log[-4:]:
+            assert proposal.parent is None or proposal.parent in observed
+
+
+def test_proposes_no_more_than_asked(make):
+    controller = make()
+    assert controller.propose(0) == []
+    assert len(controller.propose(3)) <= 3
+    assert controller.in_flight <= 3
+
+
+def test_max_trials_is_the_end(make):
+    controller = make(trials=7)
+    assert len(Drive(controller, width=3).run()) == 7
+    assert controller.done
+    assert controller.propose(5) == []
+    assert controller.in_flight == 0
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
+    space = digit_space(2, 3)
+    controller = make(space=space)
+    proposals = Drive(controller, width).run()
+    assert len(proposals) == space.size() == 9
+    assert controller.done
+
+
+def test_known_specs_come_first_in_order_each_once(make, space):
+    start = [space.spec("000000"), space.spec("333333"), space.spec("000000"), space.spec("012301")]
+    proposals = Drive(make(start=start)).run()
+    assert [space.digits(proposal.spec) for proposal in proposals[:3]] == ["000000", "333333", "012301"]
+    assert [proposal.origin == "given" for proposal in proposals[:4]] == [True, True, True, False]
+    assert len({proposal.spec for proposal in proposals}) == TRIALS
+
+
+def test_an_illegal_known_spec_is_refused_at_once(make, space, digit_space):
+    with pytest.raises(SpecError):
+        make(start=[space.spec("000000"), digit_space(6, 5).spec("000004")])
+
+
+def test_goes_on_when_every_trial_fails(make):
+    assert len(Drive(make(), 3, fails=lambda _: True).run()) == TRIALS
+
+
+def test_failed_trials_beget_nothing(make):
+    drive = Drive(make(), width=2)
+    drive.run()
+    assert not [p for p in drive.log if p.parent is not None and drive.fails(p.parent)]
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_the_seed_decides(make, width):
+    assert Drive(make(seed=3), width).run() == Drive(make(seed=3), width).run()
+    assert Drive(make(seed=3), width).run() != Drive(make(seed=4), width).run()
+
+
+def test_no_global_random_state(make):
+    expected = Drive(make()).run()
+    np.random.seed(5)  # noqa: NPY002
+    random.seed(5)
+    before = np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    assert Drive(make()).run() == expected
+    assert (np.random.get_state()[1].tolist(), random.getstate()) == before  # noqa: NPY002
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_restored_and_continued_equals_never_interrupted(make, space, width):
+    start = [space.spec("012301"), space.spec("123012")]
+    whole = Drive(make(start=start), width)
+    points = []
+    while whole.advance():
+        state = json.dumps(whole.controller.state_dict(), allow_nan=False)
+        points.append((state, copy.deepcopy(whole.open), list(whole.log), whole.step))
+    for state, in_flight, log, step in points:
+        restored = Drive(make(start=start), width)
+        restored.controller.load_state_dict(json.loads(state))
+        assert json.dumps(restored.controller.state_dict()) == state
+        assert restored.controller.in_flight == len(in_flight)
+        restored.open, restored.log, restored.step = copy.deepcopy(in_flight), list(log), step
+        assert restored.run() == whole.log
+
+
+def test_state_is_a_copy(make):
+    drive = Drive(make())
+    drive.advance()
+    state = drive.controller.state_dict()
+    text = json.dumps(state)
+    drive.run()
+    assert json.dumps(state) == text
+
+
+def ended(proposal, **changes):
+    values = {"state": TrialState.FINISHED, "rung": 1, "score": 0.5} | changes
+    return Trial(proposal.number, proposal.spec, **values)
+
+
+def test_a_trial_is_observed_once(make):
+    controller = make()
+    (proposal,) = controller.propose(1)
+    controller.observe(ended(proposal))
+    with pytest.raises(ConfigError, match="once"):
+        controller.observe(ended(proposal))
+    assert len(controller.history) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"state": TrialState.RUNNING}, {"state": TrialState.WAITING}, {"score": float("nan")}]
+)
+def test_an_unfinished_trial_is_not_observed(make, changes):
+    controller = make()
+    (proposal,) = controller.propose(1)
+    with pytest.raises(ConfigError):
+        controller.observe(ended(proposal, **changes))
+    assert controller.history == []
+
+
+def test_a_stranger_s_trial_is_not_observed(make, space):
+    controller = make()
+    (proposal,) = controller.propose(1)
+    other = space.mutate(proposal.spec, np.random.default_rng(0))
+    for stranger in (Trial(7, proposal.spec), Trial(-1, proposal.spec), Trial(0, other)):
+        stranger.state = TrialState.FAILED
+        with pytest.raises(ConfigError, match="own proposals"):
+            controller.observe(stranger)
+
+
+def test_trials_are_observed_in_any_order(make):
+    controller = make()
+    drive = Drive(controller, width=6)
+    drive.open = [Trial(p.number, p.spec) for p in controller.propose(6)]
+    for trial in reversed(list(drive.open)):
+        controller.observe(drive.end(trial))
+    drive.open.clear()
+    assert controller.in_flight == 0
+    assert [proposal.number for proposal in drive.run()] == list(range(6, TRIALS))
+
+
+def test_a_search_has_trials(make):
+    with pytest.raises(ConfigError, match=r"search\.trials"):
+        make(trials=0)

@@ -1,0 +1,156 @@
+"""What every fidelity must hold: run for each choice that the registry finds."""
+
+import json
+
+import pytest
+
+from common.architecture.spec import ArchitectureSpec
+from common.errors import ConfigError
+from common.seeding import generator
+from server_app.registry import choices, load_choice
+from server_app.trials import Trial, TrialState
+
+pytestmark = pytest.mark.parametrize("name", choices("fidelity"))
+
+COUNTS = (1, 2, 7, 30)
+
+
+def nobody(number, rung):
+    return False
+
+
+def some(number, rung):
+    return (number * 7 + rung) % 4 == 0
+
+
+def everybody(number, rung):
+    return True
+
+
+class Race:
+    """Trials with toy scores under a fidelity; what happens next is drawn at random.
+
+    The outcome of a trial depends on its number and rung only. Scores have one decimal, so there are ties.
+    """
+
+    def __init__(self, fidelity, count, fails=nobody, seed=0, restore=False):
+        self.fidelity, self.count, self.fails, self.restore = fidelity, count, fails, restore
+        self.rng = generator(seed, "order")
+        self.trials, self.targets, self.decided = [], {}, {}
+
+    def run(self):
+        while self.running or len(self.trials) < self.count:
+            self.step()
+        self.apply(self.fidelity.close())
+        while self.running:
+            self.step()
+        assert [trial.number for trial in self.trials if not trial.state.ended] == []
+        return self.decided
+
+    @property
+    def running(self):
+        return [trial for trial in self.trials if trial.state is TrialState.RUNNING]
+
+    def step(self):
+        if self.restore:
+            state = json.loads(json.dumps(self.fidelity.state_dict()))
+            self.fidelity = type(self.fidelity)(self.fidelity.options)
+            self.fidelity.load_state_dict(state)
+        running = self.running
+        pick = self.rng.integers(len(running) + (len(self.trials) < self.count))
+        if pick == len(running):
+            self.start()
+        else:
+            self.complete(running[pick])
+
+    def start(self):
+        trial = Trial(len(self.trials), ArchitectureSpec())
+        self.trials.append(trial)
+        self.targets[trial.number] = self.fidelity.start(trial)
+        assert 1 <= self.targets[trial.number] <= self.fidelity.max_rounds
+
+    def complete(self, trial):
+        if self.fails(trial.number, trial.rung):
+            trial.state = TrialState.FAILED
+        else:
+            trial.rounds, trial.rung, trial.state = self.targets[trial.number], trial.rung + 1, TrialState.WAITING
+            trial.score = round(float(generator(0, "score", trial.number, trial.rung).random()), 1)
+        self.apply(self.fidelity.report(trial))
+
+    def apply(self, decisions):
+        for decision in decisions:
+            trial = self.trials[decision.trial]
+            assert trial.state is TrialState.WAITING, "only a trial that waits is decided about, and only once"
+            self.decided[trial.number, trial.rung] = decision
+            if decision.action == "promote":
+                assert trial.rounds < decision.rounds <= self.fidelity.max_rounds
+                self.targets[trial.number], trial.state = decision.rounds, TrialState.RUNNING
+            elif decision.action == "finish":
+                assert trial.rounds == self.fidelity.max_rounds
+                trial.state = TrialState.FINISHED
+            else:
+                assert decision.action == "stop"
+                assert trial.rounds < self.fidelity.max_rounds
+                trial.state = TrialState.STOPPED
+
+
+@pytest.fixture
+def make(name):
+    return load_choice("fidelity", name)
+
+
+@pytest.mark.parametrize("fails", [nobody, some, everybody])
+@pytest.mark.parametrize("count", COUNTS)
+def test_every_trial_ends_once(make, count, fails):
+    race = Race(make(), count, fails)
+    race.run()
+    states = [trial.state for trial in race.trials]
+    assert len(states) == count
+    if fails is nobody:
+        assert TrialState.FAILED not in states
+        assert TrialState.FINISHED in states
+    if fails is everybody:
+        assert set(states) == {TrialState.FAILED}
+        assert race.decided == {}
+
+
+@pytest.mark.parametrize("fails", [nobody, some])
+@pytest.mark.parametrize("count", COUNTS)
+def test_the_order_of_reports_does_not_matter(make, count, fails):
+    first = Race(make(), count, fails, seed=0).run()
+    for seed in range(1, 6):
+        assert Race(make(), count, fails, seed=seed).run() == first
+
+
+@pytest.mark.parametrize("fails", [nobody, some, everybody])
+def test_restored_equals_never_interrupted(make, fails):
+    for seed in range(3):
+        assert Race(make(), 30, fails, seed, restore=True).run() == Race(make(), 30, fails, seed).run()
+
+
+def test_trials_may_start_after_close(make):
+    race = Race(make(), 7)
+    race.run()
+    race.count = 14
+    race.run()
+    assert len(race.trials) == 14
+
+
+def test_close_twice_decides_nothing_more(make):
+    race = Race(make(), 7)
+    race.run()
+    assert race.fidelity.close() == []
+
+
+def test_two_runs_do_not_share_state(make):
+    race = Race(make(), 7)
+    race.run()
+    state = json.dumps(make().state_dict())
+    for _ in range(5):
+        race.start()
+    assert json.dumps(make().state_dict()) == state
+
+
+def test_max_rounds_must_be_positive(make):
+    with pytest.raises(ConfigError, match="max_rounds"):
+        make.Options(max_rounds=0)

@@ -1,0 +1,65 @@
+"""A toy search on the layered space, whose best spec is known."""
+
+import pytest
+
+from common.architecture.layered import LayeredSpace
+from common.architecture.operations import Linear
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from server_app.trials import Trial, TrialState
+
+TARGET = ArchitectureSpec(
+    (
+        Linear(64, activation="gelu", norm="group", dropout=0.1),
+        Linear(128, activation="relu", norm="none", dropout=0.0),
+        Linear(32, activation="relu", norm="group", dropout=0.25),
+        Linear(128, activation="gelu", norm="none", dropout=0.1),
+        Linear(16, activation="gelu", norm="group", dropout=0.0),
+    )
+)
+FIELDS = ("width", "activation", "norm", "dropout")
+
+
+def closeness(spec):
+    """Part of the target's 20 fields that `spec` has at the same place; 1 for the target only."""
+    same = sum(
+        getattr(layer, field) == getattr(wanted, field)
+        for layer, wanted in zip(spec.layers, TARGET.layers, strict=False)
+        for field in FIELDS
+    )
+    return same / (len(TARGET.layers) * len(FIELDS))
+
+
+OPTIONS = {
+    "min_layers": 3,
+    "max_layers": 5,
+    "operations": ["linear"],
+    "width": [16, 32, 64, 128],
+    "activation": ["relu", "gelu"],
+    "norm": ["group", "none"],
+    "dropout": [0.0, 0.1, 0.25],
+    "skip": 0.0,
+}
+
+
+@pytest.fixture(scope="session")
+def space():
+    """Chains of 3 to 5 linear layers: 4 widths, 2 activations, 2 norms and 3 dropouts each."""
+    return LayeredSpace(TaskShape((32,), 10), LayeredSpace.Options(**OPTIONS))
+
+
+@pytest.fixture
+def search():
+    """``search(controller)`` runs it to its end, one trial at a time; returns the trials."""
+
+    def run(controller):
+        trials = []
+        while proposals := controller.propose(1):
+            (proposal,) = proposals
+            trial = Trial(proposal.number, proposal.spec, proposal.origin, proposal.parent, TrialState.FINISHED, 1)
+            trial.score = closeness(proposal.spec)
+            controller.observe(trial)
+            trials.append(trial)
+        return trials
+
+    return run

@@ -1,0 +1,34 @@
+import pytest
+
+from common.errors import ConfigError
+from server_app.placement.base import Request
+from server_app.placement.shared import Shared
+
+NODES = [f"node-{index:02d}" for index in range(10)]
+
+
+def select(wanted, trial=0, slot=0, round_=1, nodes=NODES):
+    return Shared(0, 4, Shared.Options(wanted)).select(Request(trial, slot, round_), nodes)
+
+
+def test_every_trial_meets_the_same_nodes_in_its_kth_round():
+    for round_ in range(1, 6):
+        assert len({select(3, trial, trial % 4, round_) for trial in range(8)}) == 1
+
+
+def test_all_nodes_by_default():
+    assert select(None, nodes=NODES[::-1]) == tuple(NODES)
+
+
+def test_samples_are_uniform():
+    # 2 of 4 nodes in 600 rounds: each node is expected in 300, standard deviation sqrt(600 / 4) = 12.2.
+    counts = dict.fromkeys(NODES[:4], 0)
+    for round_ in range(1, 601):
+        for node in select(2, round_=round_, nodes=NODES[:4]):
+            counts[node] += 1
+    assert all(abs(count - 300) < 4 * 12.3 for count in counts.values())
+
+
+def test_too_few_nodes_names_the_way_out():
+    with pytest.raises(ConfigError, match=r"needs 5 nodes a round, got 3.*nodes_per_round=3"):
+        select(5, nodes=NODES[:3])

@@ -1,0 +1,302 @@
+"""The life of trials, driven without Flower: a small federation that answers by rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from common.architecture.listed import ListedSpace
+from common.architecture.operations import Linear
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.messages import Job, Result
+from server_app.aggregation.fedavg import FedAvg
+from server_app.controllers.random import Random
+from server_app.fidelity.full import Full
+from server_app.fidelity.successive_halving import SuccessiveHalving
+from server_app.journal import Journal
+from server_app.objectives.accuracy import Accuracy
+from server_app.placement.shared import Shared
+from server_app.search import Scoring, Search
+from server_app.trials import TrialState
+from server_app.weights.scratch import Scratch
+
+TASK = TaskShape((4,), 3)
+SPECS = [ArchitectureSpec((Linear(width=width, norm="none"),)) for width in range(1, 13)]
+NODES = ["a", "b", "c"]
+
+
+def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, central=None, keep=1, min_nodes=1):
+    events = []
+    space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in specs]))
+    search = Search(
+        seed=1,
+        concurrency=concurrency,
+        deadline=10.0,
+        controller=Random(space, 1, len(specs), start=specs),
+        fidelity=fidelity or Full(Full.Options(max_rounds=2)),
+        placement=Shared(1, concurrency, Shared.Options(nodes_per_round)),
+        weights=Scratch(TASK, 1),
+        objective=Accuracy(),
+        make_aggregation=FedAvg,
+        scoring=Scoring(central=central, min_nodes=min_nodes),
+        journal=Journal(None, events.append),
+        keep=keep,
+    )
+    return search, events
+
+
+def answer(node: str, job: Job, shift: float = 1.0) -> Result:
+    """Train by adding `shift` to each weight; score by the width, so that wider is better."""
+    if job.action == "train":
+        update = job.weights + np.float32(shift)
+        return Result(job.trial, job.action, job.round, "done", "", 10, {"loss": 1.0}, 0.1, update)
+    accuracy = job.spec.layers[0].width / 100
+    metrics = {"accuracy": accuracy, "loss": 1.0}
+    return Result(job.trial, job.action, job.round, "done", "", 5, metrics, 0.1)
+
+
+def play(search: Search, nodes=NODES, respond=answer, order=sorted) -> int:
+    """Exchange until the search is done; return the number of exchanges."""
+    exchanges = 0
+    while True:
+        search.refill(nodes, now=float(exchanges))
+        if search.done:
+            return exchanges
+        orders = search.dispatch(nodes)
+        exchanges += 1
+        for node in order(orders):
+            for job in orders[node]:
+                result = respond(node, job)
+                if result is None:
+                    search.leave_out(node, [job], "silent")
+                else:
+                    search.take(node, result)
+        search.settle()
+        assert exchanges < 200, "the search goes round in circles"
+
+
+def kinds(events, kind):
+    return [event for event in events if event["event"] == kind]
+
+
+def test_a_trial_of_k_rounds_takes_k_exchanges_and_one_for_its_score():
+    search, _ = make(SPECS[:1])
+    assert play(search) == 2 + 1
+    (trial,) = search.trials
+    assert (trial.state, trial.rounds, trial.rung) == (TrialState.FINISHED, 2, 1)
+    assert trial.score == pytest.approx(0.01)
+
+
+def test_scoring_shares_exchanges_with_the_training_of_others():
+    search, _ = make(SPECS[:4], concurrency=4)
+    assert play(search) == 3
+    search, _ = make(SPECS[:8], concurrency=4)
+    assert play(search) == 6
+
+
+def test_the_best_is_ranked_first_and_its_weights_are_those_it_trained():
+    search, events = make(SPECS)
+    play(search)
+    best = search.ranking[0]
+    assert best.spec == SPECS[-1]
+    # two rounds, each adding exactly 1 to every weight
+    expected = Scratch(TASK, 1).initial(best) + np.float32(2)
+    np.testing.assert_allclose(search.trained[best.number], expected, atol=1e-6)
+    assert list(search.trained) == [best.number]
+    assert kinds(events, "best")[-1]["trial"] == "trial-0011"
+
+
+def test_successive_halving_promotes_and_stops():
+    fidelity = SuccessiveHalving(
+        SuccessiveHalving.Options(max_rounds=4, min_rounds=1, eta=2, bracket_size=4)
+    )
+    search, events = make(SPECS[:4], fidelity=fidelity)
+    play(search)
+    # 4 trials of 1 round, the best 2 go on to 2 rounds, the best 1 to 4
+    assert [trial.rounds for trial in search.trials] == [1, 1, 2, 4]
+    states = [trial.state for trial in search.trials]
+    assert states == [TrialState.STOPPED] * 3 + [TrialState.FINISHED]
+    assert [event["rounds"] for event in kinds(events, "promoted")] == [2, 2, 4]
+
+
+def test_a_bracket_that_stays_incomplete_is_closed_at_the_end():
+    fidelity = SuccessiveHalving(
+        SuccessiveHalving.Options(max_rounds=4, min_rounds=1, eta=2, bracket_size=4)
+    )
+    search, _ = make(SPECS[:6], fidelity=fidelity, concurrency=2)
+    play(search)
+    assert all(trial.state.ended for trial in search.trials)
+
+
+def test_every_proposal_is_observed_once():
+    search, _ = make(SPECS)
+    play(search)
+    assert sorted(observation.number for observation in search.controller.history) == list(range(12))
+
+
+def test_trials_train_on_the_same_sample_in_the_same_round():
+    search, events = make(SPECS[:3], nodes_per_round=2)
+    play(search)
+    by_round = {}
+    for event in kinds(events, "round"):
+        by_round.setdefault(event["round"], set()).add(tuple(event["nodes"]))
+    assert {number: len(samples) for number, samples in by_round.items()} == {1: 1, 2: 1}
+
+
+def test_the_order_of_replies_changes_nothing():
+    def run(order):
+        search, _ = make(SPECS, nodes_per_round=2)
+        play(search, order=order, respond=lambda node, job: answer(node, job, shift={"a": 0.1, "b": 0.7, "c": 3e-5}[node]))
+        best = search.ranking[0]
+        return [trial.to_json() for trial in search.trials], search.trained[best.number].tobytes()
+
+    assert run(sorted) == run(lambda nodes: sorted(nodes, reverse=True))
+
+
+def test_a_silent_node_is_left_out_and_the_trial_goes_on():
+    search, events = make(SPECS[:1])
+    play(search, respond=lambda node, job: None if node == "b" else answer(node, job))
+    assert search.trials[0].state is TrialState.FINISHED
+    assert {event["node"] for event in kinds(events, "absent")} == {"b"}
+    assert search.trials[0].metrics["nodes"] == 2
+
+
+def test_a_deadline_leaves_out_who_still_owes():
+    search, events = make(SPECS[:1])
+    search.refill(NODES, now=100.0)
+    search.dispatch(NODES)
+    assert search.next_deadline == 110.0
+    search.expire(now=109.0)
+    assert search.pending
+    search.expire(now=110.0)
+    assert not search.pending
+    search.settle()
+    assert search.trials[0].state is TrialState.FAILED
+    assert "none of 3 nodes" in search.trials[0].failure
+    assert len(kinds(events, "absent")) == 3
+
+
+def test_a_late_result_is_refused():
+    search, events = make(SPECS[:1])
+    search.refill(NODES, now=0.0)
+    orders = search.dispatch(NODES)
+    search.take("a", answer("a", orders["a"][0]))
+    search.expire(now=10.0)
+    search.settle()
+    search.take("b", answer("b", orders["b"][0]))
+    (refused,) = kinds(events, "refused")
+    assert refused["node"] == "b"
+    assert "still owes" in refused["reason"]
+    assert search.trials[0].rounds == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"update": np.zeros(3, np.float32)}, "shape"),
+        ({"update": np.full(27, np.nan, np.float32)}, "finite"),
+        ({"update": None}, "carry an update"),
+        ({"num_examples": 0}, "at least 1 example"),
+        ({"status": "failed", "reason": "diverged"}, "diverged"),
+        ({"trial": "trial-0099"}, "still owes"),
+        ({"trial": "nonsense"}, "still owes"),
+        ({"round": 7}, "still owes"),
+        ({"action": "score"}, "still owes"),
+    ],
+)
+def test_a_result_that_makes_no_sense_is_refused_with_its_reason(change, reason):
+    spec = ArchitectureSpec((Linear(width=3, norm="none"),))  # 4*3+3 + 3*3+3 = 27 numbers
+    search, events = make([spec])
+    search.refill(NODES, now=0.0)
+    orders = search.dispatch(NODES)
+    for node in NODES:
+        fields = {**vars(answer(node, orders[node][0])), **(change if node == "a" else {})}
+        search.take(node, Result(**fields))
+    search.expire(now=10.0)
+    search.settle()
+    (refused,) = kinds(events, "refused")
+    assert refused["node"] == "a"
+    assert reason in refused["reason"]
+    (closed,) = kinds(events, "round")
+    assert closed["nodes"] == ["b", "c"]
+    assert not np.isnan(search.trials[0].ledger.node_seconds)
+
+
+def test_a_node_cannot_answer_twice():
+    search, events = make(SPECS[:1])
+    search.refill(NODES, now=0.0)
+    orders = search.dispatch(NODES)
+    search.take("a", answer("a", orders["a"][0]))
+    search.take("a", answer("a", orders["a"][0]))
+    assert len(kinds(events, "refused")) == 1
+
+
+def test_a_trial_that_diverges_everywhere_fails_without_a_score_and_the_search_goes_on():
+    def respond(node, job):
+        if job.trial == "trial-0011":
+            return Result(job.trial, job.action, job.round, "failed", "The loss is not finite")
+        return answer(node, job)
+
+    search, events = make(SPECS)
+    play(search, respond=respond)
+    assert search.trials[11].state is TrialState.FAILED
+    assert search.trials[11].score is None
+    assert "The loss is not finite" in search.trials[11].failure
+    assert search.ranking[0].number == 10
+    assert kinds(events, "failed")[0]["trial"] == "trial-0011"
+
+
+def test_a_score_from_too_few_nodes_does_not_count():
+    search, _ = make(SPECS[:1], min_nodes=3)
+    play(search, respond=lambda node, job: None if (node, job.action) == ("c", "score") else answer(node, job))
+    assert search.trials[0].state is TrialState.FAILED
+    assert "scoring.min_nodes=3" in search.trials[0].failure
+
+
+def test_a_score_weighs_nodes_by_their_examples():
+    sizes = {"a": 1, "b": 1, "c": 8}
+    scores = {"a": 0.0, "b": 0.5, "c": 1.0}
+
+    def respond(node, job):
+        result = answer(node, job)
+        if job.action == "train":
+            return result
+        return Result(**{**vars(result), "num_examples": sizes[node], "metrics": {"accuracy": scores[node]}})
+
+    search, _ = make(SPECS[:1])
+    play(search, respond=respond)
+    assert search.trials[0].score == pytest.approx((0.0 + 0.5 + 8.0) / 10)
+    assert search.trials[0].metrics["accuracy_worst_decile"] == 0.0
+
+
+def test_a_node_that_is_busy_is_left_out_at_once():
+    search, events = make(SPECS[:1])
+    search.refill(NODES, now=0.0, unavailable={"c"})
+    assert sorted(search.dispatch(NODES)) == ["a", "b"]
+    assert kinds(events, "absent")[0]["node"] == "c"
+
+
+def test_jobs_of_a_node_that_is_not_free_wait():
+    search, _ = make(SPECS[:2])
+    search.refill(NODES, now=0.0)
+    assert sorted(search.dispatch(["a"])) == ["a"]
+    assert search.owes("b")
+    orders = search.dispatch(NODES)
+    assert sorted(orders) == ["b", "c"]
+    assert [job.trial for job in orders["b"]] == ["trial-0000", "trial-0001"]
+
+
+def test_a_central_score_needs_no_exchange():
+    search, _ = make(SPECS[:4], central=lambda trial, weights: {"accuracy": trial.spec.layers[0].width / 100})
+    assert play(search) == 2
+    assert search.ranking[0].score == 0.04
+
+
+def test_bytes_are_counted_as_they_are_sent():
+    search, _ = make(SPECS[:1])
+    play(search)
+    cost = search.controller.space.cost(SPECS[0]).message_bytes
+    ledger = search.trials[0].ledger
+    # down: 3 nodes x (2 rounds + 1 score); up: 3 nodes x 2 rounds
+    assert (ledger.bytes_down, ledger.bytes_up) == (9 * cost, 6 * cost)
