@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from client_app.capability import device
+from client_app.capability import device, threads_for
 from client_app.node import Node
 from client_app.training import train
+from common.architecture.cost import cost_of
 from common.data import Examples, NodeData, load_node_data, load_node_test
 from common.errors import DataError, FlwrNasError, ProtocolError
 from common.messages import Job, Order, Result, Status
@@ -60,7 +61,8 @@ def _attempt(job: Job, order: Order, node: Node, data: NodeData) -> Result:
 def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
     model = build(job.spec, order.task, job.weights, device())
     seed = child_seed(order.seed, "train", job.trial, job.round, node.name)
-    loss = train(model, examples, order.training, seed)
+    with threads_for(cost_of(job.spec, order.task).macs * order.training.batch_size):
+        loss = train(model, examples, order.training, seed)
     update = flat_state(model).cpu().numpy()
     if not math.isfinite(loss) or not np.isfinite(update).all():
         return _result(job, "failed", f"Training diverged (loss {loss:g}); a lower training.learning_rate may help")
@@ -69,7 +71,9 @@ def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
 
 def _score(job: Job, order: Order, node: Node, data: NodeData) -> Result:
     examples = data.validation if job.action == "score" else _test_split(order, node)
-    metrics = evaluate(build(job.spec, order.task, job.weights, device()), examples)
+    model = build(job.spec, order.task, job.weights, device())
+    with threads_for(cost_of(job.spec, order.task).macs * len(examples)):
+        metrics = evaluate(model, examples)
     return replace(_result(job, "done"), num_examples=len(examples), metrics=metrics)
 
 

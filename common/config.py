@@ -19,6 +19,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
+from yaml import YAMLError
 
 from common.errors import ConfigError
 from common.settings import DatasetSettings, TrainingSettings
@@ -167,6 +168,17 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
 def from_json(text: str) -> Config:
     """Read what `Config.to_json` wrote."""
     return _from_plain(json.loads(text))
+
+
+def from_yaml(text: str) -> Config:
+    """Read what `Config.to_yaml` wrote."""
+    try:
+        plain = OmegaConf.to_container(OmegaConf.create(text))
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"config.yaml must be YAML ({_one_line(error)})", fix="Use the file that a run wrote") from None
+    if not isinstance(plain, dict):
+        raise ConfigError("config.yaml must hold a mapping", fix="Use the file that a run wrote")
+    return _from_plain({str(key): value for key, value in plain.items()})
 
 
 def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:

@@ -22,8 +22,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar, cast
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
@@ -203,6 +203,14 @@ def decode_report(content: RecordDict) -> NodeReport:
         report = NodeReport(**values)
     except TypeError as error:
         raise ProtocolError("A node's report has fixed fields", sorted(values), fix=str(error)) from None
+    for item in fields(NodeReport):
+        kind = {"str": str, "int": int}.get(str(item.type), list)
+        if not _is(values[item.name], kind):
+            raise ProtocolError(
+                f"The field {item.name!r} of a node's report must be a {kind.__name__}", values[item.name]
+            )
+    if not all(_is(extent, int) and extent > 0 for extent in report.input_shape):
+        raise ProtocolError("The input shape of a node must be whole numbers above 0", report.input_shape)
     if not report.name or report.num_train < 1 or report.num_classes < 2:
         raise ProtocolError(
             "A node needs a name, training examples and 2 classes", values, fix="Check the node's data and its config"
@@ -245,7 +253,7 @@ def encode_order(digest: str, order: Order, packed: Mapping[str, Array]) -> Reco
     record = ConfigRecord(
         {
             "seed": order.seed,
-            "budget": order.budget,
+            "budget": float(order.budget),
             "input_shape": list(order.task.input_shape),
             "num_classes": order.task.num_classes,
             "dataset": json.dumps(order.dataset.to_json()),
@@ -266,18 +274,17 @@ def decode_order(content: RecordDict) -> Order:
     record = _config(content, "order")
     arrays = content.array_records.get("weights", ArrayRecord())
     try:
-        task = TaskShape(tuple(_get(record, "input_shape", list)), _get(record, "num_classes", int))
+        task = TaskShape(tuple(_column(record, "input_shape", int)), _get(record, "num_classes", int))
         specs = {key: ArchitectureSpec.from_json(text) for key, text in _json(record, "specs").items()}
         dataset = DatasetSettings.from_json(_json(record, "dataset"))
         training = TrainingSettings.from_json(_json(record, "training"))
     except (SpecError, ConfigError, TypeError) as error:
         raise ProtocolError("An order must hold legal specs and settings", fix=str(error)) from error
     jobs = []
-    for trial, action, number, spec in _rows(record, ("trial", "action", "round", "spec")):
-        if action not in ("train", "score", "test") or spec not in specs or trial not in arrays:
+    for trial, action, number, spec in _rows(record, {"trial": str, "action": str, "round": int, "spec": str}):
+        if action not in get_args(Action) or spec not in specs or trial not in arrays:
             raise ProtocolError("A job names an action, a spec and weights of its message", (trial, action, spec))
-        weights = arrays[trial].numpy().astype(np.float32, copy=False)
-        jobs.append(Job(str(trial), cast(Action, action), int(number), specs[spec], weights))
+        jobs.append(Job(trial, cast(Action, action), number, specs[spec], _unpack(trial, arrays[trial])))
     seed, budget = _get(record, "seed", int), _get(record, "budget", float)
     return Order(seed, budget, task, dataset, training, tuple(jobs))
 
@@ -320,29 +327,27 @@ def decode_results(content: RecordDict) -> tuple[Result, ...]:
     table = _config(content, "results")
     metrics = content.metric_records.get("metrics", MetricRecord())
     updates = content.array_records.get("updates", ArrayRecord())
-    rows = list(_rows(table, ("trial", "action", "round", "status", "reason")))
-    columns: dict[str, list[float]] = {}
-    for name, values in metrics.items():
-        if not isinstance(values, list) or len(values) != len(rows):
-            raise ProtocolError(f"The metric {name!r} must have one value for each of {len(rows)} results", values)
-        columns[name] = [float(value) for value in values]
+    rows = _rows(table, {"trial": str, "action": str, "round": int, "status": str, "reason": str})
+    columns = _metrics(metrics, len(rows))
     examples = columns.pop("num-examples", [0.0] * len(rows))
     seconds = columns.pop("seconds", [0.0] * len(rows))
     results = []
     for index, (trial, action, number, status, reason) in enumerate(rows):
-        named = {name: values[index] for name, values in columns.items() if not math.isnan(values[index])}
-        update = updates[trial].numpy() if trial in updates else None
+        if action not in get_args(Action) or status not in get_args(Status):
+            raise ProtocolError("A result names its action and its status", (action, status))
+        if not math.isfinite(examples[index]):
+            raise ProtocolError("The number of examples must be a number", examples[index])
         results.append(
             Result(
-                trial=str(trial),
+                trial=trial,
                 action=cast(Action, action),
-                round=int(number),
+                round=number,
                 status=cast(Status, status),
-                reason=str(reason),
+                reason=reason,
                 num_examples=int(examples[index]),
-                metrics=named,
+                metrics={name: values[index] for name, values in columns.items() if not math.isnan(values[index])},
                 seconds=seconds[index],
-                update=update,
+                update=_unpack(trial, updates[trial]) if trial in updates else None,
             )
         )
     return tuple(results)
@@ -363,25 +368,61 @@ def _config(content: RecordDict, name: str) -> ConfigRecord:
     return record
 
 
+def _is(value: Any, kind: type) -> bool:
+    """Tell whether `value` is of `kind`; a bool is no whole number."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
 def _get(record: ConfigRecord, name: str, kind: type[T]) -> T:
     value = record.get(name)
-    if not isinstance(value, kind):
+    if not _is(value, kind):
         raise ProtocolError(f"The field {name!r} must be of type {kind.__name__}", value)
-    return value
+    return cast(T, value)
+
+
+def _column(record: ConfigRecord, name: str, kind: type[T]) -> list[T]:
+    values = _get(record, name, list)
+    if not all(_is(value, kind) for value in values):
+        raise ProtocolError(f"The field {name!r} must be a list of type {kind.__name__}", values)
+    return values
 
 
 def _json(record: ConfigRecord, name: str) -> dict[str, Any]:
     try:
         value = json.loads(_get(record, name, str))
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ProtocolError(f"The field {name!r} must be a JSON object", record.get(name))
     return value
 
 
-def _rows(record: ConfigRecord, names: Sequence[str]) -> Any:
-    columns = [_get(record, name, list) for name in names]
+def _rows(record: ConfigRecord, kinds: Mapping[str, type[Any]]) -> list[Any]:
+    """Return one tuple a job, in the order of `kinds`; the trials must differ, for arrays are keyed by them."""
+    columns: list[list[Any]] = [_column(record, name, kind) for name, kind in kinds.items()]
     if len({len(column) for column in columns}) > 1:
-        raise ProtocolError(f"The columns {list(names)} must have one length", [len(c) for c in columns])
-    return zip(*columns, strict=True)
+        raise ProtocolError(f"The columns {list(kinds)} must have one length", [len(c) for c in columns])
+    trials = _column(record, "trial", str)
+    if len(set(trials)) < len(trials):
+        raise ProtocolError("A message must have one job for each trial at most", trials)
+    return list(zip(*columns, strict=True))
+
+
+def _metrics(record: MetricRecord, rows: int) -> dict[str, list[float]]:
+    columns: dict[str, list[float]] = {}
+    for name, values in record.items():
+        if not isinstance(values, list) or len(values) != rows:
+            raise ProtocolError(f"The metric {name!r} must have one value for each of {rows} results", values)
+        columns[name] = [float(value) for value in values]
+    return columns
+
+
+def _unpack(trial: str, array: Array) -> Weights:
+    """Read a received array."""
+    try:
+        values = array.numpy()
+    except Exception as error:  # foreign bytes: numpy's readers raise whatever their parsers do
+        raise ProtocolError(f"The array of {trial!r} must be readable", fix=str(error)) from error
+    if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 1:
+        raise ProtocolError(f"The array of {trial!r} must be one packed float32 array", (array.dtype, array.shape))
+    return values

@@ -17,6 +17,7 @@ from server_app.journal import write_aside, write_json
 from server_app.strategy import Outcome
 from server_app.trials import Trial
 
+_SECONDS = ("start_up", "handshake", "search", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
 
 
@@ -71,7 +72,11 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
             "bytes_up": outcome.counts.bytes_up,
             "nodes": len(outcome.nodes),
         },
-        "seconds": {name: round(seconds, 3) for name, seconds in outcome.seconds.items()},
+        "seconds": {name: round(outcome.seconds[name], 3) for name in _SECONDS if name in outcome.seconds},
+        "node_seconds": {
+            "search": round(sum(trial.ledger.node_seconds for trial in search.trials), 3),
+            "final": round(sum(trial.ledger.node_seconds for trial in final.trials), 3) if final else 0.0,
+        },
         "seed": config.seed,
         "task": {"input_shape": list(outcome.task.input_shape), "num_classes": outcome.task.num_classes},
         "versions": _versions(),

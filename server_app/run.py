@@ -106,8 +106,8 @@ def _close(
     """Write what was found; a run that cannot even write says so and keeps its own error."""
     outcome = strategy.outcome
     if outcome is not None:
-        if config.run.started_at:
-            outcome.seconds = {"start_up": began - config.run.started_at, **outcome.seconds}
+        started = config.run.started_at or began
+        outcome.seconds["start_up"] = began - started + outcome.seconds.pop("handshake", 0.0)
         try:
             write_results(folder, config, outcome, status)
         except FlwrNasError as error:

@@ -12,11 +12,12 @@ as `now`, in seconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from common.errors import FlwrNasError, ProtocolError
+from common.errors import ConfigError, FlwrNasError, ProtocolError, SearchError
 from common.messages import Action, Job, Result, Weights
 from common.seeding import generator
 from server_app.phases import Phase, ScorePhase, TrainPhase
@@ -110,6 +111,7 @@ class Search:
     _best: int | None = None
     _closed: bool = False
     _over: bool = False
+    _turn: int = 0
 
     # ------------------------------------------------------------ what the strategy asks
 
@@ -137,6 +139,18 @@ class Search:
         """Tell whether a node still owes a result."""
         return any(a.phase is not None and node in a.phase.pending for a in self._active.values())
 
+    def check(self, nodes: Sequence[str]) -> None:
+        """Raise `ConfigError` where these nodes are too few for the placement or the aggregation."""
+        least = self.make_aggregation().minimum
+        for slot in range(self.concurrency):
+            chosen = self.placement.select(Request(slot, slot, 1, 1), nodes)
+            if len(chosen) < least:
+                raise ConfigError(
+                    f"The aggregation needs {least} nodes that train a trial in a round",
+                    len(chosen),
+                    fix="Start more nodes, raise placement.nodes_per_round, or choose aggregation=fedavg",
+                )
+
     # ------------------------------------------------------------ refill and dispatch
 
     def refill(self, nodes: Sequence[str], now: float, unavailable: Collection[str] = ()) -> None:
@@ -160,6 +174,7 @@ class Search:
             self._closed = self.controller.done
             self._apply(self.fidelity.close())
         self._over = not self._active
+        self._turn += 1
         for number in sorted(self._active):
             active = self._active[number]
             if active.slot is not None and active.phase is None:
@@ -268,7 +283,7 @@ class Search:
         if trial.rounds < active.target:
             number = trial.rounds + 1
             assert active.slot is not None
-            chosen = self.placement.select(Request(trial.number, active.slot, number), nodes)
+            chosen = self.placement.select(Request(trial.number, active.slot, number, self._turn), nodes)
             active.phase = TrainPhase(number, chosen, deadline, active.aggregation, active.weights)
         elif self.scoring.central is None:
             chosen = self._panel(nodes)
@@ -320,7 +335,10 @@ class Search:
     def _score(self, active: _Active, metrics: dict[str, float]) -> None:
         trial = active.trial
         trial.metrics = metrics
-        trial.score = self.objective.score(metrics, self.controller.space.cost(trial.spec))
+        score = self.objective.score(metrics, self.controller.space.cost(trial.spec))
+        if not math.isfinite(score):
+            raise SearchError("A score must be a finite number", score, fix="Check the objective")
+        trial.score = score
         trial.rung += 1
         self.weights.keep(trial, active.weights)
         name = self._name(trial.number)

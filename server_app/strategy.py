@@ -282,6 +282,7 @@ class FedNASStrategy(Strategy):
         """Exchange messages until `search` is done; return the seconds that it took."""
         began = time.monotonic()
         self._search = search
+        search.check(sorted(self._roster.reports))
         arrays, config = ArrayRecord(), ConfigRecord()
         while True:
             self._await_nodes(exchange)

@@ -4,8 +4,9 @@ Tutorial 122, "Federated Neural Architecture Search", ``NASServer.search``: with
 the best architecture so far, else draw a new one. As a method: T. Elsken, J. H. Metzen and F. Hutter,
 "Simple and Efficient Architecture Search for Convolutional Neural Networks", 2017.
 
-Where we depart: a spec is never tried twice, and with several trials in flight the best is the best
-of those that were observed.
+Where we depart: a spec is never tried twice (an idea that was tried is drawn again, the choice between
+mutation and sample included, so a search whose best has few untried neighbours explores more), and with
+several trials in flight the best is the best of those that were observed.
 """
 
 from __future__ import annotations

@@ -22,11 +22,14 @@ class Request:
         Which of the concurrent places it holds, from 0.
     round : int
         The trial's round, from 1.
+    turn : int
+        How often the search has handed out rounds, from 1; the same for all trials that begin a round together.
     """
 
     trial: int
     slot: int
     round: int
+    turn: int
 
 
 class Placement(ABC):
@@ -52,7 +55,7 @@ class Placement(ABC):
         Parameters
         ----------
         nodes_per_round : int, optional
-            Nodes that train one trial in one round; None for all that there are.
+            Nodes that train one trial in one round, if there are so many; None for all that there are.
         """
 
         nodes_per_round: int | None = None

@@ -13,20 +13,17 @@ class Shared(Placement):
     """Every trial trains in its k-th round on the same sample of nodes.
 
     The differences between two scores are then those of the specs, not of the people whose data
-    happened to be drawn (common random numbers).
+    happened to be drawn (common random numbers). Where fewer nodes than `nodes_per_round` are there, all
+    of them train.
     """
 
     def select(self, request: Request, nodes: Sequence[str]) -> tuple[str, ...]:
         """Return the sample of the request's round."""
         names = sorted(nodes)
         wanted = self.options.nodes_per_round
-        if len(names) < (wanted or 1):
-            raise ConfigError(
-                f"placement=shared needs {wanted or 1} nodes a round",
-                len(names),
-                fix=f"Start more nodes or set placement.nodes_per_round={max(1, len(names))}",
-            )
-        if wanted is None:
+        if not names:
+            raise ConfigError("A round needs nodes that train", 0, fix="Start nodes")
+        if wanted is None or wanted >= len(names):
             return tuple(names)
         chosen = generator(self.seed, "sample", request.round).choice(len(names), wanted, replace=False)
         return tuple(names[index] for index in sorted(chosen))

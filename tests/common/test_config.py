@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from common.config import CONF, compose_config, from_json
+from common.config import CONF, compose_config, from_json, from_yaml
 from common.errors import ConfigError
 
 
@@ -19,6 +19,7 @@ def test_json_gives_the_same_configuration_back():
 def test_yaml_is_for_people_and_complete():
     config = compose_config()
     text = config.to_yaml()
+    assert from_yaml(text) == config
     assert all(f"{field.name}:" in text for field in dataclasses.fields(config))
 
 

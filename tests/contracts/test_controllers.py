@@ -104,6 +104,9 @@ def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
     proposals = Drive(controller, width).run()
     assert len(proposals) == space.size() == 9
     assert controller.done
+    restored = make(space=space)
+    restored.load_state_dict(json.loads(json.dumps(controller.state_dict())))
+    assert restored.done
 
 
 def test_known_specs_come_first_in_order_each_once(make, space):

@@ -84,5 +84,5 @@ def test_a_wrong_domain_names_the_option(values, continuous, message):
 
 
 def test_words_must_be_known():
-    with pytest.raises(ConfigError, match="space.norm must be one of group, none, got 'layer'"):
+    with pytest.raises(ConfigError, match=r"space.norm must be one of group, none, got 'layer'"):
         parse_domain("norm", ["group", "layer"], one_of(("group", "none")))

@@ -26,7 +26,9 @@ def test_no_layers_are_softmax_regression():
 
 @pytest.mark.parametrize(("reduce", "features"), [("flatten", 6 * 4 * 4), ("avg", 6), ("max", 6)])
 def test_spatial_features_are_reduced_before_the_first_linear_layer_only(reduce, features):
-    spec = ArchitectureSpec((Conv2d(6, norm="none"), MaxPool(2), Linear(4, norm="none"), Linear(3, norm="none")), reduce)
+    spec = ArchitectureSpec(
+        (Conv2d(6, norm="none"), MaxPool(2), Linear(4, norm="none"), Linear(3, norm="none")), reduce
+    )
     shapes = shapes_of(spec, IMAGE)
     assert shapes["layer0.weight"] == (6, 3, 3, 3)
     assert shapes["layer2.weight"] == (4, features)
@@ -101,8 +103,7 @@ def test_unpack_gives_views_that_cover_the_packed_state_once(random_case, seed):
     views = unpack(packed, tensors)
     assert {name: view.shape for name, view in views.items()} == {t.name: t.shape for t in tensors}
     np.testing.assert_array_equal(np.concatenate([view.ravel() for view in views.values()]), packed)
-    views["classifier.bias"] += 1
-    assert packed.sum() == np.arange(packed.size).sum() + task.num_classes
+    assert all(np.shares_memory(view, packed) for view in views.values())
 
 
 @pytest.mark.parametrize("shape", [(11,), (13,), (12, 1), ()])

@@ -69,6 +69,12 @@ def test_a_large_alpha_gives_each_node_its_share_of_each_class() -> None:
         assert np.abs(np.bincount(y[part]) - 250).max() <= 3
 
 
+def test_a_node_above_the_average_gets_no_further_class() -> None:
+    # 20 classes of 50 over 10 nodes: a node at the average of 100 may get one more class whole
+    for seed in range(5):
+        assert max(len(part) for part in dirichlet(labels(1000, 20), 10, 0.1, rng(seed))) <= 100 + 50
+
+
 def test_dirichlet_does_not_depend_on_the_order_of_the_file_within_a_class() -> None:
     rows = np.concatenate(dirichlet(np.zeros(1000, dtype=np.int64), 2, 100.0, rng())[:1])
     assert rows.min() < 100

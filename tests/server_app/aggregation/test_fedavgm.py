@@ -24,10 +24,10 @@ def test_without_momentum_it_is_fedavg(play):
 
 
 def test_each_round_starts_from_the_weights_it_is_given(play):
-    fedavgm = FedAvgM(FedAvgM.Options(1.0, 0.5))
-    assert play(fedavgm, [0], [([4], 1)]) == 4  # v = -4
-    # Not from 4, where the first round ended: v = 0.5 * -4 + (10 - 11) = -3.
-    assert play(fedavgm, [10], [([11], 1)]) == 13
+    fedavgm = FedAvgM(FedAvgM.Options(0.5, 0.5))
+    assert play(fedavgm, [0], [([4], 1)]) == 2  # v = 0 - 4
+    # Not from 2, where the first round ended: v = 0.5 * -4 + (10 - 11) = -3.
+    assert play(fedavgm, [10], [([11], 1)]) == 11.5
 
 
 def test_options_are_checked():

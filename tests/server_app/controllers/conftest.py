@@ -1,5 +1,6 @@
 """A toy search on the layered space, whose best spec is known."""
 
+import numpy as np
 import pytest
 
 from common.architecture.layered import LayeredSpace
@@ -63,3 +64,21 @@ def search():
         return trials
 
     return run
+
+
+@pytest.fixture
+def luck():
+    """``luck(score, draws)``: at most how likely the best of so many random draws reaches the score.
+
+    A draw of 5 layers has each of the target's 20 fields with probability 1 / (choices of the field), and
+    a shallower one has fewer; so its matches are at most a sum of independent trials. Times the draws
+    is the union bound.
+    """
+
+    def bound(score, draws):
+        matches = np.ones(1)
+        for choices in (4, 2, 2, 3) * len(TARGET.layers):
+            matches = np.convolve(matches, [1 - 1 / choices, 1 / choices])
+        return float(matches[round(score * 20) :].sum()) * draws
+
+    return bound

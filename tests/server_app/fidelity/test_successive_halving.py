@@ -56,7 +56,7 @@ def test_the_paper_s_halving():
 
 def test_ties_go_to_the_lower_number():
     fidelity = make(eta=3, bracket_size=3)
-    start(fidelity, 0, 1, 2)
+    start(fidelity, 2, 1, 0)
     fidelity.report(scored(2, 0.5))
     fidelity.report(scored(1, 0.5))
     assert fidelity.report(scored(0, 0.4)) == [Decision(0, "stop"), Decision(1, "promote", 3), Decision(2, "stop")]

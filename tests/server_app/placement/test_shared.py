@@ -8,7 +8,7 @@ NODES = [f"node-{index:02d}" for index in range(10)]
 
 
 def select(wanted, trial=0, slot=0, round_=1, nodes=NODES):
-    return Shared(0, 4, Shared.Options(wanted)).select(Request(trial, slot, round_), nodes)
+    return Shared(0, 4, Shared.Options(wanted)).select(Request(trial, slot, round_, round_), nodes)
 
 
 def test_every_trial_meets_the_same_nodes_in_its_kth_round():
@@ -29,6 +29,10 @@ def test_samples_are_uniform():
     assert all(abs(count - 300) < 4 * 12.3 for count in counts.values())
 
 
-def test_too_few_nodes_names_the_way_out():
-    with pytest.raises(ConfigError, match=r"needs 5 nodes a round, got 3.*nodes_per_round=3"):
-        select(5, nodes=NODES[:3])
+def test_fewer_nodes_than_wanted_all_train():
+    assert select(5, nodes=NODES[:3]) == tuple(NODES[:3])
+
+
+def test_without_nodes_there_is_no_round():
+    with pytest.raises(ConfigError, match="needs nodes"):
+        select(5, nodes=[])

@@ -9,7 +9,7 @@ NODES = [f"node-{index:02d}" for index in range(11)]
 
 def cohorts(round_, slots=4, wanted=None, seed=0):
     placement = Split(seed, slots, Split.Options(wanted))
-    return [placement.select(Request(slot, slot, round_), NODES) for slot in range(slots)]
+    return [placement.select(Request(slot, slot, round_, round_), NODES) for slot in range(slots)]
 
 
 @pytest.mark.parametrize("round_", [1, 2, 7])
@@ -20,14 +20,14 @@ def test_cohorts_are_disjoint_and_use_every_node(round_):
 
 
 def test_cohorts_rotate():
-    # Slot s in round k has the cohort (s + k) mod slots: that of slot s + 1 in round k - 1.
+    # Slot s in turn t has the cohort (s + t) mod slots: that of slot s + 1 in turn t - 1.
     for round_ in range(2, 7):
         assert cohorts(round_) == [cohorts(round_ - 1)[(slot + 1) % 4] for slot in range(4)]
 
 
 def test_a_trial_meets_every_node_in_as_many_rounds_as_slots():
     placement = Split(0, 4)
-    met = [node for round_ in range(1, 5) for node in placement.select(Request(0, 2, round_), NODES)]
+    met = [node for round_ in range(1, 5) for node in placement.select(Request(0, 2, round_, round_), NODES)]
     assert sorted(met) == NODES
 
 
@@ -48,4 +48,4 @@ def test_the_seed_deals():
 
 def test_fewer_nodes_than_slots_names_the_way_out():
     with pytest.raises(ConfigError, match=r"4 concurrent trials, got 3\..*placement=shared"):
-        Split(0, 4).select(Request(0, 0, 1), NODES[:3])
+        Split(0, 4).select(Request(0, 0, 1, 1), NODES[:3])

@@ -1,0 +1,117 @@
+"""Is the architecture worth the search? Winner and baseline again, on seeds that the search never saw.
+
+Each repeat is a run of its own: the winner is the only candidate, so all that is left of the search is
+one round, and the final training and the test follow as always.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from common.config import Config, from_yaml
+from common.errors import StorageError
+from common.seeding import child_seed
+from server_app.journal import write_json
+
+Launch = Callable[[Config], dict[str, Any]]
+
+
+def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
+    """Train the winner and the baseline of a run on fresh seeds, test them, and write compare.json.
+
+    Parameters
+    ----------
+    folder : Path
+        A finished run's folder.
+    repeats : int
+        Seeds.
+    launch : callable
+        Runs a configuration and returns its result.json.
+
+    Returns
+    -------
+    dict
+        ``seeds``; for ``winner`` and ``baseline`` the tests' metrics, one a seed; the ``gain`` in
+        accuracy, one a seed.
+    """
+    config, winner = _read(folder)
+    seeds = [child_seed(config.seed, "compare", index) % 2**31 for index in range(repeats)]
+    results = []
+    for seed in seeds:
+        results.append(launch(repeat_config(config, winner, seed, folder / "compare" / str(seed))))
+        write_json(folder / "compare.json", summary(seeds[: len(results)], results))
+    return summary(seeds, results)
+
+
+def repeat_config(config: Config, winner: dict[str, Any], seed: int, folder: Path) -> Config:
+    """Return the configuration of one repeat: no search, the same final training."""
+    return replace(
+        config,
+        seed=seed,
+        search=replace(config.search, trials=1, concurrency=1, start=[]),
+        space={"name": "listed", "specs": [winner]},
+        controller={"name": "random"},
+        fidelity={"name": "full", "max_rounds": 1},
+        run=replace(config.run, dir=str(folder)),
+    )
+
+
+def summary(seeds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Gather the tests of winner and baseline over seeds."""
+    found: dict[str, Any] = {"seeds": list(seeds)}
+    for side in ("winner", "baseline"):
+        entries = [result[side] for result in results]
+        found[side] = {
+            "architecture": entries[0]["architecture"],
+            "id": entries[0]["id"],
+            "parameters": entries[0]["parameters"],
+            "macs": entries[0]["macs"],
+            "test": [entry["test"] for entry in entries],
+        }
+    pairs = zip(found["winner"]["test"], found["baseline"]["test"], strict=True)
+    found["gain"] = [ours["accuracy"] - theirs["accuracy"] for ours, theirs in pairs]
+    return found
+
+
+def render(found: dict[str, Any]) -> Table:
+    """Return the comparison as a table."""
+    table = Table(title=f"test on {len(found['seeds'])} fresh seeds, mean (standard deviation over seeds)")
+    table.add_column("")
+    table.add_column("winner", justify="right", style="bold")
+    table.add_column("baseline", justify="right")
+    sides = [found["winner"], found["baseline"]]
+    for title, key in (
+        ("accuracy", "accuracy"),
+        ("balanced accuracy", "balanced_accuracy"),
+        ("macro F1", "macro_f1"),
+        ("spread over people", "accuracy_std"),
+        ("worst decile of people", "accuracy_worst_decile"),
+    ):
+        table.add_row(title, *(_mean([test[key] for test in side["test"]]) for side in sides))
+    table.add_row("parameters", *(f"{side['parameters']:,}" for side in sides))
+    table.add_row("MACs", *(f"{side['macs']:,}" for side in sides))
+    table.caption = f"gain in accuracy {_mean(found['gain'])}; winner: {found['winner']['architecture']}"
+    return table
+
+
+def _mean(values: Sequence[float]) -> str:
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):.4f} ({spread:.4f})"
+
+
+def _read(folder: Path) -> tuple[Config, dict[str, Any]]:
+    try:
+        config = from_yaml((folder / "config.yaml").read_text())
+        result = json.loads((folder / "result.json").read_text())
+    except (OSError, ValueError) as error:
+        raise StorageError("A run folder holds a config.yaml and a result.json", str(folder), fix=str(error)) from None
+    if not result.get("winner"):
+        raise StorageError("A run to compare must have a winner", str(folder), fix="Run the search again")
+    return config, result["winner"]["spec"]

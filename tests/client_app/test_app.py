@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
+
+from client_app.app import app
+from common.architecture.initial import initial_weights
+from common.architecture.operations import Linear
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.digest import code_digest
+from common.messages import (
+    Job,
+    Order,
+    check_header,
+    decode_report,
+    decode_results,
+    encode_order,
+    encode_question,
+    pack,
+    refusal,
+)
+from common.seeding import generator
+from common.settings import DatasetSettings, TrainingSettings
+
+TASK = TaskShape((32,), 10)
+SPEC = ArchitectureSpec((Linear(16, norm="none", dropout=0.2),))
+WEIGHTS = initial_weights(SPEC, TASK, generator(0, "weights"))
+DATA = DatasetSettings("synthetic")
+
+
+def ask(content: RecordDict, kind: str = MessageType.TRAIN, node_id: int = 4, **config: object) -> RecordDict:
+    """Send one message to the ClientApp, as a SuperNode would, and return the reply's content."""
+    config = config or {"partition-id": 1, "num-partitions": 10}
+    message = Message(content, node_id, kind)
+    reply = app(message, Context(1, node_id, config, RecordDict(), {}))
+    assert not reply.has_error()
+    assert reply.metadata.dst_node_id == message.metadata.src_node_id
+    check_header(reply.content, code_digest(), "The node")
+    return reply.content
+
+
+def order_of(*jobs: Job, budget: float = 60.0, digest: str = "") -> RecordDict:
+    order = Order(7, budget, TASK, DATA, TrainingSettings(), jobs)
+    return encode_order(digest or code_digest(), order, {job.trial: pack(job.weights) for job in jobs})
+
+
+def train_job(trial: str = "trial-0001", number: int = 1, weights: np.ndarray = WEIGHTS) -> Job:
+    return Job(trial, "train", number, SPEC, weights)
+
+
+def update_of(node_id: int = 4, number: int = 1, **config: object) -> bytes:
+    (result,) = decode_results(ask(order_of(train_job(number=number)), node_id=node_id, **config))
+    assert result.status == "done", result.reason
+    return result.update.tobytes()
+
+
+def test_the_handshake():
+    content = ask(encode_question(code_digest(), DATA, 7), MessageType.QUERY)
+    told = decode_report(content)
+    assert refusal(content) is None
+    assert (told.name, told.input_shape, told.num_classes, told.num_train) == ("partition-1", [32], 10, 200)
+
+
+@pytest.mark.parametrize("kind", [MessageType.TRAIN, MessageType.EVALUATE])
+def test_an_order_of_many_jobs_of_which_some_fail(kind: str):
+    jobs = (
+        train_job("a"),
+        train_job("b", weights=np.full_like(WEIGHTS, np.nan)),
+        Job("c", "score", 1, SPEC, WEIGHTS),
+        Job("d", "score", 1, SPEC, WEIGHTS[1:]),
+        Job("e", "test", 1, SPEC, WEIGHTS),
+    )
+    results = decode_results(ask(order_of(*jobs), kind))
+    assert [(r.trial, r.action, r.round, r.status) for r in results] == [
+        ("a", "train", 1, "done"),
+        ("b", "train", 1, "failed"),
+        ("c", "score", 1, "done"),
+        ("d", "score", 1, "failed"),
+        ("e", "test", 1, "done"),
+    ]
+    assert [r.update is not None for r in results] == [True, False, False, False, False]
+    assert "finite" in results[1].reason
+    assert f"one array of {len(WEIGHTS)} numbers" in results[3].reason
+    assert set(results[0].metrics) == {"loss"}
+    assert set(results[2].metrics) == set(results[4].metrics) == {"accuracy", "balanced_accuracy", "macro_f1", "loss"}
+
+
+def test_a_spent_budget():
+    results = decode_results(ask(order_of(train_job("a"), train_job("b"), budget=0.0)))
+    assert [(r.trial, r.status, r.update) for r in results] == [("a", "unfinished", None), ("b", "unfinished", None)]
+
+
+def test_an_order_without_jobs():
+    assert decode_results(ask(order_of())) == ()
+
+
+def test_an_update_depends_on_partition_name_and_round_and_on_nothing_else():
+    first = update_of()
+    assert update_of(node_id=99) == first
+    assert update_of(number=2) != first
+    assert update_of(**{"partition-id": 2, "num-partitions": 10}) != first
+    assert update_of(**{"partition-id": 1, "num-partitions": 10, "name": "attic"}) != first
+
+
+REFUSED = {
+    "foreign digest": (lambda: order_of(train_job(), digest="0" * 64), {}, "must run the same digest"),
+    "no header": (lambda: RecordDict({"order": ConfigRecord()}), {}, "must have a header"),
+    "no order": (lambda: encode_question(code_digest(), DATA, 7), {}, "must hold the record 'order'"),
+    "no name": (lambda: order_of(train_job()), {"data": "a.npz"}, "needs a name"),
+    "no data": (lambda: order_of(train_job()), {"partition-id": 12, "num-partitions": 10}, "partition"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_served_is_refused_with_its_reason(case: str):
+    content, config, reason = REFUSED[case]
+    told = refusal(ask(content(), **config))
+    assert told is not None
+    assert reason in told
+
+
+@pytest.mark.parametrize("field", ["seed", "budget", "input_shape", "specs", "trial", "action", "round", "training"])
+def test_a_malformed_order_is_refused(field: str):
+    content = order_of(train_job())
+    content.config_records["order"][field] = b"nonsense"
+    told = refusal(ask(content))
+    assert told is not None
+    assert repr(field) in told
+
+
+def test_a_malformed_handshake_is_refused():
+    content = encode_question(code_digest(), DATA, 7)
+    content.config_records["question"]["dataset"] = '{"nmae": "digits"}'
+    told = refusal(ask(content, MessageType.QUERY))
+    assert told is not None
+    assert "nmae" in told

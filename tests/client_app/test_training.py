@@ -1,0 +1,159 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from client_app.training import train
+from common.architecture.operations import Conv1d, Linear, MaxPool
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.data.base import Examples
+from common.models.builder import build, flat_state
+from common.seeding import generator
+from common.settings import TrainingSettings
+
+VECTOR, SEQUENCE = TaskShape((6,), 3), TaskShape((2, 12), 3)
+MLP = ArchitectureSpec((Linear(16, norm="none"), Linear(8, norm="none", activation="tanh")))
+DROPPING = ArchitectureSpec((Linear(32, norm="none", dropout=0.5), Linear(32, norm="none", dropout=0.5)))
+CNN = ArchitectureSpec((Conv1d(8), MaxPool(2), Conv1d(8, norm="batch", skip=0), Linear(8, norm="batch")))
+CASES = {"mlp": (MLP, VECTOR), "cnn": (CNN, SEQUENCE)}
+
+
+def examples_of(task: TaskShape, n: int = 56, seed: int = 0) -> Examples:
+    rng = generator(seed, "examples")
+    return Examples(rng.normal(size=(n, *task.input_shape)).astype(np.float32), rng.integers(0, task.num_classes, n))
+
+
+def trained(spec: ArchitectureSpec, task: TaskShape, settings: TrainingSettings, seed: int = 1, n: int = 56):
+    model = build(spec, task)
+    loss = train(model, examples_of(task, n), settings, seed)
+    return loss, flat_state(model).numpy()
+
+
+def by_hand(spec: ArchitectureSpec, task: TaskShape, settings: TrainingSettings, make, seed: int = 1, mu: float = 0.0):
+    """The same loop as anybody would write it with torch.optim."""
+    model = build(spec, task)
+    start = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = make(model.parameters())
+    examples, order = examples_of(task), generator(seed, "batches")
+    for _ in range(settings.epochs):
+        index, total = order.permutation(len(examples)), 0.0
+        for begin in range(0, len(examples), settings.batch_size):
+            batch = examples.take(index[begin : begin + settings.batch_size])
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(torch.from_numpy(batch.x)), torch.from_numpy(batch.y))
+            loss.backward()
+            for parameter, origin in zip(model.parameters(), start, strict=True):
+                parameter.grad.add_(parameter.detach() - origin, alpha=mu)
+            optimizer.step()
+            total += loss.item() * len(batch)
+    return total / len(examples), flat_state(model).numpy()
+
+
+# 56 examples in batches of 16, the last of 8: 4 steps an epoch, 20 in all.
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("weight_decay", "mu"), [(0.0, 0.0), (0.01, 0.0), (0.0, 0.5)])
+def test_adam_is_that_of_torch(case: str, weight_decay: float, mu: float):
+    settings = TrainingSettings("adam", 0.01, 16, 5, weight_decay=weight_decay, proximal_mu=mu)
+    loss, weights = trained(*CASES[case], settings)
+    expected_loss, expected = by_hand(
+        *CASES[case], settings, lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=weight_decay, fused=True), mu=mu
+    )
+    assert np.abs(weights - expected).max() < 1e-6
+    assert loss == pytest.approx(expected_loss, abs=1e-6)
+
+
+def test_adam_is_that_of_torch_unfused_too():
+    settings = TrainingSettings("adam", 0.01, 16, 5)
+    _, expected = by_hand(MLP, VECTOR, settings, lambda p: torch.optim.Adam(p, lr=0.01, foreach=False))
+    assert np.abs(trained(MLP, VECTOR, settings)[1] - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("momentum", "weight_decay", "mu"), [(0.0, 0.0, 0.0), (0.9, 0.0, 0.0), (0.9, 0.01, 0.5)])
+def test_sgd_is_that_of_torch(case: str, momentum: float, weight_decay: float, mu: float):
+    settings = TrainingSettings("sgd", 0.05, 16, 5, momentum, weight_decay, mu)
+    loss, weights = trained(*CASES[case], settings)
+    expected_loss, expected = by_hand(
+        *CASES[case],
+        settings,
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=momentum, weight_decay=weight_decay, foreach=False),
+        mu=mu,
+    )
+    assert np.abs(weights - expected).max() < 1e-6
+    assert loss == pytest.approx(expected_loss, abs=1e-6)
+
+
+def test_the_proximal_term_pulls_back():
+    start = flat_state(build(MLP, VECTOR)).numpy()
+    distances = [
+        np.linalg.norm(trained(MLP, VECTOR, TrainingSettings("sgd", 0.1, epochs=10, proximal_mu=mu))[1] - start)
+        for mu in (0.0, 1.0, 5.0)
+    ]
+    assert distances[0] > distances[1] > distances[2]
+
+
+def test_training_learns():
+    examples = examples_of(VECTOR, 90)
+    labelled = Examples(examples.x, examples.x[:, :3].argmax(axis=1))
+    model = build(MLP, VECTOR)
+    first = train(model, labelled, TrainingSettings(learning_rate=0.01), 0)
+    assert train(model, labelled, TrainingSettings(learning_rate=0.01, epochs=40), 1) < 0.5 * first
+
+
+@pytest.mark.parametrize(("spec", "task"), [(DROPPING, VECTOR), (CNN, SEQUENCE)])
+def test_the_same_seed_gives_the_same_bits(spec: ArchitectureSpec, task: TaskShape):
+    settings = TrainingSettings(epochs=3)
+    (loss, first), (again, second) = trained(spec, task, settings, 5), trained(spec, task, settings, 5)
+    assert loss == again
+    assert first.tobytes() == second.tobytes()
+    assert trained(spec, task, settings, 6)[1].tobytes() != first.tobytes()
+
+
+def test_dropout_comes_from_the_seed():
+    whole = TrainingSettings(batch_size=56)  # one batch: its order changes sums by rounding only, masks change all
+    first, second = (trained(DROPPING, VECTOR, whole, seed)[0] for seed in (1, 2))
+    assert abs(first - second) > 1e-3
+
+
+def test_global_random_states_are_neither_used_nor_changed():
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    first = trained(DROPPING, VECTOR, TrainingSettings())[1]
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    torch.rand(7)
+    assert trained(DROPPING, VECTOR, TrainingSettings())[1].tobytes() == first.tobytes()
+    torch.set_rng_state(torch_state)
+
+
+def test_examples_are_not_written_to():
+    examples = examples_of(VECTOR)
+    x, y = examples.x.copy(), examples.y.copy()
+    train(build(MLP, VECTOR), examples, TrainingSettings(epochs=2), 0)
+    assert np.array_equal(examples.x, x)
+    assert np.array_equal(examples.y, y)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_few_examples_and_a_last_batch_of_one_are_trained_on(n: int):
+    spec = ArchitectureSpec((Linear(8, norm="batch"), Linear(8, norm="group")))
+    loss, weights = trained(spec, VECTOR, TrainingSettings(batch_size=2), n=n)
+    assert math.isfinite(loss)
+    assert np.isfinite(weights).all()
+
+
+def test_the_loss_is_the_mean_over_examples():
+    # a learning rate that changes nothing: the mean over examples does not depend on how batches are cut
+    losses = [trained(MLP, VECTOR, TrainingSettings("sgd", 1e-30, batch_size=size))[0] for size in (56, 16, 1)]
+    assert losses[1:] == pytest.approx([losses[0]] * 2, rel=1e-6)
+
+
+def test_divergence_ends_training_at_once():
+    model = build(MLP, VECTOR)
+    flat_state(model)[0] = math.nan
+    settings = TrainingSettings(epochs=10**9)  # would never end
+    assert math.isnan(train(model, examples_of(VECTOR), settings, 0))
