@@ -8,8 +8,10 @@ YAML is composed by Hydra, then turned into the dataclasses below. A group with 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,9 +21,8 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
-from yaml import YAMLError
 
-from common.errors import ConfigError
+from common.errors import ConfigError, FlwrNasError
 from common.settings import DatasetSettings, TrainingSettings
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -89,7 +90,9 @@ class FederationConfig:
             _at_least("federation.nodes", self.nodes, self.min_nodes)
         for name in ("cpus_per_node", "deadline", "budget", "patience", "poll"):
             if not getattr(self, name) > 0:
-                raise ConfigError(f"federation.{name} must be above 0", getattr(self, name), fix="Give seconds or cores")
+                raise ConfigError(
+                    f"federation.{name} must be above 0", getattr(self, name), fix="Give seconds or cores"
+                )
 
 
 @dataclass(frozen=True)
@@ -154,15 +157,8 @@ def options_of(choice: Choice, kind: type[T], where: str) -> T:
 
 def compose_config(overrides: Sequence[str] = ()) -> Config:
     """Compose conf/ with Hydra overrides, as on the command line."""
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return _from_hydra(compose("config", overrides=list(overrides)))
-    except OverrideParseException as error:
-        raise ConfigError(
-            "An override has the form name=value", error.override, fix="Quote lists and blanks: 'name=[1, 2]'"
-        ) from None
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(error), fix="See flwr-nas search --help") from None
+    with _readable(), initialize_config_dir(str(CONF), version_base="1.3"):
+        return _from_hydra(compose("config", overrides=list(overrides)))
 
 
 def from_json(text: str) -> Config:
@@ -174,26 +170,58 @@ def from_yaml(text: str) -> Config:
     """Read what `Config.to_yaml` wrote."""
     try:
         plain = OmegaConf.to_container(OmegaConf.create(text))
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"config.yaml must be YAML ({_one_line(error)})", fix="Use the file that a run wrote") from None
+    except Exception as error:  # the YAML parser's errors have no base in common with omegaconf's
+        raise ConfigError(
+            f"config.yaml must be YAML ({_one_line(error)})", fix="Use the file that a run wrote"
+        ) from None
     if not isinstance(plain, dict):
         raise ConfigError("config.yaml must hold a mapping", fix="Use the file that a run wrote")
     return _from_plain({str(key): value for key, value in plain.items()})
 
 
 def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:
-    """Run `task` under Hydra's command line (``-m``, ``--help``, ``--cfg job`` ...), once per job of a sweep."""
+    """Run `task` under Hydra's command line (``-m``, ``--help``, ``--cfg job`` ...), once per job of a sweep.
+
+    Raises
+    ------
+    ConfigError
+        An override or its value is wrong. What `task` raises comes through as it is.
+    """
+    failed: list[FlwrNasError] = []
 
     @main(version_base="1.3", config_path=str(CONF), config_name="config")
     def entry(raw: DictConfig) -> None:
-        task(_from_hydra(raw))
+        try:
+            task(_from_hydra(raw))
+        except FlwrNasError as error:
+            failed.append(error)
+            raise SystemExit(1) from None  # goes through Hydra, which would announce any other exception
 
     saved = sys.argv
     sys.argv = ["flwr-nas search", *argv]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own errors, instead of printing and exiting
     try:
-        entry()
+        with _readable():
+            entry()
+    except SystemExit:
+        if failed:
+            raise failed[0] from None
+        raise
     finally:
         sys.argv = saved
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn Hydra's errors into ours."""
+    try:
+        yield
+    except OverrideParseException as error:
+        raise ConfigError(
+            "An override has the form name=value", error.override, fix="Quote lists and blanks: 'name=[1, 2]'"
+        ) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_one_line(error), fix="See flwr-nas search --help") from None
 
 
 def _from_hydra(raw: DictConfig) -> Config:

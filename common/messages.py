@@ -209,11 +209,15 @@ def decode_report(content: RecordDict) -> NodeReport:
             raise ProtocolError(
                 f"The field {item.name!r} of a node's report must be a {kind.__name__}", values[item.name]
             )
-    if not all(_is(extent, int) and extent > 0 for extent in report.input_shape):
-        raise ProtocolError("The input shape of a node must be whole numbers above 0", report.input_shape)
-    if not report.name or report.num_train < 1 or report.num_classes < 2:
+    if not all(_is(extent, int) for extent in report.input_shape):
+        raise ProtocolError("The input shape of a node must be whole numbers", report.input_shape)
+    try:
+        TaskShape(tuple(report.input_shape), report.num_classes)
+    except SpecError as error:
+        raise ProtocolError("A node must have data for a classifier", fix=str(error)) from error
+    if not report.name or report.num_train < 1:
         raise ProtocolError(
-            "A node needs a name, training examples and 2 classes", values, fix="Check the node's data and its config"
+            "A node needs a name and training examples", values, fix="Check the node's data and its config"
         )
     return report
 

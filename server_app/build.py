@@ -12,10 +12,10 @@ from common.architecture.space import SearchSpace
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.config import Choice, Config, options_of
-from common.data import load_server_test
+from common.data import Holder, load_node_data, load_server_test
 from common.errors import ConfigError, SpecError
 from common.messages import Weights
-from common.seeding import child_seed
+from common.seeding import child_seed, generator
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.journal import Journal
@@ -75,6 +75,21 @@ def check(config: Config) -> None:
         _choose(config, axis)
     _spec(config.baseline, "baseline")
     _specs(config.search.start)
+
+
+def rehearse(config: Config) -> None:
+    """Raise what a simulation would fail with, before anything is started.
+
+    Loads the first node's data, draws a spec, and asks the placement for nodes.
+    """
+    check(config)
+    if config.federation.name != "simulation" or config.federation.nodes is None:
+        return
+    nodes = config.federation.nodes
+    task = load_node_data(config.dataset, Holder(0, nodes), config.seed).task
+    search = build_search(config, task, Journal())
+    search.controller.space.sample(generator(config.seed, "rehearsal"))
+    search.check([f"partition-{index}" for index in range(nodes)])
 
 
 def build_space(config: Config, task: TaskShape) -> SearchSpace:

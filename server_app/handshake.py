@@ -1,4 +1,4 @@
-"""The first exchange: who is there, do they run our code, and what shape are their data?"""
+"""The first exchange: who is there, do they run our code, and what shape are their data."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ class Handshake:
         The run's seed.
     """
 
-    def __init__(
-        self, roster: Roster, journal: Journal, *, digest: str, dataset: DatasetSettings, seed: int
-    ) -> None:
+    def __init__(self, roster: Roster, journal: Journal, *, digest: str, dataset: DatasetSettings, seed: int) -> None:
         self._roster = roster
         self._journal = journal
         self._digest = digest

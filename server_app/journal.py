@@ -1,10 +1,10 @@
-"""The run folder: a journal of events, one JSON line each, and files that are written aside and renamed.
+"""The run folder: a journal of events, one JSON line each, and files written aside and renamed.
 
-    config.yaml                 the whole configuration
-    journal.jsonl               what happened, as it happens
-    result.json                 winner, baseline, counts, seconds, versions
-    history.json                all trials, ranked
-    best/spec.json, best/model.safetensors
+- ``config.yaml``: the whole configuration
+- ``journal.jsonl``: what happened, as it happens
+- ``result.json``: winner, baseline, counts, seconds, versions
+- ``history.json``: all trials, ranked
+- ``best/spec.json``, ``best/model.safetensors``: the model that was found
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def write_aside(path: Path, text: str) -> None:
         os.replace(aside, path)  # noqa: PTH105
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise StorageError("The run folder must be writable", str(path), fix=f"{error}; free space or set run.dir") from None
+        raise StorageError(
+            "The run folder must be writable", str(path), fix=f"{error}; free space or set run.dir"
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -53,7 +53,7 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     """Return the content of result.json."""
     search, final = outcome.search, outcome.final
-    winner = search.ranking[0] if search.trials else None
+    winner = next((trial for trial in search.ranking if trial.score is not None), None)
     tested = {trial.spec.id: trial for trial in final.trials} if final else {}
     baseline = final.trials[-1] if final and final.trials else None
     trials = [*search.trials, *(final.trials if final else [])]
@@ -84,9 +84,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     }
 
 
-def _entry(
-    task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False
-) -> dict[str, Any]:
+def _entry(task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False) -> dict[str, Any]:
     cost = cost_of(trial.spec, task)
     final = tested.get(trial.spec.id)
     return {

@@ -69,7 +69,9 @@ class Roster:
             Where there is no node.
         """
         if not self.reports:
-            raise FederationError("A search needs at least one node", fix="Start the nodes, or see why they were refused")
+            raise FederationError(
+                "A search needs at least one node", fix="Start the nodes, or see why they were refused"
+            )
         shapes = Counter(tuple(self.reports[name].input_shape) for name in sorted(self.reports))
         shape, _ = shapes.most_common(1)[0]
         fitting = [r.num_classes for r in self.reports.values() if tuple(r.input_shape) == shape]

@@ -64,7 +64,9 @@ def read_config(run_config: Mapping[str, Any]) -> Config:
     try:
         overrides = shlex.split(str(run_config.get("overrides", "")))
     except ValueError as error:
-        raise ConfigError("overrides must be words as in a shell", run_config.get("overrides"), fix=str(error)) from None
+        raise ConfigError(
+            "overrides must be words as in a shell", run_config.get("overrides"), fix=str(error)
+        ) from None
     config = compose_config(overrides)
     # Flower, not we, decides how many nodes `flwr run` simulates.
     return replace(config, federation=replace(config.federation, nodes=None))

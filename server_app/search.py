@@ -309,9 +309,7 @@ class Search:
         if active is None or active.phase is None or node not in active.phase.pending:
             return None
         active.trial.ledger.bytes_down += active.weights.nbytes
-        return Job(
-            self._name(number), active.phase.action, active.phase.round, active.trial.spec, active.weights
-        )
+        return Job(self._name(number), active.phase.action, active.phase.round, active.trial.spec, active.weights)
 
     # ------------------------------------------------------------ closing
 

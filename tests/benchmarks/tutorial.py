@@ -99,7 +99,8 @@ def run_ours(folder: Path, seed: int, concurrency: int) -> dict[str, Any]:
         "whole": whole,
         **result["seconds"],
         "compute": result["node_seconds"]["search"],
-        "exchanges": len(set(rounds)) + len({e["time"] for e in events if e["event"] == "scored" and e["time"] <= final}),
+        "exchanges": len(set(rounds))
+        + len({e["time"] for e in events if e["event"] == "scored" and e["time"] <= final}),
         "scores": [trial["score"] for trial in history],
     }
 

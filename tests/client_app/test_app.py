@@ -1,6 +1,9 @@
+import time
+
 import numpy as np
 import pytest
-from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
+from flwr.app import ConfigRecord, Context, Message, MessageType, Metadata, RecordDict
+from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 
 from client_app.app import app
 from common.architecture.initial import initial_weights
@@ -31,12 +34,13 @@ DATA = DatasetSettings("synthetic")
 def ask(content: RecordDict, kind: str = MessageType.TRAIN, node_id: int = 4, **config: object) -> RecordDict:
     """Send one message to the ClientApp, as a SuperNode would, and return the reply's content."""
     config = config or {"partition-id": 1, "num-partitions": 10}
-    message = Message(content, node_id, kind)
-    reply = app(message, Context(1, node_id, config, RecordDict(), {}))
+    metadata = Metadata(1, "message-9", 1, node_id, "", "1", time.time(), 3600.0, kind)
+    received = recorddict_from_proto(recorddict_to_proto(content))
+    reply = app(Message(content=received, metadata=metadata), Context(1, node_id, config, RecordDict(), {}))
     assert not reply.has_error()
-    assert reply.metadata.dst_node_id == message.metadata.src_node_id
+    assert (reply.metadata.reply_to_message_id, reply.metadata.dst_node_id) == ("message-9", 1)
     check_header(reply.content, code_digest(), "The node")
-    return reply.content
+    return recorddict_from_proto(recorddict_to_proto(reply.content))
 
 
 def order_of(*jobs: Job, budget: float = 60.0, digest: str = "") -> RecordDict:

@@ -32,12 +32,12 @@ def trained(spec: ArchitectureSpec, task: TaskShape, settings: TrainingSettings,
     return loss, flat_state(model).numpy()
 
 
-def by_hand(spec: ArchitectureSpec, task: TaskShape, settings: TrainingSettings, make, seed: int = 1, mu: float = 0.0):
+def by_hand(spec: ArchitectureSpec, task: TaskShape, settings: TrainingSettings, make, mu: float = 0.0):
     """The same loop as anybody would write it with torch.optim."""
     model = build(spec, task)
     start = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = make(model.parameters())
-    examples, order = examples_of(task), generator(seed, "batches")
+    examples, order = examples_of(task), generator(1, "batches")
     for _ in range(settings.epochs):
         index, total = order.permutation(len(examples)), 0.0
         for begin in range(0, len(examples), settings.batch_size):

@@ -108,9 +108,7 @@ def test_the_best_is_ranked_first_and_its_weights_are_those_it_trained():
 
 
 def test_successive_halving_promotes_and_stops():
-    fidelity = SuccessiveHalving(
-        SuccessiveHalving.Options(max_rounds=4, min_rounds=1, eta=2, bracket_size=4)
-    )
+    fidelity = SuccessiveHalving(SuccessiveHalving.Options(max_rounds=4, min_rounds=1, eta=2, bracket_size=4))
     search, events = make(SPECS[:4], fidelity=fidelity)
     play(search)
     # 4 trials of 1 round, the best 2 go on to 2 rounds, the best 1 to 4
@@ -121,9 +119,7 @@ def test_successive_halving_promotes_and_stops():
 
 
 def test_a_bracket_that_stays_incomplete_is_closed_at_the_end():
-    fidelity = SuccessiveHalving(
-        SuccessiveHalving.Options(max_rounds=4, min_rounds=1, eta=2, bracket_size=4)
-    )
+    fidelity = SuccessiveHalving(SuccessiveHalving.Options(max_rounds=4, min_rounds=1, eta=2, bracket_size=4))
     search, _ = make(SPECS[:6], fidelity=fidelity, concurrency=2)
     play(search)
     assert all(trial.state.ended for trial in search.trials)
@@ -147,7 +143,11 @@ def test_trials_train_on_the_same_sample_in_the_same_round():
 def test_the_order_of_replies_changes_nothing():
     def run(order):
         search, _ = make(SPECS, nodes_per_round=2)
-        play(search, order=order, respond=lambda node, job: answer(node, job, shift={"a": 0.1, "b": 0.7, "c": 3e-5}[node]))
+        play(
+            search,
+            order=order,
+            respond=lambda node, job: answer(node, job, shift={"a": 0.1, "b": 0.7, "c": 3e-5}[node]),
+        )
         best = search.ranking[0]
         return [trial.to_json() for trial in search.trials], search.trained[best.number].tobytes()
 

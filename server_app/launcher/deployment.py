@@ -1,0 +1,103 @@
+"""A search on a SuperLink that somebody else runs, with real nodes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import ConfigError, FederationError
+from server_app.launcher.follow import Ending, Tail, follow
+from server_app.launcher.interrupts import Interrupted, Interrupts
+
+if TYPE_CHECKING:
+    from common.config import FederationConfig
+    from server_app.launcher.control import SuperLink
+
+CONNECT_LIMIT = 5.0
+VISIBLE_LIMIT = 20.0
+"""Seconds that a run has to begin its journal where we can see it; then we follow its log instead."""
+
+_POLL = 0.5
+_ENDINGS = {"completed": "finished", "stopped": "stopped"}
+
+
+def deploy(config: str, federation: FederationConfig, run_dir: Path, interrupts: Interrupts) -> Ending:
+    """Run a search on a SuperLink until it ends; see `launch`.
+
+    Its journal is followed where the run folder can be seen from here (the same machine, or a folder that a
+    container shares); otherwise its log is.
+    """
+    if not federation.address:
+        raise ConfigError("A deployment needs the address of its SuperLink", None, fix="Set federation.address")
+    _connect(federation.address)
+    from server_app.launcher.control import SuperLink
+
+    certificates = federation.root_certificates
+    tail = Tail(run_dir / "journal.jsonl")
+    with SuperLink(federation.address, None if certificates is None else Path(certificates)) as superlink:
+        run = superlink.submit({"config": config})
+        print(f"Run {run} is on the SuperLink at {federation.address}", flush=True)
+        try:
+            if _visible(superlink, run, tail, interrupts):
+                return _follow_journal(superlink, run, tail, run_dir, interrupts)
+            return _follow_log(superlink, run, interrupts)
+        except Interrupted:
+            superlink.stop(run)
+            raise
+
+
+def _visible(superlink: SuperLink, run: int, tail: Tail, interrupts: Interrupts) -> bool:
+    until = time.monotonic() + VISIBLE_LIMIT
+    while time.monotonic() < until and superlink.outcome(run) is None:
+        if tail.visible():
+            return True
+        interrupts.check()
+        time.sleep(_POLL)
+    return tail.visible()
+
+
+def _follow_journal(superlink: SuperLink, run: int, tail: Tail, run_dir: Path, interrupts: Interrupts) -> Ending:
+    from server_app.reporting.progress import Progress
+
+    def gone() -> FederationError | None:
+        outcome = superlink.outcome(run)
+        if outcome is None:
+            return None
+        return FederationError("The run must close its journal", outcome[1] or outcome[0], fix=f"See `flwr log {run}`")
+
+    with Progress() as progress:
+        return follow(tail, run_dir, progress, interrupts, gone)
+
+
+def _follow_log(superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:
+    printer = threading.Thread(target=_print_log, args=(superlink, run), daemon=True)
+    printer.start()
+    while (outcome := superlink.outcome(run)) is None:
+        interrupts.check()
+        time.sleep(_POLL)
+    printer.join(CONNECT_LIMIT)
+    status, details = outcome
+    return Ending(_ENDINGS.get(status, "failed"), details)
+
+
+def _print_log(superlink: SuperLink, run: int) -> None:
+    with suppress(FederationError):  # the loop that asks for the outcome meets the same trouble, and tells
+        for part in superlink.logs(run):
+            print(part, end="", flush=True)
+
+
+def _connect(address: str) -> None:
+    """Raise at once where nobody listens; a client would wait, and could not be interrupted."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError("federation.address must be host:port", address, fix="Set federation.address=127.0.0.1:8000")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_LIMIT).close()
+    except OSError as error:
+        raise FederationError(
+            f"A SuperLink must listen at federation.address ({error})", address, fix="Start one with flower-superlink"
+        ) from None

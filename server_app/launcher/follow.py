@@ -1,0 +1,120 @@
+"""The journal of a run that goes on in another process."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.errors import FederationError
+from server_app.launcher.interrupts import Interrupted, Interrupts
+
+if TYPE_CHECKING:
+    from server_app.reporting.progress import Progress
+
+STOP_GRACE = 4.0
+"""Seconds that a search has to close its journal after Ctrl-C."""
+
+_POLL = 0.1
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ERROR = re.compile(r"^\s*(?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: ``finished``, ``failed`` or ``stopped``, and why."""
+
+    status: str
+    message: str = ""
+
+
+class Tail:
+    """Reads the events that are added to a journal from now on.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it may not be there yet. What it holds already belongs to an earlier run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = path.stat().st_size if path.is_file() else 0
+        self._rest = b""
+
+    def visible(self) -> bool:
+        """Return whether the run has begun to write here."""
+        return self._path.is_file() and self._path.stat().st_size > self._position
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the events that were written since the last call; half a line waits for its other half."""
+        if not self._path.is_file():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            new = file.read()
+        self._position += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def follow(
+    tail: Tail,
+    run_dir: Path,
+    progress: Progress,
+    interrupts: Interrupts,
+    gone: Callable[[], FederationError | None],
+) -> Ending:
+    """Show the events of a run until its last one.
+
+    Parameters
+    ----------
+    tail : Tail
+        Its journal.
+    run_dir : Path
+        Its folder; after Ctrl-C the file ``stop`` in it asks the search to end.
+    progress : Progress
+        Where to show them.
+    interrupts : Interrupts
+        The first Ctrl-C asks, a second one no longer waits for the answer.
+    gone : callable
+        Returns what is wrong if the run can write no further event.
+
+    Raises
+    ------
+    FederationError
+        The run is gone without its last event.
+    Interrupted
+        It did not end in time after Ctrl-C.
+    """
+    deadline = None
+    while True:
+        error = gone()
+        for event in tail.read():
+            progress.update(event)
+            if event["event"] == "end":
+                return Ending(event["status"], event["message"])
+        if error is not None:
+            raise error
+        if interrupts.count and deadline is None:
+            (run_dir / "stop").touch()
+            deadline = time.monotonic() + STOP_GRACE
+        if deadline is not None and (time.monotonic() > deadline or interrupts.count > 1):
+            raise Interrupted
+        time.sleep(_POLL)
+
+
+def last_words(log: Path, lines: int = 8) -> str:
+    """Return the end of a log: from its last traceback's error, or its last lines."""
+    if not log.is_file():
+        return ""
+    text = [line.rstrip() for line in _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")).splitlines()]
+    text = [line for line in text if line]
+    errors = [number for number, line in enumerate(text) if _ERROR.match(line)]
+    first = errors[-1] if errors else len(text) - lines
+    return "\n".join(text[max(0, first) :][:lines])

@@ -1,0 +1,42 @@
+"""Ctrl-C and its relatives, counted instead of raised."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any, Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(Exception):  # noqa: N818
+    """Somebody stopped the command; raised only where `Interrupts.check` is called."""
+
+
+class Interrupts:
+    """Counts SIGINT, SIGTERM and SIGHUP while it is entered.
+
+    A handler that raises would do so anywhere, also in the middle of the clean-up that a first
+    Ctrl-C began; a counter lets the waiting loops decide.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._saved: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            self._saved[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._saved.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise `Interrupted` if there was any signal so far."""
+        if self.count:
+            raise Interrupted
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.count += 1

@@ -1,0 +1,124 @@
+"""Nodes that misbehave, through real Flower: each is left out with its reason, and the search ends."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.simulation
+
+# A ClientApp around the real one; which fault a node has depends on its partition.
+FAULTY = """
+import math
+import time
+
+import numpy as np
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+
+from client_app.honest import app as honest
+from common.messages import pack
+
+app = ClientApp()
+
+
+@app.query()
+def query(message, context):
+    reply = honest(message, context)
+    if context.node_config["partition-id"] == 5:
+        reply.content["header"]["digest"] = "another digest"
+    return reply
+
+
+@app.train()
+@app.evaluate()
+def work(message, context):
+    partition = context.node_config["partition-id"]
+    if partition == 0:
+        raise RuntimeError("the sensor is unplugged")
+    reply = honest(message, context)
+    content = reply.content
+    updates = content.array_records.get("updates", {})
+    if partition == 1:  # other shapes
+        content["updates"] = ArrayRecord({key: pack(np.zeros(3, np.float32)) for key in updates})
+    if partition == 2:  # NaN
+        content["updates"] = ArrayRecord(
+            {key: pack(np.full(array.shape, math.nan, np.float32)) for key, array in updates.items()}
+        )
+        content["metrics"]["accuracy"] = [math.inf for _ in content["results"]["trial"]]
+    if partition == 3:  # an unknown trial
+        content["results"]["trial"] = ["trial-9999" for _ in content["results"]["trial"]]
+    if partition == 4:  # nonsense
+        content = RecordDict({"header": content["header"], "poem": ConfigRecord({"roses": "red"})})
+    return Message(content, reply_to=message)
+"""
+
+LATE = """
+import time
+from flwr.clientapp import ClientApp
+from client_app.honest import app as honest
+
+app = ClientApp()
+
+
+@app.query()
+def query(message, context):
+    return honest(message, context)
+
+
+@app.train()
+@app.evaluate()
+def work(message, context):
+    if context.node_config["partition-id"] == 0:
+        time.sleep(6)
+    return honest(message, context)
+"""
+
+
+def replace_client(project, source):
+    app = project / "client_app" / "app.py"
+    app.rename(app.with_name("honest.py"))
+    app.write_text(source)
+
+
+def test_only_honest_replies_count(project, search, tmp_path):
+    replace_client(project, FAULTY)
+    run = search(tmp_path / "run", "federation.nodes=8", root=project)
+    assert run.process.returncode == 0, run.output
+    (stranger,) = run.kinds("node_refused")
+    assert "same digest" in stranger["reason"]
+    honest = ["partition-6", "partition-7"]
+    assert all(event["nodes"] == honest for event in run.kinds("round"))
+    assert all(trial["metrics"]["nodes"] == len(honest) for trial in run.history)
+    reasons = {}
+    for event in run.kinds("refused") + run.kinds("absent"):
+        reasons.setdefault(event["node"], []).append(event["reason"])
+    for node, words in {
+        "partition-0": "the sensor is unplugged",
+        "partition-1": "shape",
+        "partition-2": "finite",
+        "partition-3": "trial-9999",
+        "partition-4": "results",
+    }.items():
+        assert any(words in reason for reason in reasons[node]), (node, reasons[node])
+    assert run.result["winner"]["test"]["nodes"] == len(honest)
+
+
+def test_a_late_node_is_not_waited_for(project, search, tmp_path):
+    replace_client(project, LATE)
+    run = search(tmp_path / "run", "federation.deadline=3", root=project)
+    assert run.process.returncode == 0, run.output
+    late = [event for event in run.kinds("absent") if event["node"] == "partition-0"]
+    assert any("no answer within 3 s" in event["reason"] for event in late)
+    assert any("still busy" in event["reason"] for event in late)
+    assert all("partition-1" in event["nodes"] for event in run.kinds("round"))
+
+
+def test_every_node_failing_is_said_in_one_sentence(project, search, tmp_path):
+    replace_client(project, FAULTY.replace("partition == 0", "partition >= 0").replace("== 5", "== -1"))
+    run = search(tmp_path / "run", root=project)
+    assert run.process.returncode == 1
+    assert "every trial failed" in run.output
+    assert "the sensor is unplugged" in run.output
+    assert "Traceback" not in run.output
+    assert run.events[-1]["status"] == "failed"
+    assert {trial["state"] for trial in run.history} == {"failed"}

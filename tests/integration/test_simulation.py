@@ -1,0 +1,129 @@
+"""A whole search on Flower's simulation engine, its journal checked event by event."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from common.architecture.cost import cost_of
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.models.export import load_model
+
+pytestmark = pytest.mark.simulation
+
+TASK = TaskShape((1, 8, 8), 10)
+NODES = [f"partition-{index}" for index in range(4)]
+
+
+def test_the_command_ends_with_a_table(honest):
+    assert honest.process.returncode == 0, honest.output
+    assert "test accuracy" in honest.output
+    assert "Traceback" not in honest.output
+
+
+def test_the_run_folder_is_complete(honest):
+    names = {path.relative_to(honest.folder).as_posix() for path in honest.folder.rglob("*") if path.is_file()}
+    assert names >= {
+        "config.yaml",
+        "journal.jsonl",
+        "result.json",
+        "history.json",
+        "best/spec.json",
+        "best/model.safetensors",
+    }
+    assert not any(name.endswith((".tmp", ".part")) for name in names)
+
+
+def test_the_journal_tells_the_whole_story(honest):
+    kinds = Counter(event["event"] for event in honest.events)
+    # 4 trials and 2 finals, 2 rounds each, one score each
+    assert kinds["node"] == 4
+    assert (kinds["proposed"], kinds["round"], kinds["scored"], kinds["finished"]) == (6, 12, 6, 6)
+    assert not kinds.keys() & {"refused", "absent", "failed", "node_refused", "journal_lost"}
+    order = [event["event"] for event in honest.events]
+    assert order[0] == "start"
+    assert order.index("node") < order.index("search") < order.index("proposed") < order.index("final")
+    assert order[-1] == "end"
+    assert honest.events[-1]["status"] == "finished"
+    times = [event["time"] for event in honest.events]
+    assert times == sorted(times)
+
+
+def test_each_trial_goes_through_its_rounds_in_order(honest):
+    for trial in {event["trial"] for event in honest.kinds("proposed")}:
+        own = [event for event in honest.events if event.get("trial") == trial and event["event"] != "best"]
+        assert [event["event"] for event in own] == ["proposed", "round", "round", "scored", "finished"]
+        assert [event["round"] for event in own if event["event"] == "round"] == [1, 2]
+        assert all(event["nodes"] == NODES for event in own if event["event"] == "round")
+
+
+def test_costs_and_bytes_are_those_of_the_specs(honest):
+    for event in honest.kinds("proposed"):
+        cost = cost_of(ArchitectureSpec.from_dict(event["spec"]), TASK)
+        assert (event["parameters"], event["macs"]) == (cost.parameters, cost.macs)
+    for trial in honest.history:
+        size = cost_of(ArchitectureSpec.from_dict(trial["spec"]), TASK).message_bytes
+        # 4 nodes: two rounds and a score down, two updates up
+        assert (trial["bytes_down"], trial["bytes_up"]) == (12 * size, 8 * size)
+
+
+def test_the_result_counts_what_was_done(honest):
+    result = honest.result
+    assert result["status"] == "finished"
+    assert result["counts"]["trials"] == 4
+    assert result["counts"]["states"] == {"finished": 4}
+    # 2 batches of 2 trials, and the finals: 2 rounds and a score each; and the handshake
+    assert result["counts"]["exchanges"] == 9
+    assert result["counts"]["messages"] == 4 + 9 * 4
+    assert set(result["seconds"]) == {"start_up", "search", "final"}
+    assert result["winner"]["score"] == max(trial["score"] for trial in honest.history)
+    assert result["winner"]["id"] == honest.history[0]["spec_id"]
+    for side in ("winner", "baseline"):
+        test = result[side]["test"]
+        assert {"accuracy", "balanced_accuracy", "macro_f1", "loss", "accuracy_std"} <= set(test)
+        assert 0 <= test["accuracy"] <= 1
+    assert result["versions"]["flwr"].startswith("1.")
+
+
+def test_one_call_turns_the_best_into_a_module_again(honest):
+    model = load_model(honest.folder / "best")
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    assert parameters == honest.result["winner"]["parameters"]
+    logits = model(torch.zeros(3, 1, 8, 8))
+    assert logits.shape == (3, 10)
+    assert np.isfinite(logits.detach().numpy()).all()
+
+
+def test_the_same_seed_gives_the_same_history(honest, search, tmp_path):
+    again = search(tmp_path / "run")
+    assert again.process.returncode == 0, again.output
+    assert again.history == honest.history
+    assert again.result["winner"]["test"] == honest.result["winner"]["test"]
+    timeless = [
+        [{**event, "time": 0, "folder": ""} for event in run.events if event["event"] != "node"]
+        for run in (honest, again)
+    ]
+    assert timeless[0] == timeless[1]
+    saved = [(run.folder / "best" / "model.safetensors").read_bytes() for run in (honest, again)]
+    assert saved[0] == saved[1]
+
+
+def test_another_order_of_replies_reaches_the_end_too(search, tmp_path):
+    run = search(
+        tmp_path / "run",
+        "federation.order=arrival",
+        "controller=hill_climb",
+        "fidelity=successive_halving",
+        "fidelity.bracket_size=4",
+        "fidelity.eta=2",
+        "fidelity.max_rounds=4",
+        "placement=split",
+        "aggregation=fedadam",
+    )
+    assert run.process.returncode == 0, run.output
+    states = Counter(trial["state"] for trial in run.history)
+    assert states == {"stopped": 3, "finished": 1}
