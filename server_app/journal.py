@@ -41,6 +41,7 @@ class Journal:
         self._listeners = list(listeners)
         self._file = None
         if path is not None:
+            check_fresh(path)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = path.open("a", encoding="utf-8")
@@ -76,6 +77,12 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_fresh(path: Path) -> None:
+    """Raise `StorageError` where a journal is there already: a run never touches another's results."""
+    if path.is_file() and path.stat().st_size:
+        raise StorageError("A run needs a folder of its own", str(path.parent), fix="Set another run.dir")
 
 
 def write_aside(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ from server_app.exchange import StopRequested
 from server_app.journal import Journal
 from server_app.reporting.lines import log_event
 from server_app.results import write_config, write_results
-from server_app.strategy import FedNASStrategy
+from server_app.strategy import Outcome
 
 
 def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
@@ -38,10 +38,10 @@ def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
     with Journal(folder / "journal.jsonl", log_event) as journal:
         write_config(folder, config)
         journal.write("start", name=config.run.name, seed=config.seed, folder=str(folder))
-        strategy = build_strategy(config, journal, stop_watch(folder, config.run.launcher_pid))
         began = time.time()
-        status, message = "failed", ""
+        status, message, strategy = "failed", "", None
         try:
+            strategy = build_strategy(config, journal, stop_watch(folder, config.run.launcher_pid))
             strategy.start(grid=grid)
             status = "finished"
         except StopRequested as reason:
@@ -53,7 +53,8 @@ def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
             message = f"{type(error).__name__}: {error}"
             raise
         finally:
-            _close(folder, config, strategy, journal, status, message, began)
+            outcome = strategy.outcome if strategy is not None else None
+            _close(folder, config, outcome, journal, status, message, began)
 
 
 def read_config(run_config: Mapping[str, Any]) -> Config:
@@ -103,10 +104,9 @@ def _alive(pid: int) -> bool:
 
 
 def _close(
-    folder: Path, config: Config, strategy: FedNASStrategy, journal: Journal, status: str, message: str, began: float
+    folder: Path, config: Config, outcome: Outcome | None, journal: Journal, status: str, message: str, began: float
 ) -> None:
     """Write what was found; a run that cannot even write says so and keeps its own error."""
-    outcome = strategy.outcome
     if outcome is not None:
         started = config.run.started_at or began
         outcome.seconds["start_up"] = began - started + outcome.seconds.pop("handshake", 0.0)

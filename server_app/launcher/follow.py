@@ -22,7 +22,7 @@ STOP_GRACE = 4.0
 _POLL = 0.1
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_ERROR = re.compile(r"^\s*(?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*")
+_ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception)\b")
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,9 @@ def follow(
 
 
 def last_words(log: Path, lines: int = 8) -> str:
-    """Return the end of a log: from its last traceback's error, or its last lines."""
+    """Return the last error in a log, or its last lines where there is none."""
     if not log.is_file():
         return ""
     text = [line.rstrip() for line in _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")).splitlines()]
-    text = [line for line in text if line]
-    errors = [number for number, line in enumerate(text) if _ERROR.match(line)]
-    first = errors[-1] if errors else len(text) - lines
-    return "\n".join(text[max(0, first) :][:lines])
+    errors = [line for line in text if _ERROR.match(line)]
+    return errors[-1] if errors else "\n".join([line for line in text if line][-lines:])

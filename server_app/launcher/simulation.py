@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from common.errors import ConfigError, FederationError, StorageError
+from common.errors import ConfigError, FederationError, FlwrNasError, StorageError
 from server_app.launcher import child
 from server_app.launcher.bundle import ROOT
 from server_app.launcher.follow import Ending, Tail, follow, last_words
@@ -50,7 +51,11 @@ def simulate(
     _prepare(run_dir)
     tail = Tail(run_dir / "journal.jsonl")
     with Simulation(federation, run_dir / "flower.log") as simulation:
-        rehearse()
+        try:
+            rehearse()
+        except FlwrNasError:
+            _discard(run_dir)
+            raise
         from server_app.reporting.progress import Progress
 
         with Progress() as progress:
@@ -65,6 +70,13 @@ def _prepare(run_dir: Path) -> None:
         (run_dir / "stop").unlink(missing_ok=True)
     except OSError as error:
         raise StorageError("The run folder must be writable", str(run_dir), fix=f"{error}; set run.dir") from None
+
+
+def _discard(run_dir: Path) -> None:
+    """Remove the folder of a run that never began, unless there is more in it."""
+    (run_dir / "flower.log").unlink()
+    with suppress(OSError):
+        run_dir.rmdir()
 
 
 class Simulation:
@@ -126,11 +138,10 @@ class Simulation:
         """Return what is wrong if one of the processes ended by itself."""
         for name, process in self._processes.items():
             if (code := process.poll()) is not None:
-                words = last_words(self._log)
                 return FederationError(
-                    f"Flower's {name} process must live until the search ends",
-                    f"exit code {code}",
-                    fix=f"See {self._log}, which ends with\n{words}",
+                    f"Flower's {name} process must live until the search ends (exit code {code})",
+                    last_words(self._log),
+                    fix=f"See {self._log}",
                 )
         return None
 

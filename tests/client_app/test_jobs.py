@@ -176,7 +176,7 @@ def test_a_job_that_began_within_the_budget_is_finished(monkeypatch: pytest.Monk
     now = iter(range(100))
     monkeypatch.setattr(jobs.time, "perf_counter", lambda: float(next(now)))
     # the clock is read at the start (0), before job a (1), in it (2, 3), and before job b (4)
-    first, second = results(job("a"), job("b"), budget=2.0)
+    first, second = results(job("a"), job("b"), budget=4.0)
     assert (first.status, first.seconds, second.status) == ("done", 1.0, "unfinished")
 
 

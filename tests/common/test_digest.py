@@ -57,3 +57,6 @@ def test_content_cannot_move_between_files_unseen(tmp_path: Path):
         second.write_text(texts[1])
         digests.add(digest_of(tmp_path))
     assert len(digests) == 3
+    second.unlink()
+    first.write_text("x" + "common/b.py\0\0" + "y")  # what hashing names and contents without their lengths would see
+    assert digest_of(tmp_path) not in digests

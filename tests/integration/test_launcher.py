@@ -1,0 +1,179 @@
+"""The flwr-nas command with real processes: what it starts, how it ends, and that it leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from server_app.launcher.processes import members
+
+pytestmark = pytest.mark.simulation
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = (
+    "fidelity=full",
+    "fidelity.max_rounds=1",
+    "search.trials=2",
+    "final.rounds=1",
+    "federation.nodes=2",
+)
+ENDLESS = ("search.trials=100000", "federation.nodes=2")
+PATIENCE = 120
+"""Seconds until a process that should have done something counts as hanging."""
+
+
+@dataclass
+class Command:
+    """A flwr-nas command that runs, and the sessions of what it started."""
+
+    process: subprocess.Popen
+    folder: Path
+    errors: Path
+    sessions: list[int]
+
+    def wait_for(self, condition):
+        until = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < until
+            assert self.process.poll() is None, self.errors.read_text()
+            time.sleep(0.05)
+
+    def events(self):
+        journal = self.folder / "journal.jsonl"
+        return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+
+    def started(self):
+        """Wait until both of its processes are there."""
+        self.wait_for(lambda: len(psutil.Process(self.process.pid).children()) == 2)
+        self.sessions[:] = [child.pid for child in psutil.Process(self.process.pid).children()]
+
+    def searching(self):
+        """Wait until the search trains; by then Ray runs, with its workers."""
+        self.started()
+        self.wait_for(lambda: any(event["event"] == "round" for event in self.events()))
+        assert len(members(self.sessions)) > 5
+
+    def ended(self):
+        """Wait for its end; return its exit code."""
+        return self.process.wait(PATIENCE)
+
+    def left(self):
+        """Return what is left of it: processes and temporary folders."""
+        log = self.folder / "flower.log"
+        words = log.read_text().split() if log.exists() else []
+        folders = {Path(*Path(word).parts[:3]) for word in words if word.startswith("/tmp/flwr-nas-")}
+        return [process.name() for process in members(self.sessions)] + [path for path in folders if path.exists()]
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Start flwr-nas in another folder than the project's; whatever a test does, nothing survives it."""
+    started = []
+
+    def start(*overrides, root=ROOT, run_dir=None):
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        folder = run_dir or tmp_path / "run"
+        with (tmp_path / "errors").open("w") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "server_app.cli", "search", *overrides, f"run.dir={folder}"],
+                cwd=elsewhere,
+                env={**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"},
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+        started.append(Command(process, folder, tmp_path / "errors", []))
+        return started[-1]
+
+    yield start
+    for one in started:
+        for process in [*members([one.process.pid, *one.sessions])]:
+            process.kill()
+        one.process.wait()
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """The project as its wheel installs it: only what the wheel holds."""
+    build = pytest.importorskip("hatchling.build")
+    monkeypatch.chdir(ROOT)
+    site = tmp_path / "site-packages"
+    with zipfile.ZipFile(tmp_path / build.build_wheel(str(tmp_path))) as archive:
+        archive.extractall(site)
+    return site
+
+
+def test_a_wheel_searches_from_another_folder_and_leaves_its_run_folder_only(command, wheel, tmp_path):
+    run = command(*QUICK, root=wheel)
+    run.started()
+    assert run.ended() == 0, run.errors.read_text()
+    assert run.events()[-1]["status"] == "finished"
+    assert json.loads((run.folder / "result.json").read_text())["winner"]
+    assert run.left() == []
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_search_closes_its_journal_and_leaves_nothing(command, number):
+    run = command(*ENDLESS)
+    run.searching()
+    run.process.send_signal(number)
+    assert run.ended() == 130
+    assert [event["status"] for event in run.events() if event["event"] == "end"] == ["stopped"]
+    assert run.left() == []
+    assert run.errors.read_text() == "flwr-nas: The run was asked to stop.\n"
+
+
+def test_an_impatient_user_leaves_nothing_either(command):
+    run = command(*ENDLESS)
+    run.searching()
+    for _ in range(5):
+        run.process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    assert run.ended() == 130
+    assert run.left() == []
+    assert "Traceback" not in run.errors.read_text()
+
+
+def test_an_interrupt_while_flower_starts(command):
+    run = command(*ENDLESS)
+    run.started()
+    run.process.send_signal(signal.SIGINT)
+    assert run.ended() == 130
+    assert run.left() == []
+    assert run.errors.read_text() == "flwr-nas: The run was interrupted.\n"
+
+
+@pytest.mark.parametrize("name", ["superlink", "simulation"])
+def test_a_process_that_dies_is_named_with_its_log(command, name):
+    run = command(*ENDLESS)
+    run.searching()
+    (pid,) = [pid for pid in run.sessions if name in psutil.Process(pid).cmdline()]
+    psutil.Process(pid).kill()
+    assert run.ended() == 1
+    errors = run.errors.read_text()
+    assert errors.startswith(f"flwr-nas: Flower's {name} process must live until the search ends (exit code -9)")
+    assert str(run.folder / "flower.log") in errors
+    assert "Traceback" not in errors
+    assert run.left() == []
+
+
+def test_what_a_killed_command_started_ends_by_itself(command):
+    run = command(*ENDLESS)
+    run.searching()
+    run.process.kill()
+    run.process.wait()
+    until = time.monotonic() + PATIENCE
+    while run.left() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert run.left() == []
+    assert run.events()[-1]["status"] == "stopped"

@@ -1,0 +1,125 @@
+import json
+
+import pytest
+
+from common.errors import FederationError
+from server_app.launcher import follow as following
+from server_app.launcher.follow import Ending, Tail, follow, last_words
+from server_app.launcher.interrupts import Interrupted, Interrupts
+
+
+class Screen:
+    """Keeps what it should show."""
+
+    def __init__(self):
+        self.events = []
+
+    def update(self, event):
+        self.events.append(event["event"])
+
+
+def write(path, *events):
+    with path.open("a") as file:
+        file.writelines(json.dumps(event) + "\n" for event in events)
+
+
+END = {"event": "end", "status": "finished", "message": "well"}
+
+
+def test_a_tail_reads_each_event_once(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    tail = Tail(path)
+    assert (tail.visible(), tail.read()) == (False, [])
+    write(path, {"event": "start"})
+    assert tail.visible()
+    assert tail.read() == [{"event": "start"}]
+    write(path, {"event": "search"}, END)
+    assert tail.read() == [{"event": "search"}, END]
+    assert tail.read() == []
+
+
+def test_a_tail_leaves_an_earlier_run_alone(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    write(path, {"event": "start"}, END)
+    tail = Tail(path)
+    assert (tail.visible(), tail.read()) == (False, [])
+    write(path, {"event": "start"})
+    assert tail.read() == [{"event": "start"}]
+
+
+def test_half_a_line_waits_for_its_other_half(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    tail = Tail(path)
+    text = json.dumps({"event": "start", "name": "Zoë"}, ensure_ascii=False).encode()
+    middle = text.index(b"\xc3") + 1  # inside the letter
+    with path.open("ab", buffering=0) as file:
+        file.write(text[:middle])
+        assert tail.read() == []
+        file.write(text[middle:] + b"\n")
+    assert tail.read() == [{"event": "start", "name": "Zoë"}]
+
+
+def test_a_run_is_shown_until_its_last_event(tmp_path):
+    tail, screen = Tail(tmp_path / "journal.jsonl"), Screen()
+    write(tmp_path / "journal.jsonl", {"event": "start"}, END)
+    assert follow(tail, tmp_path, screen, Interrupts(), lambda: None) == Ending("finished", "well")
+    assert screen.events == ["start", "end"]
+
+
+def test_a_run_that_ended_just_before_its_process_did_is_finished(tmp_path):
+    tail = Tail(tmp_path / "journal.jsonl")
+
+    def gone():
+        write(tmp_path / "journal.jsonl", END)
+        return FederationError("The simulation must live")
+
+    assert follow(tail, tmp_path, Screen(), Interrupts(), gone).status == "finished"
+
+
+def test_a_run_that_is_gone_without_a_word_is_an_error(tmp_path):
+    error = FederationError("The simulation must live")
+    with pytest.raises(FederationError, match="must live"):
+        follow(Tail(tmp_path / "journal.jsonl"), tmp_path, Screen(), Interrupts(), lambda: error)
+
+
+def test_the_first_interrupt_asks_the_search_to_stop(tmp_path):
+    interrupts = Interrupts()
+    interrupts.count = 1
+
+    def search():  # what the search does when it sees the file
+        if (tmp_path / "stop").exists():
+            write(tmp_path / "journal.jsonl", END | {"status": "stopped"})
+
+    tail = Tail(tmp_path / "journal.jsonl")
+    assert follow(tail, tmp_path, Screen(), interrupts, search).status == "stopped"
+
+
+@pytest.mark.parametrize(("count", "grace"), [(1, 0.0), (2, 60.0)])
+def test_a_search_that_does_not_stop_is_not_waited_for(tmp_path, monkeypatch, count, grace):
+    monkeypatch.setattr(following, "STOP_GRACE", grace)
+    interrupts = Interrupts()
+    interrupts.count = count
+    with pytest.raises(Interrupted):
+        follow(Tail(tmp_path / "journal.jsonl"), tmp_path, Screen(), interrupts, lambda: None)
+    assert (tmp_path / "stop").exists()
+
+
+TRACEBACK = """\x1b[92mINFO \x1b[0m: starting
+Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+    import nothing
+ModuleNotFoundError: No module named 'nothing'
+"""
+
+
+def test_the_last_words_are_the_error(tmp_path):
+    log = tmp_path / "flower.log"
+    log.write_text(TRACEBACK + "\n\x1b[91mERROR \x1b[0m: Exit Code: 700\nSimulation failed.\n")
+    assert last_words(log) == "ModuleNotFoundError: No module named 'nothing'"
+
+
+def test_without_an_error_the_last_words_are_the_last_lines(tmp_path):
+    log = tmp_path / "flower.log"
+    log.write_text("".join(f"line {number}\n" for number in range(20)))
+    assert last_words(log, 3) == "line 17\nline 18\nline 19"
+    assert last_words(tmp_path / "missing.log") == ""

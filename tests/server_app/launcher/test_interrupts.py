@@ -1,0 +1,29 @@
+import os
+import signal
+
+import pytest
+
+from server_app.launcher.interrupts import Interrupted, Interrupts
+
+
+def test_without_a_signal_nothing_happens():
+    with Interrupts() as interrupts:
+        interrupts.check()
+    assert interrupts.count == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_counted_and_raised_only_where_asked(number):
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        assert interrupts.count == 2
+        with pytest.raises(Interrupted):
+            interrupts.check()
+
+
+def test_earlier_handlers_come_back():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with Interrupts():
+        assert signal.getsignal(signal.SIGINT) not in before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
