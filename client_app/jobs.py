@@ -70,11 +70,20 @@ def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
 
 
 def _score(job: Job, order: Order, node: Node, data: NodeData) -> Result:
-    examples = data.validation if job.action == "score" else _test_split(order, node)
+    if job.action == "test":
+        examples = _test_split(order, node)
+    else:
+        examples = data.validation if job.action == "score" else _all(data)
     model = build(job.spec, order.task, job.weights, device())
     with threads_for(cost_of(job.spec, order.task).macs * len(examples)):
         metrics = evaluate(model, examples)
     return replace(_result(job, "done"), num_examples=len(examples), metrics=metrics)
+
+
+def _all(data: NodeData) -> Examples:
+    """Return what a node that never trains can be scored on."""
+    parts = (data.train, data.validation)
+    return Examples(np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts]))
 
 
 def _test_split(order: Order, node: Node) -> Examples:

@@ -49,12 +49,19 @@ class ScoringConfig:
     """Who scores a trial."""
 
     panel: int | None
+    unseen: bool
     min_nodes: int
 
     def __post_init__(self) -> None:
         _at_least("scoring.min_nodes", self.min_nodes, 1)
         if self.panel is not None:
             _at_least("scoring.panel", self.panel, self.min_nodes)
+        elif self.unseen:
+            raise ConfigError(
+                "scoring.unseen keeps the panel out of training, so the panel must have a size",
+                self.panel,
+                fix="Set scoring.panel to a part of the nodes",
+            )
 
 
 @dataclass(frozen=True)

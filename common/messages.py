@@ -37,7 +37,7 @@ from common.settings import DatasetSettings, TrainingSettings
 
 PROTOCOL = 1
 
-Action = Literal["train", "score", "test"]
+Action = Literal["train", "score", "score_all", "test"]
 Status = Literal["done", "failed", "unfinished"]
 
 Weights = NDArray[np.float32]
@@ -53,8 +53,9 @@ class Job:
     ----------
     trial : str
         Name of the trial, unique within a message.
-    action : {"train", "score", "test"}
-        Train on the training split, or score on the validation or the test split.
+    action : {"train", "score", "score_all", "test"}
+        Train on the training split; score on the validation split, on both (a node that never trains), or
+        on the test split.
     round : int
         The trial's round, from 1; the seed of the mini-batches comes from it.
     spec : ArchitectureSpec

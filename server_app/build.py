@@ -105,7 +105,7 @@ def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
-    start = _specs(config.search.start)
+    start, scoring = _specs(config.search.start), config.scoring
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
@@ -116,7 +116,9 @@ def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
         weights=load_choice("weights", config.weights["name"])(task, config.seed),
         objective=load_choice("objective", config.objective["name"])(),
         make_aggregation=_maker(config, "aggregation"),
-        scoring=Scoring("score", config.scoring.panel, config.scoring.min_nodes),
+        scoring=Scoring(
+            "score_all" if scoring.unseen else "score", scoring.panel, scoring.unseen, scoring.min_nodes
+        ),
         journal=journal,
     )
 

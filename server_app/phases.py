@@ -24,7 +24,7 @@ class Phase(ABC):
 
     Parameters
     ----------
-    action : {"train", "score", "test"}
+    action : {"train", "score", "score_all", "test"}
         What the nodes were asked to do.
     round : int
         The trial's round that the request belongs to.

@@ -42,10 +42,14 @@ class Scoring:
 
     Parameters
     ----------
-    action : {"score", "test"}
-        On the validation split; or, after the final training, on the test split.
+    action : {"score", "score_all", "test"}
+        On the validation split; with `unseen`, on all but the test split; after the final training, on
+        the test split.
     panel : int, optional
         Nodes in the panel, the same for every trial; None for all.
+    unseen : bool
+        The panel's nodes never train in the search: a score then tells how a model does with people
+        that it has not seen.
     min_nodes : int
         A score from fewer does not count.
     central : callable, optional
@@ -54,6 +58,7 @@ class Scoring:
 
     action: Action = "score"
     panel: int | None = None
+    unseen: bool = False
     min_nodes: int = 1
     central: CentralScore | None = None
 
@@ -143,7 +148,7 @@ class Search:
         """Raise `ConfigError` where these nodes are too few for the placement or the aggregation."""
         least = self.make_aggregation().minimum
         for slot in range(self.concurrency):
-            chosen = self.placement.select(Request(slot, slot, 1, 1), nodes)
+            chosen = self.placement.select(Request(slot, slot, 1, 1), self._trainers(nodes))
             if len(chosen) < least:
                 raise ConfigError(
                     f"The aggregation needs {least} nodes that train a trial in a round",
@@ -283,7 +288,8 @@ class Search:
         if trial.rounds < active.target:
             number = trial.rounds + 1
             assert active.slot is not None
-            chosen = self.placement.select(Request(trial.number, active.slot, number, self._turn), nodes)
+            request = Request(trial.number, active.slot, number, self._turn)
+            chosen = self.placement.select(request, self._trainers(nodes))
             active.phase = TrainPhase(number, chosen, deadline, active.aggregation, active.weights)
         elif self.scoring.central is None:
             chosen = self._panel(nodes)
@@ -295,6 +301,10 @@ class Search:
                 self._absent(active, node, "still busy with an earlier message")
             else:
                 self._outbox.setdefault(node, []).append(trial.number)
+
+    def _trainers(self, nodes: Sequence[str]) -> list[str]:
+        panel = self._panel(nodes) if self.scoring.unseen else ()
+        return [node for node in nodes if node not in panel]
 
     def _panel(self, nodes: Sequence[str]) -> tuple[str, ...]:
         names = sorted(nodes)

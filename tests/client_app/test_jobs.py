@@ -59,6 +59,16 @@ def test_scores_are_those_of_the_received_weights_on_the_validation_split():
     assert result.metrics == evaluate(build(SPEC, TASK, WEIGHTS), validation)
 
 
+def test_a_node_that_never_trains_is_scored_on_all_but_the_test_split():
+    (result,) = results(job(action="score_all"))
+    data = load_node_data(DATA, NODE.holder, 7)
+    assert (result.status, result.num_examples) == ("done", len(data.train) + len(data.validation))
+    model = build(SPEC, TASK, WEIGHTS)
+    parts = [(evaluate(model, part)["accuracy"], len(part)) for part in (data.train, data.validation)]
+    expected = sum(accuracy * size for accuracy, size in parts) / result.num_examples
+    assert result.metrics["accuracy"] == pytest.approx(expected)
+
+
 def test_a_test_job_opens_the_test_split():
     (result,) = results(job(action="test"))
     test = load_node_test(DATA, NODE.holder, 7)
@@ -70,7 +80,7 @@ def test_a_test_job_opens_the_test_split():
 def test_no_other_job_opens_the_test_split(monkeypatch: pytest.MonkeyPatch):
     opened = []
     monkeypatch.setattr(jobs, "load_node_test", lambda *asked: opened.append(asked))
-    results(job("a", "train"), job("b", "score"))
+    results(job("a", "train"), job("b", "score"), job("c", "score_all"))
     assert opened == []
     results(job("c", "test"))
     assert opened == [(DATA, NODE.holder, 7)]

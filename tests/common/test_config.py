@@ -40,6 +40,7 @@ def test_yaml_is_for_people_and_complete():
         ("training.epochs=1.5", ["training.epochs", "1.5"]),
         ("training.learning_rate=0", ["learning_rate"]),
         ("scoring.panel=0", ["scoring.panel"]),
+        ("scoring.unseen=true", ["scoring.unseen", "scoring.panel"]),
         ("seed=[1,2", ["seed"]),
     ],
 )

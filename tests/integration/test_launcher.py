@@ -122,11 +122,10 @@ def test_a_wheel_searches_from_another_folder_and_leaves_its_run_folder_only(com
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_search_closes_its_journal_and_leaves_nothing(command, number):
+def test_an_interrupted_search_closes_its_journal_and_leaves_nothing(command):
     run = command(*ENDLESS)
     run.searching()
-    run.process.send_signal(number)
+    run.process.send_signal(signal.SIGINT)
     assert run.ended() == 130
     assert [event["status"] for event in run.events() if event["event"] == "end"] == ["stopped"]
     assert run.left() == []
@@ -136,8 +135,8 @@ def test_an_interrupted_search_closes_its_journal_and_leaves_nothing(command, nu
 def test_an_impatient_user_leaves_nothing_either(command):
     run = command(*ENDLESS)
     run.searching()
-    for _ in range(5):
-        run.process.send_signal(signal.SIGINT)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGINT, signal.SIGINT):
+        run.process.send_signal(number)
         time.sleep(0.05)
     assert run.ended() == 130
     assert run.left() == []
@@ -153,10 +152,10 @@ def test_an_interrupt_while_flower_starts(command):
     assert run.errors.read_text() == "flwr-nas: The run was interrupted.\n"
 
 
-@pytest.mark.parametrize("name", ["superlink", "simulation"])
-def test_a_process_that_dies_is_named_with_its_log(command, name):
+@pytest.mark.parametrize(("name", "when"), [("superlink", Command.started), ("simulation", Command.searching)])
+def test_a_process_that_dies_is_named_with_its_log(command, name, when):
     run = command(*ENDLESS)
-    run.searching()
+    when(run)
     (pid,) = [pid for pid in run.sessions if name in psutil.Process(pid).cmdline()]
     psutil.Process(pid).kill()
     assert run.ended() == 1

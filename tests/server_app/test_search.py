@@ -26,7 +26,7 @@ SPECS = [ArchitectureSpec((Linear(width=width, norm="none"),)) for width in rang
 NODES = ["a", "b", "c"]
 
 
-def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, central=None, keep=1, min_nodes=1):
+def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, keep=1, **scoring):
     events = []
     space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in specs]))
     search = Search(
@@ -39,7 +39,7 @@ def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, cen
         weights=Scratch(TASK, 1),
         objective=Accuracy(),
         make_aggregation=FedAvg,
-        scoring=Scoring(central=central, min_nodes=min_nodes),
+        scoring=Scoring(**scoring),
         journal=Journal(None, events.append),
         keep=keep,
     )
@@ -285,6 +285,29 @@ def test_jobs_of_a_node_that_is_not_free_wait():
     orders = search.dispatch(NODES)
     assert sorted(orders) == ["b", "c"]
     assert [job.trial for job in orders["b"]] == ["trial-0000", "trial-0001"]
+
+
+def test_a_panel_of_the_unseen_scores_and_never_trains():
+    search, events = make(SPECS[:4], action="score_all", panel=1, unseen=True)
+    asked = {"train": set(), "score_all": set()}
+
+    def respond(node, job):
+        asked[job.action].add(node)
+        return answer(node, job)
+
+    play(search, respond=respond)
+    assert len(asked["score_all"]) == 1
+    assert asked["train"] == set(NODES) - asked["score_all"]
+
+
+def test_a_panel_is_the_same_for_every_trial_and_almost_the_same_without_one_node():
+    search, _ = make(SPECS[:4], panel=2)
+    names = [f"node-{index}" for index in range(9)]
+    panel = search._panel(names)
+    assert len(panel) == 2
+    assert panel == search._panel(names[::-1])
+    (other,) = set(panel) - {panel[0]}
+    assert other in search._panel([name for name in names if name != panel[0]])
 
 
 def test_a_central_score_needs_no_exchange():
