@@ -116,9 +116,7 @@ def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
         weights=load_choice("weights", config.weights["name"])(task, config.seed),
         objective=load_choice("objective", config.objective["name"])(),
         make_aggregation=_maker(config, "aggregation"),
-        scoring=Scoring(
-            "score_all" if scoring.unseen else "score", scoring.panel, scoring.unseen, scoring.min_nodes
-        ),
+        scoring=Scoring("score_all" if scoring.unseen else "score", scoring.panel, scoring.unseen, scoring.min_nodes),
         journal=journal,
     )
 

@@ -111,8 +111,11 @@ def report(loops: list[dict[str, Any]], ours: list[dict[str, Any]], title: str) 
     def mean(rows: list[dict[str, Any]], *names: str) -> float:
         return statistics.fmean(sum(row[name] for name in names) for row in rows)
 
-    bare = [o["search"] / l["search"] for o, l in zip(ours, loops, strict=True)]
-    full = [(o["start_up"] + o["search"]) / (l["import"] + l["search"]) for o, l in zip(ours, loops, strict=True)]
+    bare = [own["search"] / loop["search"] for own, loop in zip(ours, loops, strict=True)]
+    full = [
+        (own["start_up"] + own["search"]) / (loop["import"] + loop["search"])
+        for own, loop in zip(ours, loops, strict=True)
+    ]
     print(f"\n{title}")
     print(f"  loop   search {mean(loops, 'search'):6.2f} s   imports {mean(loops, 'import'):5.2f} s")
     print(

@@ -288,7 +288,7 @@ def test_jobs_of_a_node_that_is_not_free_wait():
 
 
 def test_a_panel_of_the_unseen_scores_and_never_trains():
-    search, events = make(SPECS[:4], action="score_all", panel=1, unseen=True)
+    search, _ = make(SPECS[:4], action="score_all", panel=1, unseen=True)
     asked = {"train": set(), "score_all": set()}
 
     def respond(node, job):
@@ -311,7 +311,7 @@ def test_a_panel_is_the_same_for_every_trial_and_almost_the_same_without_one_nod
 
 
 def test_a_central_score_needs_no_exchange():
-    search, _ = make(SPECS[:4], central=lambda trial, weights: {"accuracy": trial.spec.layers[0].width / 100})
+    search, _ = make(SPECS[:4], central=lambda trial, _: {"accuracy": trial.spec.layers[0].width / 100})
     assert play(search) == 2
     assert search.ranking[0].score == 0.04
 
