@@ -1,33 +1,52 @@
-# Thin targets: each is one or two commands that one could type.
+# Thin targets: each calls one command of the project, in a virtual environment that is made when needed.
+#
+#   make search ARGS="controller=random seed=3"
+#   make test ARGS="tests/common -x"
+
 PYTHON ?= python3
+VENV ?= .venv
+# What to give pip for torch, options included: any build of 2.13 will do.
+# Installed first, so that a build that is there already is kept.
 TORCH ?= torch==2.13.0
-BIN := .venv/bin
+ARGS ?=
 
-.PHONY: search test check bench build clean
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 
-search: .venv/installed
+.PHONY: help search test check format bench build clean
+
+help:
+	@echo "make search | test | check | format | bench | build | clean     (ARGS=... is passed on)"
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "flwr-nas needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+search: $(INSTALLED)
 	$(BIN)/flwr-nas search $(ARGS)
 
-test: .venv/installed
+test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: .venv/installed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+check: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: .venv/installed
-	$(BIN)/python tests/benchmarks/tutorial.py
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
-build: .venv/installed
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+bench: $(INSTALLED)
+	$(BIN)/python tests/benchmarks/tutorial.py $(ARGS)
+
+build: $(INSTALLED)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
-
-# torch first and by its exact version: elsewhere a range may bring a build with gigabytes of GPU libraries
-.venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $@
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.journal import Journal
 from server_app.phases import panel_metrics
-from server_app.registry import load_choice
+from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.search import CentralScore, Scoring, Search
 from server_app.strategy import Federation, FedNASStrategy
 from server_app.trials import Trial
@@ -71,10 +72,36 @@ def build_strategy(
 
 def check(config: Config) -> None:
     """Raise `ConfigError` or `SpecError` for what can be known to be wrong before a node is asked."""
-    for axis in ("space", "controller", "fidelity", "weights", "objective", "placement", "aggregation"):
+    for axis in AXES:
         _choose(config, axis)
     _spec(config.baseline, "baseline")
     _specs(config.search.start)
+
+
+def without_foreign_options(config: Config) -> tuple[Config, list[str]]:
+    """Drop the options that belong to another choice of their axis.
+
+    An experiment sets options for the choices it makes; who then calls for another choice on the command
+    line does not mean them. Options that no choice of the axis has stay, and `check` refuses them.
+
+    Returns
+    -------
+    Config
+        What is left.
+    list of str
+        A sentence for each option that was dropped.
+    """
+    notes: list[str] = []
+    kept: dict[str, Any] = {}
+    for axis in AXES:
+        choice: Choice = getattr(config, axis)
+        own = option_names(axis, choice["name"])
+        strange = [name for name in choice if name != "name" and name not in own]
+        others = {name for other in choices(axis) for name in option_names(axis, other)} if strange else set()
+        dropped = [name for name in strange if name in others]
+        notes += [f"{axis}={choice['name']} has no option {name}: left out" for name in dropped]
+        kept[axis] = {name: value for name, value in choice.items() if name not in dropped}
+    return replace(config, **kept), notes
 
 
 def rehearse(config: Config) -> None:

@@ -87,7 +87,13 @@ def compare(folder: Path, repeats: int) -> int:
 
 def _launch(config: Config, began: float) -> int:
     """Run one search, after what can be known to be wrong with it was said; returns the exit code."""
+    from server_app.build import without_foreign_options
+    from server_app.journal import check_fresh
     from server_app.launcher import launch
+
+    config, notes = without_foreign_options(config)
+    for note in notes:
+        print(f"flwr-nas: {note}", file=sys.stderr)
 
     def check() -> None:
         from server_app.build import rehearse
@@ -95,6 +101,7 @@ def _launch(config: Config, began: float) -> int:
         rehearse(config)
 
     folder = _run_folder(config)
+    check_fresh(folder / "journal.jsonl")
     run = replace(config.run, dir=str(folder), started_at=began)
     if config.federation.name == "simulation":
         run = replace(run, launcher_pid=os.getpid())

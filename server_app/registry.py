@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from dataclasses import fields
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from common.errors import ConfigError
 
@@ -49,6 +51,12 @@ def load_choice(axis: str, name: str) -> type:
 def choices(axis: str) -> list[str]:
     """Return the names of the choices of an axis, sorted."""
     return sorted(name for name in _modules(axis) if _choice(axis, name) is not None)
+
+
+def option_names(axis: str, name: str) -> set[str]:
+    """Return the names of the options of a choice."""
+    cls: Any = load_choice(axis, name)
+    return {option.name for option in fields(cls.Options)}
 
 
 def _axis(axis: str) -> tuple[str, str, str]:

@@ -7,14 +7,16 @@ import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from logging import WARNING
 from pathlib import Path
 from typing import Any
 
+from flwr.common.logger import log
 from flwr.serverapp import Grid
 
 from common.config import Config, compose_config, from_json
 from common.errors import ConfigError, FlwrNasError
-from server_app.build import build_strategy
+from server_app.build import build_strategy, without_foreign_options
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
 from server_app.reporting.lines import log_event
@@ -68,7 +70,9 @@ def read_config(run_config: Mapping[str, Any]) -> Config:
         raise ConfigError(
             "overrides must be words as in a shell", run_config.get("overrides"), fix=str(error)
         ) from None
-    config = compose_config(overrides)
+    config, notes = without_foreign_options(compose_config(overrides))
+    for note in notes:
+        log(WARNING, "%s", note)
     # Flower, not we, decides how many nodes `flwr run` simulates.
     return replace(config, federation=replace(config.federation, nodes=None))
 

@@ -1,0 +1,148 @@
+"""Messages out, replies in, over Flower's own grid."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from flwr.app import Message, MessageType, RecordDict
+
+from server_app.exchange import Exchange, StopRequested
+
+FOREVER = 60.0
+
+
+def echo(message, context):
+    return Message(message.content, reply_to=message)
+
+
+def silent(message, context):
+    return None
+
+
+def message_to(node_id: int) -> Message:
+    return Message(RecordDict(), node_id, MessageType.QUERY)
+
+
+def later(seconds: float) -> float:
+    return time.monotonic() + seconds
+
+
+@pytest.fixture
+def exchange(grid):
+    return Exchange(grid, poll=0.001)
+
+
+def test_each_reply_comes_once_and_answers_its_message(grid, exchange):
+    ids = [grid.join(echo) for _ in range(3)]
+    messages = [message_to(node_id) for node_id in ids]
+    assert exchange.send(messages) == []
+    replies = exchange.receive(later(FOREVER))
+    assert {reply.metadata.reply_to_message_id for reply in replies} == {m.metadata.message_id for m in messages}
+    assert exchange.receive(later(0)) == []
+    assert exchange.messages == 3
+
+
+def test_the_nodes_that_are_there_come_sorted(grid, exchange):
+    ids = [grid.join(echo) for _ in range(4)]
+    grid.leave(ids[1])
+    assert exchange.node_ids() == sorted(set(ids) - {ids[1]})
+
+
+def test_what_flower_does_not_accept_is_returned_and_not_counted(grid, exchange):
+    here = message_to(grid.join(echo))
+    nobody = message_to(12345)
+    assert exchange.send([nobody, here]) == [nobody]
+    assert exchange.messages == 1
+    (reply,) = exchange.receive(later(FOREVER))
+    assert reply.metadata.reply_to_message_id == here.metadata.message_id
+
+
+def test_a_deadline_ends_the_wait_and_a_late_reply_still_comes(grid, exchange):
+    node_id = grid.join(echo)
+    grid.nodes[node_id].holding = True
+    exchange.send([message_to(node_id)])
+    assert exchange.receive(later(0.02)) == []
+    grid.release(node_id)
+    assert len(exchange.receive(later(FOREVER))) == 1
+
+
+def test_replies_do_not_wait_for_each_other(grid, exchange):
+    quick, slow = grid.join(echo), grid.join(silent)
+    exchange.send([message_to(slow), message_to(quick)])
+    (reply,) = exchange.receive(later(FOREVER))
+    assert reply.metadata.src_node_id == quick
+
+
+def test_an_error_that_the_superlink_makes_is_known_by_what_it_answers(grid, exchange):
+    node_id = grid.join(silent)
+    message = message_to(node_id)
+    exchange.send([message])
+    grid.leave(node_id)
+    (reply,) = exchange.receive(later(FOREVER))
+    assert reply.has_error()
+    assert reply.metadata.src_node_id != node_id
+    assert reply.metadata.reply_to_message_id == message.metadata.message_id
+
+
+def test_a_client_that_raises_gives_an_error_reply(grid, exchange):
+    def broken(message, context):
+        raise ValueError("no such layer")
+
+    exchange.send([message_to(grid.join(broken))])
+    (reply,) = exchange.receive(later(FOREVER))
+    assert reply.has_error()
+    assert "no such layer" in reply.error.reason
+
+
+def test_a_request_to_stop_ends_the_wait_with_its_reason(grid):
+    asked = iter([None, None, "Ctrl-C."])
+    exchange = Exchange(grid, poll=0.001, stop=lambda: next(asked))
+    exchange.send([message_to(grid.join(silent))])
+    with pytest.raises(StopRequested, match=r"^Ctrl-C\.$"):
+        exchange.receive(later(FOREVER))
+
+
+def test_a_reply_that_is_there_comes_before_a_request_to_stop(grid):
+    exchange = Exchange(grid, poll=0.001, stop=lambda: "Ctrl-C.")
+    exchange.send([message_to(grid.join(echo))])
+    assert len(exchange.receive(later(FOREVER))) == 1
+    with pytest.raises(StopRequested):
+        exchange.pause()
+
+
+def test_one_by_one_gives_the_same_replies(grid):
+    exchange = Exchange(grid, poll=0.001, one_by_one=True)
+    ids = {grid.join(echo) for _ in range(5)}
+    exchange.send([message_to(node_id) for node_id in ids])
+    answered = []
+    while len(answered) < 5:
+        answered += [reply.metadata.src_node_id for reply in exchange.receive(later(FOREVER))]
+    assert sorted(answered) == sorted(ids)
+    assert exchange.receive(later(0.01)) == []
+    exchange.close()
+
+
+def test_one_by_one_a_pull_that_hangs_holds_up_nobody(grid, monkeypatch):
+    exchange = Exchange(grid, poll=0.001, one_by_one=True)
+    slow, quick = grid.join(echo), grid.join(echo)
+    hanging = message_to(slow)
+    arrived, pull = threading.Event(), grid.pull_messages
+
+    def pull_over_a_bad_line(message_ids):
+        if hanging.metadata.message_id in message_ids:
+            arrived.wait(FOREVER)
+        return pull(message_ids)
+
+    monkeypatch.setattr(grid, "pull_messages", pull_over_a_bad_line)
+    try:
+        exchange.send([hanging, message_to(quick)])
+        (first,) = exchange.receive(later(FOREVER))
+        assert first.metadata.src_node_id == quick
+        arrived.set()
+        (second,) = exchange.receive(later(FOREVER))
+        assert second.metadata.src_node_id == slow
+    finally:
+        arrived.set()
+        exchange.close()
