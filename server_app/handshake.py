@@ -31,6 +31,11 @@ class Handshake:
         What the nodes are to load.
     seed : int
         The run's seed.
+
+    Attributes
+    ----------
+    task : TaskShape, optional
+        Agreed by `gather`.
     """
 
     def __init__(self, roster: Roster, journal: Journal, *, digest: str, dataset: DatasetSettings, seed: int) -> None:
@@ -38,11 +43,20 @@ class Handshake:
         self._journal = journal
         self._digest = digest
         self._question = encode_question(digest, dataset, seed)
+        self._asked: dict[int, Message] = {}
+        self.task: TaskShape | None = None
         self._reasons: list[str] = []
 
     def questions(self, node_ids: Sequence[int]) -> list[Message]:
-        """Return a message to each node."""
-        return [Message(self._question, node_id, MessageType.QUERY) for node_id in node_ids]
+        """Return a message to each of these nodes that is unknown and was not asked yet."""
+        strangers = [node_id for node_id in self._roster.strangers(node_ids) if node_id not in self._asked]
+        messages = [Message(self._question, node_id, MessageType.QUERY) for node_id in strangers]
+        self._asked.update({message.metadata.dst_node_id: message for message in messages})
+        return messages
+
+    def forget(self, node_id: int) -> None:
+        """Take a question back that was not accepted."""
+        self._asked.pop(node_id, None)
 
     def gather(self, exchange: Exchange, *, nodes: int | None, min_nodes: int, patience: float) -> TaskShape:
         """Wait for the nodes, admit those that fit, and agree on the task.
@@ -70,16 +84,13 @@ class Handshake:
         """
         deadline = time.monotonic() + patience
         ids = self._appear(exchange, nodes, min_nodes, deadline)
-        messages = self.questions(ids)
-        exchange.send(messages)
-        asked = {message.metadata.message_id: message.metadata.dst_node_id for message in messages}
-        while asked and (replies := exchange.receive(deadline)):
+        for message in exchange.send(self.questions(ids)):
+            self.forget(message.metadata.dst_node_id)
+        while self._asked and (replies := exchange.receive(deadline)):
             for reply in replies:
-                self.answer(asked.pop(reply.metadata.reply_to_message_id), reply)
-        task = self._roster.agree() if self._roster.reports else None
-        if task is not None:
-            for name, error in self._roster.leave_out_misfits(task).items():
-                self._refused(name, error)
+                self.answer(reply)
+        self.task = task = self._roster.agree() if self._roster.reports else None
+        self._leave_out_misfits()
         admitted = len(self._roster.reports)
         if task is None or admitted < min_nodes:
             why = f" ({self._reasons[0].rstrip('.')})" if self._reasons else ""
@@ -90,8 +101,24 @@ class Handshake:
             )
         return task
 
-    def answer(self, node_id: int, reply: Message) -> None:
-        """Admit one node, or refuse it with the reason in the journal."""
+    def answer(self, reply: Message) -> bool:
+        """Admit the node that replies to a question, or refuse it with the reason in the journal.
+
+        Returns
+        -------
+        bool
+            Whether it was a reply to a question.
+        """
+        reply_to = reply.metadata.reply_to_message_id
+        node_id = next((i for i, message in self._asked.items() if message.metadata.message_id == reply_to), None)
+        if node_id is None:
+            return False
+        del self._asked[node_id]
+        self._admit(node_id, reply)
+        self._leave_out_misfits()
+        return True
+
+    def _admit(self, node_id: int, reply: Message) -> None:
         try:
             if reply.has_error():
                 raise ProtocolError(f"The node failed: {reply.error.reason}")
@@ -115,6 +142,12 @@ class Handshake:
                 memory_mb=report.memory_mb,
                 device=report.device,
             )
+
+    def _leave_out_misfits(self) -> None:
+        """Drop the nodes whose data do not fit the task, once there is one."""
+        if self.task is not None:
+            for name, error in self._roster.leave_out_misfits(self.task).items():
+                self._refused(name, error)
 
     def _refused(self, node: str, error: FlwrNasError) -> None:
         self._reasons.append(str(error))

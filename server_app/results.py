@@ -14,7 +14,7 @@ from common.architecture.task import TaskShape
 from common.config import Config
 from common.models.export import save_model
 from server_app.journal import write_aside, write_json
-from server_app.strategy import Outcome
+from server_app.outcome import Outcome
 from server_app.trials import Trial
 
 _SECONDS = ("start_up", "handshake", "search", "final")

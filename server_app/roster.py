@@ -22,6 +22,7 @@ class Roster:
     reports: dict[str, NodeReport] = field(default_factory=dict)
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
+    _rivals: dict[int, str] = field(default_factory=dict)
     _there: frozenset[int] = frozenset()
 
     def admit(self, node_id: int, report: NodeReport) -> None:
@@ -34,18 +35,24 @@ class Roster:
         """
         former = self._id_of.get(report.name)
         if former is not None and former != node_id and former in self._there:
+            self._rivals[node_id] = report.name
             raise ProtocolError("Nodes must have different names", report.name, fix="Set name=... in the node config")
         self.reports[report.name] = report
         self._id_of[report.name] = node_id
 
     def refuse(self, node_id: int) -> None:
-        """Do not ask this node again."""
-        self._refused.add(node_id)
+        """Do not ask this node again; one whose name is taken may be asked once the other node of that name is gone.
+
+        A node that was killed and restarted is both for a while: Flower takes a minute to miss the first.
+        """
+        if node_id not in self._rivals:
+            self._refused.add(node_id)
 
     def strangers(self, node_ids: Collection[int]) -> list[int]:
         """Take note of the ids that are there; return those that were neither admitted nor refused, sorted."""
         self._there = frozenset(node_ids)
-        return sorted(set(node_ids) - set(self._id_of.values()) - self._refused)
+        self._rivals = {rival: name for rival, name in self._rivals.items() if self._id_of.get(name) in self._there}
+        return sorted(self._there - set(self._id_of.values()) - self._refused - set(self._rivals))
 
     def names(self, node_ids: Collection[int]) -> list[str]:
         """Return the names of the admitted nodes among `node_ids`, sorted."""

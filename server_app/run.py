@@ -19,9 +19,9 @@ from common.errors import ConfigError, FlwrNasError
 from server_app.build import build_strategy, without_foreign_options
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
+from server_app.outcome import Outcome
 from server_app.reporting.lines import log_event
 from server_app.results import write_config, write_results
-from server_app.strategy import Outcome
 
 
 def run(grid: Grid, run_config: Mapping[str, Any]) -> None:

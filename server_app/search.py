@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, FlwrNasError, ProtocolError, SearchError
-from common.messages import Action, Job, Result, Weights
-from common.seeding import generator
+from common.messages import Job, Result, Weights
 from server_app.phases import Phase, ScorePhase, TrainPhase
 from server_app.placement.base import Request
+from server_app.scoring import Scoring
 from server_app.trials import Trial, TrialState, ranked
 
 if TYPE_CHECKING:
@@ -32,35 +32,6 @@ if TYPE_CHECKING:
     from server_app.objectives.base import Objective
     from server_app.placement.base import Placement
     from server_app.weights.base import WeightSource
-
-CentralScore = Callable[[Trial, Weights], dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How a trial is scored.
-
-    Parameters
-    ----------
-    action : {"score", "score_all", "test"}
-        On the validation split; with `unseen`, on all but the test split; after the final training, on
-        the test split.
-    panel : int, optional
-        Nodes in the panel, the same for every trial; None for all.
-    unseen : bool
-        The panel's nodes never train in the search: a score then tells how a model does with people
-        that it has not seen.
-    min_nodes : int
-        A score from fewer does not count.
-    central : callable, optional
-        Scores on data that the server holds instead of asking a panel.
-    """
-
-    action: Action = "score"
-    panel: int | None = None
-    unseen: bool = False
-    min_nodes: int = 1
-    central: CentralScore | None = None
 
 
 @dataclass
@@ -148,7 +119,7 @@ class Search:
         """Raise `ConfigError` where these nodes are too few for the placement or the aggregation."""
         least = self.make_aggregation().minimum
         for slot in range(self.concurrency):
-            chosen = self.placement.select(Request(slot, slot, 1, 1), self._trainers(nodes))
+            chosen = self.placement.select(Request(slot, slot, 1, 1), self.scoring.trainers(nodes, self.seed))
             if len(chosen) < least:
                 raise ConfigError(
                     f"The aggregation needs {least} nodes that train a trial in a round",
@@ -289,10 +260,10 @@ class Search:
             number = trial.rounds + 1
             assert active.slot is not None
             request = Request(trial.number, active.slot, number, self._turn)
-            chosen = self.placement.select(request, self._trainers(nodes))
+            chosen = self.placement.select(request, self.scoring.trainers(nodes, self.seed))
             active.phase = TrainPhase(number, chosen, deadline, active.aggregation, active.weights)
         elif self.scoring.central is None:
-            chosen = self._panel(nodes)
+            chosen = self.scoring.panel_of(nodes, self.seed)
             active.phase = ScorePhase(self.scoring.action, trial.rounds, chosen, deadline, self.scoring.min_nodes)
         else:
             return
@@ -301,18 +272,6 @@ class Search:
                 self._absent(active, node, "still busy with an earlier message")
             else:
                 self._outbox.setdefault(node, []).append(trial.number)
-
-    def _trainers(self, nodes: Sequence[str]) -> list[str]:
-        panel = self._panel(nodes) if self.scoring.unseen else ()
-        return [node for node in nodes if node not in panel]
-
-    def _panel(self, nodes: Sequence[str]) -> tuple[str, ...]:
-        names = sorted(nodes)
-        if self.scoring.panel is None or self.scoring.panel >= len(names):
-            return tuple(names)
-        # One order of all names: a node that joins or leaves changes the panel by one place at most.
-        order = sorted(names, key=lambda name: generator(self.seed, "panel", name).random())
-        return tuple(sorted(order[: self.scoring.panel]))
 
     def _job(self, number: int, node: str) -> Job | None:
         active = self._active.get(number)

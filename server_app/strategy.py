@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from logging import INFO
 from typing import Literal
 
@@ -30,6 +30,7 @@ from common.settings import DatasetSettings, TrainingSettings
 from server_app.exchange import Exchange
 from server_app.handshake import Handshake
 from server_app.journal import Journal
+from server_app.outcome import Counts, Outcome
 from server_app.roster import Roster
 from server_app.search import Search
 from server_app.trials import Trial
@@ -70,52 +71,13 @@ class Federation:
     one_by_one: bool = False
 
 
-@dataclass
-class Counts:
-    """What the run has cost so far; bytes are those of the weights."""
-
-    exchanges: int = 0
-    messages: int = 0
-    bytes_down: int = 0
-    bytes_up: int = 0
-
-
-@dataclass
-class Outcome:
-    """All that a run found so far.
-
-    Parameters
-    ----------
-    task : TaskShape
-        Agreed in the handshake.
-    nodes : list of str
-        Who was admitted.
-    search : Search
-        The search; `search.ranking` is its history.
-    final : Search, optional
-        The final training: its trial 0 is the winner, trial 1 the baseline, their metrics are of the
-        test split.
-    counts : Counts
-        Messages and bytes.
-    seconds : dict of str to float
-        ``handshake``, ``search`` and ``final``.
-    """
-
-    task: TaskShape
-    nodes: list[str]
-    search: Search
-    counts: Counts
-    final: Search | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class _Sent:
-    """A message that its node has not answered; without a name it is a question of the handshake."""
+    """An order that its node has not answered."""
 
     message: Message
-    name: str = ""
-    jobs: tuple[Job, ...] = ()
+    name: str
+    jobs: tuple[Job, ...]
 
 
 class FedNASStrategy(Strategy):
@@ -180,13 +142,13 @@ class FedNASStrategy(Strategy):
         """Start what can be started; return a message for each free node that has something to do."""
         search, there = self._searching(), list(grid.get_node_ids())
         names = self._roster.names(there)
-        busy = {name for name in names if self._roster.id_of(name) in self._sent}
-        late = {name for name in busy if not search.owes(name)}
-        search.refill(names, time.monotonic(), late)
-        orders = search.dispatch(set(names) - busy)
+        search.refill(names, time.monotonic(), self._late(names))
+        if search.done:
+            return []
+        orders = search.dispatch(set(names) - self._busy(names))
         packed = {job.trial: pack(job.weights) for jobs in orders.values() for job in jobs}
         messages = [self._order(server_round, name, jobs, packed) for name, jobs in orders.items()]
-        return messages + self._questions(server_round, there)
+        return messages + self._handshake.questions(there)
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -259,7 +221,6 @@ class FedNASStrategy(Strategy):
         task = self._handshake.gather(
             exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, patience=federation.patience
         )
-        self._task = task
         nodes = sorted(self._roster.reports)
         search = self._make_search(task)
         self.outcome = outcome = Outcome(task, nodes, search, self._counts)
@@ -290,8 +251,7 @@ class FedNASStrategy(Strategy):
             messages = self.configure_train(number, arrays, config, grid)
             if search.done:
                 return time.monotonic() - began
-            for message in exchange.send(messages):
-                self._lose(message.metadata.dst_node_id, "Flower did not accept the message")
+            self._send(exchange, messages)
             self._counts.exchanges = number
             self.aggregate_train(number, self._arriving(exchange, search))
 
@@ -304,22 +264,44 @@ class FedNASStrategy(Strategy):
                 return
 
     def _await_nodes(self, exchange: Exchange) -> None:
-        """Wait for nodes where too few are left."""
+        """Wait where too few nodes are left, or all of them are busy with what came too late."""
         deadline = time.monotonic() + self._federation.patience
         least = self._federation.min_nodes
-        while (left := len(self._roster.names(exchange.node_ids()))) < least:
+        while len(names := self._roster.names(exchange.node_ids())) < least or set(names) == self._late(names):
             if time.monotonic() > deadline:
+                late = ", all of them busy with a message past its deadline" if names else ""
                 raise FederationError(
-                    f"The search needs {least} nodes, but for {self._federation.patience:g} s only {left} were there",
-                    fix="Start nodes again, or lower federation.min_nodes",
+                    f"The search needs {least} nodes, but for {self._federation.patience:g} s "
+                    f"only {len(names)} were there{late}",
+                    fix="Start nodes again, lower federation.min_nodes, or raise federation.deadline",
                 )
+            self._send(exchange, self._handshake.questions(exchange.node_ids()))
+            for reply in exchange.receive(time.monotonic()):
+                self._fold(reply)
             exchange.pause()
 
     # ------------------------------------------------------------ messages
 
+    def _busy(self, names: Iterable[str]) -> set[str]:
+        """Return those that have not answered yet."""
+        return {name for name in names if self._roster.id_of(name) in self._sent}
+
+    def _late(self, names: Iterable[str]) -> set[str]:
+        """Return those that are busy with what nobody waits for any more."""
+        return {name for name in self._busy(names) if not self._searching().owes(name)}
+
+    def _send(self, exchange: Exchange, messages: Iterable[Message]) -> None:
+        """Send orders and questions, and go on without those that Flower does not accept."""
+        for message in exchange.send(messages):
+            node_id = message.metadata.dst_node_id
+            self._handshake.forget(node_id)
+            if node_id in self._sent:
+                self._lose(node_id, "Flower did not accept the message")
+
     def _order(self, server_round: int, name: str, jobs: list[Job], packed: dict[str, Array]) -> Message:
-        assert self._task is not None
-        order = Order(self._seed, self._federation.budget, self._task, self._dataset, self._training, tuple(jobs))
+        task = self._handshake.task
+        assert task is not None
+        order = Order(self._seed, self._federation.budget, task, self._dataset, self._training, tuple(jobs))
         content = encode_order(self._digest, order, packed)
         self._counts.bytes_down += num_bytes(content)
         kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
@@ -328,25 +310,16 @@ class FedNASStrategy(Strategy):
         self._sent[node_id] = _Sent(message, name, tuple(jobs))
         return message
 
-    def _questions(self, server_round: int, there: list[int]) -> list[Message]:
-        """Ask the nodes that joined, or came back, who they are."""
-        strangers = [node_id for node_id in self._roster.strangers(there) if node_id not in self._sent]
-        messages = self._handshake.questions(strangers)
-        self._sent.update({message.metadata.dst_node_id: _Sent(message) for message in messages})
-        return messages
-
     def _fold(self, reply: Message) -> None:
         """Take one reply; what makes no sense costs the node its part in this round, and nothing else."""
+        if self._handshake.answer(reply):
+            return
         reply_to = reply.metadata.reply_to_message_id
         node_id = next((i for i, sent in self._sent.items() if sent.message.metadata.message_id == reply_to), None)
         if node_id is None:
             self._journal.write("refused", reason=f"A reply must answer a message of ours, got {reply_to!r}.")
             return
         sent = self._sent[node_id]
-        if not sent.name:
-            del self._sent[node_id]
-            self._handshake.answer(node_id, reply)
-            return
         try:
             if reply.has_error():
                 raise ProtocolError(f"The node failed: {reply.error.reason}")
@@ -364,8 +337,7 @@ class FedNASStrategy(Strategy):
     def _lose(self, node_id: int, reason: str) -> None:
         """Forget a message; where its node still owes results of it, go on without them."""
         sent = self._sent.pop(node_id)
-        if sent.name:
-            self._searching().leave_out(sent.name, sent.jobs, reason)
+        self._searching().leave_out(sent.name, sent.jobs, reason)
 
     def _searching(self) -> Search:
         if self._search is None:

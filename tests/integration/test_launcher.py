@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,7 @@ class Command:
 
     process: subprocess.Popen
     folder: Path
+    output: Path
     errors: Path
     sessions: list[int]
 
@@ -82,16 +85,16 @@ def command(tmp_path):
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir(exist_ok=True)
         folder = run_dir or tmp_path / "run"
-        with (tmp_path / "errors").open("w") as errors:
+        with (tmp_path / "errors").open("w") as errors, (tmp_path / "output").open("w") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "server_app.cli", "search", *overrides, f"run.dir={folder}"],
                 cwd=elsewhere,
                 env={**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"},
-                stdout=subprocess.DEVNULL,
+                stdout=output,
                 stderr=errors,
                 start_new_session=True,
             )
-        started.append(Command(process, folder, tmp_path / "errors", []))
+        started.append(Command(process, elsewhere / folder, tmp_path / "output", tmp_path / "errors", []))
         return started[-1]
 
     yield start
@@ -176,3 +179,73 @@ def test_what_a_killed_command_started_ends_by_itself(command):
         time.sleep(0.1)
     assert run.left() == []
     assert run.events()[-1]["status"] == "stopped"
+
+
+@pytest.fixture(scope="module")
+def superlink(tmp_path_factory):
+    """A SuperLink that somebody else runs, in another folder; the address."""
+    home = tmp_path_factory.mktemp("superlink")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:{1}".format(*probe.getsockname())
+    flower = Path(sys.executable).parent
+    env = {
+        "PATH": f"{flower}:{os.environ['PATH']}",
+        "FLWR_HOME": str(home),
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+    }
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            [str(flower / "flower-superlink"), "--insecure", "--port", address.split(":")[1]],
+            env=env,
+            cwd=home,
+            stdout=log,
+            stderr=log,
+        )
+    while "Uvicorn running" not in (home / "log").read_text():
+        assert process.poll() is None, (home / "log").read_text()
+        time.sleep(0.05)
+    yield address
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    process.wait(PATIENCE)
+    for child in family:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def deployment(address, patience):
+    return ("federation=deployment", f"federation.address={address}", f"federation.patience={patience}")
+
+
+def test_a_deployment_is_followed_through_its_journal(command, superlink):
+    run = command(*deployment(superlink, 1))
+    assert run.ended() == 1
+    assert run.events()[-1]["status"] == "failed"
+    assert run.errors.read_text() == f"flwr-nas: {run.events()[-1]['message']}\n"
+
+
+def test_a_deployment_whose_folder_is_elsewhere_is_followed_through_its_log(command, superlink):
+    run = command(*deployment(superlink, 1), run_dir=Path("there"))
+    assert run.ended() == 1
+    assert not run.folder.exists()
+    assert "folder there" in run.output.read_text()
+    assert "federation.min_nodes" in run.errors.read_text()
+
+
+def test_an_interrupted_deployment_is_stopped(command, superlink):
+    run = command(*deployment(superlink, 600))
+    run.wait_for(run.events)
+    run.process.send_signal(signal.SIGINT)
+    assert run.ended() == 130
+    assert run.events()[-1]["status"] == "stopped"
+
+
+def test_a_deployment_needs_a_superlink(command):
+    run = command(*deployment("127.0.0.1:1", 1))
+    assert run.ended() == 1
+    errors = run.errors.read_text()
+    assert errors.startswith("flwr-nas: A SuperLink must listen at federation.address")
+    assert errors.count("\n") == 1

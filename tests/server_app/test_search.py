@@ -17,7 +17,8 @@ from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
-from server_app.search import Scoring, Search
+from server_app.scoring import Scoring
+from server_app.search import Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
 
@@ -298,16 +299,6 @@ def test_a_panel_of_the_unseen_scores_and_never_trains():
     play(search, respond=respond)
     assert len(asked["score_all"]) == 1
     assert asked["train"] == set(NODES) - asked["score_all"]
-
-
-def test_a_panel_is_the_same_for_every_trial_and_almost_the_same_without_one_node():
-    search, _ = make(SPECS[:4], panel=2)
-    names = [f"node-{index}" for index in range(9)]
-    panel = search._panel(names)
-    assert len(panel) == 2
-    assert panel == search._panel(names[::-1])
-    (other,) = set(panel) - {panel[0]}
-    assert other in search._panel([name for name in names if name != panel[0]])
 
 
 def test_a_central_score_needs_no_exchange():

@@ -1,0 +1,56 @@
+"""Who scores a trial, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from common.messages import Action, Weights
+from common.seeding import generator
+from server_app.trials import Trial
+
+CentralScore = Callable[[Trial, Weights], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a trial is scored.
+
+    Parameters
+    ----------
+    action : {"score", "score_all", "test"}
+        On the validation split; with `unseen`, on all but the test split; after the final training, on
+        the test split.
+    panel : int, optional
+        Nodes in the panel, the same for every trial; None for all.
+    unseen : bool
+        The panel's nodes never train in the search: a score then tells how a model does with people
+        that it has not seen.
+    min_nodes : int
+        A score from fewer does not count.
+    central : callable, optional
+        Scores on data that the server holds instead of asking a panel.
+    """
+
+    action: Action = "score"
+    panel: int | None = None
+    unseen: bool = False
+    min_nodes: int = 1
+    central: CentralScore | None = None
+
+    def panel_of(self, nodes: Sequence[str], seed: int) -> tuple[str, ...]:
+        """Return the names of the panel among `nodes`, sorted.
+
+        Each name has its place in one order that the seed draws: a node that joins or leaves changes the
+        panel by one name at most.
+        """
+        names = sorted(nodes)
+        if self.panel is None or self.panel >= len(names):
+            return tuple(names)
+        order = sorted(names, key=lambda name: generator(seed, "panel", name).random())
+        return tuple(sorted(order[: self.panel]))
+
+    def trainers(self, nodes: Sequence[str], seed: int) -> list[str]:
+        """Return those among `nodes` that train: all, but for a panel that must not have seen the model."""
+        panel = self.panel_of(nodes, seed) if self.unseen else ()
+        return [node for node in nodes if node not in panel]
