@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from logging import WARNING
 from typing import Any
 
 import numpy as np
+from flwr.common.logger import log
 
+from common.architecture.cost import cost_of
 from common.architecture.listed import ListedSpace
 from common.architecture.space import SearchSpace
 from common.architecture.spec import ArchitectureSpec
@@ -48,6 +51,9 @@ def build_strategy(
     >>> from common.config import compose_config
     >>> strategy = build_strategy(compose_config(["controller=random", "search.trials=4"]))
     """
+    config, notes = without_foreign_options(config)
+    for note in notes:
+        log(WARNING, "%s", note)
     check(config)
     journal = journal or Journal()
     federation = config.federation
@@ -129,6 +135,7 @@ def build_space(config: Config, task: TaskShape) -> SearchSpace:
 
 def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
     """Build the search, one choice on each axis."""
+    _baseline(config, task)  # or nobody would notice before the search is over
     space = build_space(config, task)
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
@@ -154,7 +161,7 @@ def build_final(config: Config, task: TaskShape, winner: Trial, journal: Journal
 
     It is a search over two given specs, so it runs through the same code; it has seeds of its own.
     """
-    baseline = _spec(config.baseline, "baseline")
+    baseline = _baseline(config, task)
     specs = [winner.spec] if baseline == winner.spec else [winner.spec, baseline]
     space = ListedSpace(task, ListedSpace.Options([spec.to_dict() for spec in specs]))
     seed = child_seed(config.seed, "final")
@@ -186,6 +193,20 @@ def _choose(config: Config, axis: str) -> tuple[Any, Any]:
 def _maker(config: Config, axis: str) -> Callable[[], Any]:
     cls, options = _choose(config, axis)
     return lambda: cls(options)
+
+
+def _baseline(config: Config, task: TaskShape) -> ArchitectureSpec:
+    """Return the baseline; raises `ConfigError` where it cannot be built for the task."""
+    baseline = _spec(config.baseline, "baseline")
+    try:
+        cost_of(baseline, task)
+    except SpecError as error:
+        raise ConfigError(
+            f"baseline must fit examples of shape {task.input_shape} ({str(error).rstrip('.')})",
+            baseline.describe(),
+            fix="Give a baseline for these data",
+        ) from None
+    return baseline
 
 
 def _specs(values: Sequence[Any]) -> list[ArchitectureSpec]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from flwr.app import Message, MessageType
+from flwr.common.constant import ErrorCode
 
 from common.architecture.task import TaskShape
 from common.errors import FederationError, FlwrNasError, ProtocolError
@@ -119,6 +120,8 @@ class Handshake:
         return True
 
     def _admit(self, node_id: int, reply: Message) -> None:
+        if reply.has_error() and reply.error.code == ErrorCode.NODE_UNAVAILABLE:
+            return  # it left, and is asked again if it comes back
         try:
             if reply.has_error():
                 raise ProtocolError(f"The node failed: {reply.error.reason}")

@@ -38,11 +38,11 @@ def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
     config = read_config(run_config)
     folder = run_folder(config)
     with Journal(folder / "journal.jsonl", log_event) as journal:
-        write_config(folder, config)
         journal.write("start", name=config.run.name, seed=config.seed, folder=str(folder))
         began = time.time()
         status, message, strategy = "failed", "", None
         try:
+            write_config(folder, config)
             strategy = build_strategy(config, journal, stop_watch(folder, config.run.launcher_pid))
             strategy.start(grid=grid)
             status = "finished"
@@ -63,7 +63,12 @@ def read_config(run_config: Mapping[str, Any]) -> Config:
     """Return the configuration of a run config; see `run`."""
     text = str(run_config.get("config", ""))
     if text:
-        return from_json(text)
+        try:
+            return from_json(text)
+        except ValueError as error:
+            raise ConfigError(
+                f"config must be JSON ({error})", text, fix="Use overrides for what people type"
+            ) from None
     try:
         overrides = shlex.split(str(run_config.get("overrides", "")))
     except ValueError as error:

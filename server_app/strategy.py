@@ -267,9 +267,13 @@ class FedNASStrategy(Strategy):
         """Wait where too few nodes are left, or all of them are busy with what came too late."""
         deadline = time.monotonic() + self._federation.patience
         least = self._federation.min_nodes
-        while len(names := self._roster.names(exchange.node_ids())) < least or set(names) == self._late(names):
+        while True:
+            names = self._roster.names(exchange.node_ids())
+            all_late = bool(names) and self._late(names) == set(names)
+            if len(names) >= least and not all_late:
+                return
             if time.monotonic() > deadline:
-                late = ", all of them busy with a message past its deadline" if names else ""
+                late = ", all of them busy with a message past its deadline" if all_late else ""
                 raise FederationError(
                     f"The search needs {least} nodes, but for {self._federation.patience:g} s "
                     f"only {len(names)} were there{late}",

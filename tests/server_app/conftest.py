@@ -120,6 +120,11 @@ class LocalGrid(InMemoryGrid):
         self.nodes[node_id].there = False
         self.state.deactivate_node(node_id)
 
+    def come_back(self, node_id: int) -> None:
+        """Let a node that left come back under its id, as one with a key of its own does."""
+        self.nodes[node_id].there = True
+        self.state.activate_node(node_id, HEARTBEAT_INTERVAL_INF)
+
     def release(self, node_id: int) -> None:
         """Let a node that held its replies back send them, and hold none from now on."""
         node = self.nodes[node_id]

@@ -1,0 +1,220 @@
+"""From a configuration to a strategy: what is chosen is built, and what cannot work is said early."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from common.architecture.cost import cost_of
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.config import compose_config
+from common.data import load_server_test
+from common.errors import ConfigError, FlwrNasError
+from common.models.builder import build
+from common.models.evaluation import evaluate
+from common.seeding import child_seed, generator
+from common.settings import DatasetSettings
+from server_app import build as wiring
+from server_app.aggregation.krum import Krum
+from server_app.build import build_final, build_search, build_space, build_strategy, check, rehearse
+from server_app.controllers.hill_climb import HillClimb
+from server_app.fidelity.successive_halving import SuccessiveHalving
+from server_app.journal import Journal
+from server_app.placement.split import Split
+from server_app.trials import Trial
+
+TASK = TaskShape((4,), 3)
+CONV = {"version": 1, "kind": "layered", "layers": [{"op": "conv2d", "width": 4, "kernel": 3}]}
+LINEAR = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 4}]}
+
+
+def spec(values=LINEAR):
+    return ArchitectureSpec.from_dict(values)
+
+
+def test_the_example_of_the_docstring_works():
+    assert doctest.testmod(wiring).failed == 0
+
+
+def test_each_axis_is_what_the_configuration_says(configure):
+    config = configure(
+        controller={"name": "hill_climb", "mutation_probability": 0.25},
+        fidelity={"name": "successive_halving", "max_rounds": 8, "eta": 2, "bracket_size": 4},
+        placement={"name": "split"},
+        aggregation={"name": "krum", "num_malicious_nodes": 0},
+        scoring={"panel": 2, "min_nodes": 2},
+        search={"trials": 3, "concurrency": 2},
+        federation={"deadline": 12.5},
+    )
+    search = build_search(config, TASK, Journal())
+    assert isinstance(search.controller, HillClimb)
+    assert search.controller.options.mutation_probability == 0.25
+    assert (search.controller.max_trials, search.concurrency, search.deadline) == (3, 2, 12.5)
+    assert isinstance(search.fidelity, SuccessiveHalving)
+    assert search.fidelity.rungs == [1, 2, 4, 8]
+    assert isinstance(search.placement, Split)
+    assert search.placement.slots == 2
+    assert isinstance(search.make_aggregation(), Krum)
+    assert search.make_aggregation() is not search.make_aggregation()
+    assert (search.scoring.action, search.scoring.panel, search.scoring.min_nodes) == ("score", 2, 2)
+    assert search.controller.space.task == TASK
+
+
+def test_a_panel_that_never_trains_scores_on_all_it_has(configure):
+    search = build_search(configure(scoring={"panel": 1, "unseen": True}), TASK, Journal())
+    assert (search.scoring.action, search.scoring.unseen) == ("score_all", True)
+
+
+def test_given_specs_come_first(configure):
+    specs = [LINEAR, {**LINEAR, "layers": []}]
+    config = configure(space={"name": "listed", "specs": specs}, search={"start": specs[1:]})
+    controller = build_search(config, TASK, Journal()).controller
+    (first,) = controller.propose(1)
+    assert (first.spec, first.origin) == (spec(specs[1]), "given")
+
+
+def test_the_space_is_that_of_the_task(configure):
+    config = configure(space={"name": "layered", "max_layers": 2, "width": [8], "operations": ["linear", "conv2d"]})
+    space = build_space(config, TASK)
+    drawn = {layer.op for seed in range(20) for layer in space.sample(generator(seed, "test")).layers}
+    assert drawn == {"linear"}
+
+
+def test_the_final_training_is_of_winner_and_baseline_with_seeds_of_its_own(configure):
+    winner = Trial(7, spec())
+    final = build_final(configure(final={"rounds": 6}, seed=3), TASK, winner, Journal())
+    proposals = [final.controller.propose(1)[0] for _ in range(2)]
+    assert [proposal.spec for proposal in proposals] == [winner.spec, spec({**LINEAR, "layers": []})]
+    assert [proposal.number for proposal in proposals] == [0, 1]
+    assert final.fidelity.max_rounds == 6
+    assert (final.concurrency, final.keep, final.label, final.scoring.action) == (2, 2, "final", "test")
+    assert final.seed == child_seed(3, "final") != 3
+    assert final.controller.propose(1) == []
+
+
+def test_a_winner_that_is_the_baseline_is_trained_once(configure):
+    final = build_final(configure(baseline=LINEAR), TASK, Trial(0, spec()), Journal())
+    assert (final.controller.max_trials, final.concurrency) == (1, 1)
+
+
+# ---------------------------------------------------------------- a test set of the server's
+
+
+@pytest.fixture
+def tested(tmp_path):
+    """A file with 30 examples to train on and 12 to test on, of three people who hold 2, 4 and 6 of them."""
+    rng = generator(0, "tested")
+    y = np.arange(42) % 3
+    x = rng.normal(0, 0.5, (42, 4)).astype(np.float32)
+    people = np.array([0] * 30 + [1] * 2 + [2] * 4 + [3] * 6)
+    path = tmp_path / "tested.npz"
+    np.savez(path, x=x, y=y, client=people, split=(np.arange(42) >= 30).astype(np.uint8))
+    return DatasetSettings(name="npz", path=str(path))
+
+
+def test_the_servers_test_set_is_scored_by_person(configure, tested):
+    final = build_final(configure(dataset=tested), TASK, Trial(0, spec()), Journal())
+    weights = generator(1, "weights").normal(0, 1, cost_of(spec(), TASK).message_bytes // 4).astype(np.float32)
+    metrics = final.scoring.central(Trial(0, spec()), weights)
+    everything = load_server_test(tested, 0).examples
+    model = build(spec(), TASK, weights)
+    cuts = [everything.take(np.arange(start, stop)) for start, stop in ((0, 2), (2, 6), (6, 12))]
+    accuracies = [evaluate(model, cut)["accuracy"] for cut in cuts]
+    assert metrics["accuracy"] == pytest.approx(evaluate(model, everything)["accuracy"])
+    assert metrics["accuracy_std"] == pytest.approx(np.std(accuracies))
+    assert (metrics["nodes"], metrics["examples"]) == (3, 12)
+
+
+def test_without_the_people_the_test_set_is_one_person(configure, tested, tmp_path):
+    with np.load(tested.path) as file:
+        np.savez(tmp_path / "plain.npz", x=file["x"], y=file["y"], split=file["split"])
+    dataset = replace(tested, path=str(tmp_path / "plain.npz"))
+    final = build_final(configure(dataset=dataset), TASK, Trial(0, spec()), Journal())
+    weights = np.zeros(cost_of(spec(), TASK).message_bytes // 4, np.float32)
+    # all logits are 0: the first class is predicted, which a third of the examples have
+    metrics = final.scoring.central(Trial(0, spec()), weights)
+    assert metrics["accuracy"] == pytest.approx(1 / 3)
+    assert (metrics["nodes"], metrics["accuracy_std"], metrics["loss"]) == (1, 0, pytest.approx(np.log(3)))
+
+
+def test_without_a_test_set_the_nodes_test(configure):
+    assert build_final(configure(), TASK, Trial(0, spec()), Journal()).scoring.central is None
+
+
+def test_the_servers_test_ends_a_search_without_another_exchange(grid, configure, play, tested):
+    for index in range(3):
+        grid.join(partition_id=index, num_partitions=3)
+    played = play(grid, configure(dataset=tested))
+    outcome = played.strategy.outcome
+    # 2 rounds and a score; 1 round of the final training
+    assert outcome.counts.exchanges == 3 + 1
+    model = build(outcome.final.trials[0].spec, outcome.task, played.weights)
+    expected = evaluate(model, load_server_test(tested, 0).examples)["accuracy"]
+    assert outcome.final.trials[0].metrics["accuracy"] == pytest.approx(expected)
+
+
+# ---------------------------------------------------------------- what cannot work
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"controller": {"name": "psychic"}}, r"psychic"),
+        ({"controller": {"name": "random", "wings": 2}}, r"controller.*wings"),
+        ({"fidelity": {"name": "full", "max_rounds": 0}}, r"fidelity\.max_rounds must be 1 or more, got 0"),
+        ({"placement": {"name": "shared", "nodes_per_round": "all"}}, r"placement\.nodes_per_round.*'all'"),
+        ({"aggregation": {"name": "krum", "num_malicious_nodes": -1}}, r"num_malicious_nodes.*-1"),
+        ({"objective": {"name": "accuracy", "weight": 2}}, r"objective.*weight"),
+        ({"baseline": {"layers": 3}}, r"baseline must be an architecture spec"),
+        ({"search": {"start": [LINEAR, {"op": "linear"}]}}, r"search\.start\[1\] must be an architecture spec"),
+    ],
+)
+def test_what_is_wrong_for_sure_is_said_before_a_node_is_asked(configure, changes, words):
+    with pytest.raises(ConfigError, match=words) as raised:
+        build_strategy(configure(**changes))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_baseline_that_does_not_fit_the_data_is_said_before_the_search(grid, configure, play):
+    grid.people("abc")
+    played = play(grid, configure(baseline=CONV))
+    assert isinstance(played.error, ConfigError)
+    assert str(played.error).startswith("baseline must fit examples of shape (4,) (Layer 0: conv2d works on an image")
+    assert "got 'conv2d 4" in str(played.error)
+    assert not played.kinds("proposed")
+
+
+def test_a_given_spec_that_is_not_in_the_space_is_said_before_the_search(configure):
+    with pytest.raises(FlwrNasError, match="none of them"):
+        build_search(configure(search={"start": [LINEAR]}), TASK, Journal())
+
+
+@pytest.mark.parametrize("name", ["digits", "tutorial"])
+def test_what_works_survives_its_rehearsal(name):
+    config = compose_config([f"experiment={name}"])
+    check(config)
+    rehearse(config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["dataset=npz", "dataset.path=/nowhere.npz"], r"must exist, got '/nowhere\.npz'"),
+        (["aggregation=krum", "federation.nodes=4"], r"aggregation needs 5 nodes .*, got 4"),
+        (["placement=split", "federation.nodes=4"], r"needs a node for each of 9 concurrent trials, got 4"),
+        (["space.max_parameters=3"], r"max_parameters"),
+        (["baseline.layers=[{op: conv1d, width: 4, kernel: 3}]"], r"baseline must fit examples of shape \(1, 8, 8\)"),
+        (["scoring.panel=4", "scoring.unseen=true", "federation.nodes=4"], r"nodes that train, got 0"),
+    ],
+)
+def test_a_rehearsal_says_what_the_simulation_would_fail_with(overrides, words):
+    with pytest.raises(FlwrNasError, match=words):
+        rehearse(compose_config(overrides))
+
+
+def test_a_deployment_has_nothing_to_rehearse():
+    rehearse(compose_config(["federation=deployment", "dataset=npz"]))

@@ -1,0 +1,661 @@
+"""Whole searches: Flower's grid, the real ClientApp, tiny models. Only Ray and the network are missing."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.serverapp.strategy import Strategy
+
+from client_app.app import app
+from common.architecture.cost import cost_of
+from common.data import Holder, load_node_test
+from common.errors import FederationError, SearchError
+from common.messages import pack
+from common.models.builder import build
+from common.models.evaluation import evaluate
+from common.seeding import generator
+from common.settings import DatasetSettings
+from server_app.build import build_strategy
+from server_app.exchange import StopRequested
+from server_app.journal import Journal
+from server_app.trials import TrialState
+
+FINISHED, FAILED = TrialState.FINISHED, TrialState.FAILED
+SEARCH, FIRST_ROUND = {"event": "search"}, {"event": "round", "trial": "trial-0000"}
+
+
+def silent(message, context):
+    return None
+
+
+def first_time(odd):
+    """Answer the first order by `odd`, and all other messages as the ClientApp does."""
+    orders = []
+
+    def answer(message, context):
+        orders.extend([message] if message.metadata.message_type == "train" else [])
+        odd_one = len(orders) == 1 and message.metadata.message_type == "train"
+        return (odd if odd_one else app)(message, context)
+
+    return answer
+
+
+def orders_only(odd):
+    """Answer the handshake as the ClientApp does, and every order by `odd`."""
+    return lambda message, context: (app if message.metadata.message_type == "query" else odd)(message, context)
+
+
+def hold(grid, *node_ids):
+    def start():
+        for node_id in node_ids:
+            grid.nodes[node_id].holding = True
+
+    return start
+
+
+def states(played):
+    return [trial.state for trial in played.search.trials]
+
+
+def rounds_of(played, trial="trial-0000"):
+    return [event["nodes"] for event in played.kinds("round", trial=trial)]
+
+
+def array_bytes(spec, task):
+    """Bytes of one packed array as it travels: 4 for each number, and the header of numpy's format."""
+    return len(pack(np.zeros(cost_of(spec, task).message_bytes // 4, np.float32)).data)
+
+
+# ---------------------------------------------------------------- a search that goes well
+
+
+@pytest.fixture
+def calm(grid, configure, play):
+    """Three nodes, three trials of two rounds, and the final training."""
+    grid.people("abc")
+    return play(grid, configure())
+
+
+def test_a_search_ends_with_all_trials_ranked_and_two_models_tested(calm):
+    assert calm.error is None
+    assert states(calm) == [FINISHED] * 3
+    scores = [trial["score"] for trial in calm.history]
+    assert scores == sorted(scores, reverse=True)
+    final = calm.strategy.outcome.final
+    assert [trial.spec.id for trial in final.trials] == [calm.history[0]["spec_id"], final.trials[1].spec.id]
+    assert final.trials[1].spec.layers == ()
+    assert [trial.state for trial in final.trials] == [FINISHED] * 2
+    np.testing.assert_array_equal(calm.weights, final.trained[0])
+
+
+def test_the_journal_tells_it_in_order(calm):
+    # 3 trials and 2 finals: of 2 rounds and of 1; each scored once
+    expected = {"node": 3, "search": 1, "proposed": 5, "round": 3 * 2 + 2 * 1, "scored": 5, "finished": 5, "final": 1}
+    assert {kind: number for kind, number in calm.counts.items() if kind != "best"} == expected
+    order = [event["event"] for event in calm.events]
+    assert order.index("node") < order.index("search") < order.index("proposed") < order.index("final")
+    assert all(nodes == ["a", "b", "c"] for nodes in rounds_of(calm))
+
+
+def test_messages_and_bytes_are_counted_as_they_travel(calm, grid):
+    outcome = calm.strategy.outcome
+    counts = outcome.counts
+    # one message per node: the handshake; 2 rounds and a score; 1 round and a test
+    assert counts.messages == 3 * (1 + 3 + 2) == len(grid.sent)
+    assert counts.exchanges == 3 + 2
+    search = [array_bytes(trial.spec, outcome.task) for trial in outcome.search.trials]
+    final = [array_bytes(trial.spec, outcome.task) for trial in outcome.final.trials]
+    assert counts.bytes_down == 3 * (3 * sum(search) + 2 * sum(final))
+    assert counts.bytes_up == 3 * (2 * sum(search) + 1 * sum(final))
+    # a trial's ledger holds its weights without the headers
+    weights = [cost_of(trial.spec, outcome.task).message_bytes for trial in outcome.search.trials]
+    assert [trial.ledger.bytes_down for trial in outcome.search.trials] == [3 * 3 * size for size in weights]
+    assert set(outcome.seconds) == {"handshake", "search", "final"}
+
+
+def test_scoring_alone_is_an_evaluate_message_for_flower(calm, grid):
+    (node_id, *_) = grid.nodes
+    assert grid.sent_to(node_id) == ["query", "train", "train", "evaluate", "train", "evaluate"]
+    rounds = [m.metadata.group_id for m in grid.sent if m.metadata.dst_node_id == node_id]
+    assert rounds[1:] == ["1", "2", "3", "4", "5"]
+
+
+def test_without_a_final_training_the_best_trials_weights_are_returned(grid, configure, play):
+    grid.people("abc")
+    played = play(grid, configure(), final=False)
+    np.testing.assert_array_equal(played.weights, played.search.trained[played.search.ranking[0].number])
+    assert played.strategy.outcome.final is None
+
+
+def test_the_test_scores_are_those_of_the_returned_weights_on_the_nodes_test_splits(grid, configure, play):
+    dataset = DatasetSettings(name="digits", partition="dirichlet")
+    for index in range(3):
+        grid.join(partition_id=index, num_partitions=3)
+    played = play(grid, configure(dataset=dataset, search={"trials": 1}, fidelity={"name": "full", "max_rounds": 1}))
+    outcome = played.strategy.outcome
+    assert outcome.nodes == ["partition-0", "partition-1", "partition-2"]
+    model = build(outcome.final.trials[0].spec, outcome.task, played.weights)
+    parts = [load_node_test(dataset, Holder(index, 3), seed=0) for index in range(3)]
+    accuracies = [evaluate(model, part)["accuracy"] for part in parts]
+    sizes = [len(part) for part in parts]
+    metrics = outcome.final.trials[0].metrics
+    assert metrics["examples"] == sum(sizes)
+    assert metrics["accuracy"] == pytest.approx(np.average(accuracies, weights=sizes), abs=1e-9)
+    assert metrics["accuracy_std"] == pytest.approx(np.std(accuracies), abs=1e-9)
+
+
+# ---------------------------------------------------------------- determinism and order
+
+
+@pytest.mark.parametrize(("backwards", "per_pull"), [(False, None), (True, None), (True, 1), (False, 2)])
+def test_a_seed_gives_one_search_in_whatever_order_the_nodes_answer(make_grid, configure, play, backwards, per_pull):
+    def run(seed, backwards=False, per_pull=None):
+        grid = make_grid()
+        grid.people("abc")
+        grid.backwards, grid.per_pull = backwards, per_pull
+        return play(grid, configure(seed=seed, placement={"name": "shared", "nodes_per_round": 2}))
+
+    once, again = run(7), run(7, backwards, per_pull)
+    assert once.history == again.history
+    assert once.weights.tobytes() == again.weights.tobytes()
+    assert [event["event"] for event in once.events] == [event["event"] for event in again.events]
+
+
+def test_another_seed_gives_another_search(make_grid, configure, play):
+    def run(seed):
+        grid = make_grid()
+        grid.people("abc")
+        return play(grid, configure(seed=seed), final=False)
+
+    assert run(1).history != run(2).history
+
+
+def test_order_arrival_ends_with_the_same_trials(grid, configure, play):
+    grid.people("abc")
+    grid.per_pull = 1
+    played = play(grid, configure(federation={"order": "arrival"}))
+    assert states(played) == [FINISHED] * 3
+    assert [trial.rounds for trial in played.search.trials] == [2, 2, 2]
+    assert played.counts["scored"] == 5
+    assert not played.kinds("absent")
+
+
+def test_order_arrival_fills_a_finished_trials_place_at_once(grid, configure, play):
+    """The slow node's trial waits; the three others go through the hands of the quick node meanwhile."""
+    quick, slow = sorted("ab", key=lambda name: generator(0, "panel", name).random())
+    ids = grid.people([quick, slow])
+    played = play(
+        grid,
+        configure(
+            federation={"order": "arrival", "nodes": 2, "deadline": 30.0},
+            placement={"name": "split"},
+            scoring={"panel": 1},
+            search={"trials": 3, "concurrency": 2},
+            fidelity={"name": "full", "max_rounds": 1},
+        ),
+        when=[
+            (SEARCH, hold(grid, ids[slow])),
+            ({"event": "finished", "trial": "trial-0002"}, lambda: grid.release(ids[slow])),
+        ],
+        final=False,
+    )
+    assert states(played) == [FINISHED] * 3
+    assert not played.kinds("absent")
+    waited = [event["trial"] for event in played.kinds("round") if event["nodes"] == [slow]]
+    assert played.kinds("finished")[-1]["trial"] == waited[0] in {"trial-0000", "trial-0001"}
+
+
+# ---------------------------------------------------------------- nodes that are late, silent, or gone
+
+
+def test_a_node_that_never_answers_costs_one_message_and_one_deadline(grid, configure, play):
+    ids = grid.people("ab")
+    ids["c"] = grid.person("c", orders_only(silent))
+    played = play(grid, configure(federation={"deadline": 0.05}))
+    assert states(played) == [FINISHED] * 3
+    assert all(nodes == ["a", "b"] for nodes in rounds_of(played))
+    assert grid.sent_to(ids["c"]) == ["query", "train"]
+    reasons = [event["reason"] for event in played.kinds("absent", trial="trial-0000", node="c")]
+    assert reasons == ["no answer within 0.05 s"] + ["still busy with an earlier message"] * 2
+    assert played.strategy.outcome.final.trials[0].metrics["nodes"] == 2
+
+
+def test_a_node_that_answers_after_its_deadline_is_used_again(grid, configure, play):
+    ids = grid.people("abc")
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"deadline": 0.05}),
+        when=[(SEARCH, hold(grid, ids["c"])), ({"event": "absent"}, lambda: grid.release(ids["c"]))],
+        final=False,
+    )
+    assert states(played) == [FINISHED] * 3
+    assert rounds_of(played) == [["a", "b"], ["a", "b"], ["a", "b", "c"]]
+    assert [event["round"] for event in played.kinds("refused", node="c", trial="trial-0000")] == [1]
+    assert "job that its node still owes" in played.kinds("refused")[0]["reason"]
+    # the handshake, round 1, nothing in round 2, round 3, the score
+    assert grid.sent_to(ids["c"]) == ["query", "train", "train", "evaluate"]
+
+
+def test_a_search_waits_where_all_nodes_are_late(grid, configure, play):
+    """Or every further trial would fail in a moment, since nobody is free to train it."""
+    ids = grid.people("ab")
+    waited = []
+
+    def a_while_later():
+        waited.extend([1] * bool(played_absent))
+        if len(waited) == 20:
+            for node_id in ids.values():
+                grid.release(node_id)
+
+    played_absent = []
+    played = play(
+        grid,
+        configure(federation={"deadline": 0.03, "nodes": 2}, search={"concurrency": 1}),
+        when=[(SEARCH, hold(grid, *ids.values())), ({"event": "absent"}, lambda: played_absent.append(1))],
+        stop=a_while_later,
+        final=False,
+    )
+    assert played.error is None
+    assert states(played) == [FAILED, FINISHED, FINISHED]
+    assert "none of 2 nodes gave a usable result: no answer within 0.03 s" in played.search.trials[0].failure
+
+
+def test_nodes_that_stay_late_end_the_search(grid, configure, play):
+    for name in "ab":
+        grid.person(name, orders_only(silent))
+    played = play(grid, configure(federation={"deadline": 0.02, "nodes": 2, "patience": 0.05}))
+    assert isinstance(played.error, FederationError)
+    assert str(played.error).startswith(
+        "The search needs 1 nodes, but for 0.05 s only 2 were there, all of them busy with a message past its deadline."
+    )
+
+
+def test_a_node_that_joins_late_takes_part(grid, configure, play):
+    grid.people("abc")
+    late = []
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[(FIRST_ROUND, lambda: late.append(grid.person("d")))],
+        final=False,
+    )
+    assert rounds_of(played) == [["a", "b", "c"], ["a", "b", "c"], ["a", "b", "c", "d"]]
+    assert played.search.trials[0].metrics["nodes"] == 4
+    assert grid.sent_to(late[0]) == ["query", "train", "evaluate"]
+
+
+def test_a_node_that_joins_as_the_search_ends_takes_part_in_the_final_training(grid, configure, play):
+    grid.people("abc")
+    played = play(
+        grid,
+        configure(final={"rounds": 2}),
+        when=[({"event": "finished", "trial": "trial-0002"}, lambda: grid.person("d"))],
+    )
+    assert rounds_of(played, "final-0000") == [["a", "b", "c"], ["a", "b", "c", "d"]]
+
+
+def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, play):
+    grid.people("abc")
+    late = []
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[(FIRST_ROUND, lambda: late.append(grid.person("d", features=5)))],
+        final=False,
+    )
+    (refused,) = played.kinds("node_refused")
+    assert "must have the shape (4,)" in refused["reason"]
+    assert grid.sent_to(late[0]) == ["query"]
+    assert rounds_of(played) == [["a", "b", "c"]] * 3
+
+
+def test_a_node_whose_answer_to_the_handshake_is_late_takes_part(grid, configure, play):
+    ids = grid.people("abc")
+    grid.nodes[ids["c"]].holding = True
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"patience": 0.1}),
+        when=[(FIRST_ROUND, lambda: grid.release(ids["c"]))],
+        final=False,
+    )
+    assert rounds_of(played) == [["a", "b"], ["a", "b"], ["a", "b", "c"]]
+    assert grid.sent_to(ids["c"]) == ["query", "train", "evaluate"]
+    assert not played.kinds("refused")
+
+
+def test_a_node_that_comes_back_under_a_new_id_is_the_same_node(grid, configure, play):
+    ids = grid.people("abc")
+    back = []
+
+    def restart():
+        grid.leave(ids["b"])
+        back.append(grid.person("b"))
+
+    played = play(
+        grid, configure(fidelity={"name": "full", "max_rounds": 3}), when=[(FIRST_ROUND, restart)], final=False
+    )
+    assert rounds_of(played) == [["a", "b", "c"], ["a", "c"], ["a", "b", "c"]]
+    assert grid.sent_to(ids["b"]) == ["query", "train"]
+    assert grid.sent_to(back[0]) == ["query", "train", "evaluate"]
+
+
+def test_a_node_that_crashes_over_an_order_is_not_waited_for_and_comes_back(grid, configure, play):
+    """Flower says that the node is gone: no deadline has to pass."""
+    ids = grid.people("ac")
+
+    def crash(message, context):
+        grid.leave(ids["b"])
+        grid.person("b")
+
+    ids["b"] = grid.person("b", orders_only(crash))
+    played = play(grid, configure(fidelity={"name": "full", "max_rounds": 3}), final=False)
+    assert states(played) == [FINISHED] * 3
+    assert rounds_of(played) == [["a", "c"], ["a", "c"], ["a", "b", "c"]]
+    absent = played.kinds("absent", node="b", trial="trial-0000")
+    assert [event["round"] for event in absent] == [1]
+    assert absent[0]["reason"].startswith("The node failed: ")
+
+
+def test_a_node_that_was_killed_and_restarted_is_known_again_once_flower_misses_the_first(grid, configure, play):
+    ids = grid.people("ac")
+    back = []
+
+    def die(message, context):
+        back.append(grid.person("b"))
+
+    ids["b"] = grid.person("b", orders_only(die))
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 6}, federation={"deadline": 0.05}),
+        when=[({"event": "node_refused"}, lambda: grid.leave(ids["b"]))],
+        final=False,
+    )
+    assert "must have different names, got 'b'" in played.kinds("node_refused")[0]["reason"]
+    assert played.counts["node_refused"] == 1
+    assert rounds_of(played)[0] == ["a", "c"]
+    assert rounds_of(played)[-1] == ["a", "b", "c"]
+    assert grid.sent_to(back[0])[:2] == ["query", "query"]
+
+
+def test_a_node_that_leaves_before_it_says_who_it_is_is_asked_again(grid, configure, play):
+    grid.people("abc")
+    shy = []
+
+    def leave(message, context):
+        grid.leave(shy[0])
+        grid.nodes[shy[0]].answer = app
+
+    played = play(
+        grid,
+        configure(),
+        when=[
+            (FIRST_ROUND, lambda: shy.append(grid.person("d", leave))),
+            ({"event": "round", "round": 2}, lambda: grid.come_back(shy[0])),
+        ],
+    )
+    assert grid.sent_to(shy[0])[:3] == ["query", "query", "train"]
+    assert rounds_of(played, "final-0000") == [["a", "b", "c", "d"]]
+
+
+def test_of_two_nodes_with_one_name_one_is_used(grid, configure, play):
+    grid.people("ab")
+    grid.person("a")
+    played = play(grid, configure(), final=False)
+    assert "must have different names, got 'a'" in played.kinds("node_refused")[0]["reason"]
+    assert played.strategy.outcome.nodes == ["a", "b"]
+    assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [1, 4, 4]
+
+
+def test_nodes_that_all_restart_are_waited_for(grid, configure, play):
+    ids = grid.people("abc")
+    gone, moments = [], iter(range(10_000))
+
+    def leave():
+        for node_id in ids.values():
+            grid.leave(node_id)
+        gone.append(1)
+
+    def a_while_later():
+        if gone and next(moments) == 5:
+            grid.people("abc")
+
+    played = play(grid, configure(), when=[(FIRST_ROUND, leave)], stop=a_while_later, final=False)
+    assert played.error is None
+    assert states(played) == [FINISHED] * 3
+
+
+def test_nodes_that_all_leave_end_the_search_in_one_sentence(grid, configure, play):
+    ids = grid.people("abc")
+    played = play(
+        grid,
+        configure(federation={"patience": 0.05, "min_nodes": 2}),
+        when=[(FIRST_ROUND, lambda: [grid.leave(ids[name]) for name in "bc"])],
+    )
+    assert isinstance(played.error, FederationError)
+    assert str(played.error).startswith("The search needs 2 nodes, but for 0.05 s only 1 were there. Start nodes again")
+    assert len(played.history) == 3
+
+
+def test_too_few_nodes_at_the_start_end_it_in_one_sentence(grid, configure, play):
+    grid.people("a")
+    played = play(grid, configure(federation={"patience": 0.05, "min_nodes": 2}))
+    assert isinstance(played.error, FederationError)
+    assert "needs 2 nodes within 0.05 s, but 1 were there and 1 of them fit." in str(played.error)
+    assert played.strategy.outcome is None
+
+
+def test_a_node_that_leaves_before_its_order_is_sent_is_left_out(grid, configure, play):
+    ids = grid.people("abc")
+    unregister = lambda: grid.state.delete_node(grid.state.nodes[ids["b"]].owner_aid, ids["b"])  # noqa: E731
+    played = play(grid, configure(), when=[({"event": "proposed"}, unregister)], final=False)
+    assert states(played) == [FINISHED] * 3
+    assert {event["reason"] for event in played.kinds("absent", node="b")} == {"Flower did not accept the message"}
+    assert rounds_of(played) == [["a", "c"]] * 2
+    assert played.strategy.outcome.counts.messages == 3 + 2 * 3
+
+
+# ---------------------------------------------------------------- replies that make no sense
+
+
+def broken(message, context):
+    raise RuntimeError("segmentation, nearly")
+
+
+def wordless(message, context):
+    return Message(RecordDict(), reply_to=message)
+
+
+def changed(change):
+    def answer(message, context):
+        content = app(message, context).content
+        change(content)
+        return Message(content, reply_to=message)
+
+    return answer
+
+
+def other_code(content):
+    content["header"]["digest"] = "0" * 64
+
+
+def forget_a_result(content):
+    """Drop the first trial, and leave the others as they are."""
+    table, metrics = content["results"], content["metrics"]
+    del content["updates"][table["trial"][0]]
+    for record in (table, metrics):
+        for name, values in record.items():
+            record[name] = values[1:]
+
+
+def rename_a_trial(content):
+    content["results"]["trial"] = ["trial-0099", *content["results"]["trial"][1:]]
+
+
+def replace_update(update):
+    def change(content):
+        content["updates"]["trial-0000"] = pack(update)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("odd", "event", "reason"),
+    [
+        (broken, "absent", "The node failed: .*segmentation, nearly"),
+        (wordless, "absent", "must have a header"),
+        (changed(other_code), "absent", "c must run the same digest as this side"),
+        (changed(forget_a_result), "absent", "the reply lacks a result"),
+        (changed(rename_a_trial), "refused", r"must answer a job .*, got \"train of 'trial-0099', round 1\""),
+        (changed(replace_update(np.zeros(3, np.float32))), "refused", "shape"),
+        (changed(replace_update(np.full(43, np.nan, np.float32))), "refused", "finite"),
+        (changed(replace_update(np.zeros((43, 1), np.float32))), "absent", "one packed float32 array"),
+    ],
+)
+def test_a_reply_that_makes_no_sense_costs_its_node_the_round(grid, configure, play, odd, event, reason):
+    grid.people("ab")
+    grid.person("c", first_time(odd))
+    played = play(grid, configure(), final=False)
+    assert states(played) == [FINISHED] * 3
+    # a layer of width 5 on 4 features, and 3 classes: 5 * 4 + 5 + 3 * 5 + 3 numbers
+    assert played.search.trials[0].spec.layers[0].width == 5
+    assert rounds_of(played) == [["a", "b"], ["a", "b", "c"]]
+    reasons = [entry["reason"] for entry in played.kinds(event, node="c")]
+    assert reasons
+    assert re.search(reason, reasons[0]), reasons
+
+
+def test_what_makes_sense_of_a_reply_counts(grid, configure, play):
+    grid.people("ab")
+    grid.person("c", first_time(changed(forget_a_result)))
+    played = play(grid, configure(), final=False)
+    assert rounds_of(played, "trial-0001") == [["a", "b", "c"]] * 2
+
+
+def test_a_reply_that_answers_nothing_of_ours_is_refused(calm):
+    message = Message(RecordDict(), 7, "train")
+    message.metadata.__dict__["_message_id"] = "somebody else's"
+    before = calm.strategy.outcome.counts.bytes_up
+    _, metrics = calm.strategy.aggregate_train(9, [Message(RecordDict(), reply_to=message)])
+    assert metrics["replies"] == 1
+    assert calm.events[-1]["event"] == "refused"
+    assert 'must answer a message of ours, got "somebody else\'s"' in calm.events[-1]["reason"]
+    assert calm.strategy.outcome.counts.bytes_up == before
+
+
+def test_where_every_trial_fails_the_search_says_so_with_a_reason(grid, configure, play):
+    for name in "abc":
+        grid.person(name, orders_only(broken))
+    played = play(grid, configure())
+    assert isinstance(played.error, SearchError)
+    assert re.match(
+        r"The search found nothing, since every trial failed \(.*none of 3 nodes.*segmentation", str(played.error)
+    )
+    assert states(played) == [FAILED] * 3
+    assert not played.kinds("final")
+
+
+def test_a_budget_that_is_spent_leaves_jobs_unfinished(grid, configure, play):
+    grid.people("abc")
+    played = play(grid, configure(federation={"budget": 1e-9}))
+    assert states(played) == [FAILED] * 3
+    assert "budget of 1e-09 s was spent" in str(played.error)
+
+
+def test_a_trial_that_diverges_fails_alone(grid, configure, play):
+    """Training that diverges on all nodes ends its trial without a score; the others are ranked."""
+
+    def diverge(message, context):
+        reply = app(message, context)
+        if message.metadata.message_type == "train":
+            table = reply.content["results"]
+            index = table["trial"].index("trial-0001") if "trial-0001" in table["trial"] else None
+            if index is not None:
+                table["status"] = [*table["status"][:index], "failed", *table["status"][index + 1 :]]
+                table["reason"] = [*table["reason"][:index], "Training diverged", *table["reason"][index + 1 :]]
+        return Message(reply.content, reply_to=message)
+
+    for name in "abc":
+        grid.person(name, diverge)
+    played = play(grid, configure(), final=False)
+    assert states(played) == [FINISHED, FAILED, FINISHED]
+    assert played.search.trials[1].score is None
+    assert "Training diverged" in played.kinds("failed")[0]["reason"]
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def test_a_request_to_stop_keeps_what_was_found(grid, configure, play):
+    ids = grid.people("abc")
+    asked = []
+
+    def ask():
+        asked.append(1)
+        hold(grid, *ids.values())()
+
+    played = play(
+        grid,
+        configure(search={"concurrency": 1}),
+        when=[({"event": "finished", "trial": "trial-0000"}, ask)],
+        stop=lambda: "Ctrl-C." if asked else None,
+    )
+    assert isinstance(played.error, StopRequested)
+    outcome = played.strategy.outcome
+    assert states(played) == [FINISHED, TrialState.RUNNING]
+    assert outcome.search.ranking[0].score is not None
+    # the handshake; 2 rounds and a score; the first round of the next trial
+    assert outcome.counts.messages == 3 * (1 + 3 + 1)
+    assert outcome.final is None
+
+
+def test_a_request_to_stop_is_heard_while_nodes_are_waited_for(grid, configure, play):
+    played = play(grid, configure(), stop=lambda: "Ctrl-C.")
+    assert isinstance(played.error, StopRequested)
+    assert played.strategy.outcome is None
+
+
+# ---------------------------------------------------------------- Flower's hooks
+
+
+def test_the_hooks_belong_to_a_search_that_was_started(grid, configure):
+    grid.people("abc")
+    strategy = build_strategy(configure())
+    with pytest.raises(SearchError, match=r"Call strategy\.start"):
+        Strategy.start(strategy, grid, ArrayRecord(), num_rounds=1)
+
+
+def test_scoring_needs_no_evaluate_hooks(configure, grid):
+    strategy = build_strategy(configure())
+    assert list(strategy.configure_evaluate(1, ArrayRecord(), ConfigRecord(), grid)) == []
+    assert strategy.aggregate_evaluate(1, []) is None
+
+
+def test_the_hooks_carry_a_search_by_hand(grid, configure):
+    """As Flower's own loop would drive them: configure, send, receive, aggregate."""
+    grid.people("abc")
+    events, quiet = [], []
+    journal = Journal(None, events.append, lambda event: quiet.append(1) if event["event"] == "search" else None)
+    strategy = build_strategy(configure(), journal, lambda: "by hand" if quiet else None)
+    work, grid.work = grid.work, lambda: None if quiet else work()
+    with pytest.raises(StopRequested):
+        strategy.start(grid=grid)
+    grid.work = work
+    replies = grid.pull_messages([m.metadata.message_id for m in grid.sent[3:]])
+    number, steps = 1, []
+    while replies:
+        arrays, metrics = strategy.aggregate_train(number, replies)
+        assert arrays is None
+        steps.append((metrics["replies"], metrics["trials"], len(metrics["best-score"])))
+        number += 1
+        messages = strategy.configure_train(number, ArrayRecord(), ConfigRecord(), grid)
+        replies = grid.send_and_receive(messages)
+    # two rounds without a score, then all three are scored
+    assert steps == [(3, 3, 0), (3, 3, 0), (3, 3, 1)]
+    search = strategy.outcome.search
+    assert search.done
+    assert [trial.state for trial in search.trials] == [FINISHED] * 3
+    assert math.isclose(metrics["best-score"][0], search.ranking[0].score)
