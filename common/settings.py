@@ -109,5 +109,5 @@ class TrainingSettings(_Wire):
         for name in ("learning_rate", "batch_size", "epochs"):
             _positive(f"training.{name}", getattr(self, name))
         for name in ("momentum", "weight_decay", "proximal_mu"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise ConfigError(f"training.{name} must be 0 or more", getattr(self, name), fix="0 turns it off")

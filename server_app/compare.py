@@ -16,7 +16,7 @@ from typing import Any
 from rich.table import Table
 
 from common.config import Config, from_yaml
-from common.errors import StorageError
+from common.errors import ConfigError, SearchError, StorageError
 from common.seeding import child_seed
 from server_app.journal import write_json
 
@@ -40,12 +40,23 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
     dict
         ``seeds``; for ``winner`` and ``baseline`` the tests' metrics, one a seed; the ``gain`` in
         accuracy, one a seed.
+
+    Raises
+    ------
+    ConfigError
+        There are no repeats.
+    StorageError
+        The folder is not that of a finished run.
+    SearchError
+        A repeat ended without a test of both.
     """
+    if repeats < 1:
+        raise ConfigError("--repeats must be 1 or more", repeats, fix="Leave it out for 5")
     config, winner = _read(folder)
     seeds = [child_seed(config.seed, "compare", index) % 2**31 for index in range(repeats)]
     results = []
     for seed in seeds:
-        results.append(launch(repeat_config(config, winner, seed, folder / "compare" / str(seed))))
+        results.append(_tested(launch(repeat_config(config, winner, seed, folder / "compare" / str(seed))), seed))
         write_json(folder / "compare.json", summary(seeds[: len(results)], results))
     return summary(seeds, results)
 
@@ -99,6 +110,17 @@ def render(found: dict[str, Any]) -> Table:
     table.add_row("MACs", *(f"{side['macs']:,}" for side in sides))
     table.caption = f"gain in accuracy {_mean(found['gain'])}; winner: {found['winner']['architecture']}"
     return table
+
+
+def _tested(result: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return the result of a repeat; raises `SearchError` where the winner or the baseline was not tested."""
+    for side in ("winner", "baseline"):
+        if not (result[side] and result[side]["test"]):
+            why = f" ({result[side]['failure'].rstrip('.')})" if result[side] else ""
+            raise SearchError(
+                f"The test of the {side} failed for seed {seed}{why}", fix="See the repeat's journal.jsonl"
+            )
+    return result
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -93,7 +93,8 @@ def write_aside(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
         os.replace(aside, path)  # noqa: PTH105
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # what keeps us from writing may keep us from clearing up
+            aside.unlink(missing_ok=True)
         raise StorageError(
             "The run folder must be writable", str(path), fix=f"{error}; free space or set run.dir"
         ) from None

@@ -65,7 +65,7 @@ class Phase(ABC):
 
     def why_nobody(self) -> str:
         """Say in one sentence why no node gave a usable result."""
-        reasons = sorted(set(self.left_out.values()))
+        reasons = sorted({reason.rstrip(".") for reason in self.left_out.values()})
         return f"none of {len(self.nodes)} nodes gave a usable result: {'; '.join(reasons[:3])}"
 
     @abstractmethod

@@ -15,7 +15,7 @@ from common.config import Config
 from common.models.export import save_model
 from server_app.journal import write_aside, write_json
 from server_app.outcome import Outcome
-from server_app.trials import Trial
+from server_app.trials import Trial, TrialState
 
 _SECONDS = ("start_up", "handshake", "search", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
@@ -53,7 +53,7 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     """Return the content of result.json."""
     search, final = outcome.search, outcome.final
-    winner = next((trial for trial in search.ranking if trial.score is not None), None)
+    winner = next((t for t in search.ranking if t.score is not None and t.state is not TrialState.FAILED), None)
     tested = {trial.spec.id: trial for trial in final.trials} if final else {}
     baseline = final.trials[-1] if final and final.trials else None
     trials = [*search.trials, *(final.trials if final else [])]

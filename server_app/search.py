@@ -84,7 +84,6 @@ class Search:
     _active: dict[int, _Active] = field(default_factory=dict)
     _promoted: list[int] = field(default_factory=list)
     _outbox: dict[str, list[int]] = field(default_factory=dict)
-    _best: int | None = None
     _closed: bool = False
     _over: bool = False
     _turn: int = 0
@@ -315,8 +314,7 @@ class Search:
         self.trained[trial.number] = active.weights
         for other in self.ranking[self.keep :]:
             self.trained.pop(other.number, None)
-        if self._best is None or trial.rank > self.trials[self._best].rank:
-            self._best = trial.number
+        if self.ranking[0] is trial:
             self.journal.write("best", trial=name, score=trial.score, rung=trial.rung)
         trial.state, active.slot = TrialState.WAITING, None
         self._apply(self.fidelity.report(trial))

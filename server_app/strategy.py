@@ -33,7 +33,7 @@ from server_app.journal import Journal
 from server_app.outcome import Counts, Outcome
 from server_app.roster import Roster
 from server_app.search import Search
-from server_app.trials import Trial
+from server_app.trials import Trial, TrialState
 
 SearchMaker = Callable[[TaskShape], Search]
 FinalMaker = Callable[[TaskShape, Trial], Search]
@@ -228,8 +228,8 @@ class FedNASStrategy(Strategy):
         self._journal.write("search", nodes=nodes, trials=search.controller.max_trials)
         outcome.seconds["search"] = self._drive(search, grid, exchange)
         winner = search.ranking[0] if search.trials else None
-        if winner is None or winner.score is None:
-            reason = winner.failure if winner else "no trial was proposed"
+        if winner is None or winner.score is None or winner.state is TrialState.FAILED:
+            reason = winner.failure.rstrip(".") if winner else "no trial was proposed"
             raise SearchError(f"The search found nothing, since every trial failed ({reason})", fix="See journal.jsonl")
         best = search
         if self._make_final is not None:

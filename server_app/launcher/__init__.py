@@ -1,7 +1,7 @@
 """Starting a search on Flower from the command line, following it, and leaving nothing behind.
 
 bundle.py       the app's files, wherever this package is installed
-control.py      what we ask of a SuperLink: the only user of Flower's internal modules
+control.py      what we ask of a SuperLink
 child.py        runs inside the processes that are started here
 processes.py    start processes, find their descendants, end them
 simulation.py   a private SuperLink and Flower's simulation engine

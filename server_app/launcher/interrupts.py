@@ -14,7 +14,7 @@ class Interrupted(Exception):  # noqa: N818
 
 
 class Interrupts:
-    """Counts SIGINT, SIGTERM and SIGHUP while it is entered.
+    """Counts SIGINT, SIGTERM and, unless ``nohup`` had it ignored, SIGHUP while it is entered.
 
     A handler that raises would do so anywhere, also in the middle of the clean-up that a first
     Ctrl-C began; a counter lets the waiting loops decide.
@@ -26,6 +26,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         for number in _SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue
             self._saved[number] = signal.signal(number, self._handle)
         return self
 

@@ -43,7 +43,7 @@ class Board:
     """
 
     name: str = "search"
-    nodes: int = 0
+    nodes: set[str] = field(default_factory=set)
     total: int = 0
     ended: int = 0
     final_total: int = 0
@@ -62,11 +62,11 @@ class Board:
     def _on_start(self, event: dict[str, Any]) -> None:
         self.name = event["name"]
 
-    def _on_node(self, event: dict[str, Any]) -> None:  # noqa: ARG002
-        self.nodes += 1
+    def _on_node(self, event: dict[str, Any]) -> None:
+        self.nodes.add(event["node"])
 
     def _on_search(self, event: dict[str, Any]) -> None:
-        self.total, self.nodes = event["trials"], len(event["nodes"])
+        self.total, self.nodes = event["trials"], set(event["nodes"])
 
     def _on_final(self, event: dict[str, Any]) -> None:
         self.final_total = event["trials"]
@@ -134,13 +134,13 @@ class Progress:
             self._searching = time.monotonic()
         self.board.update(event)
         if not self.console.is_terminal and (line := line_of(event)) is not None:
-            self.console.print(f"{event['time']:8.1f} s  {line}", highlight=False, soft_wrap=True)
+            self.console.print(f"{event['time']:8.1f} s  {line}", highlight=False, markup=False, soft_wrap=True)
 
     def _render(self) -> RenderableType:
         board = self.board
         if not board.total:
             waited = time.monotonic() - self._began
-            return Text(f"Starting Flower ... {waited:.0f} s, {board.nodes} nodes so far", style="dim")
+            return Text(f"Starting Flower ... {waited:.0f} s, {len(board.nodes)} nodes so far", style="dim")
         parts: list[RenderableType] = [self._bars(), _best_line(board), _trial_table(board)]
         parts += [Text(f"! {note}", style="yellow") for note in board.notes]
         return Group(*parts)
@@ -154,7 +154,7 @@ class Progress:
             bars.append(("final training", board.final_done, board.final_total, ""))
         for title, done, total, note in bars:
             grid.add_row(title, ProgressBar(total=total, completed=done, width=40), f"{done}/{total}", note)
-        grid.add_row("", f"{board.rounds} rounds, {board.nodes} nodes, {_clock(elapsed)}")
+        grid.add_row("", f"{board.rounds} rounds, {len(board.nodes)} nodes, {_clock(elapsed)}")
         return grid
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -252,11 +252,13 @@ def _play(
     return played
 
 
-@pytest.fixture(autouse=True)
-def identity(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def identity() -> Iterator[None]:
     """Be the ServerApp of the run: Flower's messages ask who is speaking."""
-    for name, value in (("_task_id", 1), ("_run_id", RUN_ID), ("_node_id", SUPERLINK_NODE_ID)):
-        monkeypatch.setattr(TaskIdentity, name, value)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("_task_id", 1), ("_run_id", RUN_ID), ("_node_id", SUPERLINK_NODE_ID)):
+            patch.setattr(TaskIdentity, name, value)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -270,7 +272,7 @@ def grid(people_files: Path) -> LocalGrid:
     return LocalGrid(people_files)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_grid(people_files: Path) -> Callable[[], LocalGrid]:
     """For tests that compare runs."""
     return lambda: LocalGrid(people_files)
@@ -286,7 +288,7 @@ def base_config() -> Config:
     return compose_config()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def configure(base_config: Config) -> Callable[..., Config]:
     """A function from changes to the configuration of a tiny search: three nodes with a file each, three specs.
 

@@ -552,10 +552,30 @@ def test_where_every_trial_fails_the_search_says_so_with_a_reason(grid, configur
     played = play(grid, configure())
     assert isinstance(played.error, SearchError)
     assert re.match(
-        r"The search found nothing, since every trial failed \(.*none of 3 nodes.*segmentation", str(played.error)
+        r"The search found nothing, since every trial failed "
+        r"\(Round 1 failed, none of 3 nodes gave a usable result: .*segmentation, nearly'\)\)\. See journal\.jsonl\.$",
+        str(played.error),
     )
     assert states(played) == [FAILED] * 3
     assert not played.kinds("final")
+
+
+def test_a_trial_that_fails_after_a_score_is_no_winner(grid, configure, play):
+    """Its score is that of an early rung, and no weights go with it."""
+
+    def tired(message, context):
+        if message.metadata.group_id == "3":
+            raise RuntimeError("the battery is empty")
+        return app(message, context)
+
+    for name in "abc":
+        grid.person(name, tired)
+    halving = {"name": "successive_halving", "max_rounds": 2, "eta": 2, "bracket_size": 2}
+    played = play(grid, configure(search={"trials": 1}, fidelity=halving))
+    (trial,) = played.search.trials
+    assert (trial.state, trial.rung) == (FAILED, 1)
+    assert isinstance(played.error, SearchError)
+    assert "Round 2 failed" in str(played.error)
 
 
 def test_a_budget_that_is_spent_leaves_jobs_unfinished(grid, configure, play):

@@ -1,0 +1,48 @@
+"""Errors for people: the rule, the value, the way out; one tree, and it is drawn."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from common import errors
+from common.errors import ConfigError, FlwrNasError
+
+CLASSES = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, FlwrNasError)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((("Seeds are whole numbers",), {}), "Seeds are whole numbers."),
+        ((("Seeds are whole numbers", "x"), {}), "Seeds are whole numbers, got 'x'."),
+        ((("Seeds are whole numbers", None), {}), "Seeds are whole numbers, got None."),
+        ((("Seeds are whole numbers",), {"fix": "Set seed=0"}), "Seeds are whole numbers. Set seed=0."),
+        ((("Seeds are whole numbers", 1.5), {"fix": "Set seed=0"}), "Seeds are whole numbers, got 1.5. Set seed=0."),
+    ],
+)
+def test_the_text_has_rule_value_and_way_out(arguments, text):
+    positional, named = arguments
+    assert str(ConfigError(*positional, **named)) == text
+
+
+def test_the_tree_in_the_docstring_is_the_tree():
+    drawn = re.findall(r"[├└]── (\w+) +(.+)", errors.__doc__)
+    assert {name for name, _ in drawn} == {cls.__name__ for cls in CLASSES} - {"FlwrNasError"}
+    for name, meaning in drawn:
+        documented = inspect.getdoc(getattr(errors, name))
+        assert documented.lower().rstrip(".") == meaning.lower()
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls is not FlwrNasError])
+def test_catching_the_base_catches_all_and_each_alone(cls):
+    assert cls.__bases__ == (FlwrNasError,)
+    with pytest.raises(FlwrNasError):
+        raise cls("A rule")
+
+
+def test_no_error_of_ours_passes_for_one_of_pythons():
+    """An `except ValueError` must not swallow what was meant for a person."""
+    assert FlwrNasError.__bases__ == (Exception,)

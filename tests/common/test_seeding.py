@@ -1,0 +1,76 @@
+"""Child seeds: the same for the same thing, others for all others."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.seeding import child_seed, generator
+
+IDENTITY = st.lists(st.integers(-(2**40), 2**40) | st.text("ab-0123", max_size=4), max_size=4)
+
+
+def test_the_seed_is_a_hash_of_the_typed_parts():
+    """Written out here once more: who changes it changes every run."""
+    text = "int:7\x1fstr:batches\x1fint:3"
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    assert child_seed(7, "batches", 3) == int.from_bytes(digest, "big") // 2
+
+
+def test_other_processes_get_the_same_seed():
+    """Python's own hash of a text is another one in each process."""
+    code = "from common.seeding import child_seed; print(child_seed(1, 'batches', 'partition-3', 2))"
+    root = Path(__file__).parents[2]
+    printed = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert int(printed) == child_seed(1, "batches", "partition-3", 2)
+
+
+@given(st.integers(0, 2**31), IDENTITY)
+@settings(deadline=None)
+def test_a_seed_has_63_bits(seed, identity):
+    assert 0 <= child_seed(seed, *identity) < 2**63
+
+
+@given(st.tuples(st.integers(0, 9), IDENTITY), st.tuples(st.integers(0, 9), IDENTITY))
+@settings(deadline=None)
+def test_different_things_have_different_seeds(one, other):
+    same = child_seed(one[0], *one[1]) == child_seed(other[0], *other[1])
+    assert same == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((1, "a"), (1, "a", "")),
+        ((1, "ab", "c"), (1, "a", "bc")),
+        ((1, 2), (1, "2")),
+        ((1, 2, 3), (1, 23)),
+        ((1, "a", 1), (1, 1, "a")),
+        ((12, 3), (1, 23)),
+    ],
+)
+def test_parts_do_not_run_together(one, other):
+    assert child_seed(*one) != child_seed(*other)
+
+
+def test_a_generator_gives_the_numbers_of_its_seed_and_leaves_the_global_one_alone():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    numbers = generator(3, "sample", 1).random(4)
+    np.testing.assert_array_equal(numbers, np.random.default_rng(child_seed(3, "sample", 1)).random(4))
+    np.testing.assert_array_equal(numbers, generator(3, "sample", 1).random(4))
+    assert not np.array_equal(numbers, generator(3, "sample", 2).random(4))
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_the_bits_of_many_seeds_are_even():
+    """63 bits of 400 seeds: each is set in half of them, within five standard deviations."""
+    seeds = [child_seed(0, "trial", number) for number in range(400)]
+    shares = [sum(seed >> bit & 1 for seed in seeds) / 400 for bit in range(63)]
+    assert all(abs(share - 0.5) < 5 * 0.5 / 400**0.5 for share in shares)

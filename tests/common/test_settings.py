@@ -1,0 +1,99 @@
+"""Settings that travel to the nodes: checked where they are made, the same after the journey."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import ConfigError
+from common.settings import DatasetSettings, TrainingSettings
+
+FRACTION = st.floats(0, 1, exclude_max=True)
+DATASETS = st.builds(
+    DatasetSettings,
+    name=st.text(min_size=1, max_size=5),
+    path=st.none() | st.text(max_size=5),
+    partition=st.sampled_from(["iid", "dirichlet", "natural"]),
+    alpha=st.floats(1e-6, 1e6),
+    validation_fraction=FRACTION,
+    test_fraction=FRACTION,
+    split=st.sampled_from(["random", "block"]),
+    gap=st.integers(0, 9),
+    options=st.dictionaries(st.text(max_size=3), st.integers() | st.none(), max_size=2),
+)
+TRAININGS = st.builds(
+    TrainingSettings,
+    optimizer=st.sampled_from(["adam", "sgd"]),
+    learning_rate=st.floats(1e-9, 10),
+    batch_size=st.integers(1, 512),
+    epochs=st.integers(1, 9),
+    momentum=st.floats(0, 1),
+    weight_decay=st.floats(0, 1),
+    proximal_mu=st.floats(0, 1),
+)
+
+
+@given(st.one_of(DATASETS, TRAININGS))
+@settings(max_examples=25, deadline=None)
+def test_json_there_and_back_changes_nothing(ours):
+    text = json.dumps(ours.to_json(), allow_nan=False)
+    assert type(ours).from_json(json.loads(text)) == ours
+
+
+@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings])
+def test_what_is_left_out_takes_its_default(kind):
+    assert kind.from_json({}) == kind()
+
+
+@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings])
+def test_what_is_unknown_is_named_and_so_is_the_way_out(kind):
+    with pytest.raises(ConfigError, match=r"knows only \[.*\], got \['wings'\]\. Run the same version"):
+        kind.from_json({"wings": 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("alpha", 0),
+        ("alpha", -0.5),
+        ("alpha", math.nan),
+        ("validation_fraction", -0.1),
+        ("validation_fraction", 1),
+        ("validation_fraction", math.nan),
+        ("test_fraction", 1.5),
+        ("gap", -1),
+    ],
+)
+def test_a_wrong_dataset_setting_is_named_with_its_value(name, value):
+    with pytest.raises(ConfigError, match=rf"^dataset\.{name} must .*, got {value}\. "):
+        DatasetSettings(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "batch_size", "epochs"])
+@pytest.mark.parametrize("value", [0, -1, math.nan])
+def test_a_training_setting_that_must_be_positive_is(name, value):
+    with pytest.raises(ConfigError, match=rf"^training\.{name} must be above 0, got {value}\. "):
+        TrainingSettings(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["momentum", "weight_decay", "proximal_mu"])
+@pytest.mark.parametrize("value", [-0.1, math.nan])
+def test_a_training_setting_that_may_be_off_is_not_below_0(name, value):
+    with pytest.raises(ConfigError, match=rf"^training\.{name} must be 0 or more, got {value}\. 0 turns it off\.$"):
+        TrainingSettings(**{name: value})
+    assert getattr(TrainingSettings(**{name: 0.0}), name) == 0
+
+
+def test_the_limits_themselves():
+    assert DatasetSettings(validation_fraction=0, test_fraction=0, gap=0).test_fraction == 0
+    assert TrainingSettings(batch_size=1, epochs=1).epochs == 1
+
+
+def test_two_settings_do_not_share_their_options():
+    first = DatasetSettings()
+    first.options["features"] = 3
+    assert DatasetSettings().options == {}

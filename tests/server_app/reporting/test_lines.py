@@ -1,0 +1,114 @@
+"""A line for each event that people need to see."""
+
+from __future__ import annotations
+
+import ast
+import logging
+from pathlib import Path
+
+import pytest
+
+import server_app
+from server_app.journal import Journal
+from server_app.reporting.lines import line_of, log_event
+from server_app.trials import TrialState
+
+QUIET = {"node", "round", "scored", "promoted"}
+"""Events that no line is written for: there are too many of them, and others sum them up."""
+
+SAMPLES = {"journal_lost": {"reason": "the disk is full"}}
+"""Fields of the events that the runs here do not bring about."""
+
+
+def written_kinds():
+    """Return the kinds of events that the sources write to a journal."""
+    kinds = set()
+    for path in Path(server_app.__path__[0]).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "write":
+                receiver, argument = ast.unparse(node.func.value), node.args[0]
+                journal = "journal" in receiver or (path.name == "journal.py" and receiver == "self")
+                if journal and isinstance(argument, ast.Constant):
+                    kinds.add(argument.value)
+                elif journal:
+                    assert ast.unparse(argument) == "str(state)"
+                    kinds |= {str(state) for state in TrialState if state.ended}
+    return kinds
+
+
+def test_every_event_has_a_line_or_is_known_to_be_quiet():
+    kinds = written_kinds()
+    assert {"start", "end", "journal_lost", "failed"} | QUIET <= kinds
+
+    class Anything(dict):
+        def __missing__(self, key):
+            return 0 if key in ("parameters", "macs", "trials", "rung", "score") else "text"
+
+    silent = {kind for kind in kinds if line_of(Anything(event=kind)) is None}
+    assert silent == QUIET
+
+
+def test_the_lines_read_what_the_events_hold(eventful, hopeless):
+    events = eventful.events + hopeless + [{"event": kind, **fields} for kind, fields in SAMPLES.items()]
+    assert {event["event"] for event in events} == written_kinds()
+    for event in events:
+        line = line_of(event)
+        assert (line is None) == (event["event"] in QUIET)
+        assert line is None or "\n" not in line
+
+
+def test_a_run_reads_as_a_story(eventful):
+    lines = [line for line in map(line_of, eventful.events) if line is not None]
+    assert lines[0].startswith("Run eventful, seed 0, folder ")
+    assert "4 trials on 3 nodes" in lines
+    # widths 3, 5, 8 and 13 on 4 features and 3 classes: w(4 + 3) + w + 3 numbers
+    proposed = [line for line in lines if line.startswith("trial-") and "proposed (sample)" in line]
+    sizes = {f"{width * 8 + 3:,} parameters, {width * 7:,} MACs" for width in (3, 5, 8, 13)}
+    assert {line.split("(sample), ")[1] for line in proposed} == sizes
+    assert any(line.startswith("trial-0002 failed: Round 1 failed, none of 3 nodes gave a usable") for line in lines)
+    assert not any(".." in line.replace("...", "") for line in lines)
+    assert "c is left out of round 1 of trial-0000: the reply lacks a result" in lines
+    assert any(line.startswith("c is left out of round 1 of trial-0001: ") and "unplugged" in line for line in lines)
+    assert lines[-1] == "The run finished."
+
+
+def test_a_run_that_fails_says_why_in_its_last_line(hopeless):
+    assert line_of(hopeless[-1]).startswith("The run failed. The search needs 1 nodes within 0.01 s, but 0 were there")
+
+
+def test_a_trial_that_stays_the_best_is_announced_with_its_new_score(eventful):
+    best = [event for event in eventful.events if event["event"] == "best" and event["trial"].startswith("trial")]
+    scored = {(e["trial"], e["rung"]): e["score"] for e in eventful.events if e["event"] == "scored"}
+    winner = eventful.result["winner"]
+    assert best[-1]["rung"] == 2
+    assert best[-1]["score"] == winner["score"] == scored[f"trial-{winner['trial']:04d}", 2]
+
+
+def test_what_goes_wrong_is_a_warning(eventful, caplog):
+    flower = logging.getLogger("flwr")
+    flower.addHandler(caplog.handler)
+    try:
+        for event in eventful.events:
+            caplog.clear()
+            log_event(event)
+            bad = event["event"] in {"node_refused", "failed", "refused", "absent"}
+            wanted = [] if event["event"] in QUIET else [logging.WARNING if bad else logging.INFO]
+            assert {record.levelno for record in caplog.records} == set(wanted)
+    finally:
+        flower.removeHandler(caplog.handler)
+
+
+@pytest.mark.parametrize("score", [None, 0.5])
+def test_a_trial_without_a_score_has_none(score):
+    line = line_of({"event": "finished", "trial": "trial-0001", "score": score})
+    assert line == f"trial-0001 finished: {'no score' if score is None else '0.5000'}"
+
+
+def test_a_journal_logs_as_it_writes(caplog):
+    flower = logging.getLogger("flwr")
+    flower.addHandler(caplog.handler)
+    try:
+        Journal(None, log_event).write("failed", trial="trial-0003", reason="The loss is 100 % nonsense.")
+    finally:
+        flower.removeHandler(caplog.handler)
+    assert "trial-0003 failed: The loss is 100 % nonsense." in caplog.text

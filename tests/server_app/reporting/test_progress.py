@@ -1,0 +1,161 @@
+"""Live progress, drawn from the events of a real run."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from server_app.reporting.lines import line_of
+from server_app.reporting.progress import Board, Progress, _clock
+
+
+def recorded():
+    return Console(record=True, width=120, force_terminal=True, file=io.StringIO())
+
+
+def screen(progress):
+    """Return what is on the screen now."""
+    console = recorded()
+    console.print(progress._render())
+    return console.export_text()
+
+
+def board_of(events):
+    board = Board()
+    for event in events:
+        board.update(event)
+    return board
+
+
+def until(events, kind):
+    """Return the events up to the first of a kind."""
+    kinds = [event["event"] for event in events]
+    return events[: kinds.index(kind) + 1]
+
+
+def test_the_board_counts_what_happened(eventful):
+    board = board_of(eventful.events)
+    assert (board.name, len(board.nodes)) == ("eventful", 3)
+    assert (board.ended, board.total) == (4, 4)
+    assert (board.final_done, board.final_total) == (2, 2)
+    assert board.rounds == sum(event["event"] == "round" for event in eventful.events)
+    states = [row.state for name, row in board.trials.items() if name.startswith("trial")]
+    # of 4 that entered, 2 go on, and one of the other two has failed
+    assert sorted(states) == ["failed", "finished", "finished", "stopped"]
+    winner = board.trials[board.best]
+    assert (winner.score, winner.rounds, winner.state) == (eventful.result["winner"]["score"], 2, "finished")
+
+
+def test_every_moment_of_a_run_can_be_drawn(eventful, hopeless):
+    for events in (eventful.events, hopeless):
+        progress = Progress(recorded())
+        for event in events:
+            progress.update(event)
+            assert screen(progress).strip()
+
+
+def test_the_screen_shows_trials_and_the_best_score(eventful):
+    progress = Progress(recorded())
+    for event in eventful.events:
+        progress.update(event)
+    text = screen(progress)
+    winner = eventful.result["winner"]
+    name = f"trial-{winner['trial']:04d}"
+    assert f"best so far: {winner['score']:.4f}  {name}  {winner['architecture']}" in text
+    assert all(
+        f"{trial}-{number:04d}" in text for trial, count in (("trial", 4), ("final", 2)) for number in range(count)
+    )
+    assert "4/4" in text
+    assert "2/2" in text
+    assert "3 nodes" in text
+    assert f"! {[line_of(e) for e in eventful.events if e['event'] == 'absent'][-1]}"[:100] in text
+
+
+def test_before_the_search_the_screen_says_what_is_waited_for(eventful):
+    progress = Progress(recorded())
+    assert "Starting Flower" in screen(progress)
+    for event in until(eventful.events, "node"):
+        progress.update(event)
+    assert "1 nodes so far" in screen(progress)
+
+
+def test_the_time_left_is_told_once_a_trial_has_ended(eventful):
+    progress = Progress(recorded())
+    for event in until(eventful.events, "search"):
+        progress.update(event)
+    assert "0/4" in screen(progress)
+    assert "about" not in screen(progress)
+    assert "best so far: none yet" in screen(progress)
+    for event in until(eventful.events, "failed"):
+        progress.update(event)
+    assert "1/4" in screen(progress)
+    assert "about 0 s left" in screen(progress)
+
+
+def test_a_long_search_shows_the_last_trials_only(eventful):
+    (example,) = [e for e in eventful.events if e["event"] == "proposed" and e["trial"] == "trial-0000"]
+    board = Progress(recorded())
+    board.update({"event": "search", "trials": 40, "nodes": ["a"]})
+    for number in range(30):
+        board.update({**example, "trial": f"trial-{number:04d}"})
+    for number in range(20):
+        board.update({"event": "finished", "trial": f"trial-{number:04d}"})
+    text = screen(board)
+    shown = [number for number in range(30) if f"trial-{number:04d}" in text]
+    # the last 6 of the 20 that ended, and the 10 that run
+    assert shown == list(range(14, 30))
+
+
+def test_only_the_last_troubles_stay_on_the_screen(eventful):
+    board = board_of(eventful.events)
+    wrong = [e for e in eventful.events if e["event"] in ("node_refused", "refused", "absent", "journal_lost")]
+    assert board.notes == [line_of(event) for event in wrong[-3:]]
+
+
+def test_a_node_that_comes_back_is_counted_once():
+    board = board_of([{"event": "node", "node": name} for name in "abca"])
+    assert len(board.nodes) == 3
+
+
+def test_a_final_model_is_never_the_best_of_the_search(eventful):
+    assert board_of(eventful.events).best == f"trial-{eventful.result['winner']['trial']:04d}"
+
+
+def test_an_event_of_a_later_version_is_passed_over():
+    board = board_of([{"event": "earthquake", "time": 1.0}])
+    assert board == Board()
+
+
+def test_where_there_is_no_terminal_events_are_lines(eventful):
+    out = io.StringIO()
+    with Progress(Console(file=out, width=80)) as progress:
+        for event in eventful.events:
+            progress.update(event)
+    lines = out.getvalue().splitlines()
+    wanted = [line for line in map(line_of, eventful.events) if line is not None]
+    assert [line.split(" s  ", 1)[1] for line in lines] == wanted
+    assert lines[0].split(" s  ")[0] == f"{eventful.events[0]['time']:8.1f}"
+
+
+@pytest.mark.parametrize("text", ["got ['relu', 'gelu']", "space.width=[linear]", "No such file: [/tmp/x]", "[bold]"])
+def test_brackets_in_a_line_are_text(text):
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=80))
+    progress.update({"event": "node_refused", "time": 1.0, "node": "a", "reason": text})
+    assert text in out.getvalue()
+
+
+def test_on_a_terminal_the_screen_is_live_and_given_back(eventful):
+    console = recorded()
+    with Progress(console) as progress:
+        for event in eventful.events:
+            progress.update(event)
+    console.print("after")
+    assert console.export_text().rstrip().endswith("after")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (60, "1:00 min"), (605, "10:05 min")])
+def test_times_are_for_people(seconds, text):
+    assert _clock(seconds) == text

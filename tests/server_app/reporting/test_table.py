@@ -1,0 +1,82 @@
+"""The table at the end, from the result of a real run."""
+
+from __future__ import annotations
+
+import copy
+import io
+
+import pytest
+from rich.console import Console
+
+from server_app.reporting.table import render, size
+
+
+def text_of(result):
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(render(result))
+    return console.export_text()
+
+
+def row(text, title):
+    """Return the cells of a row."""
+    (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith(title)]
+    return [cell.strip() for cell in line.strip("│").split("│")][1:]
+
+
+def test_the_model_that_was_found_stands_beside_the_baseline(eventful):
+    result, text = eventful.result, text_of(eventful.result)
+    winner, baseline = result["winner"], result["baseline"]
+    for title, key in (
+        ("test accuracy", "accuracy"),
+        ("spread over nodes", "accuracy_std"),
+        ("worst decile", "accuracy_worst_decile"),
+        ("balanced accuracy", "balanced_accuracy"),
+        ("macro F1", "macro_f1"),
+        ("test loss", "loss"),
+    ):
+        assert row(text, title) == [f"{winner['test'][key]:.4f}", f"{baseline['test'][key]:.4f}"]
+    # the baseline is a classifier of 4 features and 3 classes
+    assert row(text, "parameters") == [str(winner["parameters"]), "15"]
+    assert row(text, "MACs") == [str(winner["macs"]), "12"]
+    # 3 nodes get 60 bytes for a round and for the test, and send 60 bytes back
+    assert row(text, "bytes sent")[1] == f"{3 * 3 * 60} B"
+    assert "eventful, seed 0" in text
+
+
+def test_below_the_table_stand_the_architecture_and_what_it_cost(eventful):
+    result, text = eventful.result, text_of(eventful.result)
+    assert f"found: {result['winner']['architecture']}  ({result['winner']['id']})" in text
+    words = " ".join(text.split())
+    counts = result["counts"]
+    assert f"4 trials, {counts['rounds']} trial rounds in {counts['exchanges']} exchanges" in words
+    assert f"{counts['messages']} messages, {size(counts['bytes_down'])} down, {size(counts['bytes_up'])} up" in words
+    assert all(
+        f"{name} {result['seconds'][key]:.1f} s" in words for name, key in (("start-up", "start_up"), ("search",) * 2)
+    )
+
+
+def test_without_a_winner_the_table_says_so():
+    assert "The search found nothing." in text_of({"winner": None, "baseline": None})
+
+
+def test_a_search_that_was_stopped_has_no_test_rows(eventful):
+    result = copy.deepcopy(eventful.result)
+    result["baseline"], result["winner"]["test"] = None, {}
+    text = text_of(result)
+    assert "test accuracy" not in text
+    assert "baseline" not in text
+    assert row(text, "parameters") == [str(result["winner"]["parameters"])]
+
+
+def test_a_baseline_that_failed_leaves_its_cells_empty(eventful):
+    result = copy.deepcopy(eventful.result)
+    result["baseline"]["test"] = {}
+    assert row(text_of(result), "test accuracy") == [f"{result['winner']['test']['accuracy']:.4f}", "-"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_234_567, "1.2 MB"), (5_600_000_000, "5.6 GB")],
+)
+def test_bytes_are_for_people(number, text):
+    assert size(number) == text

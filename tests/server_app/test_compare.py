@@ -1,0 +1,208 @@
+"""The winner and the baseline again, on seeds that the search never saw."""
+
+from __future__ import annotations
+
+import io
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
+from server_app.build import build_final, build_search
+from server_app.compare import compare, render, repeat_config, summary
+from server_app.journal import Journal, write_json
+from server_app.results import write_config
+from server_app.run import run
+from server_app.trials import Trial
+
+WINNER = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "accuracy_std", "accuracy_worst_decile")
+
+
+def result_with(winner, baseline):
+    """A result.json of one repeat, with these accuracies; all other metrics are half of them."""
+
+    def side(name, accuracy, parameters):
+        test = {metric: accuracy if metric == "accuracy" else accuracy / 2 for metric in METRICS}
+        return {"architecture": name, "id": name[:3], "parameters": parameters, "macs": 10 * parameters, "test": test}
+
+    return {"winner": side("linear 7", winner, 1200), "baseline": side("linear 64", baseline, 4800)}
+
+
+def nothing_to_run(_):
+    pytest.fail("nothing to run")
+
+
+@pytest.fixture
+def config(configure, tmp_path):
+    return configure(seed=4, run={"dir": str(tmp_path / "run")})
+
+
+@pytest.fixture
+def finished(config, tmp_path):
+    """What a comparison reads of a finished run's folder."""
+    write_config(tmp_path / "run", config)
+    write_json(tmp_path / "run" / "result.json", {"winner": {"spec": WINNER}})
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def launch(make_grid):
+    """Run a configuration in this process; `launch.configs` are those that were run."""
+    configs = []
+
+    def launch(config):
+        configs.append(config)
+        grid = make_grid()
+        grid.people("abc")
+        run(grid, {"config": config.to_json()})
+        return json.loads((Path(config.run.dir) / "result.json").read_text())
+
+    launch.configs = configs
+    return launch
+
+
+# ---------------------------------------------------------------- one repeat
+
+
+def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
+    config = configure(
+        seed=1,
+        search={"trials": 20, "concurrency": 5, "start": [WINNER]},
+        controller={"name": "evolution", "population_size": 4},
+        fidelity={"name": "successive_halving", "max_rounds": 9},
+        final={"rounds": 6},
+        placement={"name": "split", "nodes_per_round": 2},
+    )
+    repeat = repeat_config(config, WINNER, 99, tmp_path)
+    task = TaskShape((4,), 3)
+    search = build_search(repeat, task, Journal())
+    assert (search.controller.max_trials, search.concurrency, search.fidelity.max_rounds) == (1, 1, 1)
+    assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(WINNER)
+    final, original = (
+        build_final(c, task, Trial(0, search.controller.space.specs[0]), Journal()) for c in (repeat, config)
+    )
+    assert final.fidelity.max_rounds == original.fidelity.max_rounds == 6
+    assert final.placement.options == original.placement.options
+    assert final.seed != original.seed
+    assert (repeat.seed, repeat.run.dir) == (99, str(tmp_path))
+    assert (repeat.training, repeat.dataset, repeat.baseline) == (config.training, config.dataset, config.baseline)
+
+
+# ---------------------------------------------------------------- all repeats
+
+
+def test_the_winner_is_trained_again_on_fresh_seeds(config, tmp_path, launch):
+    finished = tmp_path / "run"
+    launch(config)
+    launch.configs.clear()
+    found = compare(finished, 2, launch)
+    original = json.loads((finished / "result.json").read_text())
+    assert len(set(found["seeds"]) | {4}) == 3
+    assert [config.seed for config in launch.configs] == found["seeds"]
+    assert found["winner"]["id"] == original["winner"]["id"]
+    assert found["baseline"]["id"] == original["baseline"]["id"]
+    for side in ("winner", "baseline"):
+        repeats = [json.loads((Path(config.run.dir) / "result.json").read_text()) for config in launch.configs]
+        assert found[side]["test"] == [result[side]["test"] for result in repeats]
+    accuracies = [[test["accuracy"] for test in found[side]["test"]] for side in ("winner", "baseline")]
+    assert found["gain"] == [ours - theirs for ours, theirs in zip(*accuracies, strict=True)]
+    assert json.loads((finished / "compare.json").read_text()) == found
+
+
+def test_the_seeds_follow_from_the_runs_seed(finished):
+    def fake(seeds):
+        return lambda config: seeds.append(config.seed) or result_with(0.9, 0.8)
+
+    once, longer = [], []
+    compare(finished, 2, fake(once))
+    compare(finished, 3, fake(longer))
+    assert longer[:2] == once
+    assert all(0 <= seed < 2**31 for seed in longer)
+
+
+def test_what_is_done_is_kept_where_a_repeat_fails(finished):
+    results = [result_with(0.9, 0.8)]
+
+    def launch(config):
+        if not results:
+            raise SearchError("A repeat must finish")
+        return results.pop()
+
+    with pytest.raises(SearchError):
+        compare(finished, 3, launch)
+    assert len(json.loads((finished / "compare.json").read_text())["seeds"]) == 1
+
+
+def test_the_configuration_is_that_of_the_run(finished, config):
+    configs = []
+    compare(finished, 1, lambda config: configs.append(config) or result_with(0.9, 0.8))
+    (repeat,) = configs
+    assert (repeat.federation, repeat.training, repeat.final) == (config.federation, config.training, config.final)
+
+
+@pytest.mark.parametrize("repeats", [0, -3])
+def test_a_comparison_needs_a_seed(finished, repeats):
+    with pytest.raises(ConfigError, match=f"--repeats must be 1 or more, got {repeats}"):
+        compare(finished, repeats, nothing_to_run)
+
+
+def test_a_repeat_whose_final_training_failed_is_named(finished):
+    failed = result_with(0.9, 0.8)
+    failed["baseline"] = {**failed["baseline"], "test": {}, "failure": "It diverged."}
+    with pytest.raises(SearchError, match=r"test of the baseline.*seed \d+ \(It diverged\)\."):
+        compare(finished, 1, lambda _: failed)
+
+
+def test_a_folder_that_is_none_is_named(tmp_path):
+    with pytest.raises(StorageError, match=r"config\.yaml and a result\.json.*nowhere"):
+        compare(tmp_path / "nowhere", 1, nothing_to_run)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("result.json", "{"), ("result.json", '{"winner": null}'), ("config.yaml", "a: [")]
+)
+def test_a_folder_that_holds_something_else_is_refused(finished, name, text):
+    (finished / name).write_text(text)
+    with pytest.raises(FlwrNasError) as raised:
+        compare(finished, 1, nothing_to_run)
+    assert "\n" not in str(raised.value)
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_the_summary_pairs_winner_and_baseline_by_seed():
+    found = summary([11, 22], [result_with(0.9, 0.8), result_with(0.7, 0.75)])
+    assert found["seeds"] == [11, 22]
+    assert found["gain"] == pytest.approx([0.1, -0.05])
+    assert [test["accuracy"] for test in found["winner"]["test"]] == [0.9, 0.7]
+    assert (found["baseline"]["architecture"], found["baseline"]["parameters"]) == ("linear 64", 4800)
+
+
+def text_of(found):
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(render(found))
+    return console.export_text()
+
+
+def test_the_table_shows_means_and_spreads_over_seeds():
+    accuracies = {"winner": [0.9, 0.7, 0.8], "baseline": [0.8, 0.75, 0.7]}
+    found = summary([1, 2, 3], [result_with(*pair) for pair in zip(*accuracies.values(), strict=True)])
+    text = text_of(found)
+    (row,) = [line for line in text.splitlines() if line.strip("│ ").startswith("accuracy")]
+    for values in accuracies.values():
+        assert f"{sum(values) / 3:.4f} ({statistics.stdev(values):.4f})" in row
+    # 0.1, -0.05 and 0.1: the mean is 0.05, the deviations 0.05, -0.1 and 0.05, their squares sum to 0.015
+    assert f"gain in accuracy 0.0500 ({(0.015 / 2) ** 0.5:.4f}); winner: linear 7" in text
+    assert "test on 3 fresh seeds" in text
+    assert all(cell in text for cell in ("1,200", "4,800", "12,000", "48,000"))
+
+
+def test_one_seed_has_no_spread():
+    assert "0.9000 (0.0000)" in text_of(summary([1], [result_with(0.9, 0.8)]))

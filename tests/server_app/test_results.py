@@ -1,0 +1,188 @@
+"""What a run leaves behind, from an outcome that was put together by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from common import __version__
+from common.architecture.listed import ListedSpace
+from common.architecture.operations import Linear
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.errors import StorageError
+from common.models.builder import flat_state
+from common.models.export import load_model
+from server_app.aggregation.fedavg import FedAvg
+from server_app.controllers.random import Random
+from server_app.fidelity.full import Full
+from server_app.journal import Journal
+from server_app.objectives.accuracy import Accuracy
+from server_app.outcome import Counts, Outcome
+from server_app.placement.shared import Shared
+from server_app.results import result_of, write_config, write_results
+from server_app.scoring import Scoring
+from server_app.search import Search
+from server_app.trials import Ledger, Trial, TrialState
+from server_app.weights.scratch import Scratch
+
+TASK = TaskShape((4,), 3)
+SPECS = [ArchitectureSpec((Linear(width=width, norm="none"),)) for width in (2, 3, 5)]
+BASELINE = ArchitectureSpec(())
+SIZES = {SPECS[1]: 3 * 4 + 3 + 3 * 3 + 3, BASELINE: 4 * 3 + 3}
+"""Numbers in the state: of a hidden layer of 3, and of a classifier alone, for 4 features and 3 classes."""
+
+
+def search_of(trials, trained=None):
+    space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in SPECS]))
+    return Search(
+        seed=0,
+        concurrency=1,
+        deadline=1.0,
+        controller=Random(space, 0, 3),
+        fidelity=Full(),
+        placement=Shared(0, 1),
+        weights=Scratch(TASK, 0),
+        objective=Accuracy(),
+        make_aggregation=FedAvg,
+        scoring=Scoring(),
+        journal=Journal(),
+        trials=trials,
+        trained=trained or {},
+    )
+
+
+def trial(number, spec, score, state=TrialState.FINISHED, **fields):
+    metrics = {} if score is None else {"accuracy": score}
+    return Trial(number, spec, "sample", state=state, score=score, metrics=metrics, **fields)
+
+
+@pytest.fixture
+def outcome():
+    """Three trials, the second of which won, and the final training of it and of the baseline."""
+    trials = [
+        trial(0, SPECS[0], 0.5, rung=1, rounds=2, ledger=Ledger(10, 20, 0.25)),
+        trial(1, SPECS[1], 0.75, rung=1, rounds=2, ledger=Ledger(30, 40, 0.5)),
+        trial(2, SPECS[2], None, TrialState.FAILED, rounds=1, failure="It diverged.", ledger=Ledger(5, 0, 1.0)),
+    ]
+    finals = [
+        trial(0, SPECS[1], 0.7, rung=1, rounds=4, ledger=Ledger(100, 200, 2.0)),
+        trial(1, BASELINE, 0.6, rung=1, rounds=4, ledger=Ledger(1, 2, 0.5)),
+    ]
+    weights = {index: np.arange(SIZES[final.spec], dtype=np.float32) for index, final in enumerate(finals)}
+    return Outcome(
+        TASK,
+        ["a", "b"],
+        search_of(trials),
+        Counts(exchanges=9, messages=20, bytes_down=1000, bytes_up=500),
+        search_of(finals, weights),
+        {"search": 1.23456, "start_up": 0.5, "final": 2.0},
+    )
+
+
+@pytest.fixture
+def config(configure):
+    return configure(seed=3, run={"name": "by hand"})
+
+
+def test_winner_and_baseline_stand_side_by_side(config, outcome):
+    result = result_of(config, outcome, "finished")
+    winner, baseline = result["winner"], result["baseline"]
+    assert (winner["trial"], winner["id"], winner["score"]) == (1, SPECS[1].id, 0.75)
+    assert (winner["validation"], winner["test"]) == ({"accuracy": 0.75}, {"accuracy": 0.7})
+    # a hidden layer of 3 and a classifier of 3 on 4 features, with biases; 4 bytes a number
+    assert (winner["parameters"], winner["macs"], winner["message_bytes"]) == (27, 4 * 3 + 3 * 3, 4 * 27)
+    assert winner["bytes_sent"] == 100 + 200
+    assert ArchitectureSpec.from_dict(winner["spec"]) == SPECS[1]
+    assert winner["architecture"] == "linear 3"
+    assert (baseline["trial"], baseline["score"], baseline["validation"]) == (None, None, {})
+    assert (baseline["test"], baseline["parameters"], baseline["bytes_sent"]) == ({"accuracy": 0.6}, 15, 3)
+
+
+def test_all_that_was_done_is_counted(config, outcome):
+    result = result_of(config, outcome, "finished")
+    assert result["counts"] == {
+        "trials": 3,
+        "states": {"finished": 2, "failed": 1},
+        "rounds": 2 + 2 + 1 + 4 + 4,
+        "exchanges": 9,
+        "messages": 20,
+        "bytes_down": 1000,
+        "bytes_up": 500,
+        "nodes": 2,
+    }
+    assert result["seconds"] == {"start_up": 0.5, "search": 1.235, "final": 2.0}
+    assert result["node_seconds"] == {"search": 0.25 + 0.5 + 1.0, "final": 2.5}
+    assert (result["status"], result["name"], result["seed"]) == ("finished", "by hand", 3)
+    assert result["task"] == {"input_shape": [4], "num_classes": 3}
+    assert result["versions"].items() >= {"flwr-nas": __version__, "flwr": version("flwr")}.items()
+
+
+def test_a_search_that_was_stopped_has_a_winner_without_a_test(config, outcome):
+    outcome.final = None
+    result = result_of(config, outcome, "stopped")
+    assert (result["winner"]["id"], result["winner"]["test"], result["winner"]["bytes_sent"]) == (SPECS[1].id, {}, 0)
+    assert result["baseline"] is None
+    assert result["node_seconds"]["final"] == 0
+
+
+def test_without_a_score_there_is_no_winner(config, outcome):
+    outcome.search.trials[:] = outcome.search.trials[2:]
+    outcome.final = None
+    assert result_of(config, outcome, "failed")["winner"] is None
+
+
+def test_a_trial_that_failed_after_a_score_is_no_winner(config, outcome):
+    outcome.search.trials[:] = [trial(0, SPECS[0], 0.5, TrialState.FAILED, rung=1)]
+    outcome.final = None
+    assert result_of(config, outcome, "failed")["winner"] is None
+
+
+def test_a_winner_that_is_the_baseline_is_both(config, outcome):
+    outcome.final.trials.pop()
+    result = result_of(config, outcome, "finished")
+    assert result["baseline"]["id"] == result["winner"]["id"]
+    assert result["baseline"]["test"] == result["winner"]["test"]
+
+
+def test_a_final_training_that_failed_says_why(config, outcome):
+    outcome.final.trials[0] = trial(0, SPECS[1], None, TrialState.FAILED, failure="It diverged.")
+    assert result_of(config, outcome, "finished")["winner"]["failure"] == "It diverged."
+
+
+def test_the_history_is_ranked_and_the_model_is_the_winners(config, outcome, tmp_path):
+    result = write_results(tmp_path, config, outcome, "finished")
+    assert json.loads((tmp_path / "result.json").read_text()) == result
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert [entry["number"] for entry in history] == [1, 0, 2]
+    assert history[2]["failure"] == "It diverged."
+    model = load_model(tmp_path / "best")
+    np.testing.assert_array_equal(flat_state(model).numpy(), np.arange(27))
+
+
+def test_without_trained_weights_there_is_no_model(config, outcome, tmp_path):
+    outcome.final.trained.clear()
+    write_results(tmp_path, config, outcome, "finished")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.json", "result.json"]
+
+
+def test_a_number_that_json_lacks_is_null(config, outcome, tmp_path):
+    outcome.search.trials[0].metrics["loss"] = math.inf
+    write_results(tmp_path, config, outcome, "finished")
+    history = json.loads((tmp_path / "history.json").read_text(), parse_constant=pytest.fail)
+    assert history[1]["metrics"]["loss"] is None
+
+
+def test_the_configuration_is_written_for_people(config, tmp_path):
+    write_config(tmp_path / "run", config)
+    assert "seed: 3" in (tmp_path / "run" / "config.yaml").read_text().splitlines()
+
+
+def test_a_folder_that_cannot_be_written_is_named(config, outcome, tmp_path):
+    (tmp_path / "run").write_text("in the way")
+    with pytest.raises(StorageError, match=r"run.*set run\.dir"):
+        write_results(tmp_path / "run", config, outcome, "finished")
