@@ -21,7 +21,7 @@ from common.seeding import child_seed
 
 
 def do_jobs(order: Order, node: Node) -> tuple[Result, ...]:
-    """Do the jobs of `order` until its budget is spent.
+    """Do the jobs of `order` until its budget is spent, the first one in any case.
 
     A job that cannot be done fails with its reason, and the next one goes on.
 
@@ -33,10 +33,10 @@ def do_jobs(order: Order, node: Node) -> tuple[Result, ...]:
     begin = time.perf_counter()
     data = load_node_data(order.dataset, node.holder, order.seed)
     _check_agreed(order, data)
-    results = []
+    results: list[Result] = []
     for job in order.jobs:
         spent = time.perf_counter() - begin
-        if spent < order.budget:
+        if spent < order.budget or not results:
             results.append(_attempt(job, order, node, data))
         else:
             reason = f"The budget of {order.budget:g} s was spent before this job began"

@@ -85,7 +85,7 @@ class FederationConfig:
     gpus_per_node: float
     order: Literal["rounds", "arrival"]
     deadline: float
-    budget: float
+    budget: float | None
     patience: float
     poll: float
     address: str | None
@@ -95,7 +95,13 @@ class FederationConfig:
         _at_least("federation.min_nodes", self.min_nodes, 1)
         if self.nodes is not None:
             _at_least("federation.nodes", self.nodes, self.min_nodes)
-        for name in ("cpus_per_node", "deadline", "budget", "patience", "poll"):
+        if self.budget is not None and not 0 < self.budget <= self.deadline:
+            raise ConfigError(
+                f"federation.budget must be above 0 and no more than federation.deadline={self.deadline:g}",
+                self.budget,
+                fix="Leave it out for 0.8 times the deadline",
+            )
+        for name in ("cpus_per_node", "deadline", "patience", "poll"):
             if not getattr(self, name) > 0:
                 raise ConfigError(
                     f"federation.{name} must be above 0", getattr(self, name), fix="Give seconds or cores"

@@ -359,8 +359,9 @@ def decode_results(content: RecordDict) -> tuple[Result, ...]:
 
 
 def num_bytes(content: RecordDict) -> int:
-    """Count the bytes of the arrays in a message: what the byte ledger adds up."""
-    return sum(len(array.data) for record in content.array_records.values() for array in record.values())
+    """Count the bytes of the numbers in a message's arrays: what the byte ledger adds up."""
+    arrays = [array for record in content.array_records.values() for array in record.values()]
+    return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in arrays)
 
 
 # ---------------------------------------------------------------- helpers

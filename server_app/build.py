@@ -67,7 +67,7 @@ def build_strategy(
             nodes=federation.nodes,
             min_nodes=federation.min_nodes,
             order=federation.order,
-            budget=federation.budget,
+            budget=federation.budget or 0.8 * federation.deadline,
             patience=federation.patience,
             poll=federation.poll,
             one_by_one=federation.name == "deployment",
@@ -122,8 +122,9 @@ def rehearse(config: Config) -> None:
     nodes = config.federation.nodes
     task = load_node_data(config.dataset, Holder(0, nodes), config.seed).task
     search = build_search(config, task, Journal())
+    _server_test(config, task)
     search.controller.space.sample(generator(config.seed, "rehearsal"))
-    search.check([f"partition-{index}" for index in range(nodes)])
+    search.begin([f"partition-{index}" for index in range(nodes)])
 
 
 def build_space(config: Config, task: TaskShape) -> SearchSpace:
@@ -140,6 +141,7 @@ def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
+    weights, weights_options = _choose(config, "weights")
     start, scoring = _specs(config.search.start), config.scoring
     return Search(
         seed=config.seed,
@@ -148,8 +150,8 @@ def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
         controller=controller(space, config.seed, config.search.trials, controller_options, start),
         fidelity=fidelity(fidelity_options),
         placement=placement(config.seed, config.search.concurrency, placement_options),
-        weights=load_choice("weights", config.weights["name"])(task, config.seed),
-        objective=load_choice("objective", config.objective["name"])(),
+        weights=weights(task, config.seed, weights_options),
+        objective=_maker(config, "objective")(),
         make_aggregation=_maker(config, "aggregation"),
         scoring=Scoring("score_all" if scoring.unseen else "score", scoring.panel, scoring.unseen, scoring.min_nodes),
         journal=journal,
@@ -174,7 +176,7 @@ def build_final(config: Config, task: TaskShape, winner: Trial, journal: Journal
         fidelity=Full(Full.Options(max_rounds=config.final.rounds)),
         placement=placement(seed, 1, placement_options),
         weights=Scratch(task, seed),
-        objective=load_choice("objective", config.objective["name"])(),
+        objective=_maker(config, "objective")(),
         make_aggregation=_maker(config, "aggregation"),
         scoring=Scoring("test", min_nodes=config.scoring.min_nodes, central=_server_test(config, task)),
         journal=journal,

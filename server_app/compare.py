@@ -7,6 +7,7 @@ one round, and the final training and the test follow as always.
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -56,7 +57,9 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
     seeds = [child_seed(config.seed, "compare", index) % 2**31 for index in range(repeats)]
     results = []
     for seed in seeds:
-        results.append(_tested(launch(repeat_config(config, winner, seed, folder / "compare" / str(seed))), seed))
+        repeat = folder / "compare" / str(seed)
+        result = _finished(repeat) or launch(repeat_config(config, winner, seed, repeat))
+        results.append(_tested(result, seed))
         write_json(folder / "compare.json", summary(seeds[: len(results)], results))
     return summary(seeds, results)
 
@@ -102,14 +105,26 @@ def render(found: dict[str, Any]) -> Table:
         ("accuracy", "accuracy"),
         ("balanced accuracy", "balanced_accuracy"),
         ("macro F1", "macro_f1"),
-        ("spread over people", "accuracy_std"),
-        ("worst decile of people", "accuracy_worst_decile"),
+        ("spread over nodes or people", "accuracy_std"),
+        ("worst decile of them", "accuracy_worst_decile"),
     ):
         table.add_row(title, *(_mean([test[key] for test in side["test"]]) for side in sides))
     table.add_row("parameters", *(f"{side['parameters']:,}" for side in sides))
     table.add_row("MACs", *(f"{side['macs']:,}" for side in sides))
     table.caption = f"gain in accuracy {_mean(found['gain'])}; winner: {found['winner']['architecture']}"
     return table
+
+
+def _finished(repeat: Path) -> dict[str, Any] | None:
+    """Return the result of a repeat that was done before; what an unfinished one left is removed."""
+    try:
+        result: dict[str, Any] = json.loads((repeat / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        result = {}
+    if result.get("status") == "finished":
+        return result
+    shutil.rmtree(repeat, ignore_errors=True)
+    return None
 
 
 def _tested(result: dict[str, Any], seed: int) -> dict[str, Any]:

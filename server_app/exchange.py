@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from logging import WARNING
 
 from flwr.app import Message
+from flwr.common.logger import log
 from flwr.serverapp import Grid
 
 _PULLERS = 16
@@ -113,4 +115,8 @@ class Exchange:
         return [reply for message_id in finished for reply in self._pulls.pop(message_id).result()]
 
     def _pull_one(self, message_id: str) -> list[Message]:
-        return list(self._grid.pull_messages([message_id]))
+        try:
+            return list(self._grid.pull_messages([message_id]))
+        except Exception as error:  # whatever the transport raises: the next look tries again
+            log(WARNING, "A reply could not be fetched, trying again: %s", error)
+            return []

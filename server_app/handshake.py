@@ -71,7 +71,7 @@ class Handshake:
         min_nodes : int
             Fewer are not enough.
         patience : float
-            Seconds to wait.
+            Seconds to wait for the nodes, and again for their answers.
 
         Returns
         -------
@@ -87,6 +87,7 @@ class Handshake:
         ids = self._appear(exchange, nodes, min_nodes, deadline)
         for message in exchange.send(self.questions(ids)):
             self.forget(message.metadata.dst_node_id)
+        deadline = time.monotonic() + patience
         while self._asked and (replies := exchange.receive(deadline)):
             for reply in replies:
                 self.answer(reply)

@@ -38,18 +38,29 @@ class Phase(ABC):
         self.action = action
         self.round = round
         self.nodes = tuple(sorted(nodes))
-        self.pending = set(self.nodes)
+        self.waiting = set(self.nodes)
+        self.sent: set[str] = set()
         self.deadline = deadline
         self.left_out: dict[str, str] = {}
 
     @property
     def complete(self) -> bool:
         """Whether nobody owes a result any more."""
-        return not self.pending
+        return not self.waiting and not self.sent
+
+    def hand_out(self, node: str) -> None:
+        """Note that the job of a node that waited for it is on its way."""
+        self.waiting.remove(node)
+        self.sent.add(node)
+
+    def hand_back(self, node: str) -> None:
+        """Note that a node returned its job undone; it waits for it again."""
+        self.sent.remove(node)
+        self.waiting.add(node)
 
     def take(self, node: str, result: Result) -> None:
         """Take the result of one node; raises `ProtocolError`, and leaves the node out, where it makes no sense."""
-        self.pending.discard(node)
+        self._release(node)
         try:
             if result.status != "done":
                 raise ProtocolError(result.reason or f"The job is {result.status}")
@@ -60,13 +71,17 @@ class Phase(ABC):
 
     def leave_out(self, node: str, reason: str) -> None:
         """Go on without one node."""
-        self.pending.discard(node)
+        self._release(node)
         self.left_out[node] = reason
 
     def why_nobody(self) -> str:
         """Say in one sentence why no node gave a usable result."""
         reasons = sorted({reason.rstrip(".") for reason in self.left_out.values()})
         return f"none of {len(self.nodes)} nodes gave a usable result: {'; '.join(reasons[:3])}"
+
+    def _release(self, node: str) -> None:
+        self.waiting.discard(node)
+        self.sent.discard(node)
 
     @abstractmethod
     def _take(self, node: str, result: Result) -> None:
@@ -87,8 +102,11 @@ class TrainPhase(Phase):
     def _take(self, node: str, result: Result) -> None:
         if result.update is None:
             raise ProtocolError("A training result must carry an update")
+        loss = result.metrics.get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise ProtocolError("A training loss must be finite", loss)
         self._aggregation.add(node, result.update, result.num_examples, result.metrics)
-        self._losses[node] = (result.metrics.get("loss", math.nan), result.num_examples)
+        self._losses[node] = (loss, result.num_examples)
 
     @property
     def loss(self) -> float:

@@ -15,7 +15,7 @@ from common.config import Config
 from common.models.export import save_model
 from server_app.journal import write_aside, write_json
 from server_app.outcome import Outcome
-from server_app.trials import Trial, TrialState
+from server_app.trials import Trial
 
 _SECONDS = ("start_up", "handshake", "search", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
@@ -42,18 +42,18 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
     """
     write_json(folder / "history.json", [trial.to_json() for trial in outcome.search.ranking])
     result = result_of(config, outcome, status)
+    write_json(folder / "result.json", result)
     if outcome.final is not None and 0 in outcome.final.trained:
         winner = outcome.final.trials[0]
         metadata = {"score": result["winner"]["score"], "test": winner.metrics, "seed": config.seed}
         save_model(folder / "best", winner.spec, outcome.task, outcome.final.trained[0], metadata)
-    write_json(folder / "result.json", result)
     return result
 
 
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     """Return the content of result.json."""
     search, final = outcome.search, outcome.final
-    winner = next((t for t in search.ranking if t.score is not None and t.state is not TrialState.FAILED), None)
+    winner = search.winner
     tested = {trial.spec.id: trial for trial in final.trials} if final else {}
     baseline = final.trials[-1] if final and final.trials else None
     trials = [*search.trials, *(final.trials if final else [])]

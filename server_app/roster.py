@@ -88,8 +88,8 @@ class Roster:
         """Drop the nodes whose examples have another shape; return them with the reason."""
         misfits = {
             name: ProtocolError(
-                f"A node's examples must have the shape {task.input_shape} that most nodes have",
-                tuple(report.input_shape),
+                f"A node's data must have the shape {task.input_shape} and at most {task.num_classes} classes",
+                (tuple(report.input_shape), report.num_classes),
                 fix="Check the node's data file",
             )
             for name, report in self.reports.items()

@@ -35,7 +35,7 @@ def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
         ``config``: a whole configuration as JSON, as the flwr-nas command sends it; or ``overrides``:
         Hydra overrides, as a person types them after ``flwr run``.
     """
-    config = read_config(run_config)
+    config = read_config(run_config, "simulation" if type(grid).__name__ == "InMemoryGrid" else "deployment")
     folder = run_folder(config)
     with Journal(folder / "journal.jsonl", log_event) as journal:
         journal.write("start", name=config.run.name, seed=config.seed, folder=str(folder))
@@ -59,8 +59,16 @@ def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
             _close(folder, config, outcome, journal, status, message, began)
 
 
-def read_config(run_config: Mapping[str, Any]) -> Config:
-    """Return the configuration of a run config; see `run`."""
+def read_config(run_config: Mapping[str, Any], federation: str = "simulation") -> Config:
+    """Return the configuration of a run config; see `run`.
+
+    Parameters
+    ----------
+    run_config : mapping
+        As of Flower.
+    federation : str
+        The choice of ``federation`` where the overrides make none: it belongs to where the app runs.
+    """
     text = str(run_config.get("config", ""))
     if text:
         try:
@@ -75,6 +83,8 @@ def read_config(run_config: Mapping[str, Any]) -> Config:
         raise ConfigError(
             "overrides must be words as in a shell", run_config.get("overrides"), fix=str(error)
         ) from None
+    if not any(override.startswith("federation=") for override in overrides):
+        overrides.insert(0, f"federation={federation}")
     config, notes = without_foreign_options(compose_config(overrides))
     for note in notes:
         log(WARNING, "%s", note)

@@ -49,8 +49,3 @@ class Scoring:
             return tuple(names)
         order = sorted(names, key=lambda name: generator(seed, "panel", name).random())
         return tuple(sorted(order[: self.panel]))
-
-    def trainers(self, nodes: Sequence[str], seed: int) -> list[str]:
-        """Return those among `nodes` that train: all, but for a panel that must not have seen the model."""
-        panel = self.panel_of(nodes, seed) if self.unseen else ()
-        return [node for node in nodes if node not in panel]

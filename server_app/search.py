@@ -62,6 +62,8 @@ class Search:
         Prefix of the trials' names on the wire.
     keep : int
         Of so many of the best trials the weights are kept, in `trained`.
+    blocked : str
+        Why trials that hold a place cannot go on for want of nodes; empty where all can.
     others
         One choice of each axis, `make_aggregation` making one instance per trial.
     """
@@ -81,9 +83,10 @@ class Search:
     keep: int = 1
     trained: dict[int, Weights] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    blocked: str = ""
     _active: dict[int, _Active] = field(default_factory=dict)
     _promoted: list[int] = field(default_factory=list)
-    _outbox: dict[str, list[int]] = field(default_factory=dict)
+    _panel: tuple[str, ...] = ()
     _closed: bool = False
     _over: bool = False
     _turn: int = 0
@@ -97,8 +100,8 @@ class Search:
 
     @property
     def pending(self) -> bool:
-        """Whether some node still owes a result."""
-        return any(active.phase and active.phase.pending for active in self._active.values())
+        """Whether some node still owes a result that it was asked for."""
+        return any(active.phase and active.phase.sent for active in self._active.values())
 
     @property
     def ranking(self) -> list[Trial]:
@@ -108,17 +111,36 @@ class Search:
     @property
     def next_deadline(self) -> float | None:
         """When the next phase gives up waiting; None where nobody owes anything."""
-        return min((a.phase.deadline for a in self._active.values() if a.phase and a.phase.pending), default=None)
+        return min((a.phase.deadline for a in self._active.values() if a.phase and a.phase.sent), default=None)
+
+    @property
+    def winner(self) -> Trial | None:
+        """The best trial, if one has a score to show."""
+        best = self.ranking[0] if self.trials else None
+        return best if best is not None and best.rank[0] >= 0 else None
 
     def owes(self, node: str) -> bool:
-        """Tell whether a node still owes a result."""
-        return any(a.phase is not None and node in a.phase.pending for a in self._active.values())
+        """Tell whether a node still owes a result that it was asked for."""
+        return any(a.phase is not None and node in a.phase.sent for a in self._active.values())
 
-    def check(self, nodes: Sequence[str]) -> None:
-        """Raise `ConfigError` where these nodes are too few for the placement or the aggregation."""
+    def begin(self, nodes: Sequence[str]) -> None:
+        """Draw the panel; raise `ConfigError` where these nodes are too few for a choice that was made.
+
+        Parameters
+        ----------
+        nodes : sequence of str
+            Names of all nodes of the search.
+        """
+        self._panel = self.scoring.panel_of(nodes, self.seed)
+        if len(self._panel) < self.scoring.min_nodes and self.scoring.central is None:
+            raise ConfigError(
+                f"A score counts from scoring.min_nodes={self.scoring.min_nodes} nodes",
+                len(self._panel),
+                fix="Start more nodes or lower scoring.min_nodes",
+            )
         least = self.make_aggregation().minimum
         for slot in range(self.concurrency):
-            chosen = self.placement.select(Request(slot, slot, 1, 1), self.scoring.trainers(nodes, self.seed))
+            chosen = self.placement.select(Request(slot, slot, 1, 1), self._trainers(nodes))
             if len(chosen) < least:
                 raise ConfigError(
                     f"The aggregation needs {least} nodes that train a trial in a round",
@@ -138,8 +160,10 @@ class Search:
         now : float
             The clock.
         unavailable : collection of str
-            Those among them that cannot take a message in time; they are left out at once.
+            Those among them that are busy with what nobody waits for any more; they are left out at once.
         """
+        free = [node for node in nodes if node not in unavailable]
+        self._leave_out_absent(set(free), now)
         for slot in self._free_slots():
             active = self._next_active()
             if active is None:
@@ -150,18 +174,19 @@ class Search:
             self._apply(self.fidelity.close())
         self._over = not self._active
         self._turn += 1
+        self.blocked = ""
         for number in sorted(self._active):
             active = self._active[number]
             if active.slot is not None and active.phase is None:
-                self._start_phase(active, nodes, now, unavailable)
+                self._start_phase(active, nodes, free, now)
 
     def dispatch(self, free: Collection[str]) -> dict[str, list[Job]]:
         """Return the jobs that wait for the nodes in `free`, by node."""
         orders: dict[str, list[Job]] = {}
-        for node in sorted(set(free) & set(self._outbox)):
-            jobs = [job for number in sorted(self._outbox.pop(node)) if (job := self._job(number, node))]
-            if jobs:
-                orders[node] = jobs
+        for number in sorted(self._active):
+            active = self._active[number]
+            for node in sorted(active.phase.waiting & set(free)) if active.phase else ():
+                orders.setdefault(node, []).append(self._job(active, node))
         return orders
 
     # ------------------------------------------------------------ results
@@ -175,7 +200,11 @@ class Search:
             if result.update is not None:
                 ledger.bytes_up += result.update.nbytes
             assert active.phase is not None
-            active.phase.take(node, result)
+            if result.status == "unfinished":
+                active.phase.hand_back(node)
+                self.journal.write("unfinished", node=node, trial=result.trial, round=result.round)
+            else:
+                active.phase.take(node, result)
         except ProtocolError as error:
             self.journal.write("refused", node=node, trial=result.trial, round=result.round, reason=str(error))
 
@@ -192,8 +221,8 @@ class Search:
         """Go on without the nodes that let a deadline pass; with `everything`, without all that still owe."""
         for active in self._active.values():
             phase = active.phase
-            if phase and phase.pending and (everything or phase.deadline <= now):
-                for node in sorted(phase.pending):
+            if phase and phase.sent and (everything or phase.deadline <= now):
+                for node in sorted(phase.sent):
                     self._absent(active, node, f"no answer within {self.deadline:g} s")
 
     def settle(self) -> None:
@@ -211,11 +240,6 @@ class Search:
                     self._score(active, phase.outcome())
             except FlwrNasError as error:
                 self._fail(active, str(error))
-
-    def fail_all(self, reason: str) -> None:
-        """End every trial under way; for a search that cannot go on."""
-        for active in [self._active[number] for number in sorted(self._active)]:
-            self._end(active, TrialState.FAILED, reason)
 
     # ------------------------------------------------------------ starting
 
@@ -252,32 +276,54 @@ class Search:
         """Tell whether all wait for each other: the controller for a result, a bracket for more trials."""
         return bool(self._active) and not self._promoted and all(a.slot is None for a in self._active.values())
 
-    def _start_phase(self, active: _Active, nodes: Sequence[str], now: float, unavailable: Collection[str]) -> None:
-        trial = active.trial
-        deadline = now + self.deadline
-        if trial.rounds < active.target:
-            number = trial.rounds + 1
-            assert active.slot is not None
-            request = Request(trial.number, active.slot, number, self._turn)
-            chosen = self.placement.select(request, self.scoring.trainers(nodes, self.seed))
-            active.phase = TrainPhase(number, chosen, deadline, active.aggregation, active.weights)
-        elif self.scoring.central is None:
-            chosen = self.scoring.panel_of(nodes, self.seed)
-            active.phase = ScorePhase(self.scoring.action, trial.rounds, chosen, deadline, self.scoring.min_nodes)
-        else:
+    def _start_phase(self, active: _Active, nodes: Sequence[str], free: Sequence[str], now: float) -> None:
+        """Start a trial's next phase; it stays where it is while too few of its nodes are free."""
+        trial, deadline = active.trial, now + self.deadline
+        training = trial.rounds < active.target
+        try:
+            chosen = self._choose_trainers(active, nodes) if training else self._scorers(nodes)
+        except ConfigError as error:
+            self.blocked = str(error)
             return
-        for node in chosen:
-            if node in unavailable:
-                self._absent(active, node, "still busy with an earlier message")
-            else:
-                self._outbox.setdefault(node, []).append(trial.number)
+        least = active.aggregation.minimum if training else self.scoring.min_nodes
+        if len(set(chosen) & set(free)) < least:
+            self.blocked = f"{trial.state} trials need {least} free nodes"
+            return
+        if training:
+            active.phase = TrainPhase(trial.rounds + 1, chosen, deadline, active.aggregation, active.weights)
+        else:
+            active.phase = ScorePhase(self.scoring.action, trial.rounds, chosen, deadline, self.scoring.min_nodes)
+        for node in sorted(set(chosen) - set(free)):
+            self._absent(active, node, "still busy with an earlier message")
 
-    def _job(self, number: int, node: str) -> Job | None:
-        active = self._active.get(number)
-        if active is None or active.phase is None or node not in active.phase.pending:
-            return None
-        active.trial.ledger.bytes_down += active.weights.nbytes
-        return Job(self._name(number), active.phase.action, active.phase.round, active.trial.spec, active.weights)
+    def _choose_trainers(self, active: _Active, nodes: Sequence[str]) -> tuple[str, ...]:
+        trial = active.trial
+        assert active.slot is not None
+        request = Request(trial.number, active.slot, trial.rounds + 1, self._turn)
+        return self.placement.select(request, self._trainers(nodes))
+
+    def _trainers(self, nodes: Sequence[str]) -> list[str]:
+        return [node for node in nodes if not (self.scoring.unseen and node in self._panel)]
+
+    def _scorers(self, nodes: Sequence[str]) -> tuple[str, ...]:
+        """Return the panel's nodes that are there; a panel of all takes in who joined later."""
+        return tuple(node for node in sorted(nodes) if self.scoring.panel is None or node in self._panel)
+
+    def _leave_out_absent(self, free: set[str], now: float) -> None:
+        """Go on without the nodes that left, got stuck, or had no time before their job was sent."""
+        for active in self._active.values():
+            phase = active.phase
+            if phase is None:
+                continue
+            for node in sorted(phase.waiting if phase.deadline <= now else phase.waiting - free):
+                self._absent(active, node, "not there, or busy with other messages")
+
+    def _job(self, active: _Active, node: str) -> Job:
+        trial, phase = active.trial, active.phase
+        assert phase is not None
+        phase.hand_out(node)
+        trial.ledger.bytes_down += active.weights.nbytes
+        return Job(self._name(trial.number), phase.action, phase.round, trial.spec, active.weights)
 
     # ------------------------------------------------------------ closing
 
@@ -360,7 +406,7 @@ class Search:
     @staticmethod
     def _matches(active: _Active, node: str, action: str, round: int) -> bool:
         phase = active.phase
-        return phase is not None and node in phase.pending and (phase.action, phase.round) == (action, round)
+        return phase is not None and node in phase.sent and (phase.action, phase.round) == (action, round)
 
     def _absent(self, active: _Active, node: str, reason: str) -> None:
         assert active.phase is not None

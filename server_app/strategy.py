@@ -33,7 +33,7 @@ from server_app.journal import Journal
 from server_app.outcome import Counts, Outcome
 from server_app.roster import Roster
 from server_app.search import Search
-from server_app.trials import Trial, TrialState
+from server_app.trials import Trial
 
 SearchMaker = Callable[[TaskShape], Search]
 FinalMaker = Callable[[TaskShape, Trial], Search]
@@ -146,7 +146,8 @@ class FedNASStrategy(Strategy):
         if search.done:
             return []
         orders = search.dispatch(set(names) - self._busy(names))
-        packed = {job.trial: pack(job.weights) for jobs in orders.values() for job in jobs}
+        weights = {job.trial: job.weights for jobs in orders.values() for job in jobs}
+        packed = {trial: pack(array) for trial, array in weights.items()}
         messages = [self._order(server_round, name, jobs, packed) for name, jobs in orders.items()]
         return messages + self._handshake.questions(there)
 
@@ -227,9 +228,9 @@ class FedNASStrategy(Strategy):
         outcome.seconds["handshake"] = time.monotonic() - began
         self._journal.write("search", nodes=nodes, trials=search.controller.max_trials)
         outcome.seconds["search"] = self._drive(search, grid, exchange)
-        winner = search.ranking[0] if search.trials else None
-        if winner is None or winner.score is None or winner.state is TrialState.FAILED:
-            reason = winner.failure.rstrip(".") if winner else "no trial was proposed"
+        winner = search.winner
+        if winner is None:
+            reason = search.trials[0].failure.rstrip(".") if search.trials else "no trial was proposed"
             raise SearchError(f"The search found nothing, since every trial failed ({reason})", fix="See journal.jsonl")
         best = search
         if self._make_final is not None:
@@ -243,7 +244,7 @@ class FedNASStrategy(Strategy):
         """Exchange messages until `search` is done; return the seconds that it took."""
         began = time.monotonic()
         self._search = search
-        search.check(sorted(self._roster.reports))
+        search.begin(sorted(self._roster.reports))
         arrays, config = ArrayRecord(), ConfigRecord()
         while True:
             self._await_nodes(exchange)
@@ -252,6 +253,8 @@ class FedNASStrategy(Strategy):
             if search.done:
                 return time.monotonic() - began
             self._send(exchange, messages)
+            if search.blocked and not search.pending:
+                self._await_change(exchange, search)
             self._counts.exchanges = number
             self.aggregate_train(number, self._arriving(exchange, search))
 
@@ -262,6 +265,17 @@ class FedNASStrategy(Strategy):
             yield from replies
             if not replies or self._federation.order == "arrival":
                 return
+
+    def _await_change(self, exchange: Exchange, search: Search) -> None:
+        """Wait for a late reply, or for a node that joins, where nothing else is under way."""
+        replies = exchange.receive(time.monotonic() + self._federation.patience)
+        for reply in replies:
+            self._fold(reply)
+        if not replies:
+            raise FederationError(
+                f"For {self._federation.patience:g} s too few nodes were free ({search.blocked.rstrip('.')})",
+                fix="Start nodes again, raise federation.deadline, or lower scoring.min_nodes",
+            )
 
     def _await_nodes(self, exchange: Exchange) -> None:
         """Wait where too few nodes are left, or all of them are busy with what came too late."""

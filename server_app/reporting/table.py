@@ -10,8 +10,8 @@ from rich.text import Text
 
 _ROWS = (
     ("test accuracy", "accuracy", "{:.4f}"),
-    ("spread over nodes", "accuracy_std", "{:.4f}"),
-    ("worst decile", "accuracy_worst_decile", "{:.4f}"),
+    ("spread over nodes or people", "accuracy_std", "{:.4f}"),
+    ("worst decile of them", "accuracy_worst_decile", "{:.4f}"),
     ("balanced accuracy", "balanced_accuracy", "{:.4f}"),
     ("macro F1", "macro_f1", "{:.4f}"),
     ("test loss", "loss", "{:.4f}"),

@@ -7,9 +7,8 @@ from server_app.scoring import Scoring
 NODES = [f"node-{index}" for index in range(9)]
 
 
-def test_all_score_and_all_train_by_default():
+def test_all_score_by_default():
     assert Scoring().panel_of(NODES[::-1], seed=1) == tuple(NODES)
-    assert Scoring().trainers(NODES, seed=1) == NODES
 
 
 def test_a_panel_depends_on_the_seed_and_the_names_only():
@@ -25,13 +24,3 @@ def test_a_node_that_leaves_changes_the_panel_by_one_name():
     left = scoring.panel_of([name for name in NODES if name != panel[0]], seed=1)
     assert set(panel) - set(left) == {panel[0]}
     assert len(left) == 3
-
-
-def test_a_panel_of_the_unseen_does_not_train():
-    scoring = Scoring("score_all", panel=3, unseen=True)
-    panel, trainers = scoring.panel_of(NODES, seed=1), scoring.trainers(NODES, seed=1)
-    assert sorted([*panel, *trainers]) == NODES
-
-
-def test_a_panel_that_may_train_trains():
-    assert Scoring(panel=3).trainers(NODES, seed=1) == NODES

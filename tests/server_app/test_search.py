@@ -9,6 +9,7 @@ from common.architecture.listed import ListedSpace
 from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
+from common.errors import ConfigError
 from common.messages import Job, Result
 from server_app.aggregation.fedavg import FedAvg
 from server_app.controllers.random import Random
@@ -44,6 +45,7 @@ def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, kee
         journal=Journal(None, events.append),
         keep=keep,
     )
+    search.begin(NODES)
     return search, events
 
 
@@ -271,6 +273,11 @@ def test_a_score_weighs_nodes_by_their_examples():
     assert search.trials[0].metrics["accuracy_worst_decile"] == 0.0
 
 
+def test_more_scorers_than_nodes_is_said_at_the_start():
+    with pytest.raises(ConfigError, match=r"scoring\.min_nodes=4"):
+        make(SPECS[:1], min_nodes=4)
+
+
 def test_a_node_that_is_busy_is_left_out_at_once():
     search, events = make(SPECS[:1])
     search.refill(NODES, now=0.0, unavailable={"c"})
@@ -282,10 +289,47 @@ def test_jobs_of_a_node_that_is_not_free_wait():
     search, _ = make(SPECS[:2])
     search.refill(NODES, now=0.0)
     assert sorted(search.dispatch(["a"])) == ["a"]
-    assert search.owes("b")
+    assert (search.owes("a"), search.owes("b")) == (True, False)
     orders = search.dispatch(NODES)
     assert sorted(orders) == ["b", "c"]
     assert [job.trial for job in orders["b"]] == ["trial-0000", "trial-0001"]
+
+
+def test_a_node_that_leaves_before_its_job_was_sent_is_not_waited_for():
+    search, events = make(SPECS[:1])
+    search.refill(NODES, now=0.0)
+    search.dispatch(["a", "b"])
+    search.refill(["a", "b"], now=1.0)
+    assert [event["node"] for event in kinds(events, "absent")] == ["c"]
+
+
+def test_a_job_that_comes_back_undone_is_handed_out_again():
+    search, events = make(SPECS[:1])
+    search.refill(NODES, now=0.0)
+    (job,) = search.dispatch(NODES)["a"]
+    search.take("a", Result(job.trial, job.action, job.round, "unfinished", "no time"))
+    assert len(kinds(events, "unfinished")) == 1
+    (again,) = search.dispatch(NODES)["a"]
+    assert (again.trial, again.round) == (job.trial, job.round)
+
+
+def test_a_trial_waits_for_nodes_rather_than_fail():
+    search, _ = make(SPECS[:1], min_nodes=3)
+    search.refill(NODES, now=0.0)
+    orders = search.dispatch(NODES)
+    for node in NODES:
+        search.take(node, answer(node, orders[node][0]))
+    search.settle()
+    search.refill(NODES, now=1.0)
+    for node, (job,) in search.dispatch(NODES).items():
+        search.take(node, answer(node, job))
+    search.settle()
+    search.refill(NODES, now=2.0, unavailable={"c"})
+    assert "3 free nodes" in search.blocked
+    assert search.dispatch(NODES) == {}
+    search.refill(NODES, now=3.0)
+    assert search.blocked == ""
+    assert sorted(search.dispatch(NODES)) == NODES
 
 
 def test_a_panel_of_the_unseen_scores_and_never_trains():

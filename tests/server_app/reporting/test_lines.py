@@ -13,10 +13,13 @@ from server_app.journal import Journal
 from server_app.reporting.lines import line_of, log_event
 from server_app.trials import TrialState
 
-QUIET = {"node", "round", "scored", "promoted"}
+QUIET = {"node", "round", "scored", "promoted", "unfinished"}
 """Events that no line is written for: there are too many of them, and others sum them up."""
 
-SAMPLES = {"journal_lost": {"reason": "the disk is full"}}
+SAMPLES = {
+    "journal_lost": {"reason": "the disk is full"},
+    "unfinished": {"node": "a", "trial": "trial-0001", "round": 1},
+}
 """Fields of the events that the runs here do not bring about."""
 
 
@@ -80,6 +83,8 @@ def test_a_trial_that_stays_the_best_is_announced_with_its_new_score(eventful):
     best = [event for event in eventful.events if event["event"] == "best" and event["trial"].startswith("trial")]
     scored = {(e["trial"], e["rung"]): e["score"] for e in eventful.events if e["event"] == "scored"}
     winner = eventful.result["winner"]
+    ranks = [(event["rung"], event["score"]) for event in best]
+    assert ranks == sorted(set(ranks))
     assert best[-1]["rung"] == 2
     assert best[-1]["score"] == winner["score"] == scored[f"trial-{winner['trial']:04d}", 2]
 

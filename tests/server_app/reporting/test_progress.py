@@ -48,6 +48,11 @@ def test_the_board_counts_what_happened(eventful):
     assert (winner.score, winner.rounds, winner.state) == (eventful.result["winner"]["score"], 2, "finished")
 
 
+def test_the_board_takes_in_all_but_what_changes_nothing_on_it(eventful):
+    kinds = {event["event"] for event in eventful.events}
+    assert {kind for kind in kinds if not hasattr(Board, f"_on_{kind}")} == {"promoted", "end"}
+
+
 def test_every_moment_of_a_run_can_be_drawn(eventful, hopeless):
     for events in (eventful.events, hopeless):
         progress = Progress(recorded())
