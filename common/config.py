@@ -176,7 +176,10 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
 
 def from_json(text: str) -> Config:
     """Read what `Config.to_json` wrote."""
-    return _from_plain(json.loads(text))
+    plain = json.loads(text)
+    if not isinstance(plain, dict):
+        raise ConfigError("config must be a JSON object", text, fix="Use overrides for what people type")
+    return _from_plain(plain)
 
 
 def from_yaml(text: str) -> Config:

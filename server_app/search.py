@@ -360,7 +360,7 @@ class Search:
         self.trained[trial.number] = active.weights
         for other in self.ranking[self.keep :]:
             self.trained.pop(other.number, None)
-        if self.ranking[0] is trial:
+        if self.ranking[0] is trial and self.scoring.action != "test":  # a test is no ground for a choice
             self.journal.write("best", trial=name, score=trial.score, rung=trial.rung)
         trial.state, active.slot = TrialState.WAITING, None
         self._apply(self.fidelity.report(trial))
