@@ -17,7 +17,7 @@ from server_app.journal import write_aside, write_json
 from server_app.outcome import Outcome
 from server_app.trials import Trial
 
-_SECONDS = ("start_up", "handshake", "search", "final")
+_SECONDS = ("start_up", "search", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
 
 

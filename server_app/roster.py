@@ -63,10 +63,6 @@ class Roster:
         """Return the current id of a node."""
         return self._id_of[name]
 
-    def name_of(self, node_id: int) -> str | None:
-        """Return the name behind an id."""
-        return next((name for name, known in self._id_of.items() if known == node_id), None)
-
     def agree(self) -> TaskShape:
         """Return the task that most nodes have data for, with the most classes that one of them has.
 

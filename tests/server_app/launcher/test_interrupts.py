@@ -6,6 +6,14 @@ import pytest
 from server_app.launcher.interrupts import Interrupted, Interrupts
 
 
+@pytest.fixture(autouse=True)
+def hang_ups_are_heard():
+    """Undo what nohup may have set for the whole test run."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_without_a_signal_nothing_happens():
     with Interrupts() as interrupts:
         interrupts.check()
