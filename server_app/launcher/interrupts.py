@@ -33,7 +33,8 @@ class Interrupts:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._saved.items():
-            signal.signal(number, handler)
+            # once interrupted the command is on its way out, and one more Ctrl-C must not cut that short
+            signal.signal(number, signal.SIG_IGN if self.count else handler)
 
     def check(self) -> None:
         """Raise `Interrupted` if there was any signal so far."""

@@ -7,11 +7,13 @@ from server_app.launcher.interrupts import Interrupted, Interrupts
 
 
 @pytest.fixture(autouse=True)
-def hang_ups_are_heard():
-    """Undo what nohup may have set for the whole test run."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def own_handlers():
+    """Undo what nohup may have set for the whole test run, and afterwards what a test left."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_without_a_signal_nothing_happens():
@@ -28,6 +30,14 @@ def test_signals_are_counted_and_raised_only_where_asked(number):
         assert interrupts.count == 2
         with pytest.raises(Interrupted):
             interrupts.check()
+
+
+def test_after_an_interrupt_further_signals_change_nothing():
+    with Interrupts():
+        os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 def test_earlier_handlers_come_back():
