@@ -137,7 +137,14 @@ class Simulation:
     def gone(self) -> FederationError | None:
         """Return what is wrong if one of the processes ended by itself."""
         for name, process in self._processes.items():
-            if (code := process.poll()) is not None:
+            if (code := process.poll()) == 0:
+                folder = self._log.parent
+                return FederationError(
+                    "A run must close its journal, and this one ended without",
+                    str(folder / "journal.jsonl"),
+                    fix=f"Free some space on its disk; what could be written is in {folder}",
+                )
+            if code is not None:
                 return FederationError(
                     f"Flower's {name} process must live until the search ends (exit code {code})",
                     last_words(self._log),

@@ -80,6 +80,19 @@ def replace_client(project, source):
     app.write_text(source)
 
 
+def test_a_full_disk_is_named_and_the_search_goes_on(search, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "journal.jsonl").symlink_to("/dev/full")
+    run = search(folder)
+    assert run.process.returncode == 1
+    assert "journal.jsonl" in run.output
+    assert "Free some space" in run.output
+    assert "Traceback" not in run.output
+    assert run.result["status"] == "finished"
+    assert "No space left" in (folder / "flower.log").read_text()
+
+
 def test_only_honest_replies_count(project, search, tmp_path):
     replace_client(project, FAULTY)
     run = search(tmp_path / "run", "federation.nodes=8", root=project)
