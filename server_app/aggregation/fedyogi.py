@@ -17,36 +17,18 @@ from dataclasses import dataclass
 
 from flwr.serverapp import strategy as flower
 
-from server_app.aggregation.flower_rule import FlowerRule, check_fraction, check_positive
+from server_app.aggregation.fedadam import FedAdam
+from server_app.aggregation.flower_rule import FlowerRule
 
 
 class FedYogi(FlowerRule):
     """Yogi on the server."""
 
     @dataclass(frozen=True)
-    class Options:
-        """Options of FedYogi, with Flower's defaults.
-
-        Parameters
-        ----------
-        eta : float
-            Learning rate of the server.
-        beta_1, beta_2 : float
-            Decay of the first and second moment.
-        tau : float
-            Changes far below it are not scaled up: the degree of adaptivity.
-        """
+    class Options(FedAdam.Options):
+        """Options of FedAdam, with Flower's default rate for Yogi."""
 
         eta: float = 0.01
-        beta_1: float = 0.9
-        beta_2: float = 0.99
-        tau: float = 0.001
-
-        def __post_init__(self) -> None:
-            check_positive("eta", self.eta)
-            check_fraction("beta_1", self.beta_1)
-            check_fraction("beta_2", self.beta_2)
-            check_positive("tau", self.tau)
 
     @staticmethod
     def strategy_class() -> type[flower.FedAvg]:

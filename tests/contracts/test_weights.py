@@ -50,4 +50,7 @@ def test_the_caller_owns_the_array(make):
 
 def test_keep_takes_what_a_trial_learnt(make):
     source, trial = make(), Trial(0, SPECS[1])
-    source.keep(trial, source.initial(trial))
+    learnt = source.initial(trial)
+    before = learnt.copy()
+    source.keep(trial, learnt)
+    assert (learnt == before).all()
