@@ -1,0 +1,72 @@
+"""The ``flwr-nas`` command: one module for each of its subcommands.
+
+A subcommand's module offers ``add_parser(commands)``, which sets ``run``, a function from the parsed
+arguments to an exit code. Nothing heavy is imported before a subcommand runs: `data` works on a node,
+where the server's packages are not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from common import __version__
+from common.errors import FlwrNasError
+from server_app.cli import compare
+from server_app.cli.search import search
+
+__all__ = ["main"]
+
+_EPILOG = """examples:
+  flwr-nas search                                    the default search, on embedded real data
+  flwr-nas search controller=random seed=3           other choices, see `flwr-nas search --help`
+  flwr-nas search -m seed=1,2,3                      a sweep, one search after the other
+  flwr-nas search --cfg job                          print the configuration and do nothing
+  flwr-nas search federation=deployment              on real nodes
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of this process. All that follow ``search`` are Hydra's.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments[:1] == ["search"]:
+            return search(arguments[1:])
+        chosen = _parser().parse_args(arguments)
+        code: int = chosen.run(chosen)
+        return code
+    except FlwrNasError as error:
+        print(f"flwr-nas: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in ("server_app", "client_app", "common"):
+            raise
+        print(
+            f"flwr-nas: This command needs the package {error.name}, which a node's installation leaves out. "
+            'Install it with: pip install "flwr-nas[simulation]".',
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flwr-nas",
+        description="Federated neural architecture search on Flower.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"flwr-nas {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands.add_parser("search", help="search for an architecture; its arguments are Hydra overrides")
+    compare.add_parser(commands)
+    return parser

@@ -1,0 +1,39 @@
+"""``flwr-nas compare RUN``: train a run's winner and baseline again on fresh seeds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.errors import SearchError
+from server_app.cli.search import launch_search
+
+if TYPE_CHECKING:
+    from common.config import Config
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this subcommand."""
+    parser = commands.add_parser("compare", help="train a run's winner and baseline again on fresh seeds")
+    parser.add_argument("folder", type=Path, help="folder of a finished run")
+    parser.add_argument("--repeats", type=int, default=5, help="number of fresh seeds (default: 5)")
+    parser.set_defaults(run=lambda arguments: compare(arguments.folder, arguments.repeats))
+
+
+def compare(folder: Path, repeats: int) -> int:
+    """Train the winner and the baseline of a run again on fresh seeds; returns the exit code."""
+    from rich.console import Console
+
+    from server_app import compare as comparison
+
+    def repeat(config: Config) -> dict[str, Any]:
+        if launch_search(config, time.time()) != 0:
+            raise SearchError("A repeat must finish", config.run.dir, fix="See its flower.log")
+        result: dict[str, Any] = json.loads((Path(str(config.run.dir)) / "result.json").read_text(encoding="utf-8"))
+        return result
+
+    Console().print(comparison.render(comparison.compare(folder.absolute(), repeats, repeat)))
+    return 0

@@ -1,0 +1,79 @@
+"""``flwr-nas search``: one search, or a sweep of them, as Hydra overrides describe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import FlwrNasError
+
+if TYPE_CHECKING:
+    from common.config import Config
+
+
+def search(overrides: Sequence[str]) -> int:
+    """Run the search, or the sweep, that Hydra's command line describes; returns the exit code."""
+    from common.config import run_hydra
+
+    began = time.time()
+    codes: list[int] = []
+
+    def task(config: Config) -> None:
+        try:
+            codes.append(launch_search(config, time.time() if codes else began))
+        except FlwrNasError as error:
+            print(f"flwr-nas: {error}", file=sys.stderr)
+            codes.append(1)
+        if codes[-1] == 130:
+            raise SystemExit(130)  # and no further search of a sweep
+
+    run_hydra(task, overrides)
+    return max(codes, default=0)
+
+
+def launch_search(config: Config, began: float) -> int:
+    """Run one search, after what can be known to be wrong with it was said; returns the exit code."""
+    from server_app.build import without_foreign_options
+    from server_app.journal import check_fresh
+    from server_app.launcher import launch
+
+    config, notes = without_foreign_options(config)
+    for note in notes:
+        print(f"flwr-nas: {note}", file=sys.stderr)
+
+    def check() -> None:
+        from server_app.build import rehearse
+
+        rehearse(config)
+
+    folder = _run_folder(config)
+    check_fresh(folder / "journal.jsonl")
+    run = replace(config.run, dir=str(folder), started_at=began)
+    if config.federation.name == "simulation":
+        run = replace(run, launcher_pid=os.getpid())
+        if config.dataset.path is not None:
+            config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
+    config = replace(config, run=run)
+    return launch(config.to_json(), config.federation, folder, check)
+
+
+def _run_folder(config: Config) -> Path:
+    """Return ``run.dir``, or a new folder under runs/, named by time and search.
+
+    A simulation gets a whole path. A deployment's ServerApp may see other folders than this process does:
+    what it gets is below its own working directory.
+    """
+    if config.run.dir is not None:
+        folder = Path(config.run.dir)
+    else:
+        stem = Path("runs") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{config.run.name}"
+        folder, number = stem, 1
+        while folder.exists():
+            number += 1
+            folder = stem.with_name(f"{stem.name}-{number}")
+    return folder.absolute() if config.federation.name == "simulation" else folder
