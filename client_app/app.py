@@ -11,14 +11,7 @@ from client_app.jobs import do_jobs
 from client_app.node import Node, node_of, report
 from common.digest import code_digest
 from common.errors import FlwrNasError
-from common.messages import (
-    check_header,
-    decode_order,
-    decode_question,
-    encode_refusal,
-    encode_report,
-    encode_results,
-)
+from common.messages import check_header, decode_order, decode_question, encode_refusal, encode_report, encode_results
 
 app = ClientApp()
 

@@ -14,7 +14,7 @@ from client_app.training import train
 from common.architecture.cost import cost_of
 from common.data import Examples, NodeData, load_node_data, load_node_test
 from common.errors import DataError, FlwrNasError, ProtocolError
-from common.messages import Job, Order, Result, Status
+from common.jobs import Job, Order, Result, Status
 from common.models.builder import build, flat_state
 from common.models.evaluation import evaluate
 from common.seeding import child_seed

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from client_app.capability import cores, device, memory_mb
 from common.data import Holder, load_node_data
 from common.errors import ConfigError
-from common.messages import NodeReport
+from common.jobs import NodeReport
 from common.settings import DatasetSettings
 
 

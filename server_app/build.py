@@ -18,7 +18,7 @@ from common.architecture.task import TaskShape
 from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data, load_server_test
 from common.errors import ConfigError, SpecError
-from common.messages import Weights
+from common.jobs import Weights
 from common.seeding import child_seed, generator
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from common.architecture.task import TaskShape
 from common.errors import FederationError, ProtocolError
-from common.messages import NodeReport
+from common.jobs import NodeReport
 
 
 @dataclass

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, FlwrNasError, ProtocolError, SearchError
-from common.messages import Job, Result, Weights
+from common.jobs import Job, Result, Weights
 from server_app.phases import Phase, ScorePhase, TrainPhase
 from server_app.placement.base import Request
 from server_app.scoring import Scoring

@@ -11,17 +11,8 @@ from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.digest import code_digest
-from common.messages import (
-    Job,
-    Order,
-    check_header,
-    decode_report,
-    decode_results,
-    encode_order,
-    encode_question,
-    pack,
-    refusal,
-)
+from common.jobs import Job, Order
+from common.messages import check_header, decode_report, decode_results, encode_order, encode_question, pack, refusal
 from common.seeding import generator
 from common.settings import DatasetSettings, TrainingSettings
 

@@ -12,7 +12,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.data import Examples, Holder, load_node_data, load_node_test
 from common.errors import ConfigError, DataError
-from common.messages import Action, Job, Order
+from common.jobs import Action, Job, Order
 from common.models.builder import build
 from common.models.evaluation import evaluate
 from common.seeding import generator

@@ -14,11 +14,8 @@ from common.architecture.operations import Conv1d, Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.errors import ConfigError, ProtocolError
+from common.jobs import Job, NodeReport, Order, Result
 from common.messages import (
-    Job,
-    NodeReport,
-    Order,
-    Result,
     check_header,
     decode_order,
     decode_question,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import FederationError, ProtocolError
-from common.messages import NodeReport
+from common.jobs import NodeReport
 from server_app.roster import Roster
 
 

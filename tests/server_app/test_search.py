@@ -10,7 +10,7 @@ from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.errors import ConfigError
-from common.messages import Job, Result
+from common.jobs import Job, Result
 from server_app.aggregation.fedavg import FedAvg
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
