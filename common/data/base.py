@@ -65,11 +65,23 @@ class Holder:
 
 @dataclass(frozen=True)
 class NodeData:
-    """What a node trains on and is scored on."""
+    """What a node trains on and is scored on.
+
+    Parameters
+    ----------
+    train, validation : Examples
+        Disjoint.
+    task : TaskShape
+        Shape of an example, and how many classes there are.
+    classes : tuple of str
+        The names of the classes in the order of y where the data name them (folders of images, a column of
+        texts); empty where labels are numbers from 0.
+    """
 
     train: Examples
     validation: Examples
     task: TaskShape
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,15 +125,15 @@ class Dataset(ABC):
                 )
 
     @abstractmethod
-    def node_data(self, holder: Holder, seed: int) -> NodeData:
-        """Return what `holder` trains on and is scored on."""
+    def node_data(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
+        """Return what `holder` trains on and is scored on, labelled by `classes` where they were agreed on."""
 
     @abstractmethod
-    def node_test(self, holder: Holder, seed: int) -> Examples | None:
+    def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
         """Return the test split of `holder`, or None where it has none of its own."""
 
     @abstractmethod
-    def server_test(self) -> TestSet | None:
+    def server_test(self, classes: tuple[str, ...] = ()) -> TestSet | None:
         """Return the server's test set, or None where the tests are on the nodes."""
 
     @abstractmethod
