@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
+from common.limits import NO_LIMITS, Limits
+from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
 
 Action = Literal["train", "score", "score_all", "test"]
-Status = Literal["done", "failed", "unfinished"]
+Status = Literal["done", "failed", "refused", "unfinished"]
 
 Weights = NDArray[np.float32]
 
@@ -61,6 +63,10 @@ class Order:
         On what and how.
     jobs : tuple of Job
         Done in this order.
+    classes : tuple of str
+        Names of the task's classes where they have names: labels are numbered by them.
+    precision : {"float32", "float16"}
+        In which type weights travel, in both directions.
     """
 
     seed: int
@@ -69,6 +75,8 @@ class Order:
     dataset: DatasetSettings
     training: TrainingSettings
     jobs: tuple[Job, ...]
+    classes: tuple[str, ...] = ()
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,11 @@ class Result:
     ----------
     trial, action, round
         As in the `Job`.
-    status : {"done", "failed", "unfinished"}
+    status : {"done", "failed", "refused", "unfinished"}
+        ``refused``: the spec is malformed or above the node's limits, and nothing was allocated for it;
         ``unfinished``: the budget was spent before the job began.
     reason : str
-        Why it failed; empty otherwise.
+        Why it failed or was refused; empty otherwise.
     num_examples : int
         Examples trained or scored on.
     metrics : dict of str to float
@@ -118,6 +127,12 @@ class NodeReport:
         Counts; never per label.
     cores, memory_mb, device
         What the node has to compute with.
+    classes : list of str
+        Names of the classes in the node's data; empty where its labels are numbers.
+    macs_per_second : int
+        Measured speed of one thread; 0 where it was not measured.
+    limits : Limits
+        The most that the node takes on.
     """
 
     name: str
@@ -128,3 +143,6 @@ class NodeReport:
     cores: int
     memory_mb: int
     device: str
+    classes: list[str] = field(default_factory=list)
+    macs_per_second: int = 0
+    limits: Limits = NO_LIMITS

@@ -83,6 +83,9 @@ class Limits:
         return cls(**values)
 
 
+NO_LIMITS = Limits()
+
+
 def tightest(limits: Iterable[Limits]) -> Limits:
     """Return the limits within which every one of `limits` is kept."""
     given = list(limits)

@@ -26,7 +26,8 @@ from common.architecture.task import TaskShape
 from common.digest import code_digest
 from common.errors import FederationError, ProtocolError, SearchError
 from common.jobs import Job, Order
-from common.messages import check_header, decode_results, encode_order, num_bytes, pack, refusal
+from common.messages import check_header, decode_results, encode_order, refusal
+from common.packing import num_bytes, pack
 from common.settings import DatasetSettings, TrainingSettings
 from server_app.exchange import Exchange
 from server_app.handshake import Handshake

@@ -10,7 +10,7 @@ from flwr.app import Message, RecordDict
 from client_app.app import app
 from common.digest import code_digest
 from common.errors import FederationError
-from common.messages import num_bytes
+from common.packing import num_bytes
 from common.settings import DatasetSettings
 from server_app.exchange import Exchange, StopRequested
 from server_app.handshake import Handshake

@@ -14,9 +14,9 @@ from client_app.app import app
 from common.architecture.cost import cost_of
 from common.data import Holder, load_node_test
 from common.errors import FederationError, SearchError
-from common.messages import pack
 from common.models.builder import build
 from common.models.evaluation import evaluate
+from common.packing import pack
 from common.seeding import generator
 from common.settings import DatasetSettings
 from server_app.build import build_strategy
