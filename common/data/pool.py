@@ -173,7 +173,7 @@ def _check_people(pool: Pool, settings: DatasetSettings) -> None:
         raise ConfigError(
             f"dataset.partition=natural needs to know whose each example is, and {settings.path or settings.name} "
             "does not say",
-            fix="Set dataset.partition to iid or dirichlet, or add the array 'client' to the file",
+            fix="Set dataset.partition to iid or dirichlet, or add 'client' to the file",
         )
     if pool.test_rows is None:
         return
@@ -181,7 +181,7 @@ def _check_people(pool: Pool, settings: DatasetSettings) -> None:
     if len(both):
         raise DataError(
             f"{settings.path or settings.name}: with dataset.partition=natural no person may be in both the training "
-            f"and the test part; {len(both)} are, the first of them",
-            int(both[0]),
-            fix="Give each person to one part in the array 'split', or set dataset.partition to iid or dirichlet",
+            f"and the test part; {len(both)} are",
+            fix="Give each person to one part in 'split', or set dataset.partition to iid or dirichlet",
+            detail=f"the first of them is {both[0]}",
         )
