@@ -43,7 +43,7 @@ def read(path: str, label: str = "label") -> Raw:
     reader = images.read if place.is_dir() else _READERS.get(place.suffix.lower())
     if not place.exists():
         raise DataError(
-            "The file must exist", fix="Check dataset.path, or data in the node's --node-config", detail=path
+            "The file must exist", fix="Check its path: dataset.path, or data in the node's --node-config", detail=path
         )
     if reader is None:
         raise DataError(

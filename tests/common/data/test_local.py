@@ -38,7 +38,7 @@ def test_options_name_the_column_of_the_labels(tmp_path: Path) -> None:
 
 def test_a_missing_shared_file_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.npz")
-    with pytest.raises(DataError, match=r"gone\.npz: The file must exist\. Check dataset.path"):
+    with pytest.raises(DataError, match=r"gone\.npz: The file must exist\. Check its path: dataset.path"):
         load_node_data(settings(path), Holder(), 0)
 
 
