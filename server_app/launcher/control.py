@@ -16,9 +16,18 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from flwr.cli.build import build_fab_from_files
+from flwr.common.constant import PUBLIC_KEY_ALREADY_IN_USE_MESSAGE
 from flwr.common.serde import fab_to_proto, user_config_to_proto
-from flwr.proto.control_pb2 import ListRunsRequest, StartRunRequest, StopRunRequest, StreamLogsRequest
+from flwr.proto.control_pb2 import (
+    ListRunsRequest,
+    RegisterNodeRequest,
+    StartRunRequest,
+    StopRunRequest,
+    StreamLogsRequest,
+)
 from flwr.proto.federation_config_pb2 import SimulationConfig
 from flwr.proto.runtime_pb2 import AcquireTaskRequest
 from flwr.supercore.constant import TaskType
@@ -84,6 +93,28 @@ class SuperLink:
         if not response.HasField("run_id"):
             raise FederationError("The SuperLink must accept the run", self.address, fix=response.note or "See its log")
         return response.run_id
+
+    def register_node(self, public_key: Path) -> None:
+        """Let the node with this key join; one that may already stays registered.
+
+        Parameters
+        ----------
+        public_key : Path
+            OpenSSH's format, as `make_node_key` writes it.
+        """
+        try:
+            key = serialization.load_ssh_public_key(public_key.read_bytes())
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+            raise FederationError(
+                "A node's public key must be in OpenSSH's format", str(public_key), fix=str(error)
+            ) from None
+        pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        try:
+            with self._readable():
+                self._control.RegisterNode(RegisterNodeRequest(public_key=pem))
+        except FederationError as error:
+            if PUBLIC_KEY_ALREADY_IN_USE_MESSAGE not in str(error):
+                raise
 
     def take_simulation(self) -> str | None:
         """Take the task of simulating a submitted run; return its token, or None as long as there is no task."""
