@@ -11,12 +11,19 @@ A node loads its data for every message, and in a simulation one process serves 
 process keeps the data of the 32 nodes it served last: at most once more what the pool takes as
 float32, besides the pool itself in the type of its file. All arrays are shared with later calls: do not write
 into them. A file is read once a process; a change on disk is not noticed.
+
+A node that has data of its own (`Holder.path`) uses them whatever data set the settings name; the
+fractions, ``split`` and ``gap`` apply to them.
+
+Errors of loading may travel to the server. Their text names no file of a node and nothing that was read from it;
+what helps its own people is in `DataError.detail`, and ``flwr-nas data check`` shows it.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -60,7 +67,7 @@ def load_node_data(settings: DatasetSettings, holder: Holder, seed: int, classes
     DataError
         A file is missing or malformed, the node has too few examples, or it has classes that are not among `classes`.
     """
-    return _node_data(_key(settings), holder, seed, classes)
+    return _node_data(_key(settings_for(settings, holder)), holder, seed, classes)
 
 
 def load_node_test(
@@ -71,7 +78,7 @@ def load_node_test(
     None where the server has the test set (a shared pool with a test part), or where
     ``test_fraction`` is 0. Only for the end of a search; arguments and errors as in `load_node_data`.
     """
-    return _dataset(_key(settings)).node_test(holder, seed, classes)
+    return _dataset(_key(settings_for(settings, holder))).node_test(holder, seed, classes)
 
 
 def load_server_test(
@@ -97,6 +104,13 @@ def natural_partitions(settings: DatasetSettings) -> int | None:
 def dataset_names() -> list[str]:
     """Return the names of all data sets: the modules of this package that hold one."""
     return sorted(module.name for module in iter_modules(__path__) if _class_in(module.name) is not None)
+
+
+def settings_for(settings: DatasetSettings, holder: Holder) -> DatasetSettings:
+    """Return the settings that hold for a node: data of its own are ``local``, whatever data set a search names."""
+    if holder.path is None or settings.name == "local":
+        return settings
+    return replace(settings, name="local", path=None, options={})
 
 
 def _key(settings: DatasetSettings) -> str:

@@ -47,6 +47,7 @@ def numbers_of(own: tuple[str, ...], agreed: tuple[str, ...]) -> NDArray[np.int6
         raise DataError(
             "Data must hold only classes that were agreed on when the node joined, and these hold others",
             fix="Start the search again, so that the new classes are agreed on, or take them out of the data",
+            detail=", ".join(repr(name) for name in strange),
         )
     position = {name: number for number, name in enumerate(agreed)}
     return np.array([position[name] for name in own], dtype=np.int64)

@@ -139,7 +139,7 @@ class PooledDataset(Dataset):
             rows = pool.train_rows
         else:
             check_holder(holder)
-            parts = _partitions(pool, self.settings.partition, self.settings.alpha, holder.partitions, seed)
+            parts = partition_pool(pool, self.settings.partition, self.settings.alpha, holder.partitions, seed)
             rows = parts[holder.partition]
         if self.settings.split == "block" and pool.task.kind == "sequence":
             rows = rows[recording_order(pool.x[rows])]
@@ -149,12 +149,30 @@ class PooledDataset(Dataset):
     def _checked(self, own_file: str | None) -> Pool:
         pool = self.pool(own_file)
         if own_file is None and self.settings.partition == "natural":
-            _check_people(pool, self.settings)
+            check_people(pool, self.settings)
         return pool
 
 
 @lru_cache(maxsize=4)
-def _partitions(pool: Pool, kind: str, alpha: float, partitions: int, seed: int) -> list[Index]:
+def partition_pool(pool: Pool, kind: str, alpha: float, partitions: int, seed: int) -> list[Index]:
+    """Cut the training part of a pool; returns the rows of each node.
+
+    Parameters
+    ----------
+    pool : Pool
+        With people, if `kind` is ``natural`` (`check_people`).
+    kind, alpha
+        As ``partition`` and ``alpha`` of `DatasetSettings`.
+    partitions : int
+        Number of nodes.
+    seed : int
+        The run's.
+
+    Raises
+    ------
+    ConfigError
+        There are too few examples or people.
+    """
     rng = generator(seed, "partition")
     rows = pool.train_rows
     if kind == "natural":
@@ -167,13 +185,21 @@ def _partitions(pool: Pool, kind: str, alpha: float, partitions: int, seed: int)
     return [rows[part] for part in parts]
 
 
-def _check_people(pool: Pool, settings: DatasetSettings) -> None:
-    """Raise unless the people are known and none of them is both trained and tested on."""
+def check_people(pool: Pool, settings: DatasetSettings) -> None:
+    """Raise unless the people are known and none of them is both trained and tested on.
+
+    Raises
+    ------
+    ConfigError
+        It is not known whose each example is.
+    DataError
+        Somebody is in both parts.
+    """
     if pool.people is None:
         raise ConfigError(
             f"dataset.partition=natural needs to know whose each example is, and {settings.path or settings.name} "
             "does not say",
-            fix="Set dataset.partition to iid or dirichlet, or add the array 'client' to the file",
+            fix="Set dataset.partition to iid or dirichlet, or add 'client' to the file",
         )
     if pool.test_rows is None:
         return
@@ -181,7 +207,7 @@ def _check_people(pool: Pool, settings: DatasetSettings) -> None:
     if len(both):
         raise DataError(
             f"{settings.path or settings.name}: with dataset.partition=natural no person may be in both the training "
-            f"and the test part; {len(both)} are, the first of them",
-            int(both[0]),
-            fix="Give each person to one part in the array 'split', or set dataset.partition to iid or dirichlet",
+            f"and the test part; {len(both)} are",
+            fix="Give each person to one part in 'split', or set dataset.partition to iid or dirichlet",
+            detail=f"the first of them is {both[0]}",
         )

@@ -21,7 +21,6 @@ from common.data.base import (
     TestSet,
     check_holder,
     parse_options,
-    refuse_own_file,
 )
 from common.data.classes import numbers_of
 from common.errors import ConfigError
@@ -89,7 +88,6 @@ class Synthetic(Dataset):
         return None
 
     def _draw(self, holder: Holder, seed: int, part: str, count: int) -> Examples:
-        refuse_own_file(self.settings.name, holder.path)
         check_holder(holder)
         options = self.options
         rng = generator(seed, "synthetic", holder.partition, part)
