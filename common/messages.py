@@ -340,8 +340,10 @@ def decode_results(content: RecordDict) -> tuple[Result, ...]:
     for index, (trial, action, number, status, reason) in enumerate(rows):
         if action not in get_args(Action) or status not in get_args(Status):
             raise ProtocolError("A result names its action and its status", (action, status))
-        if not math.isfinite(examples[index]):
-            raise ProtocolError("The number of examples must be a number", examples[index])
+        if not (math.isfinite(examples[index]) and 0 <= seconds[index] < math.inf):
+            raise ProtocolError(
+                "The number of examples and the seconds of a result must be numbers", (examples[index], seconds[index])
+            )
         results.append(
             Result(
                 trial=trial,
@@ -359,9 +361,13 @@ def decode_results(content: RecordDict) -> tuple[Result, ...]:
 
 
 def num_bytes(content: RecordDict) -> int:
-    """Count the bytes of the numbers in a message's arrays: what the byte ledger adds up."""
-    arrays = [array for record in content.array_records.values() for array in record.values()]
-    return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in arrays)
+    """Count the bytes of the numbers in a message's arrays: what the byte ledger adds up.
+
+    They are those that came, less NumPy's header (NPY format 1.0: a header of as many bytes as bytes 8 and 9 say begins
+    at byte 10): what a foreign array says of its own type and shape may be anything.
+    """
+    arrays = [array.data for record in content.array_records.values() for array in record.values()]
+    return sum(max(0, len(data) - 10 - int.from_bytes(data[8:10], "little")) for data in arrays)
 
 
 # ---------------------------------------------------------------- helpers
