@@ -19,6 +19,9 @@ from typing import Any
 
 _NOTHING = object()
 
+_LONGEST = 2000
+"""Characters of an error; some repeat what a node said, and go to the journal once for each trial."""
+
 
 class FlwrNasError(Exception):
     """Base of the tree; catching it catches all that is ours.
@@ -35,7 +38,8 @@ class FlwrNasError(Exception):
 
     def __init__(self, rule: str, got: Any = _NOTHING, *, fix: str = "") -> None:
         text = rule if got is _NOTHING else f"{rule}, got {got!r}"
-        super().__init__(f"{text}. {fix}." if fix else f"{text}.")
+        text = f"{text}. {fix}." if fix else f"{text}."
+        super().__init__(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...")
 
 
 class ConfigError(FlwrNasError):
