@@ -12,7 +12,7 @@ from flwr.common.logger import log
 from client_app.jobs import do_jobs
 from client_app.node import Node, node_of, report
 from common.digest import code_digest
-from common.errors import FlwrNasError
+from common.errors import DataError, FlwrNasError
 from common.messages import check_header, decode_order, decode_question, encode_refusal, encode_report, encode_results
 
 app = ClientApp()
@@ -51,6 +51,11 @@ def _reply(message: Message, context: Context, serve: Callable[[RecordDict, Node
         check_header(message.content, code_digest(), "The server")
         content = serve(message.content, node_of(context.node_config))
     except FlwrNasError as error:
-        log(WARNING, "A message of the server is refused: %s", error)
+        # the log is this machine's own: it may show what the reply must not tell
+        log(
+            WARNING,
+            "A message of the server is refused: %s",
+            error.in_full() if isinstance(error, DataError) else error,
+        )
         content = encode_refusal(code_digest(), str(error))
     return Message(content, reply_to=message)

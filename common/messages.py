@@ -303,8 +303,10 @@ def decode_results(content: RecordDict, precision: Precision = "float32") -> tup
     for index, (trial, action, number, status, reason) in enumerate(rows):
         if action not in get_args(Action) or status not in get_args(Status):
             raise ProtocolError("A result names its action and its status", (action, status))
-        if not math.isfinite(examples[index]):
-            raise ProtocolError("The number of examples must be a number", examples[index])
+        if not (math.isfinite(examples[index]) and 0 <= seconds[index] < math.inf):
+            raise ProtocolError(
+                "The number of examples and the seconds of a result must be numbers", (examples[index], seconds[index])
+            )
         results.append(
             Result(
                 trial=trial,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, RecordDict
@@ -47,6 +46,10 @@ def unpack(trial: str, arrays: ArrayRecord, precision: Precision, size: int | No
 
 
 def num_bytes(content: RecordDict) -> int:
-    """Count the bytes of the numbers in a message's arrays: what the byte ledger adds up."""
-    arrays = [array for record in content.array_records.values() for array in record.values()]
-    return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in arrays)
+    """Count the bytes of the numbers in a message's arrays: what the byte ledger adds up.
+
+    They are those that came, less NumPy's header (NPY format 1.0: a header of as many bytes as bytes 8 and 9 say begins
+    at byte 10): what a foreign array says of its own type and shape may be anything.
+    """
+    arrays = [array.data for record in content.array_records.values() for array in record.values()]
+    return sum(max(0, len(data) - 10 - int.from_bytes(data[8:10], "little")) for data in arrays)

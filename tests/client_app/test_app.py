@@ -169,6 +169,15 @@ def test_a_malformed_order_is_refused(field: str):
     assert repr(field) in told
 
 
+def test_the_nodes_log_shows_what_the_reply_does_not_tell(tmp_path, caplog):
+    path = tmp_path / "secret-place.npz"
+    content = encode_question(code_digest(), DatasetSettings("local"), 7)
+    told = refusal(ask(content, MessageType.QUERY, name="attic", data=str(path)))
+    assert told is not None
+    assert "secret-place" not in told
+    assert "secret-place" in caplog.text
+
+
 def test_a_malformed_handshake_is_refused():
     content = encode_question(code_digest(), DATA, 7)
     content.config_records["question"]["dataset"] = '{"nmae": "digits"}'

@@ -28,6 +28,13 @@ def test_the_text_has_rule_value_and_way_out(arguments, text):
     assert str(ConfigError(*positional, **named)) == text
 
 
+def test_what_a_node_sends_cannot_fill_the_journal():
+    poem = "roses are red " * 100_000
+    assert len(str(ConfigError(f"The node failed: {poem}"))) < 3000
+    assert len(str(ConfigError("Seeds are whole numbers", poem, fix="Set seed=0"))) < 3000
+    assert str(ConfigError("Seeds are whole numbers", poem)).startswith("Seeds are whole numbers, got 'roses are red")
+
+
 def test_the_tree_in_the_docstring_is_the_tree():
     drawn = re.findall(r"[├└]── (\w+) +(.+)", errors.__doc__)
     assert {name for name, _ in drawn} == {cls.__name__ for cls in CLASSES} - {"FlwrNasError"}

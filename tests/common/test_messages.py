@@ -178,6 +178,17 @@ def test_the_bytes_are_those_of_the_arrays():
     assert num_bytes(encode_question(DIGEST, ORDER.dataset, 0)) == 0
 
 
+def test_bytes_are_counted_whatever_an_array_says_of_itself():
+    honest = pack(weights_of(1))
+    lies = (
+        Array("poem", (-1,), "numpy.ndarray", honest.data),
+        Array("float32", (10**12,), "numpy.ndarray", honest.data),
+        Array("float32", (-7,), "a poem", honest.data),
+    )
+    assert [num_bytes(RecordDict({"updates": ArrayRecord({"a": array})})) for array in lies] == [4 * 7] * 3
+    assert num_bytes(RecordDict({"updates": ArrayRecord({"a": Array("poem", (), "poem", b"roses")})})) == 0
+
+
 # ---------------------------------------------------------------- header
 
 
@@ -424,6 +435,8 @@ def test_two_jobs_of_one_trial_do_not_fit_into_a_message():
         ("metrics", "num-examples", [math.nan] * 4),
         ("metrics", "num-examples", [math.inf] * 4),
         ("metrics", "seconds", []),
+        ("metrics", "seconds", [math.nan] * 4),
+        ("metrics", "seconds", [-1.0] * 4),
     ],
 )
 def test_malformed_results_are_a_protocol_error(record: str, field: str, value: object):

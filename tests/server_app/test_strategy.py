@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp.strategy import Strategy
 
 from client_app.app import app
@@ -244,7 +244,7 @@ def test_a_node_that_answers_after_its_deadline_is_used_again(grid, configure, p
     ids = grid.people("abc")
     played = play(
         grid,
-        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"deadline": 0.05}),
+        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"deadline": 0.5}),
         when=[(SEARCH, hold(grid, ids["c"])), ({"event": "absent"}, lambda: grid.release(ids["c"]))],
         final=False,
     )
@@ -518,6 +518,14 @@ def replace_update(update):
     return change
 
 
+def unreadable_array(content):
+    content["updates"]["trial-0000"] = Array("poem", (-1,), "numpy.ndarray", b"roses are red")
+
+
+def another_clock(content):
+    content["metrics"]["seconds"] = [math.nan for _ in content["metrics"]["seconds"]]
+
+
 @pytest.mark.parametrize(
     ("odd", "event", "reason"),
     [
@@ -529,6 +537,8 @@ def replace_update(update):
         (changed(replace_update(np.zeros(3, np.float32))), "refused", "shape"),
         (changed(replace_update(np.full(43, np.nan, np.float32))), "refused", "finite"),
         (changed(replace_update(np.zeros((43, 1), np.float32))), "absent", "one packed float32 array"),
+        (changed(unreadable_array), "absent", "one packed float32 array"),
+        (changed(another_clock), "absent", "examples and the seconds"),
     ],
 )
 def test_a_reply_that_makes_no_sense_costs_its_node_the_round(grid, configure, play, odd, event, reason):
