@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from common.models.evaluation import evaluate
 from common.packing import pack
 from common.seeding import generator
 from common.settings import DatasetSettings
+from server_app import build as wiring
 from server_app.build import build_strategy
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
@@ -254,6 +256,47 @@ def test_a_node_that_answers_after_its_deadline_is_used_again(grid, configure, p
     assert "job that its node still owes" in played.kinds("refused")[0]["reason"]
     # the handshake, round 1, nothing in round 2, round 3, the score
     assert grid.sent_to(ids["c"]) == ["query", "train", "train", "evaluate"]
+
+
+def test_a_node_that_was_started_again_under_its_id_is_free_once_its_message_expired(
+    grid, configure, play, monkeypatch
+):
+    """With a key of its own it comes back at once: Flower never misses it, and its message is never answered."""
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    ids = grid.people("ab")
+    ids["c"] = grid.person("c", first_time(silent))
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 5}, federation={"deadline": 0.5}),
+        when=[({"event": "round", "round": 2}, lambda: time.sleep(0.7))],
+        final=False,
+    )
+    assert rounds_of(played)[:2] == [["a", "b"]] * 2
+    assert rounds_of(played)[-1] == ["a", "b", "c"]
+    ttls = [message.metadata.ttl for message in grid.sent if message.metadata.dst_node_id == ids["c"]]
+    assert ttls[:3] == [1.0, 1.0, 2.0]  # the question, the lost order, and the next one
+
+
+def test_a_node_that_never_says_who_it_is_is_asked_again(grid, configure, play, monkeypatch):
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    grid.people("ab")
+    asked = []
+
+    def deaf_once(message, context):
+        asked.append(message)
+        return None if len(asked) == 1 else app(message, context)
+
+    shy = grid.person("c", deaf_once)
+    played = play(
+        grid,
+        configure(
+            fidelity={"name": "full", "max_rounds": 5}, federation={"deadline": 0.5, "nodes": 2, "patience": 0.1}
+        ),
+        when=[({"event": "round", "round": 2}, lambda: time.sleep(1.0))],
+        final=False,
+    )
+    assert grid.sent_to(shy)[:3] == ["query", "query", "train"]
+    assert rounds_of(played)[-1] == ["a", "b", "c"]
 
 
 def test_a_search_waits_where_all_nodes_are_late(grid, configure, play):
