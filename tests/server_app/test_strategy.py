@@ -913,3 +913,66 @@ def test_weights_beyond_half_precision_fail_the_trial_with_the_way_out(grid, con
     assert states(played) == [FAILED] * 3
     assert "must be finite numbers in float16" in played.search.trials[0].failure
     assert "federation.precision=float32" in played.search.trials[0].failure
+
+
+# ---------------------------------------------------------------- classes with names
+
+
+@pytest.fixture
+def named(grid, tmp_path):
+    """A function that starts a node with a table of four features and these classes."""
+
+    def start(name, *classes):
+        rng, rows = generator(0, "named", name), ["p,q,r,s,label"]
+        for index in range(40):
+            word = classes[index % len(classes)]
+            center = WORDS.index(word)
+            cells = [f"{rng.normal(float(axis == center), 0.3):.4f}" for axis in range(4)]
+            rows.append(",".join([*cells, word]))
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(rows) + "\n")
+        return grid.join(name=name, data=str(path))
+
+    return start
+
+
+WORDS = ["walks", "sits", "lies", "runs"]
+
+
+def test_nodes_agree_on_the_names_of_all_their_classes(grid, named, configure, play):
+    named("a", "walks", "sits")
+    named("b", "lies", "walks")
+    named("c", "sits", "lies")
+    played = play(grid, configure(training={"learning_rate": 0.1}, final={"rounds": 15}))
+    assert played.error is None
+    outcome = played.strategy.outcome
+    assert (outcome.classes, outcome.task.num_classes) == (("lies", "sits", "walks"), 3)
+    assert played.kinds("node", node="a")[0]["classes"] == ["sits", "walks"]
+    assert played.kinds("search")[0]["classes"] == ["lies", "sits", "walks"]
+    # each node would number its own two classes 0 and 1: only one numbering can be learnt together
+    assert outcome.final.trials[0].metrics["accuracy"] > 0.9
+
+
+def test_a_node_with_one_class_takes_part(grid, named, configure, play):
+    for name, word in zip("abc", WORDS, strict=False):
+        named(name, word)
+    played = play(grid, configure(), final=False)
+    assert states(played) == [FINISHED] * 3
+    assert played.strategy.outcome.classes == ("lies", "sits", "walks")
+
+
+def test_late_nodes_with_other_classes_or_numbers_are_left_out(grid, named, configure, play):
+    for name in "abc":
+        named(name, "walks", "sits")
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[
+            (FIRST_ROUND, lambda: [named("d", "sits"), named("e", "sits", "runs"), grid.person("f")]),
+        ],
+        final=False,
+    )
+    assert rounds_of(played)[-1] == ["a", "b", "c", "d"]
+    reasons = {event["node"]: event["reason"] for event in played.kinds("node_refused")}
+    assert "no other classes than were agreed on, sits, walks, got ['runs']" in reasons["e"]
+    assert "classes of this search are names, and those of this node's data numbers" in reasons["f"]
