@@ -13,14 +13,26 @@ from client_app.jobs import do_jobs
 from client_app.node import Node, node_of, report
 from common.digest import code_digest
 from common.errors import DataError, FlwrNasError
-from common.messages import check_header, decode_order, decode_question, encode_refusal, encode_report, encode_results
+from common.messages import (
+    check_header,
+    decode_order,
+    decode_question,
+    encode_refusal,
+    encode_report,
+    encode_results,
+    refusal,
+)
 
 app = ClientApp()
 
 
 @app.query()
 def handshake(message: Message, context: Context) -> Message:
-    """Answer who this node is and what it has."""
+    """Answer who this node is and what it has; or hear why the server leaves it out, for this node's own log."""
+    reason = refusal(message.content)
+    if reason is not None:
+        log(WARNING, "The server leaves this node out: %s", reason)
+        return Message(message.content, reply_to=message)
     return _reply(message, context, _report)
 
 
