@@ -7,8 +7,7 @@ from collections.abc import Callable
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from client_app.jobs import do_jobs
-from client_app.node import Node, node_of, report
+from client_app.startup import uncollected
 from common.digest import code_digest
 from common.errors import FlwrNasError
 from common.messages import (
@@ -19,6 +18,10 @@ from common.messages import (
     encode_report,
     encode_results,
 )
+
+with uncollected():  # these import torch
+    from client_app.jobs import do_jobs
+    from client_app.node import Node, node_of, report
 
 app = ClientApp()
 
