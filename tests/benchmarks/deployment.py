@@ -1,11 +1,12 @@
 """Throughput of a real deployment: a SuperLink and SuperNodes as processes, over TLS, with keys.
 
-    python tests/benchmarks/deployment.py [--quick] [--sample 2] [--only a,b,c] [--folder FOLDER]
+    python tests/benchmarks/deployment.py [--quick] [--sample 2] [--only a,a2,b,c] [--folder FOLDER]
 
 The same 20 candidates for 3 rounds on the same nodes and data, with the same training
 
     a  one at a time, with Flower's own FedAvg.start: a client as in Flower's quickstart for PyTorch;
        a sample of the candidates is measured, and multiplied
+    a2 the same with our training loop in the client, which needs no torch.optim
     b  with a search that trains all at once (controller=random)
     c  with a search in batches of 4 (controller=evolution, which makes other candidates of the same space)
 
@@ -50,6 +51,7 @@ ROOT = BENCHMARKS.parents[1]
 TASK = TaskShape((1, 8, 8), 10)
 NODES = 4
 WANTED = {"b": 8.0, "c": 3.0}
+TITLES = {"a": "a, FedAvg.start", "a2": "a2, the same with our training loop"}
 LIMIT = 1800.0
 
 
@@ -63,6 +65,10 @@ class Measured:
         Of the candidates that were run.
     candidates : int
         How many those were.
+    bytes_down, bytes_up : float
+        Weights on the wire for all candidates, also for those that were not run.
+    accuracy : dict
+        By spec id, after the last round, on the nodes' validation data.
     exchanges : list
         Of (a): kind and seconds of each.
     """
@@ -73,6 +79,7 @@ class Measured:
     messages: list[Message]
     bytes_down: float
     bytes_up: float
+    accuracy: dict[str, float]
     exchanges: list[tuple[str, float]] = field(default_factory=list)
 
     @property
@@ -134,13 +141,14 @@ def measure_ours(federation: Federation, name: str, title: str, options: list[st
     assert all(trial["state"] == "finished" for trial in history), history
     messages = messages_of(read(federation.folder / "trace"), began, began + last)
     down, up = (sum(trial[key] for trial in history) for key in ("bytes_down", "bytes_up"))
-    return Measured(title, last, len(history), messages, down, up)
+    accuracy = {trial["spec_id"]: trial["score"] for trial in history}
+    return Measured(title, last, len(history), messages, down, up, accuracy)
 
 
-def measure_stock(
-    federation: Federation, title: str, config: Config, specs: list[ArchitectureSpec], loop: str
-) -> Measured:
+def measure_stock(federation: Federation, title: str, config: Config, sample: int, loop: str) -> Measured:
     """Run Flower's own app on some candidates."""
+    candidates = candidates_of(config)
+    specs = sample_of(candidates, sample)
     out = federation.folder / f"stock-{loop}.json"
     texts = [
         {"spec": spec.to_dict(), "input_shape": TASK.input_shape, "num_classes": TASK.num_classes} for spec in specs
@@ -161,7 +169,7 @@ def measure_stock(
     began, ended = found[0]["began"], found[-1]["ended"]
     events = read(federation.folder / "trace")
     exchanges = [event for event in events if event["event"] == "exchange" and began <= event["began"] <= ended]
-    size = sum(4 * cost_of(spec, TASK).parameters for spec in specs) * NODES * rounds
+    size = sum(4 * cost_of(spec, TASK).parameters for spec in candidates) * NODES * rounds
     return Measured(
         title,
         ended - began,
@@ -169,6 +177,7 @@ def measure_stock(
         messages_of(events, began, ended),
         bytes_down=2 * size,  # to train, and to evaluate
         bytes_up=size,
+        accuracy={row["spec_id"]: row["accuracy"][str(rounds)]["eval_acc"] for row in found},
         exchanges=[(event["kind"], event["t"] - event["began"]) for event in exchanges],
     )
 
@@ -202,16 +211,7 @@ def thrifty(stock: Measured, rounds: int) -> float:
 def show(measured: dict[str, Measured], trials: int, rounds: int, console: Console) -> None:
     """Print the table of what was wanted."""
     table = Table(title=f"{trials} candidates x {rounds} rounds on {NODES} nodes")
-    for column in (
-        "",
-        "measured",
-        "s measured",
-        f"s for {trials}",
-        "messages a node",
-        "MB down",
-        "MB up",
-        "CPU s a message",
-    ):
+    for column in ("", "measured", "s measured", "s for all", "messages a node", "MB down", "MB up", "CPU s a message"):
         table.add_column(column, justify="left" if not column else "right")
     for found in measured.values():
         scale = trials / found.candidates
@@ -221,9 +221,9 @@ def show(measured: dict[str, Measured], trials: int, rounds: int, console: Conso
             f"{found.seconds:.1f}",
             f"{scale * found.seconds:.1f}",
             f"{found.per_node * scale:.0f}",
-            f"{scale * found.bytes_down / 1e6:.1f}",
-            f"{scale * found.bytes_up / 1e6:.1f}",
-            f"{mean_steps(found.messages)['cpu']:.2f}",
+            f"{found.bytes_down / 1e6:.1f}",
+            f"{found.bytes_up / 1e6:.1f}",
+            f"{mean_steps(found.messages)[1]['total']:.2f}",
         )
     console.print(table)
     bases = {found.title: found.per_candidate for name, found in measured.items() if name.startswith("a")}
@@ -232,39 +232,44 @@ def show(measured: dict[str, Measured], trials: int, rounds: int, console: Conso
     for name, wanted in WANTED.items():
         for title, base in bases.items():
             if name in measured:
-                goal = f" (wanted: {wanted:g})" if title == measured["a"].title else ""
+                goal = f" (wanted: {wanted:g})" if title == TITLES["a"] else ""
                 console.print(f"{name} is {base / measured[name].per_candidate:.1f} times as fast as {title}{goal}")
+    for spec in sorted(set.intersection(*(set(measured[name].accuracy) for name in measured if name != "c"))):
+        scores = ", ".join(f"{name} {measured[name].accuracy[spec]:.4f}" for name in measured if name != "c")
+        console.print(f"validation accuracy of the same candidate {spec}: {scores}")
     if "b" in measured:
         console.print(f"b took {measured['b'].per_node} messages a node (wanted: at most rounds + 2 = {rounds + 2})")
 
 
 def show_steps(measured: dict[str, Measured], console: Console) -> None:
-    """Print where the time of a training message goes."""
-    table = Table(title="Seconds of one training message, mean")
+    """Print where the time of a training message goes, on the clock and on the CPU of its process."""
+    table = Table(title="One training message, mean")
     table.add_column("")
-    columns = []
+    columns: list[dict[str, float]] = []
     for name, found in measured.items():
-        table.add_column(name, justify="right")
-        columns.append(mean_steps(message for message in found.messages if message.kind.startswith("train")))
-    for step, title in STEPS.items():
-        table.add_row(title, *(f"{column[step]:.3f}" for column in columns))
-    table.add_row("other", *(f"{column['total'] - sum(column[step] for step in STEPS):.3f}" for column in columns))
-    table.add_row("in all", *(f"{column['total']:.3f}" for column in columns))
+        clock, cpu = mean_steps(message for message in found.messages if message.kind.startswith("train"))
+        for column in (clock, cpu):
+            column["other"] = column["total"] - sum(column.get(step, 0.0) for step in STEPS)
+        columns += [clock, cpu]
+        table.add_column(f"{name}, s", justify="right")
+        table.add_column("CPU s", justify="right", style="dim")
+    for step, title in {**STEPS, "other": "other", "total": "in all"}.items():
+        table.add_row(title, *("" if step not in column else f"{column[step]:.3f}" for column in columns))
     console.print(table)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="6 candidates, 2 rounds, a sample of 1")
+    parser.add_argument("--quick", action="store_true", help="6 candidates, 2 rounds, batches of 3, a sample of 1")
     parser.add_argument("--sample", type=int, default=2, help="candidates that (a) trains")
-    parser.add_argument("--only", default="a,b,c", help="which of a, b, c; (a) in two forms: a, a2")
+    parser.add_argument("--only", default="a,a2,b,c", help="which of a, a2, b, c; a2 is (a) with our training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keep logs, run folders and traces there")
     parser.add_argument("--set", action="append", default=[], help="an override of (b) and (c)")
     parser.add_argument("--env", action="append", default=[], help="NAME=VALUE for all processes")
     arguments = parser.parse_args()
-    trials, rounds, sample, batch = (6, 2, 1, 2) if arguments.quick else (20, 3, arguments.sample, 4)
+    trials, rounds, sample, batch = (6, 2, 1, 3) if arguments.quick else (20, 3, arguments.sample, 4)
     common = [*overrides(trials, rounds, arguments.seed), *arguments.set]
     config, _ = without_foreign_options(
         compose_config(["federation=deployment", "controller=random", f"search.concurrency={trials}", *common])
@@ -291,9 +296,8 @@ def main() -> None:
                     options.append(f"controller.population_size={2 * batch}")
                     measured[way] = measure_ours(federation, way, f"c, evolution in batches of {batch}", options)
                 else:
-                    specs = sample_of(candidates_of(config), sample)
-                    title, loop = ("a, FedAvg.start", "plain") if way == "a" else ("a, with our training loop", "ours")
-                    measured[way] = measure_stock(federation, title, config, specs, loop)
+                    loop = "plain" if way == "a" else "ours"
+                    measured[way] = measure_stock(federation, TITLES[way], config, sample, loop)
                 print(f"({way} took {time.monotonic() - began:.0f} s)", file=sys.stderr)
     console = Console(width=130)
     show(measured, trials, rounds, console)

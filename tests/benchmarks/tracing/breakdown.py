@@ -90,8 +90,17 @@ class Message:
         found["notice"] = self.at("noticed") - self.at("push_message")
         found["upload"] = self.at("uploaded") - self.at("noticed")
         found["server_poll"] = (self.pulled or self.pushed)["t"] - self.at("uploaded")
-        if found["optim"]:
-            found["train"] -= found["optim"]
+        found["train"] -= found["optim"]  # the optimizer imports it where it is made
+        return found
+
+    def cpu_steps(self) -> dict[str, float]:
+        """Seconds of CPU of each step of its process; unlike those of the clock, a busy machine hardly changes them."""
+        found = {step: sum(event["cpu"] for name in names for event in self.of(name)) for step, names in _CALLS.items()}
+        for step, module in _MODULES.items():
+            found[step] = sum(event["cpu"] for event in self.of("import") if event["module"] == module)
+        found["flwr"] = sum(event["cpu_before"] for event in self.of("run_clientapp")) - found["numpy"]
+        found["app"] = sum(event["cpu"] for event in self.of("load_app")) - found["torch"]
+        found["train"] -= found["optim"]
         return found
 
     @property
@@ -101,7 +110,7 @@ class Message:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU that its process took."""
+        """Seconds of CPU that its process took until it began to end."""
         return sum(float(event["cpu"]) for event in self.of("exiting"))
 
 
@@ -136,13 +145,15 @@ def messages_of(events: list[Event], began: float, ended: float) -> list[Message
     return list(found.values())
 
 
-def mean_steps(messages: Iterable[Message]) -> dict[str, float]:
-    """Return the mean seconds of each step over messages that were answered, the total and the CPU."""
-    rows: dict[str, list[float]] = defaultdict(list)
+def mean_steps(messages: Iterable[Message]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the mean seconds of each step, and those of CPU, over the messages that were answered."""
+    clock: dict[str, list[float]] = defaultdict(list)
+    cpu: dict[str, list[float]] = defaultdict(list)
     for message in messages:
-        if message.pulled is not None:
-            for step, seconds in message.steps().items():
+        if message.pulled is None:
+            continue
+        for rows, steps, total in ((clock, message.steps(), message.total), (cpu, message.cpu_steps(), message.cpu)):
+            for step, seconds in {**steps, "total": total}.items():
                 rows[step].append(seconds)
-            rows["total"].append(message.total)
-            rows["cpu"].append(message.cpu)
-    return {step: fmean(values) for step, values in rows.items()}
+    means = [{step: fmean(values) for step, values in rows.items()} for rows in (clock, cpu)]
+    return means[0], means[1]

@@ -42,7 +42,7 @@ def _timing(function, event: str):
         try:
             return function(*args, **kwargs)
         finally:
-            _note(event, began=began, cpu=time.process_time() - cpu)
+            _note(event, began=began, cpu_before=cpu, cpu=time.process_time() - cpu)
 
     return timed
 
