@@ -9,11 +9,14 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
-from client_app.jobs import do_jobs
-from client_app.node import Node, node_of, report
+from client_app.startup import uncollected
 from common.digest import code_digest
 from common.errors import DataError, FlwrNasError
 from common.messages import check_header, decode_order, decode_question, encode_refusal, encode_report, encode_results
+
+with uncollected():  # these import torch
+    from client_app.jobs import do_jobs
+    from client_app.node import Node, node_of, report
 
 app = ClientApp()
 
