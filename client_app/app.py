@@ -9,8 +9,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
-from client_app.jobs import do_jobs
-from client_app.node import Node, node_of, report
+from client_app.startup import uncollected
 from common.digest import code_digest
 from common.errors import DataError, FlwrNasError
 from common.messages import (
@@ -22,6 +21,10 @@ from common.messages import (
     encode_results,
     refusal,
 )
+
+with uncollected():  # these import torch
+    from client_app.jobs import do_jobs
+    from client_app.node import Node, node_of, report
 
 app = ClientApp()
 
