@@ -92,7 +92,7 @@ def test_an_order_of_many_jobs_of_which_some_fail(kind: str):
     assert set(results[2].metrics) == set(results[4].metrics) == {"accuracy", "balanced_accuracy", "macro_f1", "loss"}
 
 
-def test_a_spec_above_the_limits_is_refused_with_the_limits_and_the_others_are_done(caplog):
+def test_a_spec_above_the_limits_is_refused_with_the_limits_and_the_others_are_done(flower_log):
     small = ArchitectureSpec()
     weights = initial_weights(small, TASK, generator(0))
     config = {"partition-id": 1, "num-partitions": 10, "max-params": len(weights)}
@@ -101,7 +101,7 @@ def test_a_spec_above_the_limits_is_refused_with_the_limits_and_the_others_are_d
     assert (done.trial, done.status, refused.trial, refused.status) == ("b", "done", "a", "refused")
     assert f"takes {len(weights)} parameters at most (max-params), and this spec needs 698" in refused.reason
     assert decode_limits(content) == node_of(config).limits
-    assert f"a, train: refused: {refused.reason}" in caplog.text
+    assert f"a, train: refused: {refused.reason}" in flower_log.text
 
 
 def test_nothing_is_allocated_for_a_spec_above_the_limits(monkeypatch: pytest.MonkeyPatch):
@@ -150,12 +150,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_served_is_refused_with_its_reason_on_both_sides(case: str, caplog):
+def test_what_cannot_be_served_is_refused_with_its_reason_on_both_sides(case: str, flower_log):
     content, config, reason = REFUSED[case]
     told = refusal(ask(content(), **config))
     assert told is not None
     assert reason in told
-    assert f"A message of the server is refused: {told}" in caplog.text
+    assert f"A message of the server is refused: {told}" in flower_log.text
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_a_malformed_order_is_refused(field: str):
     assert repr(field) in told
 
 
-def test_the_nodes_log_shows_what_the_reply_does_not_tell(tmp_path, caplog):
+def test_the_nodes_log_shows_what_the_reply_does_not_tell(tmp_path, flower_log):
     path = tmp_path / "secret-place.npz"
     content = encode_question(code_digest(), DatasetSettings("local"), 7)
     told = refusal(ask(content, MessageType.QUERY, name="attic", data=str(path)))
     assert told is not None
     assert "secret-place" not in told
-    assert "secret-place" in caplog.text
+    assert "secret-place" in flower_log.text
 
 
 def test_a_malformed_handshake_is_refused():

@@ -197,13 +197,13 @@ def test_a_node_with_other_shapes_is_left_out(grid, case):
     assert re.search(r"must have the shape \(4,\), got \(5,\)", event["reason"])
 
 
-def test_nodes_that_do_not_fit_hear_why_even_where_the_run_ends(grid, case, caplog):
+def test_nodes_that_do_not_fit_hear_why_even_where_the_run_ends(grid, case, flower_log):
     grid.person("a")
     grid.person("b", features=5)
     with pytest.raises(FederationError):
         case.gather(nodes=2, min_nodes=2)
     (event,) = case.of("node_refused")
-    assert f"The server leaves this node out: {event['reason']}" in caplog.text
+    assert f"The server leaves this node out: {event['reason']}" in flower_log.text
     assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [1, 2]
 
 

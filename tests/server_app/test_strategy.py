@@ -357,7 +357,7 @@ def test_a_node_that_joins_as_the_search_ends_takes_part_in_the_final_training(g
     assert rounds_of(played, "final-0000") == [["a", "b", "c"], ["a", "b", "c", "d"]]
 
 
-def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, play, caplog):
+def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, play, flower_log):
     grid.people("abc")
     late = []
     played = play(
@@ -369,7 +369,7 @@ def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, pla
     (refused,) = played.kinds("node_refused")
     assert "must have the shape (4,)" in refused["reason"]
     assert grid.sent_to(late[0]) == ["query", "query"]  # asked, and told why it is left out
-    assert f"The server leaves this node out: {refused['reason']}" in caplog.text
+    assert f"The server leaves this node out: {refused['reason']}" in flower_log.text
     assert not played.kinds("refused")
     assert rounds_of(played) == [["a", "b", "c"]] * 3
 
