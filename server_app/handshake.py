@@ -145,6 +145,9 @@ class Handshake:
                 cores=report.cores,
                 memory_mb=report.memory_mb,
                 device=report.device,
+                classes=report.classes,
+                macs_per_second=report.macs_per_second,
+                limits=report.limits.to_dict(),
             )
 
     def _leave_out_misfits(self) -> None:

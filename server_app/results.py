@@ -47,6 +47,7 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
     if outcome.final is not None and 0 in outcome.final.trained:
         winner = outcome.final.trials[0]
         metadata = {"score": result["winner"]["score"], "test": winner.metrics, "seed": config.seed}
+        metadata["classes"] = list(outcome.classes)
         save_model(folder / "best", winner.spec, outcome.task, outcome.final.trained[0], metadata)
     return result
 
@@ -79,7 +80,13 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
             "final": round(sum(trial.ledger.node_seconds for trial in final.trials), 3) if final else 0.0,
         },
         "seed": config.seed,
-        "task": {"input_shape": list(outcome.task.input_shape), "num_classes": outcome.task.num_classes},
+        "task": {
+            "input_shape": list(outcome.task.input_shape),
+            "num_classes": outcome.task.num_classes,
+            "classes": list(outcome.classes),
+        },
+        "limits": outcome.limits.to_dict(),
+        "precision": config.federation.precision,
         "versions": _versions(),
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

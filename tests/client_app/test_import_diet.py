@@ -35,7 +35,7 @@ from common.architecture.operations import Conv1d, Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.data import Holder
-from common.messages import Job, Order
+from common.jobs import Job, Order
 from common.seeding import generator
 from common.settings import DatasetSettings, TrainingSettings
 task, spec = TaskShape((32,), 10), ArchitectureSpec((Linear(8, dropout=0.1), Linear(8, norm="batch")))

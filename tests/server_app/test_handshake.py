@@ -10,7 +10,7 @@ from flwr.app import Message, RecordDict
 from client_app.app import app
 from common.digest import code_digest
 from common.errors import FederationError
-from common.messages import num_bytes
+from common.packing import num_bytes
 from common.settings import DatasetSettings
 from server_app.exchange import Exchange, StopRequested
 from server_app.handshake import Handshake
@@ -25,7 +25,7 @@ class Case:
         self.events = []
         self.roster = Roster()
         journal = Journal(None, self.events.append)
-        dataset = DatasetSettings(name="npz")
+        dataset = DatasetSettings(name="local")
         self.exchange = Exchange(grid, poll=0.001, stop=stop)
         self.handshake = Handshake(self.roster, journal, digest=digest or code_digest(), dataset=dataset, seed=0)
 
@@ -80,7 +80,10 @@ def test_the_journal_says_what_each_node_has_and_nothing_of_its_labels(grid, cas
     assert (event["node"], event["examples"], event["validation"]) == ("a", 26, 6)
     assert (event["input_shape"], event["num_classes"], event["device"]) == ([4], 3, "cpu")
     known = {"event", "time", "node", "examples", "validation", "input_shape", "num_classes"}
-    assert set(event) == known | {"cores", "memory_mb", "device"}
+    assert set(event) == known | {"cores", "memory_mb", "device", "classes", "macs_per_second", "limits"}
+    assert event["classes"] == []
+    assert event["macs_per_second"] > 10**6
+    assert set(event["limits"]) == {"max_memory_mb"}
 
 
 def test_a_question_carries_no_arrays_and_each_node_gets_one(grid, case):
@@ -180,7 +183,7 @@ def test_a_node_without_data_says_so(grid, case):
     grid.join(name="b", data="/nowhere/b.npz")
     case.gather(nodes=2)
     assert case.names == ["a"]
-    assert "The data file must exist, got '/nowhere/b.npz'" in case.of("node_refused")[0]["reason"]
+    assert "The node's data: The file must exist" in case.of("node_refused")[0]["reason"]
 
 
 def test_a_node_with_other_shapes_is_left_out(grid, case):
@@ -191,7 +194,7 @@ def test_a_node_with_other_shapes_is_left_out(grid, case):
     assert case.names == ["a", "b"]
     (event,) = case.of("node_refused")
     assert event["node"] == "c"
-    assert re.search(r"must have the shape \(4,\) .*got .*\(5,\)", event["reason"])
+    assert re.search(r"must have the shape \(4,\), got \(5,\)", event["reason"])
 
 
 def test_two_nodes_of_one_name_are_one_node_and_a_refusal(grid, case):
@@ -239,4 +242,4 @@ def test_an_answer_of_another_code_is_refused_whatever_else_it_says(grid, case):
     grid.person("a")
     grid.person("b", nonsense)
     case.gather(nodes=2)
-    assert "must run the same protocol as this side (1), got 99" in case.of("node_refused")[0]["reason"]
+    assert "must run the same protocol as this side (2), got 99" in case.of("node_refused")[0]["reason"]

@@ -12,11 +12,12 @@ from flwr.serverapp.strategy import Strategy
 
 from client_app.app import app
 from common.architecture.cost import cost_of
+from common.architecture.spec import ArchitectureSpec
 from common.data import Holder, load_node_test
-from common.errors import FederationError, SearchError
-from common.messages import pack
+from common.errors import FederationError, SearchError, SpaceError, SpecError
 from common.models.builder import build
 from common.models.evaluation import evaluate
+from common.packing import pack
 from common.seeding import generator
 from common.settings import DatasetSettings
 from server_app.build import build_strategy
@@ -243,7 +244,7 @@ def test_a_node_that_answers_after_its_deadline_is_used_again(grid, configure, p
     ids = grid.people("abc")
     played = play(
         grid,
-        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"deadline": 0.05}),
+        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"deadline": 0.5}),
         when=[(SEARCH, hold(grid, ids["c"])), ({"event": "absent"}, lambda: grid.release(ids["c"]))],
         final=False,
     )
@@ -536,7 +537,7 @@ def another_clock(content):
         (changed(replace_update(np.zeros(3, np.float32))), "refused", "shape"),
         (changed(replace_update(np.full(43, np.nan, np.float32))), "refused", "finite"),
         (changed(replace_update(np.zeros((43, 1), np.float32))), "absent", "one packed float32 array"),
-        (changed(unreadable_array), "absent", "readable"),
+        (changed(unreadable_array), "absent", "one packed float32 array"),
         (changed(another_clock), "absent", "examples and the seconds"),
     ],
 )
@@ -721,3 +722,151 @@ def test_the_hooks_carry_a_search_by_hand(grid, by_hand):
     assert search.done
     assert [trial.state for trial in search.trials] == [FINISHED] * 3
     assert math.isclose(metrics["best-score"][0], search.ranking[0].score)
+
+
+# ---------------------------------------------------------------- what nodes can hold
+
+
+# of the three specs, on 4 features and 3 classes: 4 w + w + 3 w + 3 parameters for width w
+SIZES = {width: 8 * width + 3 for width in (3, 5, 8)}
+
+
+def limited(grid, name, **limits):
+    """Start a node with limits; ``max_params=5`` stands for ``max-params=5``."""
+    node_id = grid.person(name)
+    grid.nodes[node_id].context.node_config.update({key.replace("_", "-"): value for key, value in limits.items()})
+    return node_id
+
+
+def test_proposals_fit_all_nodes_that_were_there_at_the_start(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=SIZES[5])
+    played = play(grid, configure())
+    assert played.error is None
+    assert {event["parameters"] for event in played.kinds("proposed")} <= {SIZES[3], SIZES[5], 15}
+    assert not played.kinds("absent")
+    assert not played.kinds("refused")
+    (search,) = played.kinds("search")
+    assert search["limits"]["max_parameters"] == SIZES[5]
+    assert played.strategy.outcome.limits.max_parameters == SIZES[5]
+
+
+def test_where_nothing_fits_the_error_names_the_node_and_its_limit(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=10)
+    played = play(grid, configure())
+    assert isinstance(played.error, SpaceError)
+    assert "node 'c': the node takes 10 parameters at most (max-params), and this spec needs" in str(played.error)
+    assert "nodes' limits" in str(played.error)
+
+
+def test_a_given_spec_that_does_not_fit_is_an_error_that_names_the_node(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=SIZES[5])
+    config = configure()
+    wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
+    played = play(grid, configure(search={"start": [wide]}))
+    assert isinstance(played.error, SpecError)
+    assert "A proposal must fit the nodes: node 'c'" in str(played.error)
+
+
+def test_a_late_node_with_tighter_limits_is_never_sent_what_it_cannot_hold(grid, configure, play):
+    grid.people("abc")
+    late = []
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[(FIRST_ROUND, lambda: late.append(limited(grid, "d", max_params=SIZES[3])))],
+        final=False,
+    )
+    assert states(played) == [FINISHED] * 3
+    widths = {
+        ArchitectureSpec.from_json(text).layers[0].width
+        for message in grid.sent
+        if message.metadata.dst_node_id == late[0] and "order" in message.content
+        for text in message.content["order"]["specs"]
+    }
+    assert widths == {3}
+    absent = played.kinds("absent", node="d")
+    assert {event["reason"].split(" at most")[0] for event in absent} == {f"the node takes {SIZES[3]} parameters"}
+    # the third round and the score of the two specs that are too large
+    assert len(absent) == 2 * 2
+    assert not played.kinds("refused")
+
+
+def test_a_node_that_starts_again_with_limits_refuses_once_and_is_not_asked_again(grid, configure, play):
+    ids = grid.people("abc")
+    config = grid.nodes[ids["c"]].context.node_config
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 4}),
+        when=[(FIRST_ROUND, lambda: config.update({"max-params": SIZES[3]}))],
+        final=False,
+    )
+    assert states(played) == [FINISHED] * 3
+    refused = played.kinds("refused", node="c")
+    assert len(refused) == 2  # the two that are too large, in the second round
+    assert all("must stay within the node's limits" in event["reason"] for event in refused)
+    (learnt,) = played.kinds("limits")
+    assert (learnt["node"], learnt["limits"]["max_parameters"]) == ("c", SIZES[3])
+    assert {event["round"] for event in played.kinds("absent", node="c")} == {3, 4}
+
+
+def test_the_baseline_may_exceed_a_nodes_limit_which_then_takes_no_part_in_it(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=SIZES[3])
+    config = configure()
+    wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
+    played = play(grid, configure(baseline=wide))
+    assert played.error is None
+    winner, baseline = played.strategy.outcome.final.trials
+    assert (winner.metrics["nodes"], baseline.metrics["nodes"]) == (3, 2)
+    assert rounds_of(played, "final-0000") == [["a", "b", "c"]]
+    assert rounds_of(played, "final-0001") == [["a", "b"]]
+
+
+def test_a_trial_that_too_few_nodes_can_hold_fails_in_a_sentence(grid, configure, play):
+    grid.people("a")
+    limited(grid, "c", max_params=SIZES[3])
+    config = configure()
+    wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
+    played = play(grid, configure(baseline=wide, scoring={"min_nodes": 2}, federation={"nodes": 2}))
+    assert played.error is None
+    winner, baseline = played.strategy.outcome.final.trials
+    assert (winner.state, baseline.state) == (FINISHED, FAILED)
+    assert "A trial needs 2 nodes that can hold its spec, but 1 can (of node 'c': the node takes" in baseline.failure
+
+
+# ---------------------------------------------------------------- half precision
+
+
+def test_half_precision_halves_every_byte_and_finds_much_the_same(make_grid, configure, play):
+    played = {}
+    for precision in ("float32", "float16"):
+        grid = make_grid()
+        grid.people("abc")
+        played[precision] = play(grid, configure(federation={"precision": precision}))
+    full, half = played["float32"], played["float16"]
+    for name in ("bytes_down", "bytes_up"):
+        assert getattr(full.strategy.outcome.counts, name) == 2 * getattr(half.strategy.outcome.counts, name) > 0
+        for one, other in zip(full.search.trials, half.search.trials, strict=True):
+            assert getattr(one.ledger, name) == 2 * getattr(other.ledger, name) > 0
+    assert full.weights.dtype == half.weights.dtype == np.float32
+    assert full.weights.tobytes() != half.weights.tobytes()
+    difference = [abs(a.score - b.score) for a, b in zip(full.search.trials, half.search.trials, strict=True)]
+    assert max(difference) < 0.2
+
+
+def test_weights_beyond_half_precision_fail_the_trial_with_the_way_out(grid, configure, play):
+    grid.people("abc")
+    played = play(
+        grid,
+        configure(
+            training={"optimizer": "sgd", "learning_rate": 1e7, "batch_size": 1000},
+            federation={"precision": "float16"},
+        ),
+    )
+    assert isinstance(played.error, SearchError)
+    assert states(played) == [FAILED] * 3
+    assert "must be finite numbers in float16" in played.search.trials[0].failure
+    assert "federation.precision=float32" in played.search.trials[0].failure
