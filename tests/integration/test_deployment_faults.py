@@ -21,7 +21,7 @@ from tests.support.project import copy_project
 pytestmark = pytest.mark.deployment
 
 DEADLINE = 60
-PARTS = 8
+PARTS = 9
 SETTINGS = (
     "dataset=synthetic",
     "controller=random",
@@ -29,11 +29,11 @@ SETTINGS = (
     "fidelity.max_rounds=1",
     "search.trials=4",
     "search.concurrency=4",
-    "final.rounds=2",
+    "final.rounds=3",
     "space.operations=[linear]",
     "space.max_layers=1",
     "space.width=[1000,2000,3000,4000]",
-    "federation.nodes=6",
+    "federation.nodes=7",
     f"federation.deadline={DEADLINE}",
 )
 TRIALS = [f"trial-000{number}" for number in range(4)]
@@ -41,6 +41,8 @@ TRIALS = [f"trial-000{number}" for number in range(4)]
 # The real ClientApp, with the fault that the node config names. What happens only once leaves a mark in a file.
 FAULTY = """
 import math
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -76,7 +78,6 @@ def train(message, context):
                 updates[trial] = pack(np.random.default_rng(0).random(HUGE, np.float32))
             if trial == "trial-0003":
                 metrics["num-examples"] = [*metrics["num-examples"][:index], -5, *metrics["num-examples"][index + 1 :]]
-                metrics["seconds"] = [math.nan for _ in metrics["seconds"]]
     return reply
 
 
@@ -92,6 +93,8 @@ def sleep_once(config):
     mark = Path(config.get("mark", "/"))
     if not mark.exists():
         mark.touch()
+        if "starves" in config:
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(config["sleep"])
 """
 
@@ -121,7 +124,7 @@ def story(tmp_path_factory):
     with (
         Federation(folder / "federation", project) as federation,
         Link(federation.port) as shaky,
-        Link(federation.port, upload=10_000) as narrow,
+        Link(federation.port, upload=5_000) as narrow,
     ):
         yield tell(federation, shaky, narrow, folder)
 
@@ -140,6 +143,7 @@ def tell(federation: Federation, shaky: Link, narrow: Link, folder: Path) -> Sto
         "slow": node(3, "slow", **marked("slow", 600)),
         "narrow": node(4, "narrow", address=narrow.address),
         "mortal": node(5, "mortal", **marked("mortal", 600)),
+        "starved": node(8, "starved", starves=True, **marked("starved", 0)),
         "stranger": node(6, "stranger", register=False),
     }
     with federation.superlink() as superlink:
@@ -173,7 +177,7 @@ def test_the_run_ends_on_the_superlink_though_a_reply_is_still_coming(story):
 
 def test_only_honest_updates_count(story):
     assert story.rounds("trial") == [{"near", "far"}] * 4
-    assert all(nodes <= {"near", "far", "liar", "late", "mortal"} for nodes in story.rounds("final"))
+    assert all(nodes <= {"near", "far", "liar", "late", "mortal", "starved"} for nodes in story.rounds("final"))
     (tested,) = [event for event in story.run.kinds("scored") if event["trial"] == "final-0000"]
     assert story.run.result["winner"]["test"]["nodes"] == tested["metrics"]["nodes"] >= 2
 
@@ -189,13 +193,19 @@ def test_an_update_of_nan_another_shape_huge_or_of_no_examples_is_refused(story,
 
 @pytest.mark.parametrize("trial", TRIALS)
 def test_a_reply_that_cannot_be_read_is_refused(story, trial):
-    assert any("readable" in reason for reason in story.reasons("absent", "liar", trial))
+    assert any("poem" in reason for reason in story.reasons("absent", "liar", trial))
 
 
 def test_a_node_killed_in_a_round_is_left_out_and_comes_back(story):
     for trial in TRIALS:
         assert story.reasons("absent", "mortal", trial)
     assert any("mortal" in nodes for nodes in story.rounds("final"))
+
+
+def test_a_node_whose_client_is_killed_for_want_of_memory_takes_part_again(story):
+    for trial in TRIALS:
+        assert story.reasons("absent", "starved", trial)
+    assert any("starved" in nodes for nodes in story.rounds("final"))
 
 
 def test_a_node_that_joins_late_takes_part(story):
@@ -224,6 +234,10 @@ def test_a_reply_that_takes_minutes_to_arrive_holds_up_nobody(story):
     assert story.uploaded < 1_000_000  # of the 1.7 MB of its four updates
     for trial in TRIALS:
         assert story.reasons("absent", "narrow", trial)[0] == f"no answer within {DEADLINE} s"
+
+
+def test_a_key_that_is_registered_twice_is_as_good_as_another(story):
+    assert all("near" in nodes for nodes in story.rounds("trial"))
 
 
 def test_a_node_whose_key_nobody_registered_is_refused_and_says_so(story):
