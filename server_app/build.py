@@ -35,6 +35,8 @@ from server_app.strategy import Federation, FedNASStrategy
 from server_app.trials import Trial
 from server_app.weights.scratch import Scratch
 
+_LEAST_TTL = 10.0
+
 
 def build_strategy(
     config: Config, journal: Journal | None = None, stop: Callable[[], str | None] = lambda: None
@@ -72,6 +74,8 @@ def build_strategy(
             min_nodes=federation.min_nodes,
             order=federation.order,
             budget=federation.budget or 0.8 * federation.deadline,
+            deadline=federation.deadline,
+            ttl=max(_LEAST_TTL, 2 * federation.deadline),
             patience=federation.patience,
             poll=federation.poll,
             one_by_one=federation.name == "deployment",

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from flwr.app import Message, MessageType
+from flwr.app import DEFAULT_TTL, Message, MessageType
 from flwr.common.constant import ErrorCode
 
 from common.architecture.task import TaskShape
 from common.errors import FederationError, FlwrNasError, ProtocolError
 from common.messages import check_header, decode_report, encode_question, refusal
 from common.settings import DatasetSettings
-from server_app.exchange import Exchange
+from server_app.exchange import EXPIRED, Exchange
 from server_app.journal import Journal
 from server_app.roster import Roster
 
 _SETTLE = 0.5
+_NEVER_ANSWERED = (ErrorCode.NODE_UNAVAILABLE, *EXPIRED)
 
 
 class Handshake:
@@ -32,6 +33,8 @@ class Handshake:
         What the nodes are to load.
     seed : int
         The run's seed.
+    ttl : float
+        Seconds after which a node that was asked and did not answer is asked again.
 
     Attributes
     ----------
@@ -39,11 +42,21 @@ class Handshake:
         Agreed by `gather`.
     """
 
-    def __init__(self, roster: Roster, journal: Journal, *, digest: str, dataset: DatasetSettings, seed: int) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        journal: Journal,
+        *,
+        digest: str,
+        dataset: DatasetSettings,
+        seed: int,
+        ttl: float = DEFAULT_TTL,
+    ) -> None:
         self._roster = roster
         self._journal = journal
         self._digest = digest
         self._question = encode_question(digest, dataset, seed)
+        self._ttl = ttl
         self._asked: dict[int, Message] = {}
         self.task: TaskShape | None = None
         self._reasons: list[str] = []
@@ -51,7 +64,7 @@ class Handshake:
     def questions(self, node_ids: Sequence[int]) -> list[Message]:
         """Return a message to each of these nodes that is unknown and was not asked yet."""
         strangers = [node_id for node_id in self._roster.strangers(node_ids) if node_id not in self._asked]
-        messages = [Message(self._question, node_id, MessageType.QUERY) for node_id in strangers]
+        messages = [Message(self._question, node_id, MessageType.QUERY, ttl=self._ttl) for node_id in strangers]
         self._asked.update({message.metadata.dst_node_id: message for message in messages})
         return messages
 
@@ -121,8 +134,8 @@ class Handshake:
         return True
 
     def _admit(self, node_id: int, reply: Message) -> None:
-        if reply.has_error() and reply.error.code == ErrorCode.NODE_UNAVAILABLE:
-            return  # it left, and is asked again if it comes back
+        if reply.has_error() and reply.error.code in _NEVER_ANSWERED:
+            return  # it left, or was started again, and is asked again if it is there
         try:
             if reply.has_error():
                 raise ProtocolError(f"The node failed: {reply.error.reason}")

@@ -12,6 +12,7 @@ its controller does.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from logging import INFO
@@ -31,7 +32,7 @@ from common.messages import check_header, decode_limits, decode_results, encode_
 from common.packing import num_bytes, pack
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
-from server_app.exchange import Exchange
+from server_app.exchange import EXPIRED, Exchange
 from server_app.handshake import Handshake
 from server_app.journal import Journal
 from server_app.outcome import Counts, Outcome
@@ -41,6 +42,8 @@ from server_app.trials import Trial
 
 SearchMaker = Callable[[TaskShape, Roster], Search]
 FinalMaker = Callable[[TaskShape, Trial, Roster], Search]
+
+_MOST_DOUBLINGS = 10
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Federation:
         filled at once.
     budget : float
         Seconds of compute that a message may take.
+    deadline : float
+        Seconds after which nobody waits for a node's reply.
+    ttl : float
+        Seconds that a message lives. Its node is busy so long, unless it answers: a node that was killed and started
+        again never does. The next message to a node that let one expire lives twice as long, for it may be slow.
     patience : float
         Seconds to wait for nodes at the start, and again where all of them have gone.
     poll : float
@@ -72,6 +80,8 @@ class Federation:
     min_nodes: int = 1
     order: Literal["rounds", "arrival"] = "rounds"
     budget: float = 480.0
+    deadline: float = 600.0
+    ttl: float = 1200.0
     patience: float = 60.0
     poll: float = 0.01
     one_by_one: bool = False
@@ -136,7 +146,10 @@ class FedNASStrategy(Strategy):
         self._digest = code_digest()
         self._roster = Roster()
         self._counts = Counts()
-        self._handshake = Handshake(self._roster, journal, digest=self._digest, dataset=dataset, seed=seed)
+        self._handshake = Handshake(
+            self._roster, journal, digest=self._digest, dataset=dataset, seed=seed, ttl=federation.ttl
+        )
+        self._expired: Counter[str] = Counter()
         self._sent: dict[int, _Sent] = {}
         self._search: Search | None = None
         self.outcome: Outcome | None = None
@@ -216,7 +229,13 @@ class FedNASStrategy(Strategy):
         """
         self.summary()
         federation = self._federation
-        exchange = Exchange(grid, poll=federation.poll, one_by_one=federation.one_by_one, stop=self._stop)
+        exchange = Exchange(
+            grid,
+            poll=federation.poll,
+            deadline=federation.deadline,
+            one_by_one=federation.one_by_one,
+            stop=self._stop,
+        )
         try:
             return self._run(grid, exchange)
         finally:
@@ -344,7 +363,8 @@ class FedNASStrategy(Strategy):
         self._counts.bytes_down += num_bytes(content)
         kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
         node_id = self._roster.id_of(name)
-        message = Message(content, node_id, kind, group_id=str(server_round))
+        ttl = self._federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
+        message = Message(content, node_id, kind, ttl=ttl, group_id=str(server_round))
         self._sent[node_id] = _Sent(message, name, tuple(jobs))
         return message
 
@@ -360,6 +380,7 @@ class FedNASStrategy(Strategy):
         sent = self._sent[node_id]
         try:
             if reply.has_error():
+                self._expired[sent.name] += reply.error.code in EXPIRED
                 raise ProtocolError(f"The node failed: {reply.error.reason}")
             if (reason := refusal(reply.content)) is not None:
                 raise ProtocolError(f"The node refused: {reason}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from common.models.evaluation import evaluate
 from common.packing import pack
 from common.seeding import generator
 from common.settings import DatasetSettings
+from server_app import build as wiring
 from server_app.build import build_strategy
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
@@ -254,6 +256,47 @@ def test_a_node_that_answers_after_its_deadline_is_used_again(grid, configure, p
     assert "job that its node still owes" in played.kinds("refused")[0]["reason"]
     # the handshake, round 1, nothing in round 2, round 3, the score
     assert grid.sent_to(ids["c"]) == ["query", "train", "train", "evaluate"]
+
+
+def test_a_node_that_was_started_again_under_its_id_is_free_once_its_message_expired(
+    grid, configure, play, monkeypatch
+):
+    """With a key of its own it comes back at once: Flower never misses it, and its message is never answered."""
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    ids = grid.people("ab")
+    ids["c"] = grid.person("c", first_time(silent))
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 5}, federation={"deadline": 0.5}),
+        when=[({"event": "round", "round": 2}, lambda: time.sleep(0.7))],
+        final=False,
+    )
+    assert rounds_of(played)[:2] == [["a", "b"]] * 2
+    assert rounds_of(played)[-1] == ["a", "b", "c"]
+    ttls = [message.metadata.ttl for message in grid.sent if message.metadata.dst_node_id == ids["c"]]
+    assert ttls[:3] == [1.0, 1.0, 2.0]  # the question, the lost order, and the next one
+
+
+def test_a_node_that_never_says_who_it_is_is_asked_again(grid, configure, play, monkeypatch):
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    grid.people("ab")
+    asked = []
+
+    def deaf_once(message, context):
+        asked.append(message)
+        return None if len(asked) == 1 else app(message, context)
+
+    shy = grid.person("c", deaf_once)
+    played = play(
+        grid,
+        configure(
+            fidelity={"name": "full", "max_rounds": 5}, federation={"deadline": 0.5, "nodes": 2, "patience": 0.1}
+        ),
+        when=[({"event": "round", "round": 2}, lambda: time.sleep(1.0))],
+        final=False,
+    )
+    assert grid.sent_to(shy)[:3] == ["query", "query", "train"]
+    assert rounds_of(played)[-1] == ["a", "b", "c"]
 
 
 def test_a_search_waits_where_all_nodes_are_late(grid, configure, play):
@@ -870,3 +913,66 @@ def test_weights_beyond_half_precision_fail_the_trial_with_the_way_out(grid, con
     assert states(played) == [FAILED] * 3
     assert "must be finite numbers in float16" in played.search.trials[0].failure
     assert "federation.precision=float32" in played.search.trials[0].failure
+
+
+# ---------------------------------------------------------------- classes with names
+
+
+@pytest.fixture
+def named(grid, tmp_path):
+    """A function that starts a node with a table of four features and these classes."""
+
+    def start(name, *classes):
+        rng, rows = generator(0, "named", name), ["p,q,r,s,label"]
+        for index in range(40):
+            word = classes[index % len(classes)]
+            center = WORDS.index(word)
+            cells = [f"{rng.normal(float(axis == center), 0.3):.4f}" for axis in range(4)]
+            rows.append(",".join([*cells, word]))
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(rows) + "\n")
+        return grid.join(name=name, data=str(path))
+
+    return start
+
+
+WORDS = ["walks", "sits", "lies", "runs"]
+
+
+def test_nodes_agree_on_the_names_of_all_their_classes(grid, named, configure, play):
+    named("a", "walks", "sits")
+    named("b", "lies", "walks")
+    named("c", "sits", "lies")
+    played = play(grid, configure(training={"learning_rate": 0.1}, final={"rounds": 15}))
+    assert played.error is None
+    outcome = played.strategy.outcome
+    assert (outcome.classes, outcome.task.num_classes) == (("lies", "sits", "walks"), 3)
+    assert played.kinds("node", node="a")[0]["classes"] == ["sits", "walks"]
+    assert played.kinds("search")[0]["classes"] == ["lies", "sits", "walks"]
+    # each node would number its own two classes 0 and 1: only one numbering can be learnt together
+    assert outcome.final.trials[0].metrics["accuracy"] > 0.9
+
+
+def test_a_node_with_one_class_takes_part(grid, named, configure, play):
+    for name, word in zip("abc", WORDS, strict=False):
+        named(name, word)
+    played = play(grid, configure(), final=False)
+    assert states(played) == [FINISHED] * 3
+    assert played.strategy.outcome.classes == ("lies", "sits", "walks")
+
+
+def test_late_nodes_with_other_classes_or_numbers_are_left_out(grid, named, configure, play):
+    for name in "abc":
+        named(name, "walks", "sits")
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[
+            (FIRST_ROUND, lambda: [named("d", "sits"), named("e", "sits", "runs"), grid.person("f")]),
+        ],
+        final=False,
+    )
+    assert rounds_of(played)[-1] == ["a", "b", "c", "d"]
+    reasons = {event["node"]: event["reason"] for event in played.kinds("node_refused")}
+    assert "no other classes than were agreed on, sits, walks, got ['runs']" in reasons["e"]
+    assert "classes of this search are names, and those of this node's data numbers" in reasons["f"]
