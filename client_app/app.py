@@ -9,18 +9,33 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
-from client_app.jobs import do_jobs
-from client_app.node import Node, node_of, report
+from client_app.startup import uncollected
 from common.digest import code_digest
 from common.errors import DataError, FlwrNasError
-from common.messages import check_header, decode_order, decode_question, encode_refusal, encode_report, encode_results
+from common.messages import (
+    check_header,
+    decode_order,
+    decode_question,
+    encode_refusal,
+    encode_report,
+    encode_results,
+    refusal,
+)
+
+with uncollected():  # these import torch
+    from client_app.jobs import do_jobs
+    from client_app.node import Node, node_of, report
 
 app = ClientApp()
 
 
 @app.query()
 def handshake(message: Message, context: Context) -> Message:
-    """Answer who this node is and what it has."""
+    """Answer who this node is and what it has; or hear why the server leaves it out, for this node's own log."""
+    reason = refusal(message.content)
+    if reason is not None:
+        log(WARNING, "The server leaves this node out: %s", reason)
+        return Message(message.content, reply_to=message)
     return _reply(message, context, _report)
 
 

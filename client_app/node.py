@@ -61,13 +61,13 @@ def node_of(config: Mapping[str, object]) -> Node:
     if name is None and part is None:
         raise ConfigError(
             "A node needs a name that stays the same when it restarts",
-            dict(config),
+            sorted(config),
             fix="""Start it with --node-config 'name="kitchen" data="/data/kitchen.npz"'""",
         )
     if path is None and (part is None or parts is None):
         raise ConfigError(
             "A node needs a file of its own, or a partition-id and num-partitions",
-            dict(config),
+            sorted(config),
             fix="""Add data="/path/to/file.npz", or partition-id=0 num-partitions=10, to its --node-config""",
         )
     holder = Holder(part or 0, parts or 1, path)

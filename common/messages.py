@@ -138,12 +138,12 @@ def _limits(limits: Limits) -> ConfigRecord:
 
 
 def encode_refusal(digest: str, reason: str) -> RecordDict:
-    """Answer that a message cannot be served at all, and why."""
+    """Say why a message cannot be served at all, or to a node why it is left out."""
     return RecordDict({"header": _header(digest), "refusal": ConfigRecord({"reason": reason[:_MAX_REASON]})})
 
 
 def refusal(content: RecordDict) -> str | None:
-    """Return the reason of a refusal, or None for any other reply."""
+    """Return the reason of a refusal, or None for any other message."""
     record = content.config_records.get("refusal")
     return None if record is None else str(record.get("reason", "no reason given"))
 

@@ -18,9 +18,14 @@ def rounded(weights: NDArray[np.float32], precision: Precision) -> NDArray[Any]:
         return np.ascontiguousarray(weights, dtype=precision)
 
 
+def number_bytes(precision: Precision) -> int:
+    """Return the bytes of one number on the wire."""
+    return np.dtype(precision).itemsize
+
+
 def wire_bytes(weights: NDArray[np.float32], precision: Precision) -> int:
     """Count the bytes of packed weights on the wire."""
-    return weights.size * np.dtype(precision).itemsize
+    return weights.size * number_bytes(precision)
 
 
 def check_finite(what: str, weights: NDArray[np.float32], precision: Precision) -> None:

@@ -14,6 +14,7 @@ from common.architecture.task import TaskShape
 from common.config import Config
 from common.files import write_aside
 from common.models.export import save_model
+from common.precision import number_bytes
 from server_app.journal import write_json
 from server_app.outcome import Outcome
 from server_app.trials import Trial
@@ -62,8 +63,8 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     return {
         "status": status,
         "name": config.run.name,
-        "winner": _entry(outcome.task, winner, tested) if winner else None,
-        "baseline": _entry(outcome.task, baseline, tested, is_baseline=True) if baseline else None,
+        "winner": _entry(config, outcome.task, winner, tested) if winner else None,
+        "baseline": _entry(config, outcome.task, baseline, tested, is_baseline=True) if baseline else None,
         "counts": {
             "trials": len(search.trials),
             "states": dict(Counter(str(trial.state) for trial in search.trials)),
@@ -92,8 +93,11 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     }
 
 
-def _entry(task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False) -> dict[str, Any]:
+def _entry(
+    config: Config, task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False
+) -> dict[str, Any]:
     cost = cost_of(trial.spec, task)
+    message_bytes = (cost.parameters + cost.buffers) * number_bytes(config.federation.precision)
     final = tested.get(trial.spec.id)
     return {
         "trial": None if is_baseline else trial.number,
@@ -105,7 +109,7 @@ def _entry(task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseli
         "test": final.metrics if final else {},
         "parameters": cost.parameters,
         "macs": cost.macs,
-        "message_bytes": cost.message_bytes,
+        "message_bytes": message_bytes,
         "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
         "failure": (final or trial).failure,
     }

@@ -15,6 +15,9 @@ from common.errors import DataError
 
 _UINT8_MAX = 255
 
+MOST_CLASSES = 2**16
+"""Of numbered labels: a larger one is a mistake, and a model of it would fill a machine."""
+
 
 def pool_of(raw: Raw, num_classes: int | None = None, *, own: bool = False) -> Pool:
     """Check what was read from a file, and make a pool of it.
@@ -104,6 +107,12 @@ def _count_classes(labels: NDArray[np.int64], num_classes: int | None, *, own: b
                 detail=f"one is {most}",
             )
         return num_classes
+    if most >= MOST_CLASSES:
+        raise DataError(
+            f"Labels must be below {MOST_CLASSES}",
+            fix="Number the classes from 0, or give them names",
+            detail=f"one is {most}",
+        )
     if not own and (len(present) != most + 1 or most < 1):
         shown = ", ".join(str(label) for label in present[:10])
         raise DataError(

@@ -7,6 +7,7 @@ simulation is the server's, is dealt out at random: a deployment's server has no
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from common.data.local import LocalOptions, read_local
 from common.data.partition import iid
 from common.data.pool import Pool, check_people, partition_pool
 from common.errors import ConfigError, StorageError
+from common.files import write_aside
 from common.seeding import generator
 from common.settings import DatasetSettings
 
@@ -86,15 +88,10 @@ def write(parts: list[Pool], folder: Path, *, force: bool = False) -> list[Path]
             str(there[0]),
             fix="Choose another --out, or overwrite with --force",
         )
-    try:
-        for path, part in zip(paths, parts, strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_suffix(".partial")
-            with aside.open("wb") as stream:
-                np.savez(stream, allow_pickle=False, **dict(_arrays(part)))
-            aside.replace(path)
-    except OSError as error:
-        raise StorageError("The folder must be writable", str(folder), fix=str(error)) from error
+    for path, part in zip(paths, parts, strict=True):
+        stream = BytesIO()
+        np.savez(stream, allow_pickle=False, **dict(_arrays(part)))
+        write_aside(path, stream.getvalue())
     return paths
 
 

@@ -68,6 +68,13 @@ def test_a_system_that_does_not_tell_its_memory_sets_no_limit(monkeypatch: pytes
     assert node_of({"name": "attic", "data": "a.npz"}).limits == Limits()
 
 
+def test_a_refusal_tells_no_value_of_a_config_for_it_travels_to_the_server():
+    with pytest.raises(ConfigError) as raised:
+        node_of({"data": "/home/ada/patients.npz"})
+    assert "patients" not in str(raised.value)
+    assert "['data']" in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("config", "path", "refused"),
     [

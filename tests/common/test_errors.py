@@ -8,7 +8,7 @@ import re
 import pytest
 
 from common import errors
-from common.errors import ConfigError, FlwrNasError
+from common.errors import ConfigError, DataError, FlwrNasError
 
 CLASSES = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, FlwrNasError)]
 
@@ -26,6 +26,13 @@ CLASSES = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issu
 def test_the_text_has_rule_value_and_way_out(arguments, text):
     positional, named = arguments
     assert str(ConfigError(*positional, **named)) == text
+
+
+def test_the_detail_of_data_is_told_only_where_they_are():
+    error = DataError("Cells must be full", fix="Fill them", detail="row 7")
+    assert str(error) == "Cells must be full. Fill them."
+    assert str(error.in_full()) == "Cells must be full (row 7). Fill them."
+    assert str(DataError("Cells must be full").in_full()) == "Cells must be full."
 
 
 def test_what_a_node_sends_cannot_fill_the_journal():

@@ -197,6 +197,24 @@ def test_a_node_with_other_shapes_is_left_out(grid, case):
     assert re.search(r"must have the shape \(4,\), got \(5,\)", event["reason"])
 
 
+def test_nodes_that_do_not_fit_hear_why_even_where_the_run_ends(grid, case, caplog):
+    grid.person("a")
+    grid.person("b", features=5)
+    with pytest.raises(FederationError):
+        case.gather(nodes=2, min_nodes=2)
+    (event,) = case.of("node_refused")
+    assert f"The server leaves this node out: {event['reason']}" in caplog.text
+    assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [1, 2]
+
+
+def test_a_node_that_refuses_knows_and_is_not_told(grid, case):
+    grid.person("a")
+    odd = grid.join(name="b", data="/nowhere/b.npz")
+    case.gather(nodes=2)
+    case.exchange.send(case.handshake.questions(case.exchange.node_ids()))
+    assert grid.sent_to(odd) == ["query"]
+
+
 def test_two_nodes_of_one_name_are_one_node_and_a_refusal(grid, case):
     grid.person("b")
     first, second = grid.person("a"), grid.person("a")

@@ -126,6 +126,13 @@ def test_all_that_was_done_is_counted(config, outcome):
     assert result["versions"].items() >= {"flwr-nas": __version__, "flwr": version("flwr")}.items()
 
 
+def test_message_bytes_are_those_of_the_precision(configure, outcome):
+    for precision, width in (("float32", 4), ("float16", 2)):
+        result = result_of(configure(federation={"precision": precision}), outcome, "finished")
+        assert result["winner"]["message_bytes"] == width * SIZES[SPECS[1]]
+        assert result["precision"] == precision
+
+
 def test_a_search_that_was_stopped_has_a_winner_without_a_test(config, outcome):
     outcome.final = None
     result = result_of(config, outcome, "stopped")

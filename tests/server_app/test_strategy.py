@@ -357,7 +357,7 @@ def test_a_node_that_joins_as_the_search_ends_takes_part_in_the_final_training(g
     assert rounds_of(played, "final-0000") == [["a", "b", "c"], ["a", "b", "c", "d"]]
 
 
-def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, play):
+def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, play, caplog):
     grid.people("abc")
     late = []
     played = play(
@@ -368,7 +368,9 @@ def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, pla
     )
     (refused,) = played.kinds("node_refused")
     assert "must have the shape (4,)" in refused["reason"]
-    assert grid.sent_to(late[0]) == ["query"]
+    assert grid.sent_to(late[0]) == ["query", "query"]  # asked, and told why it is left out
+    assert f"The server leaves this node out: {refused['reason']}" in caplog.text
+    assert not played.kinds("refused")
     assert rounds_of(played) == [["a", "b", "c"]] * 3
 
 
@@ -466,7 +468,7 @@ def test_of_two_nodes_with_one_name_one_is_used(grid, configure, play):
     played = play(grid, configure(), final=False)
     assert "must have different names, got 'a'" in played.kinds("node_refused")[0]["reason"]
     assert played.strategy.outcome.nodes == ["a", "b"]
-    assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [1, 4, 4]
+    assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [2, 4, 4]
 
 
 def test_nodes_that_all_restart_are_waited_for(grid, configure, play):

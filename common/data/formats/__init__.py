@@ -40,8 +40,12 @@ def read(path: str, label: str = "label") -> Raw:
         read; `DataError.detail` does.
     """
     place = Path(path)
-    reader = images.read if place.is_dir() else _READERS.get(place.suffix.lower())
-    if not place.exists():
+    try:
+        reader = images.read if place.is_dir() else _READERS.get(place.suffix.lower())
+        exists = place.exists()
+    except OSError as error:  # a folder above it may not be entered
+        raise DataError("The file must be readable", fix="Check its permissions", detail=str(error)) from error
+    if not exists:
         raise DataError(
             "The file must exist", fix="Check its path: dataset.path, or data in the node's --node-config", detail=path
         )

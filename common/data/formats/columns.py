@@ -91,13 +91,13 @@ def raw_of(
                 fix="Fill them, or leave those rows out",
                 detail=f"row {rows[cells.index('')]}, column {name!r} is empty",
             )
-    y, classes = _numbers_or_names(columns.label, texts[columns.label], rows)
-    client = None if columns.client is None else _numbers_or_names(columns.client, texts[columns.client], rows)[0]
+    y, classes = _labels(columns.label, texts[columns.label], rows)
+    client = None if columns.client is None else _people(texts[columns.client])
     split = None if columns.split is None else _parts(texts[columns.split], rows)
     return Raw(x, y, classes, client, split)
 
 
-def _numbers_or_names(
+def _labels(
     name: str, cells: Sequence[str], rows: Sequence[int] | NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
     """Return whole numbers as they are (1.0 is one too), else the numbers of the names, and the names."""
@@ -105,7 +105,7 @@ def _numbers_or_names(
         numbers = np.array([float(cell) for cell in cells])
     except ValueError:
         return named(cells)
-    whole = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**53)
+    whole = _whole(numbers)
     if not whole.all():
         at = int(np.argmin(whole))
         raise DataError(
@@ -114,6 +114,21 @@ def _numbers_or_names(
             detail=f"row {rows[at]}, column {name!r}: {cells[at]!r}",
         )
     return numbers.astype(np.int64), None
+
+
+def _people(cells: Sequence[str]) -> NDArray[np.int64]:
+    """Return whole numbers as they are, and a number for each different text of all others."""
+    try:
+        numbers = np.array([float(cell) for cell in cells])
+    except ValueError:
+        return named(cells)[0]
+    return numbers.astype(np.int64) if _whole(numbers).all() else named(cells)[0]
+
+
+def _whole(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say which numbers are whole, and small enough for a float to tell them from the next one."""
+    whole: NDArray[np.bool_] = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**53)
+    return whole
 
 
 def _parts(cells: Sequence[str], rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:

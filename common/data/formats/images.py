@@ -91,7 +91,9 @@ def _decode(root: Path, path: Path) -> NDArray[np.uint8]:
         with pillow.open(path) as image:
             mode = image.mode
             pixels: NDArray[np.uint8] = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:  # a broken PNG is a SyntaxError
+    except MemoryError:
+        raise
+    except Exception as error:  # of many formats, whose decoders raise anything for a broken file
         raise DataError(
             "Every file below the folder of a class must be an image",
             fix="Take the file out, or repair it",

@@ -24,9 +24,12 @@ def read(path: str, label: str) -> Raw:
     parquet = optional_package("pyarrow.parquet", "parquet", "Parquet files")
     try:
         with parquet.ParquetFile(path) as file:
-            table = file.read()
-    except (arrow.ArrowException, OSError, ValueError) as error:
+            return _raw(file.read(), label)
+    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("It cannot be read as Parquet", fix="Write the file again", detail=str(error)) from error
+
+
+def _raw(table: Any, label: str) -> Raw:
     columns = columns_of(table.column_names, label)
     if not table.num_rows:
         raise DataError("A table must have rows", fix="Add the examples")

@@ -108,6 +108,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"y": Y + 1}, "Every label from 0 to the largest must occur, and at least 2", "1, 2, 3"),
     ({"y": Y * 2}, "Every label from 0 to the largest must occur, and at least 2", "0, 2, 4"),
     ({"y": Y * 0}, "Every label from 0 to the largest must occur, and at least 2", "0"),
+    ({"y": Y + 2**16}, "Labels must be below 65536", "65538"),
     ({"y": np.arange(12) + 5}, "Every label", "5, 6, 7, 8, 9, 10, 11, 12, 13, 14 and 2 more"),
     ({"y": np.full(12, 2**64 - 1, np.uint64)}, "labels must be whole numbers", "uint64"),
     ({"client": X[:, 0]}, "'client' must be whole numbers", "float32"),

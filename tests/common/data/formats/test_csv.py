@@ -54,9 +54,10 @@ def test_labels_are_numbers_or_names(
 
 
 def test_people_may_have_names(table: Write) -> None:
-    raw = table("a,label,client\n1,0,Zoe\n1,1,Ann\n1,0,Zoe\n")
-    assert raw.client is not None
-    assert raw.client.tolist() == [1, 0, 1]
+    for zoe, ann in (("Zoe", "Ann"), ("9007199254740993", "9007199254740992"), ("1.5", "1.25")):
+        raw = table(f"a,label,client\n1,0,{zoe}\n1,1,{ann}\n1,0,{zoe}\n")
+        assert raw.client is not None
+        assert raw.client.tolist() == [1, 0, 1]
 
 
 def test_another_column_may_hold_the_labels(table: Write) -> None:

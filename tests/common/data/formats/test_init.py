@@ -12,6 +12,12 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     assert caught.value.detail.endswith("gone.csv")
 
 
+def test_what_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
+    """A file name may be too long to be one; to root, who may run this, nothing is forbidden."""
+    with pytest.raises(DataError, match="must be readable"):
+        read(str(tmp_path / ("a" * 300 + ".csv")))
+
+
 @pytest.mark.parametrize("name", ["data.xlsx", "data", "data.json"])
 def test_an_unknown_ending_lists_the_formats(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()

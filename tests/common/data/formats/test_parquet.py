@@ -88,6 +88,14 @@ def test_a_malformed_table_names_row_and_column(table: Write, columns: dict[str,
     assert detail in caught.value.detail
 
 
+def test_texts_that_are_none_are_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    broken = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 1, 2], np.int32)), pa.py_buffer(b"\xff\xfe"))
+    pq.write_table(pa.table({"a": [1, 2], "label": broken}), path)
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read(str(path))
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"a,label\n1,2\n"])
 def test_a_file_of_another_kind_is_one_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.parquet"
