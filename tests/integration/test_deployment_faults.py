@@ -8,6 +8,7 @@ the killed node comes back, and is there for the final training.
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,13 @@ def sleep_once(config):
 
 @dataclass
 class Story:
-    """What happened, and who was in it."""
+    """What happened, and who was in it.
+
+    Parameters
+    ----------
+    uploaded : int
+        Bytes that had come from the node with the narrow uplink when round 1 of all trials was over.
+    """
 
     federation: Federation
     run: Run
@@ -157,9 +164,13 @@ def tell(federation: Federation, shaky: Link, narrow: Link, folder: Path) -> Sto
     nodes["mortal"].kill()
     time.sleep(max(0, cut + 10 - time.monotonic()))
     shaky.mend()
-    nodes["mortal"] = nodes["mortal"].keep_alive()
-    run.ended(180)
-    return Story(federation, run, nodes, narrow.uploaded)
+    with ThreadPoolExecutor(1) as manager:
+        back = manager.submit(nodes["mortal"].keep_alive)
+        run.wait_for("round", len(TRIALS))
+        uploaded = narrow.uploaded
+        nodes["mortal"] = back.result()
+    run.ended()
+    return Story(federation, run, nodes, uploaded)
 
 
 def test_the_search_ends_with_a_result(story):
