@@ -33,12 +33,12 @@ def deploy(config: str, federation: FederationConfig, run_dir: Path, interrupts:
     """
     if not federation.address:
         raise ConfigError("A deployment needs the address of its SuperLink", None, fix="Set federation.address")
+    certificates = _root_certificates(federation.root_certificates)
     _connect(federation.address)
     from server_app.launcher.control import SuperLink
 
-    certificates = federation.root_certificates
     tail = Tail(run_dir / "journal.jsonl")
-    with SuperLink(federation.address, None if certificates is None else Path(certificates)) as superlink:
+    with SuperLink(federation.address, certificates) as superlink:
         run = superlink.submit({"config": config})
         print(f"Run {run} is on the SuperLink at {federation.address}", flush=True)
         try:
@@ -88,6 +88,16 @@ def _print_log(superlink: SuperLink, run: int) -> None:
     with suppress(FederationError):  # the loop that asks for the outcome meets the same trouble, and tells
         for part in superlink.logs(run):
             print(part, end="", flush=True)
+
+
+def _root_certificates(path: str | None) -> Path | None:
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(
+            "federation.root_certificates must be a file",
+            path,
+            fix="Make it with `make certs`, or set federation.root_certificates=null for a SuperLink without TLS",
+        )
+    return None if path is None else Path(path)
 
 
 def _connect(address: str) -> None:
