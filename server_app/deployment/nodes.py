@@ -99,15 +99,15 @@ def read_compose(project: Path) -> Compose:
 
 def node_services(compose: Compose) -> list[str]:
     """Return the names of the services that are nodes."""
-    return [name for name, service in compose["services"].items() if service["build"]["target"] == "node"]
+    return [name for name, service in compose["services"].items() if "NODE_CONFIG" in service.get("environment", {})]
 
 
 def service_like(compose: Compose, name: str, limits: Mapping[str, int]) -> dict[str, Any]:
-    """Return the service of another node: the first node's, under another name and with limits of its own."""
-    first = node_services(compose)[0]
-    service: dict[str, Any] = deepcopy(compose["services"][first])
+    """Return the service of another node: the last node's, under another name and with limits of its own."""
+    last = node_services(compose)[-1]
+    service: dict[str, Any] = deepcopy(compose["services"][last])
     service["environment"]["NODE_CONFIG"] = node_config(name, "/node/data.npz", limits)
-    service["volumes"] = [volume.replace(first, name) for volume in service["volumes"]]
+    service["volumes"] = [volume.replace(last, name) for volume in service["volumes"]]
     return service
 
 

@@ -11,7 +11,7 @@ from common.data.digits import read_digits
 from common.data.partition import dirichlet
 from common.errors import ConfigError, StorageError
 from common.seeding import generator
-from server_app.deployment.certificates import make_server_certificate
+from server_app.deployment.certificates import make_server_certificate, names_of
 from server_app.deployment.folder import DeploymentFolder, container_user, update_settings
 from server_app.deployment.nodes import add_container, node_services, read_compose
 
@@ -45,8 +45,10 @@ def set_up(project: Path, folder: DeploymentFolder, nodes: int, hosts: Sequence[
     if nodes < len(names):
         raise ConfigError(f"docker-compose.yml has {len(names)} nodes, so --nodes must be {len(names)} or more", nodes)
     for party in ("superlink", "proxy"):
+        certificate = folder.path / party / "server.crt"
+        known = names_of(certificate) if certificate.is_file() else []
         folder.copy(folder.authority.public, folder.path / party / "ca.crt")
-        make_server_certificate(folder.path / party, folder.authority, [party, *hosts])
+        make_server_certificate(folder.path / party, folder.authority, [party, *hosts, *known])
     folder.copy(folder.authority.public, folder.path / "register" / "ca.crt")
     for name in names:
         folder.admit(name, folder.path / name)
