@@ -101,10 +101,9 @@ def update_settings(path: Path, defaults: Mapping[str, str], wanted: Mapping[str
         Written in any case.
     """
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ["# flwr-nas deployment init"]
-    lines = [line for line in lines if line.partition("=")[0] not in wanted]
-    known = {line.partition("=")[0] for line in lines}
-    missing = {key: value for key, value in defaults.items() if key not in known and key not in wanted}
-    lines += [f"{key}={value}" for key, value in {**missing, **wanted}.items()]
+    names = [line.partition("=")[0] for line in lines]
+    lines = [f"{name}={wanted[name]}" if name in wanted else line for name, line in zip(names, lines, strict=True)]
+    lines += [f"{name}={value}" for name, value in {**defaults, **wanted}.items() if name not in names]
     try:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:

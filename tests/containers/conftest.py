@@ -1,4 +1,4 @@
-"""The compose file, brought up in a copy of the project; only where CONTAINERS says with what (make test-containers)."""
+"""docker-compose.yml, brought up in a copy of the project; only where CONTAINERS says with what: make test-containers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ class Compose:
         """Ask for a container's health; podman does not look by itself."""
         name = self.container(service)
         if self.engine == "podman":
-            return subprocess.run(["podman", "healthcheck", "run", name], capture_output=True, check=False).returncode == 0
+            return (
+                subprocess.run(["podman", "healthcheck", "run", name], capture_output=True, check=False).returncode == 0
+            )
         return self.run(["docker", "inspect", "--format", "{{.State.Health.Status}}", name]).strip() == "healthy"
 
     def search(self, name: str, *overrides: str) -> Run:

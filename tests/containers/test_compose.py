@@ -123,7 +123,12 @@ def test_containers_are_healthy(deployment):
 def test_a_node_reaches_the_fleet_api_and_nothing_else(deployment):
     inspected = json.loads(deployment.run([deployment.engine, "inspect", deployment.container("superlink")]))
     (network,) = inspected[0]["NetworkSettings"]["Networks"].values()
-    addresses = [[network["IPAddress"], 8000], ["superlink", 8000], [network["Gateway"], deployment.port], ["1.1.1.1", 443]]
+    addresses = [
+        [network["IPAddress"], 8000],
+        ["superlink", 8000],
+        [network["Gateway"], deployment.port],
+        ["1.1.1.1", 443],
+    ]
     program = CALLS, json.dumps([*REFUSED, *ALLOWED]), json.dumps([*addresses, ["proxy", 9443]])
     statuses, reached = deployment.python("node-1", *program)
     assert dict(zip(map(tuple, REFUSED), statuses, strict=False)) == {tuple(call): 403 for call in REFUSED}
@@ -200,7 +205,12 @@ class small_device:  # noqa: N801 - reads as a statement
         script = f"export {settings}; set -a; . /etc/flwr-nas/node.env; exec {quoted}"
         owner = self.bundle.stat()
         limits = ["--memory", "512m", "--cpus", "1", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--init"]
-        volumes = ["-v", f"{self.bundle}:/etc/flwr-nas:ro", "-v", f"{self.bundle}/data.npz:/var/lib/flwr-nas/data.npz:ro"]
+        volumes = [
+            "-v",
+            f"{self.bundle}:/etc/flwr-nas:ro",
+            "-v",
+            f"{self.bundle}/data.npz:/var/lib/flwr-nas/data.npz:ro",
+        ]
         user = ["--user", f"{owner.st_uid}:{owner.st_gid}", "--restart", "always"]
         image = yaml_image(self.deployment.folder)
         self.deployment.run(
