@@ -1,4 +1,4 @@
-"""docker-compose.yml, brought up in a copy of the project; only where CONTAINERS says with what: make test-containers."""
+"""docker-compose.yml, brought up in a copy of the project; only under make test-containers, which sets CONTAINERS."""
 
 from __future__ import annotations
 
