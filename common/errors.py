@@ -34,8 +34,9 @@ class FlwrNasError(Exception):
     """
 
     def __init__(self, rule: str, got: Any = _NOTHING, *, fix: str = "") -> None:
-        text = rule if got is _NOTHING else f"{rule}, got {got!r}"
-        super().__init__(f"{text}. {fix}." if fix else f"{text}.")
+        self.rule = rule if got is _NOTHING else f"{rule}, got {got!r}"
+        self.fix = fix
+        super().__init__(f"{self.rule}. {fix}." if fix else f"{self.rule}.")
 
 
 class ConfigError(FlwrNasError):
@@ -43,7 +44,26 @@ class ConfigError(FlwrNasError):
 
 
 class DataError(FlwrNasError):
-    """A data file is missing, malformed or does not fit."""
+    """A data file is missing, malformed or does not fit.
+
+    The text may travel to a server, so it holds nothing that was read from the data: no value, no name.
+
+    Parameters
+    ----------
+    rule, got, fix
+        As in `FlwrNasError`.
+    detail : str
+        Where and what, for the data's own people: the file, the row, the value. Not part of the text.
+    """
+
+    def __init__(self, rule: str, got: Any = _NOTHING, *, fix: str = "", detail: str = "") -> None:
+        super().__init__(rule, got, fix=fix)
+        self.detail = detail
+
+    def in_full(self) -> DataError:
+        """Return this error with the detail in its text: for output on the machine that holds the data."""
+        rule = f"{self.rule} ({self.detail})" if self.detail else self.rule
+        return DataError(rule, fix=self.fix)
 
 
 class SpecError(FlwrNasError):

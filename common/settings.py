@@ -46,9 +46,9 @@ class DatasetSettings(_Wire):
     Parameters
     ----------
     name : str
-        A module of ``common.data``: ``digits``, ``synthetic`` or ``npz``.
+        A module of ``common.data``: ``digits``, ``synthetic`` or ``local``.
     path : str, optional
-        The file of ``npz``. In a deployment the node config's ``data`` wins.
+        The file or folder of ``local``. In a deployment the node config's ``data`` wins.
     partition : {"iid", "dirichlet", "natural"}
         How simulated nodes share one pool.
     alpha : float

@@ -17,7 +17,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data, load_server_test
-from common.errors import ConfigError, SpecError
+from common.errors import ConfigError, DataError, SpecError
 from common.messages import Weights
 from common.seeding import child_seed, generator
 from server_app.controllers.random import Random
@@ -120,7 +120,10 @@ def rehearse(config: Config) -> None:
     if config.federation.name != "simulation" or config.federation.nodes is None:
         return
     nodes = config.federation.nodes
-    task = load_node_data(config.dataset, Holder(0, nodes), config.seed).task
+    try:
+        task = load_node_data(config.dataset, Holder(0, nodes), config.seed).task
+    except DataError as error:
+        raise error.in_full() from None  # the file is on this machine
     search = build_search(config, task, Journal())
     _server_test(config, task)
     search.controller.space.sample(generator(config.seed, "rehearsal"))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from common.errors import StorageError
+from common.files import write_aside
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -79,25 +79,22 @@ class Journal:
         self.close()
 
 
+def run_folder(folder: str | None, name: str) -> Path:
+    """Return `folder`, or where there is none a new one under runs/, named by the time and the search."""
+    if folder is not None:
+        return Path(folder)
+    stem = Path("runs") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{name}"
+    new, number = stem, 1
+    while new.exists():
+        number += 1
+        new = stem.with_name(f"{stem.name}-{number}")
+    return new
+
+
 def check_fresh(path: Path) -> None:
     """Raise `StorageError` where a journal is there already: a run never touches another's results."""
     if path.is_file() and path.stat().st_size:
         raise StorageError("A run needs a folder of its own", str(path.parent), fix="Set another run.dir")
-
-
-def write_aside(path: Path, text: str) -> None:
-    """Write a whole file under another name and rename it, so that nobody ever sees half of it."""
-    aside = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)  # noqa: PTH105
-    except OSError as error:
-        with suppress(OSError):  # what keeps us from writing may keep us from clearing up
-            aside.unlink(missing_ok=True)
-        raise StorageError(
-            "The run folder must be writable", str(path), fix=f"{error}; free space or set run.dir"
-        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:

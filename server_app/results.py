@@ -12,8 +12,9 @@ from common import __version__
 from common.architecture.cost import cost_of
 from common.architecture.task import TaskShape
 from common.config import Config
+from common.files import write_aside
 from common.models.export import save_model
-from server_app.journal import write_aside, write_json
+from server_app.journal import write_json
 from server_app.outcome import Outcome
 from server_app.trials import Trial
 

@@ -18,7 +18,7 @@ from common.config import Config, compose_config, from_json
 from common.errors import ConfigError, FlwrNasError
 from server_app.build import build_strategy, without_foreign_options
 from server_app.exchange import StopRequested
-from server_app.journal import Journal
+from server_app.journal import Journal, run_folder
 from server_app.outcome import Outcome
 from server_app.reporting.lines import log_event
 from server_app.results import write_config, write_results
@@ -36,7 +36,7 @@ def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
         Hydra overrides, as a person types them after ``flwr run``.
     """
     config = read_config(run_config, "simulation" if type(grid).__name__ == "InMemoryGrid" else "deployment")
-    folder = run_folder(config)
+    folder = run_folder(config.run.dir, config.run.name)
     with Journal(folder / "journal.jsonl", log_event) as journal:
         journal.write("start", name=config.run.name, seed=config.seed, folder=str(folder))
         began = time.time()
@@ -90,13 +90,6 @@ def read_config(run_config: Mapping[str, Any], federation: str = "simulation") -
         log(WARNING, "%s", note)
     # Flower, not we, decides how many nodes `flwr run` simulates.
     return replace(config, federation=replace(config.federation, nodes=None))
-
-
-def run_folder(config: Config) -> Path:
-    """Return the run folder: ``run.dir``, or a new one under runs/ named by time and experiment."""
-    if config.run.dir is not None:
-        return Path(config.run.dir)
-    return Path("runs") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{config.run.name}"
 
 
 def stop_watch(folder: Path, launcher_pid: int) -> Callable[[], str | None]:

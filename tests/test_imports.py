@@ -24,7 +24,7 @@ RULES = [
     ("", ("server_app.app", "client_app.app"), ()),
     ("", ("hydra", "omegaconf"), ("common.config",)),
     ("client_app", ("common.config",), ()),
-    ("", ("pickle", "cloudpickle", "dill", "joblib"), ("common.data.npz",)),  # it catches pickle's error
+    ("", ("pickle", "cloudpickle", "dill", "joblib"), ("common.data.formats.npz",)),  # it catches pickle's error
     ("", ("random",), ()),  # numbers come from common.seeding
     ("common.architecture", (*WORLD, *DISK), ()),
     *[(f"server_app.{package}", (*WORLD, *DISK), ()) for package in IDEAS],

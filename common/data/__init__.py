@@ -2,21 +2,28 @@
 
 The whole of it for a caller::
 
-    load_node_data(settings, holder, seed) -> NodeData        # train, validation, task
-    load_node_test(settings, holder, seed) -> Examples | None
-    load_server_test(settings, seed) -> TestSet | None
+    load_node_data(settings, holder, seed, classes) -> NodeData        # train, validation, task, classes
+    load_node_test(settings, holder, seed, classes) -> Examples | None
+    load_server_test(settings, seed, classes) -> TestSet | None
     natural_partitions(settings) -> int | None
 
 A node loads its data for every message, and in a simulation one process serves many nodes. So each
 process keeps the data of the 32 nodes it served last: at most once more what the pool takes as
 float32, besides the pool itself in the type of its file. All arrays are shared with later calls: do not write
 into them. A file is read once a process; a change on disk is not noticed.
+
+A node that has data of its own (`Holder.path`) uses them whatever data set the settings name; the
+fractions, ``split`` and ``gap`` apply to them.
+
+Errors of loading may travel to the server. Their text names no file of a node and nothing that was read from it;
+what helps its own people is in `DataError.detail`, and ``flwr-nas data check`` shows it.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -38,7 +45,7 @@ __all__ = [
 ]
 
 
-def load_node_data(settings: DatasetSettings, holder: Holder, seed: int) -> NodeData:
+def load_node_data(settings: DatasetSettings, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
     """Return what a node trains on and is scored on.
 
     Parameters
@@ -49,32 +56,41 @@ def load_node_data(settings: DatasetSettings, holder: Holder, seed: int) -> Node
         Which node.
     seed : int
         The run's seed: all nodes cut the pool alike, whoever asks first.
+    classes : tuple of str
+        The names of the classes that the handshake agreed on: the sorted union over the nodes. Labels are numbered by
+        them, whatever names these data hold. Empty: nothing was agreed on, and the data number their own classes.
 
     Raises
     ------
     ConfigError
         A setting is wrong, or does not go with the data or the number of nodes.
     DataError
-        A file is missing or malformed, or the node has too few examples.
+        A file is missing or malformed, the node has too few examples, or it has classes that are not among `classes`.
     """
-    return _node_data(_key(settings), holder, seed)
+    return _node_data(_key(settings_for(settings, holder)), holder, seed, classes)
 
 
-def load_node_test(settings: DatasetSettings, holder: Holder, seed: int) -> Examples | None:
+def load_node_test(
+    settings: DatasetSettings, holder: Holder, seed: int, classes: tuple[str, ...] = ()
+) -> Examples | None:
     """Return a node's own test split, disjoint from what `load_node_data` gave it.
 
     None where the server has the test set (a shared pool with a test part), or where
     ``test_fraction`` is 0. Only for the end of a search; arguments and errors as in `load_node_data`.
     """
-    return _dataset(_key(settings)).node_test(holder, seed)
+    return _dataset(_key(settings_for(settings, holder))).node_test(holder, seed, classes)
 
 
-def load_server_test(settings: DatasetSettings, seed: int) -> TestSet | None:  # noqa: ARG001 - a data set may draw it
+def load_server_test(
+    settings: DatasetSettings,
+    seed: int,  # noqa: ARG001 - a data set may draw it
+    classes: tuple[str, ...] = (),
+) -> TestSet | None:
     """Return the test set that the server holds; None where the tests are on the nodes.
 
     Only for the end of a search; arguments and errors as in `load_node_data`.
     """
-    return _dataset(_key(settings)).server_test()
+    return _dataset(_key(settings)).server_test(classes)
 
 
 def natural_partitions(settings: DatasetSettings) -> int | None:
@@ -90,13 +106,20 @@ def dataset_names() -> list[str]:
     return sorted(module.name for module in iter_modules(__path__) if _class_in(module.name) is not None)
 
 
+def settings_for(settings: DatasetSettings, holder: Holder) -> DatasetSettings:
+    """Return the settings that hold for a node: data of its own are ``local``, whatever data set a search names."""
+    if holder.path is None or settings.name == "local":
+        return settings
+    return replace(settings, name="local", path=None, options={})
+
+
 def _key(settings: DatasetSettings) -> str:
     return json.dumps(settings.to_json(), sort_keys=True)
 
 
 @lru_cache(maxsize=32)
-def _node_data(key: str, holder: Holder, seed: int) -> NodeData:
-    return _dataset(key).node_data(holder, seed)
+def _node_data(key: str, holder: Holder, seed: int, classes: tuple[str, ...]) -> NodeData:
+    return _dataset(key).node_data(holder, seed, classes)
 
 
 @lru_cache(maxsize=4)

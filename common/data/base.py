@@ -55,7 +55,8 @@ class Holder:
     partition, partitions : int
         In a simulation: which part of the pool, and into how many the pool is cut.
     path : str, optional
-        In a deployment: the node's own file, named in its node config.
+        In a deployment: the node's own file or folder, named in its node config. It wins over whatever data set a
+        search names.
     """
 
     partition: int = 0
@@ -65,11 +66,23 @@ class Holder:
 
 @dataclass(frozen=True)
 class NodeData:
-    """What a node trains on and is scored on."""
+    """What a node trains on and is scored on.
+
+    Parameters
+    ----------
+    train, validation : Examples
+        Disjoint.
+    task : TaskShape
+        Shape of an example, and how many classes there are.
+    classes : tuple of str
+        The names of the classes in the order of y where the data name them (folders of images, a column of
+        texts); empty where labels are numbers from 0.
+    """
 
     train: Examples
     validation: Examples
     task: TaskShape
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,15 +126,15 @@ class Dataset(ABC):
                 )
 
     @abstractmethod
-    def node_data(self, holder: Holder, seed: int) -> NodeData:
-        """Return what `holder` trains on and is scored on."""
+    def node_data(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
+        """Return what `holder` trains on and is scored on, labelled by `classes` where they were agreed on."""
 
     @abstractmethod
-    def node_test(self, holder: Holder, seed: int) -> Examples | None:
+    def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
         """Return the test split of `holder`, or None where it has none of its own."""
 
     @abstractmethod
-    def server_test(self) -> TestSet | None:
+    def server_test(self, classes: tuple[str, ...] = ()) -> TestSet | None:
         """Return the server's test set, or None where the tests are on the nodes."""
 
     @abstractmethod
@@ -135,24 +148,30 @@ class NoOptions:
 
 
 def parse_options(kind: type[OptionsT], settings: DatasetSettings) -> OptionsT:
-    """Read ``settings.options`` into the dataclass `kind`, whose fields are int, float or None.
+    """Read ``settings.options`` into the dataclass `kind`, whose fields are int, float, str or None.
 
     Raises
     ------
     ConfigError
-        An option is unknown, or not a number of the kind that its default is.
+        An option is unknown, or not of the kind that its default is.
     """
     defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
     for name, value in settings.options.items():
         if name not in defaults:
             known = ", ".join(sorted(defaults)) or "none"
             raise ConfigError(f"The data set {settings.name!r} has these options: {known}", name, fix="Leave it out")
-        number = (int, float) if isinstance(defaults[name], float) else int
+        kinds, wanted = _kinds(defaults[name])
         optional = defaults[name] in (None, MISSING) and value is None
-        if not optional and (not isinstance(value, number) or isinstance(value, bool)):
-            wanted = "a number" if number is not int else "a whole number"
+        if not optional and (not isinstance(value, kinds) or isinstance(value, bool)):
             raise ConfigError(f"dataset.options.{name} must be {wanted}", value, fix="See conf/dataset")
     return kind(**settings.options)
+
+
+def _kinds(default: Any) -> tuple[tuple[type, ...], str]:
+    """Return the types that an option with this default may have, and their name."""
+    if isinstance(default, str):
+        return (str,), "a text"
+    return ((int, float), "a number") if isinstance(default, float) else ((int,), "a whole number")
 
 
 def check_holder(holder: Holder) -> None:
@@ -162,14 +181,4 @@ def check_holder(holder: Holder) -> None:
             f"A partition must be one of 0 to {holder.partitions - 1}",
             holder.partition,
             fix="Give each node its own partition-id below num-partitions",
-        )
-
-
-def refuse_own_file(name: str, path: str | None) -> None:
-    """Raise `ConfigError` where a node has a file of its own at `path` that the search would not read."""
-    if path is not None:
-        raise ConfigError(
-            f"This node has a data file of its own, but the search asks for the data set {name!r}",
-            path,
-            fix="Start the search with dataset=npz, or the node without a data file",
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.architecture.task import TaskShape
 from common.data.base import Dataset, Examples, Holder, NodeData, TestSet, check_holder
+from common.data.classes import renumber
 from common.data.overlap import recording_order
 from common.data.partition import dirichlet, iid, natural
 from common.data.splits import Split, check_split_settings, split_examples
@@ -35,13 +36,15 @@ class Pool:
     y : NDArray
         int64, shape ``(n,)``.
     task : TaskShape
-        Shape of an example, and classes.
+        Shape of an example, and number of classes.
     scale : float
         What `x` is divided by on use.
     people : NDArray, optional
         int64, shape ``(n,)``: whose example it is.
     test : NDArray, optional
         bool, shape ``(n,)``: which examples are for the test only; None where the pool comes without.
+    classes : tuple of str
+        Names of the classes in the order of `y`; empty where labels are numbers.
     """
 
     x: NDArray[Any]
@@ -50,13 +53,20 @@ class Pool:
     scale: float = 1.0
     people: Index | None = None
     test: NDArray[np.bool_] | None = None
+    classes: tuple[str, ...] = ()
 
-    def take(self, rows: Index) -> Examples:
-        """Return the examples at `rows`, as float32 and scaled."""
+    def take(self, rows: Index, classes: tuple[str, ...] = ()) -> Examples:
+        """Return the examples at `rows`, as float32 and scaled, labelled by `classes` where they were agreed on.
+
+        Raises
+        ------
+        DataError
+            The pool's classes are not among `classes`, or its labels are numbers.
+        """
         x = self.x[rows].astype(np.float32)
         if self.scale != 1:
             x /= self.scale
-        return Examples(x, self.y[rows])
+        return renumber(Examples(x, self.y[rows]), self.classes, classes)
 
     @property
     def train_rows(self) -> Index:
@@ -92,26 +102,28 @@ class PooledDataset(Dataset):
         """Whether there is a pool without a node's own file."""
         return True
 
-    def node_data(self, holder: Holder, seed: int) -> NodeData:
+    def node_data(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
         """Return the training and validation examples of `holder`."""
         pool, rows, split = self._node(holder, seed)
-        return NodeData(pool.take(rows[split.train]), pool.take(rows[split.validation]), pool.task)
+        train, validation = (pool.take(rows[part], classes) for part in (split.train, split.validation))
+        task = TaskShape(pool.task.input_shape, len(classes)) if classes else pool.task
+        return NodeData(train, validation, task, classes or pool.classes)
 
-    def node_test(self, holder: Holder, seed: int) -> Examples | None:
+    def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
         """Return the test examples that `holder` has of its own."""
         pool = self._checked(holder.path)
         if pool.test_rows is not None:
-            return None if holder.path is None else pool.take(pool.test_rows)
+            return None if holder.path is None else pool.take(pool.test_rows, classes)
         pool, rows, split = self._node(holder, seed)
-        return pool.take(rows[split.test]) if len(split.test) else None
+        return pool.take(rows[split.test], classes) if len(split.test) else None
 
-    def server_test(self) -> TestSet | None:
+    def server_test(self, classes: tuple[str, ...] = ()) -> TestSet | None:
         """Return the test part of the shared pool."""
         pool = self._checked(None) if self.shared else None
         if pool is None or pool.test_rows is None:
             return None
         group = None if pool.people is None else pool.people[pool.test_rows]
-        return TestSet(pool.take(pool.test_rows), group)
+        return TestSet(pool.take(pool.test_rows, classes), group)
 
     def natural_partitions(self) -> int | None:
         """Count the people in the training part of the shared pool."""
@@ -127,7 +139,7 @@ class PooledDataset(Dataset):
             rows = pool.train_rows
         else:
             check_holder(holder)
-            parts = _partitions(pool, self.settings.partition, self.settings.alpha, holder.partitions, seed)
+            parts = partition_pool(pool, self.settings.partition, self.settings.alpha, holder.partitions, seed)
             rows = parts[holder.partition]
         if self.settings.split == "block" and pool.task.kind == "sequence":
             rows = rows[recording_order(pool.x[rows])]
@@ -137,12 +149,30 @@ class PooledDataset(Dataset):
     def _checked(self, own_file: str | None) -> Pool:
         pool = self.pool(own_file)
         if own_file is None and self.settings.partition == "natural":
-            _check_people(pool, self.settings)
+            check_people(pool, self.settings)
         return pool
 
 
 @lru_cache(maxsize=4)
-def _partitions(pool: Pool, kind: str, alpha: float, partitions: int, seed: int) -> list[Index]:
+def partition_pool(pool: Pool, kind: str, alpha: float, partitions: int, seed: int) -> list[Index]:
+    """Cut the training part of a pool; returns the rows of each node.
+
+    Parameters
+    ----------
+    pool : Pool
+        With people, if `kind` is ``natural`` (`check_people`).
+    kind, alpha
+        As ``partition`` and ``alpha`` of `DatasetSettings`.
+    partitions : int
+        Number of nodes.
+    seed : int
+        The run's.
+
+    Raises
+    ------
+    ConfigError
+        There are too few examples or people.
+    """
     rng = generator(seed, "partition")
     rows = pool.train_rows
     if kind == "natural":
@@ -155,13 +185,21 @@ def _partitions(pool: Pool, kind: str, alpha: float, partitions: int, seed: int)
     return [rows[part] for part in parts]
 
 
-def _check_people(pool: Pool, settings: DatasetSettings) -> None:
-    """Raise unless the people are known and none of them is both trained and tested on."""
+def check_people(pool: Pool, settings: DatasetSettings) -> None:
+    """Raise unless the people are known and none of them is both trained and tested on.
+
+    Raises
+    ------
+    ConfigError
+        It is not known whose each example is.
+    DataError
+        Somebody is in both parts.
+    """
     if pool.people is None:
         raise ConfigError(
             f"dataset.partition=natural needs to know whose each example is, and {settings.path or settings.name} "
             "does not say",
-            fix="Set dataset.partition to iid or dirichlet, or add the array 'client' to the file",
+            fix="Set dataset.partition to iid or dirichlet, or add 'client' to the file",
         )
     if pool.test_rows is None:
         return
@@ -169,7 +207,7 @@ def _check_people(pool: Pool, settings: DatasetSettings) -> None:
     if len(both):
         raise DataError(
             f"{settings.path or settings.name}: with dataset.partition=natural no person may be in both the training "
-            f"and the test part; {len(both)} are, the first of them",
-            int(both[0]),
-            fix="Give each person to one part in the array 'split', or set dataset.partition to iid or dirichlet",
+            f"and the test part; {len(both)} are",
+            fix="Give each person to one part in 'split', or set dataset.partition to iid or dirichlet",
+            detail=f"the first of them is {both[0]}",
         )

@@ -21,8 +21,8 @@ from common.data.base import (
     TestSet,
     check_holder,
     parse_options,
-    refuse_own_file,
 )
+from common.data.classes import numbers_of
 from common.errors import ConfigError
 from common.seeding import generator
 from common.settings import DatasetSettings
@@ -66,18 +66,20 @@ class Synthetic(Dataset):
         super().__init__(settings)
         self.options = parse_options(SyntheticOptions, settings)
 
-    def node_data(self, holder: Holder, seed: int) -> NodeData:
+    def node_data(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
         """Return the training and validation examples of `holder`."""
+        _refuse_names(classes)
         train = self._draw(holder, seed, "train", self.options.examples)
         validation = self._draw(holder, seed, "validation", self.options.validation_examples)
         return NodeData(train, validation, TaskShape((self.options.features,), self.options.classes))
 
-    def node_test(self, holder: Holder, seed: int) -> Examples | None:
+    def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
         """Return the test examples of `holder`; None where `test_examples` is 0."""
+        _refuse_names(classes)
         test = self._draw(holder, seed, "test", self.options.test_examples)
         return test if len(test) else None
 
-    def server_test(self) -> TestSet | None:
+    def server_test(self, classes: tuple[str, ...] = ()) -> TestSet | None:  # noqa: ARG002 - there is none
         """Return None: the nodes have test examples of their own."""
         return None
 
@@ -86,7 +88,6 @@ class Synthetic(Dataset):
         return None
 
     def _draw(self, holder: Holder, seed: int, part: str, count: int) -> Examples:
-        refuse_own_file(self.settings.name, holder.path)
         check_holder(holder)
         options = self.options
         rng = generator(seed, "synthetic", holder.partition, part)
@@ -94,3 +95,9 @@ class Synthetic(Dataset):
         x = rng.standard_normal((count, options.features), dtype=np.float32)
         x[np.arange(count), y % options.features] += options.shift
         return Examples(x, y)
+
+
+def _refuse_names(classes: tuple[str, ...]) -> None:
+    """Raise `DataError` where the other nodes have names for their classes."""
+    if classes:
+        numbers_of((), classes)

@@ -10,7 +10,6 @@ module's ``state_dict``.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from common.architecture.rules import is_whole
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.errors import StorageError
+from common.files import write_aside
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,16 +68,8 @@ def save_model(
         "metadata": dict(metadata or {}),
     }
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / MODEL_FILE, save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
-        _write(folder / SPEC_FILE, json.dumps(description, indent=2).encode())
-    except OSError as error:
-        raise StorageError(
-            f"The folder of a model must be writable ({error.strerror})",
-            str(folder),
-            fix="Free space or choose another",
-        ) from error
+    write_aside(folder / MODEL_FILE, save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
+    write_aside(folder / SPEC_FILE, json.dumps(description, indent=2))
 
 
 def load_model(folder: Path | str) -> nn.Module:
@@ -143,12 +135,3 @@ def _read(path: Path) -> bytes:
             str(path),
             fix="Point to the folder of a finished run, such as runs/.../best",
         ) from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)

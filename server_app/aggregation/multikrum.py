@@ -14,29 +14,26 @@ from dataclasses import dataclass
 from flwr.serverapp import strategy as flower
 
 from common.errors import ConfigError
-from server_app.aggregation.flower_rule import FlowerRule, check_malicious
+from server_app.aggregation.krum import Krum
 
 
-class MultiKrum(FlowerRule):
+class MultiKrum(Krum):
     """Mean of the updates that are closest to the others."""
 
     @dataclass(frozen=True)
-    class Options:
+    class Options(Krum.Options):
         """Options of MultiKrum.
 
         Parameters
         ----------
-        num_malicious_nodes : int
-            How many malicious nodes a round may have. Flower's default of 0 defends against none.
         num_nodes_to_select : int
             How many updates are averaged. Flower's default of 1 is Krum.
         """
 
-        num_malicious_nodes: int = 1
         num_nodes_to_select: int = 3
 
         def __post_init__(self) -> None:
-            check_malicious(self.num_malicious_nodes)
+            super().__post_init__()
             if self.num_nodes_to_select < 1:
                 raise ConfigError(
                     "aggregation.num_nodes_to_select must be 1 or more",
@@ -52,5 +49,5 @@ class MultiKrum(FlowerRule):
     @property
     def minimum(self) -> int:
         """Replies that a round needs: ``2 f + 3`` with f malicious nodes, and f more than are selected."""
-        malicious = int(self.options.num_malicious_nodes)
-        return max(2 * malicious + 3, malicious + int(self.options.num_nodes_to_select))
+        selected = int(self.options.num_nodes_to_select)
+        return max(super().minimum, int(self.options.num_malicious_nodes) + selected)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from common import __version__
 from common.errors import FlwrNasError
-from server_app.cli import compare, deployment
+from server_app.cli import compare, data, deployment
 from server_app.cli.search import search
 
 __all__ = ["main"]
@@ -24,6 +24,7 @@ _EPILOG = """examples:
   flwr-nas search -m seed=1,2,3                      a sweep, one search after the other
   flwr-nas search --cfg job                          print the configuration and do nothing
   flwr-nas search federation=deployment              on real nodes
+  flwr-nas data check FILE                           whether a node's data fit, before it joins
 """
 
 
@@ -69,5 +70,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     commands.add_parser("search", help="search for an architecture; its arguments are Hydra overrides")
     compare.add_parser(commands)
+    data.add_parser(commands)
     deployment.add_parser(commands)
     return parser

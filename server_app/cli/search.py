@@ -39,7 +39,7 @@ def search(overrides: Sequence[str]) -> int:
 def launch_search(config: Config, began: float) -> int:
     """Run one search, after what can be known to be wrong with it was said; returns the exit code."""
     from server_app.build import without_foreign_options
-    from server_app.journal import check_fresh
+    from server_app.journal import check_fresh, run_folder
     from server_app.launcher import launch
 
     config, notes = without_foreign_options(config)
@@ -51,7 +51,9 @@ def launch_search(config: Config, began: float) -> int:
 
         rehearse(config)
 
-    folder = _run_folder(config)
+    folder = run_folder(config.run.dir, config.run.name)
+    if config.federation.name == "simulation":
+        folder = folder.absolute()  # a deployment's ServerApp may see other folders: its working directory counts
     check_fresh(folder / "journal.jsonl")
     run = replace(config.run, dir=str(folder), started_at=began)
     if config.federation.name == "simulation":
@@ -60,20 +62,3 @@ def launch_search(config: Config, began: float) -> int:
             config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
     config = replace(config, run=run)
     return launch(config.to_json(), config.federation, folder, check)
-
-
-def _run_folder(config: Config) -> Path:
-    """Return ``run.dir``, or a new folder under runs/, named by time and search.
-
-    A simulation gets a whole path. A deployment's ServerApp may see other folders than this process does:
-    what it gets is below its own working directory.
-    """
-    if config.run.dir is not None:
-        folder = Path(config.run.dir)
-    else:
-        stem = Path("runs") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{config.run.name}"
-        folder, number = stem, 1
-        while folder.exists():
-            number += 1
-            folder = stem.with_name(f"{stem.name}-{number}")
-    return folder.absolute() if config.federation.name == "simulation" else folder

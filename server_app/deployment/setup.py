@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from common.data.digits import read_digits
-from common.data.partition import dirichlet
+from common.data.cut import DIGITS, cut, read_source, write
 from common.errors import ConfigError, StorageError
-from common.seeding import generator
+from common.settings import DatasetSettings
 from server_app.deployment.certificates import make_server_certificate, names_of
 from server_app.deployment.folder import DeploymentFolder, container_user, update_settings
 from server_app.deployment.nodes import add_container, node_services, read_compose
@@ -56,7 +53,7 @@ def set_up(project: Path, folder: DeploymentFolder, nodes: int, hosts: Sequence[
     for name in more:
         if not (folder.path / name).exists():
             add_container(project, folder, name)
-    _deal_digits([folder.path / name / "data.npz" for name in [*names, *more]])
+    _deal_digits(folder.path, nodes)
     _write_settings(project, folder, reachable=bool(hosts))
     folder.hand_over(project / "runs")
 
@@ -72,12 +69,10 @@ def _write_settings(project: Path, folder: DeploymentFolder, *, reachable: bool)
         raise StorageError("The project's folder must be writable", str(project), fix=str(error)) from None
 
 
-def _deal_digits(files: Sequence[Path]) -> None:
-    """Deal scikit-learn's digits out to these nodes; a node that has data keeps them."""
-    pool = read_digits()
-    parts = dirichlet(pool.y, len(files), _ALPHA, generator(0, "deployment"))
-    for file, rows in zip(files, parts, strict=True):
-        if not file.exists():
-            examples = pool.take(rows)
-            np.savez_compressed(file, x=examples.x, y=examples.y)
+def _deal_digits(folder: Path, nodes: int) -> None:
+    """Deal the embedded digits out to the nodes, unless one of them has data."""
+    files = [folder / f"node-{number}" / "data.npz" for number in range(1, nodes + 1)]
+    if not any(file.exists() for file in files):
+        write(cut(read_source(DIGITS), DatasetSettings("local", DIGITS, "dirichlet", _ALPHA), nodes, seed=0), folder)
+        for file in files:
             file.chmod(0o600)

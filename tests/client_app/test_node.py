@@ -56,7 +56,7 @@ def test_a_report_counts_and_never_tells_labels():
 
 def test_a_node_without_its_data_cannot_report():
     node = Node("attic", Holder(path="/nowhere/data.npz"))
-    with pytest.raises(DataError, match="nowhere"):
-        report(node, DatasetSettings("npz"), 0)
+    with pytest.raises(DataError, match="must exist"):
+        report(node, DatasetSettings("local"), 0)
     with pytest.raises(ConfigError, match="partition"):
         report(Node("partition-9", Holder(9, 3)), replace(DatasetSettings(), name="synthetic"), 0)

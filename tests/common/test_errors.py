@@ -8,7 +8,7 @@ import re
 import pytest
 
 from common import errors
-from common.errors import ConfigError, FlwrNasError
+from common.errors import ConfigError, DataError, FlwrNasError
 
 CLASSES = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, FlwrNasError)]
 
@@ -28,11 +28,18 @@ def test_the_text_has_rule_value_and_way_out(arguments, text):
     assert str(ConfigError(*positional, **named)) == text
 
 
+def test_the_detail_of_data_is_told_only_where_they_are():
+    error = DataError("Cells must be full", fix="Fill them", detail="row 7")
+    assert str(error) == "Cells must be full. Fill them."
+    assert str(error.in_full()) == "Cells must be full (row 7). Fill them."
+    assert str(DataError("Cells must be full").in_full()) == "Cells must be full."
+
+
 def test_the_tree_in_the_docstring_is_the_tree():
     drawn = re.findall(r"[├└]── (\w+) +(.+)", errors.__doc__)
     assert {name for name, _ in drawn} == {cls.__name__ for cls in CLASSES} - {"FlwrNasError"}
     for name, meaning in drawn:
-        documented = inspect.getdoc(getattr(errors, name))
+        documented = inspect.getdoc(getattr(errors, name)).splitlines()[0]
         assert documented.lower().rstrip(".") == meaning.lower()
 
 

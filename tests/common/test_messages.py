@@ -54,7 +54,7 @@ ORDER = Order(
     seed=2**62,
     budget=480.0,
     task=TaskShape((9, 128), 6),
-    dataset=DatasetSettings("npz", "har.npz", "natural", options={"num_classes": 6}),
+    dataset=DatasetSettings("local", "har.npz", "natural", options={"num_classes": 6}),
     training=TrainingSettings("sgd", 0.05, momentum=0.9),
     jobs=JOBS,
 )
@@ -201,7 +201,7 @@ ORDERS = {
     "budget": [60, "x"],
     "input_shape": [[], [9, 0], [9.0, 128.0], ["9"], [True, True], [1, 2, 3, 4], 9],
     "num_classes": [1, "6", True],
-    "dataset": ["", "[]", '{"nmae": "digits"}', '{"name": "npz", "alpha": 0}', '{"name": "npz", "alpha": "x"}', 1],
+    "dataset": ["", "[]", '{"nmae": "digits"}', '{"name": "local", "alpha": 0}', '{"name": "local", "alpha": "x"}', 1],
     "training": ["{", '{"epochs": 0}', '{"lr": 1}', '{"epochs": null}', "[" * 100_000],
     "specs": ["{}", '{"a": 1}', '{"a": "{}"}'],
     "trial": [["a"], ["a"] * 4, [1, 2, 3, 4], "abcd"],

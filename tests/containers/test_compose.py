@@ -14,8 +14,6 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 NODES = [f"node-{number}" for number in range(1, 5)]
 SMALL = (
-    "dataset=npz",
-    "dataset.options.num_classes=10",
     "controller=random",
     "fidelity=full",
     "search.trials=2",

@@ -299,7 +299,7 @@ def configure(base_config: Config) -> Callable[..., Config]:
         specs = [{"version": 1, "kind": "layered", "layers": [_layer(width)]} for width in WIDTHS]
         config = replace(
             base_config,
-            dataset=DatasetSettings(name="npz"),
+            dataset=DatasetSettings(name="local"),
             space={"name": "listed", "specs": specs},
             controller={"name": "random"},
             fidelity={"name": "full", "max_rounds": 2},

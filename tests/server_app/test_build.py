@@ -113,7 +113,7 @@ def tested(tmp_path):
     people = np.array([0] * 30 + [1] * 2 + [2] * 4 + [3] * 6)
     path = tmp_path / "tested.npz"
     np.savez(path, x=x, y=y, client=people, split=(np.arange(42) >= 30).astype(np.uint8))
-    return DatasetSettings(name="npz", path=str(path))
+    return DatasetSettings(name="local", path=str(path))
 
 
 def test_the_servers_test_set_is_scored_by_person(configure, tested):
@@ -203,7 +203,7 @@ def test_what_works_survives_its_rehearsal(name):
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["dataset=npz", "dataset.path=/nowhere.npz"], r"must exist, got '/nowhere\.npz'"),
+        (["dataset=local", "dataset.path=/nowhere.npz"], r"/nowhere\.npz: The file must exist"),
         (["aggregation=krum", "federation.nodes=4"], r"aggregation needs 5 nodes .*, got 4"),
         (["placement=split", "federation.nodes=4"], r"needs a node for each of 9 concurrent trials, got 4"),
         (["space.max_parameters=3"], r"max_parameters"),
@@ -217,4 +217,4 @@ def test_a_rehearsal_says_what_the_simulation_would_fail_with(overrides, words):
 
 
 def test_a_deployment_has_nothing_to_rehearse():
-    rehearse(compose_config(["federation=deployment", "dataset=npz"]))
+    rehearse(compose_config(["federation=deployment", "dataset=local"]))

@@ -25,7 +25,7 @@ class Case:
         self.events = []
         self.roster = Roster()
         journal = Journal(None, self.events.append)
-        dataset = DatasetSettings(name="npz")
+        dataset = DatasetSettings(name="local")
         self.exchange = Exchange(grid, poll=0.001, stop=stop)
         self.handshake = Handshake(self.roster, journal, digest=digest or code_digest(), dataset=dataset, seed=0)
 
@@ -180,7 +180,7 @@ def test_a_node_without_data_says_so(grid, case):
     grid.join(name="b", data="/nowhere/b.npz")
     case.gather(nodes=2)
     assert case.names == ["a"]
-    assert "The data file must exist, got '/nowhere/b.npz'" in case.of("node_refused")[0]["reason"]
+    assert "The node's data: The file must exist" in case.of("node_refused")[0]["reason"]
 
 
 def test_a_node_with_other_shapes_is_left_out(grid, case):

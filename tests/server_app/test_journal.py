@@ -8,7 +8,7 @@ import os
 import pytest
 
 from common.errors import StorageError
-from server_app.journal import Journal, write_aside, write_json
+from server_app.journal import Journal, run_folder, write_json
 
 
 def test_each_event_is_on_disk_at_once(tmp_path):
@@ -56,8 +56,11 @@ def test_a_file_is_replaced_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path):
-    (tmp_path / "result.json").mkdir()
-    with pytest.raises(StorageError, match=r"result\.json"):
-        write_aside(tmp_path / "result.json", "text")
-    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+def test_a_run_folder_is_the_given_one_or_named_by_time_and_search(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _: "2026-01-02_03-04-05")
+    assert str(run_folder("/somewhere/else", "har")) == "/somewhere/else"
+    first = run_folder(None, "har")
+    assert first.as_posix() == "runs/2026-01-02_03-04-05-har"
+    first.mkdir(parents=True)
+    assert run_folder(None, "har").as_posix() == "runs/2026-01-02_03-04-05-har-2"

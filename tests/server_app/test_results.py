@@ -184,5 +184,5 @@ def test_the_configuration_is_written_for_people(config, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(config, outcome, tmp_path):
     (tmp_path / "run").write_text("in the way")
-    with pytest.raises(StorageError, match=r"run.*set run\.dir"):
+    with pytest.raises(StorageError, match=r"run.*choose another"):
         write_results(tmp_path / "run", config, outcome, "finished")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -17,7 +16,7 @@ from common.config import compose_config, from_yaml
 from common.errors import ConfigError, FederationError, SearchError, StorageError
 from common.models.builder import flat_state
 from common.models.export import load_model
-from server_app.run import read_config, run, run_folder, stop_watch
+from server_app.run import read_config, run, stop_watch
 
 COMPLETE = {"config.yaml", "journal.jsonl", "history.json", "result.json", "best/spec.json", "best/model.safetensors"}
 
@@ -245,12 +244,6 @@ def test_a_run_config_that_makes_no_sense_is_named(run_config, words):
     with pytest.raises(ConfigError, match=words) as raised:
         read_config(run_config)
     assert "\n" not in str(raised.value)
-
-
-def test_a_run_folder_is_the_given_one_or_named_by_time_and_search(configure):
-    assert str(run_folder(configure(run={"dir": "/somewhere/else"}))) == "/somewhere/else"
-    named = run_folder(configure(run={"dir": None, "name": "har"}))
-    assert re.fullmatch(r"runs/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-har", named.as_posix())
 
 
 def test_a_run_stops_for_a_file_or_with_its_launcher(tmp_path):

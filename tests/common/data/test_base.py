@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from common.data.base import Examples, Holder, NoOptions, check_holder, parse_options, refuse_own_file
+from common.data.base import Examples, Holder, NoOptions, check_holder, parse_options
 from common.errors import ConfigError
 from common.settings import DatasetSettings
 
@@ -63,9 +63,3 @@ def test_a_holder_is_one_of_the_partitions(partition: int, partitions: int) -> N
 def test_the_first_and_the_last_partition_are_fine() -> None:
     check_holder(Holder(0, 3))
     check_holder(Holder(2, 3))
-
-
-def test_a_nodes_own_file_is_never_ignored() -> None:
-    refuse_own_file("digits", None)
-    with pytest.raises(ConfigError, match=r"'digits', got '/own.npz'. Start the search with dataset=npz"):
-        refuse_own_file("digits", "/own.npz")

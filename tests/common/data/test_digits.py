@@ -66,7 +66,6 @@ def test_without_scikit_learn_there_is_one_clear_error(monkeypatch: pytest.Monke
     ("settings", "holder", "message"),
     [
         (DatasetSettings(path="/d.npz"), Holder(), "'digits' has no use for dataset.path, got '/d.npz'"),
-        (DatasetSettings(), Holder(path="/own.npz"), "asks for the data set 'digits', got '/own.npz'"),
         (DatasetSettings(partition="natural"), Holder(), "digits does not say"),
         (DatasetSettings(options={"size": 3}), Holder(), "these options: none, got 'size'"),
         (DatasetSettings(), Holder(0, 400), "1797 are enough for 359 nodes, got 400"),

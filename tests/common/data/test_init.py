@@ -18,7 +18,7 @@ def from_yaml(name: str) -> DatasetSettings:
 
 
 def test_there_is_one_yaml_for_each_data_set() -> None:
-    assert dataset_names() == ["digits", "npz", "synthetic"]
+    assert dataset_names() == ["digits", "local", "synthetic"]
     assert sorted(path.stem for path in CONF.glob("*.yaml")) == dataset_names()
 
 
@@ -38,12 +38,12 @@ def test_a_yaml_gives_data_as_it_is(name: str) -> None:
     assert load_node_test(from_yaml(name), Holder(0, 10), 0) is not None
 
 
-def test_the_yaml_of_npz_needs_a_file_only() -> None:
+def test_the_yaml_of_local_needs_a_file_only() -> None:
     with pytest.raises(ConfigError, match="needs a file"):
-        load_node_data(from_yaml("npz"), Holder(0, 10), 0)
+        load_node_data(from_yaml("local"), Holder(0, 10), 0)
 
 
-@pytest.mark.parametrize("name", ["mnist", "base", "pool", "", "../digits", "digits.npz"])
+@pytest.mark.parametrize("name", ["mnist", "base", "pool", "", "../digits", "formats", "digits.npz"])
 def test_an_unknown_name_lists_the_choices(name: str) -> None:
     settings = DatasetSettings(name=name)
     for call in (
@@ -52,5 +52,5 @@ def test_an_unknown_name_lists_the_choices(name: str) -> None:
         lambda: load_server_test(settings, 0),
         lambda: natural_partitions(settings),
     ):
-        with pytest.raises(ConfigError, match="dataset must be one of digits, npz, synthetic, got"):
+        with pytest.raises(ConfigError, match="dataset must be one of digits, local, synthetic, got"):
             call()

@@ -79,7 +79,6 @@ def test_no_test_examples_mean_no_test() -> None:
         (settings(shift="big"), NODE, "dataset.options.shift must be a number, got 'big'"),
         (DatasetSettings(name="synthetic", partition="dirichlet"), NODE, "no use for dataset.partition"),
         (DatasetSettings(name="synthetic", test_fraction=0.5), NODE, "no use for dataset.test_fraction, got 0.5"),
-        (settings(), Holder(path="/own.npz"), "'synthetic', got '/own.npz'"),
         (settings(), Holder(10, 10), "must be one of 0 to 9, got 10"),
     ],
 )

@@ -75,7 +75,7 @@ def test_weights_of_another_size_are_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="The folder of a model must be writable"):
+    with pytest.raises(StorageError, match="A folder for results must be writable"):
         save_model(tmp_path / "file" / "best", SPEC, TASK, initial_weights(SPEC, TASK, generator(0)))
 
 

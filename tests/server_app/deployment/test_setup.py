@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import yaml
 
+from common.data.check import Wanted, check
 from common.errors import ConfigError
 from server_app.deployment.certificates import names_of
 from server_app.deployment.folder import read_setting
@@ -59,10 +60,10 @@ def test_the_digits_are_dealt_out_once_and_fit_a_node(project, folder):
     files = [folder.path / f"node-{number}" / "data.npz" for number in range(1, 5)]
     arrays = [np.load(file) for file in files]
     assert sum(len(array["y"]) for array in arrays) == 1797
-    for array in arrays:
+    for file, array in zip(files, arrays, strict=True):
         assert array["x"].shape == (len(array["y"]), 1, 8, 8)
-        assert 0 <= array["x"].min() < array["x"].max() == 1.0
-        assert set(array["y"]) <= set(range(10))
+        assert check(str(file), Wanted(10, (), (1, 8, 8))).problem is None
+        assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_node_s_own_data_stay(project, folder):
@@ -71,6 +72,7 @@ def test_a_node_s_own_data_stay(project, folder):
     own.write_bytes(b"mine")
     set_up(project, folder, 4, [])
     assert own.read_bytes() == b"mine"
+    assert not (folder.path / "node-1" / "data.npz").exists()
 
 
 def test_more_nodes_go_into_the_override(project, folder):

@@ -1,0 +1,63 @@
+"""Files and folders that hold examples: one module for each format.
+
+Which one reads is told by the suffix, or by being a folder::
+
+    .npz               numpy's archive of arrays
+    .csv  .tsv         a table of texts, with a header
+    .parquet  .pq      a table of columns with types
+    a folder           images, one folder for each class
+
+Each gives the same `Raw`; what holds for all of them is checked afterwards, in `common.data.checks`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.data.formats import csv, images, npz, parquet
+from common.data.formats.raw import Raw
+from common.errors import DataError
+
+__all__ = ["Raw", "read"]
+
+_READERS = {".npz": npz.read, ".csv": csv.read, ".tsv": csv.read, ".parquet": parquet.read, ".pq": parquet.read}
+
+
+def read(path: str, label: str = "label") -> Raw:
+    """Read a file or a folder of any format.
+
+    Parameters
+    ----------
+    path : str
+        An absolute path, or one relative to the working directory.
+    label : str
+        The column of a table that holds the labels.
+
+    Raises
+    ------
+    DataError
+        Nothing is there, it is malformed, or of a format that we do not know. The text tells nothing of what was
+        read; `DataError.detail` does.
+    """
+    place = Path(path)
+    try:
+        reader = images.read if place.is_dir() else _READERS.get(place.suffix.lower())
+        exists = place.exists()
+    except OSError as error:  # a folder above it may not be entered
+        raise DataError("The file must be readable", fix="Check its permissions", detail=str(error)) from error
+    if not exists:
+        raise DataError(
+            "The file must exist", fix="Check its path: dataset.path, or data in the node's --node-config", detail=path
+        )
+    if reader is None:
+        raise DataError(
+            f"Data must be a file that ends in {', '.join(_READERS)}, or a folder of images",
+            fix="Give the file the ending of its format, or convert it to one of these",
+            detail=f"it is called {place.name}",
+        )
+    try:
+        return reader(path, label)
+    except MemoryError as error:
+        raise DataError(
+            "The data must fit into memory", fix="Use fewer or smaller examples, or a larger machine"
+        ) from error

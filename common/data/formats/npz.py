@@ -1,0 +1,78 @@
+"""Numpy's ``.npz``: arrays in one simple layout.
+
+``numpy.savez`` writes it; nothing in it may need pickle::
+
+    x        (n, ...)   the examples
+    y        (n,)       integer labels from 0
+    classes  (k,)       optional texts: the names of the classes, in the order of their labels
+    client   (n,)       optional integers: whose example it is
+    split    (n,)       optional: 0 train, 1 test
+
+What `x` is follows from its type and its axes::
+
+    (n, features)                float            vectors, taken as they are
+                                 uint8            vectors, divided by 255
+    (n, channels, time)          float            sequences, taken as they are
+    (n, height, width)           uint8            grey images, divided by 255; the channel axis is added
+    (n, channels, height, width) float or uint8   images, taken as they are or divided by 255
+
+So three axes are images if they are uint8 and sequences if they are float.
+A `split` without a single 1 counts as none.
+"""
+
+from __future__ import annotations
+
+import lzma
+import pickle
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from common.data.formats.raw import Raw
+from common.errors import DataError
+
+LAYOUT = "Write it with numpy.savez(path, x=..., y=...); the layout is described in common/data/formats/npz.py"
+
+_NEEDED = ("x", "y")
+_OPTIONAL = ("classes", "client", "split")
+
+
+def read(path: str, label: str) -> Raw:  # noqa: ARG001 - arrays have fixed names
+    """Read the arrays that we know of; errors as in `common.data.formats.read`."""
+    name = "file"
+    found: dict[str, NDArray[Any]] = {}
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - a str may hold what Path would change
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, NpzFile):
+                raise DataError("An .npz file must hold several arrays, and this one holds a single one", fix=LAYOUT)
+            for name in (*_NEEDED, *_OPTIONAL):
+                if name in file.files:
+                    found[name] = file[name]
+                    if not isinstance(found[name], np.ndarray):  # an entry that is no array comes as bytes
+                        raise ValueError(f"{name} is no array")
+                elif name in _NEEDED:
+                    raise DataError(
+                        f"An .npz file must hold the array {name!r}",
+                        fix=LAYOUT,
+                        detail=f"it holds {', '.join(sorted(file.files)) or 'nothing'}",
+                    )
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        lzma.LZMAError,
+        zlib.error,
+        pickle.UnpicklingError,
+    ) as error:
+        what = "It cannot be read as .npz" if name == "file" else f"Its array {name!r} cannot be read"
+        raise DataError(what, fix=LAYOUT, detail=f"{type(error).__name__}: {error}") from error
+    return Raw(found["x"], found["y"], *(found.get(name) for name in _OPTIONAL))

@@ -1,0 +1,96 @@
+"""Data of one's own: a file, or a folder of images; `common.data.formats` says which.
+
+A pool that simulated nodes share (``dataset.path``), or each node's own (`Holder.path`, the node config's
+``data``). A node's own data win over whatever data set a search names: the search's fractions and its way of
+splitting apply to them, partitions do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from common.data.base import parse_options
+from common.data.checks import pool_of
+from common.data.formats import read
+from common.data.pool import Pool, PooledDataset
+from common.errors import ConfigError, DataError
+from common.settings import DatasetSettings
+
+NODE = "The node's data"
+"""What errors call a node's own data; they travel to the server and name no file."""
+
+
+@dataclass(frozen=True)
+class LocalOptions:
+    """Options of `Local`.
+
+    Parameters
+    ----------
+    label : str
+        The column of a table that holds the classes.
+    num_classes : int, optional
+        Of labels that are numbers; by default the largest label + 1, and then every label below it must
+        occur in a pool that nodes share.
+    """
+
+    label: str = "label"
+    num_classes: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            raise ConfigError("dataset.options.label must name a column", self.label, fix="The default is label")
+        if self.num_classes is not None and self.num_classes < 2:
+            raise ConfigError("dataset.options.num_classes must be 2 or more", self.num_classes)
+
+
+class Local(PooledDataset):
+    """One file or folder that all nodes share (``dataset.path``), or each node's own."""
+
+    def __init__(self, settings: DatasetSettings) -> None:
+        super().__init__(settings)
+        self.options = parse_options(LocalOptions, settings)
+
+    @property
+    def shared(self) -> bool:
+        """Whether ``dataset.path`` is set."""
+        return self.settings.path is not None
+
+    def pool(self, own_file: str | None = None) -> Pool:
+        """Return the examples of the node's own file if it has one, else those of ``dataset.path``."""
+        path = self.settings.path if own_file is None else own_file
+        if path is None:
+            raise ConfigError(
+                "The data set 'local' needs a file or a folder",
+                fix="Set dataset.path, or in a deployment name each node's own as data in its --node-config",
+            )
+        try:
+            return read_local(path, self.options, own=own_file is not None)
+        except DataError as error:
+            whose, fix = path, error.fix
+            if own_file is not None:
+                whose, fix = NODE, f"{error.fix}. On the node, `flwr-nas data check` says what is where"
+            raise DataError(f"{whose}: {error.rule}", fix=fix, detail=error.detail) from None
+
+
+@lru_cache(maxsize=2)
+def read_local(path: str, options: LocalOptions, *, own: bool) -> Pool:
+    """Read and check a file or folder, once a process (large ones take seconds).
+
+    The two last are kept, with `x` in the type of the file.
+
+    Parameters
+    ----------
+    path : str
+        An absolute path, or one relative to the working directory.
+    options : LocalOptions
+        Where the labels are, and how many classes they are from.
+    own : bool
+        Whether it is a single node's, and need not hold every class.
+
+    Raises
+    ------
+    DataError
+        It is missing or malformed.
+    """
+    return pool_of(read(path, options.label), options.num_classes, own=own)

@@ -1,0 +1,40 @@
+"""Files that nobody ever sees half of."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from common.errors import StorageError
+
+
+def write_aside(path: Path, content: str | bytes) -> None:
+    """Write a whole file under another name, and rename it once it is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it is missing.
+    content : str or bytes
+        Text is written as UTF-8.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written, or the disk is full; what was there stays.
+    """
+    aside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):  # what keeps us from writing may keep us from clearing up
+            aside.unlink(missing_ok=True)
+        raise StorageError(
+            "A folder for results must be writable", str(path), fix=f"{error}; free space or choose another"
+        ) from None

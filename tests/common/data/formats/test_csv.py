@@ -1,0 +1,122 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from common.data.formats import Raw, read
+from common.errors import DataError
+
+Write = Callable[..., Raw]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Write:
+    """Write a text as .csv and read it."""
+
+    def write(text: str | bytes, label: str = "label", name: str = "data.csv") -> Raw:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read(str(path), label)
+
+    return write
+
+
+def test_columns_are_told_apart_by_their_names(table: Write) -> None:
+    raw = table("b,label,client,a,split\n1,0,7,2.5,train\n-3,1,8,1e3,test\n")
+    assert raw.x.tolist() == [[1, 2.5], [-3, 1000]]
+    assert (raw.y.tolist(), raw.classes) == ([0, 1], None)
+    assert raw.client is not None
+    assert raw.client.tolist() == [7, 8]
+    assert raw.split is not None
+    assert raw.split.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers", "names"),
+    [
+        (["3", "0", "3"], [3, 0, 3], None),
+        (["1.0", "0.0", "2"], [1, 0, 2], None),  # what pandas makes of whole numbers
+        (["dog", "cat", "dog"], [1, 0, 1], ["cat", "dog"]),
+        (["3d", "4", "3d"], [0, 1, 0], ["3d", "4"]),
+        (['"a, b"', "Ü", '"a, b"'], [0, 1, 0], ["a, b", "Ü"]),
+    ],
+)
+def test_labels_are_numbers_or_names(
+    table: Write, labels: list[str], numbers: list[int], names: list[str] | None
+) -> None:
+    raw = table("a,label\n" + "".join(f"1,{label}\n" for label in labels))
+    assert raw.y.tolist() == numbers
+    assert (None if raw.classes is None else raw.classes.tolist()) == names
+
+
+def test_people_may_have_names(table: Write) -> None:
+    for zoe, ann in (("Zoe", "Ann"), ("9007199254740993", "9007199254740992"), ("1.5", "1.25")):
+        raw = table(f"a,label,client\n1,0,{zoe}\n1,1,{ann}\n1,0,{zoe}\n")
+        assert raw.client is not None
+        assert raw.client.tolist() == [1, 0, 1]
+
+
+def test_another_column_may_hold_the_labels(table: Write) -> None:
+    raw = table("label,kind\n5,cat\n6,dog\n", "kind")
+    assert raw.x.tolist() == [[5], [6]]
+    assert raw.y.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_spreadsheets_part_fields_and_lines_in_their_ways(table: Write, mark: str, end: str) -> None:
+    lines = [mark.join(cells) for cells in (["a", " label ", "c"], ["1", "0", " 2"], [], ["3", "1", "4"], [])]
+    raw = table(b"\xef\xbb\xbf" + end.join(lines).encode())
+    assert raw.x.tolist() == [[1, 2], [3, 4]]
+    assert table("label\ta\n0\t1\n1\t2\n", name="data.tsv").y.tolist() == [0, 1]
+
+
+@given(x=arrays(np.float32, st.tuples(st.integers(1, 600), st.integers(1, 3)), elements=st.floats(-1e6, 1e6, width=32)))
+def test_any_numbers_come_back(tmp_path_factory: pytest.TempPathFactory, x: np.ndarray) -> None:
+    path = tmp_path_factory.mktemp("csv") / "data.csv"
+    head = ",".join(f"f{number}" for number in range(x.shape[1]))
+    rows = [",".join([*map(repr, map(float, row)), "0"]) for row in x]
+    path.write_text("\n".join([f"{head},label", *rows]))
+    np.testing.assert_array_equal(read(str(path)).x, x)
+
+
+LONG = "a,label\n" + "1,0\n" * 700  # more than is read at once
+
+BAD: list[tuple[str | bytes, str, str]] = [
+    ("", "must have the column 'label'", ""),
+    ("a,b\n1,2\n", "must have the column 'label'", "'a', 'b'"),
+    (",".join("abcdefghijk") + "\n1\n", "must have the column", "'h' and 3 more"),
+    ("label\n1\n", "a column of numbers besides", ""),
+    ("label,client,split\n1,1,0\n", "a column of numbers besides", ""),
+    ("a,label\n", "must have rows", ""),
+    (",a,label\n0,1,2\n", "Every column of a table must have a name", "column 1"),
+    ("a,label,a\n0,1,2\n", "must have different names", "a"),
+    ("a,label\n1,0\n2\n", "as many cells as the first", "row 3 has 1, the first one 2"),
+    ("a,label\n1,0\n2,1,5\n", "as many cells as the first", "row 3 has 3, the first one 2"),
+    ("a,label\n1,0\n,1\n", "no empty cells", "row 3, column 'a' is empty"),
+    ("a,label\n1,0\n2,\n", "no empty cells", "row 3, column 'label' is empty"),
+    ("a,label,client\n1,0,\n", "no empty cells", "row 2, column 'client' is empty"),
+    ("a,label\n1,0\n\n\ntwo,1\n", "must hold numbers", "row 5, column 'a': 'two'"),
+    ("a;label\n1;0\n2,5;1\n", "Write decimals with a point", "row 3, column 'a': '2,5'"),
+    (LONG + "x,1\n", "must hold numbers", "row 702, column 'a': 'x'"),
+    ("a,label\nnan,0\n", "must be finite", "row 2, column 'a': 'nan'"),
+    ("a,label\n1,0\n-inf,0\n", "must be finite", "row 3, column 'a': '-inf'"),
+    ("a,label\n1e300,0\n", "fit into 32 bits", "row 2, column 'a': '1e300'"),
+    ("a,label\n1,0.5\n", "'label' must hold whole numbers or names", "row 2, column 'label': '0.5'"),
+    ("a,label\n1,0\n1,nan\n", "'label' must hold whole numbers or names", "row 3, column 'label': 'nan'"),
+    ("a,label,split\n1,0,train\n1,0,val\n", "must say train or test", "row 3, column 'split': 'val'"),
+    (b"a,label\n\xff\xfe,1\n", "as text", "utf-8"),
+    ('a,label\n"1,0\n', "as text", "unexpected end"),
+]
+
+
+@pytest.mark.parametrize(("text", "rule", "detail"), BAD, ids=[f"{rule}-{detail}" for _, rule, detail in BAD])
+def test_a_malformed_table_names_row_and_column(table: Write, text: str | bytes, rule: str, detail: str) -> None:
+    with pytest.raises(DataError) as caught:
+        table(text)
+    assert rule in str(caught.value)
+    assert detail in caught.value.detail
