@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from server_app.launcher.control import SuperLink
 
 CONNECT_LIMIT = 5.0
-VISIBLE_LIMIT = 20.0
+VISIBLE_LIMIT = 60.0
 """Seconds that a run has to begin its journal where we can see it; then we follow its log instead."""
 
 SILENCE = 60.0
