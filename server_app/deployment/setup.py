@@ -41,11 +41,8 @@ def set_up(project: Path, folder: DeploymentFolder, nodes: int, hosts: Sequence[
     names = node_services(read_compose(project))
     if nodes < len(names):
         raise ConfigError(f"docker-compose.yml has {len(names)} nodes, so --nodes must be {len(names)} or more", nodes)
-    for party in ("superlink", "proxy"):
-        certificate = folder.path / party / "server.crt"
-        known = names_of(certificate) if certificate.is_file() else []
-        folder.copy(folder.authority.public, folder.path / party / "ca.crt")
-        make_server_certificate(folder.path / party, folder.authority, [party, *hosts, *known])
+    _certify(folder, "superlink", [])
+    _certify(folder, "proxy", hosts)
     folder.copy(folder.authority.public, folder.path / "register" / "ca.crt")
     for name in names:
         folder.admit(name, folder.path / name)
@@ -56,6 +53,13 @@ def set_up(project: Path, folder: DeploymentFolder, nodes: int, hosts: Sequence[
     _deal_digits(folder.path, nodes)
     _write_settings(project, folder, reachable=bool(hosts))
     folder.hand_over(project / "runs")
+
+
+def _certify(folder: DeploymentFolder, party: str, hosts: Sequence[str]) -> None:
+    certificate = folder.path / party / "server.crt"
+    known = names_of(certificate) if certificate.is_file() else []
+    folder.copy(folder.authority.public, folder.path / party / "ca.crt")
+    make_server_certificate(folder.path / party, folder.authority, [party, *hosts, *known])
 
 
 def _write_settings(project: Path, folder: DeploymentFolder, *, reachable: bool) -> None:

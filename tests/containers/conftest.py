@@ -18,7 +18,6 @@ from server_app.launcher.processes import end, start
 from tests.support.federation import Run, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "flwr-nas-test"
 PARTS = ("server_app", "client_app", "common", "conf", "pyproject.toml", "README.md", "LICENSE")
 LIMIT = 600.0
 """Seconds until a build or a start counts as hanging; the first build fetches torch."""
@@ -31,6 +30,7 @@ class Compose:
     folder: Path
     command: list[str]
     port: int
+    project: str = f"flwr-nas-test-{os.getpid()}"
     _searches: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -54,7 +54,7 @@ class Compose:
 
     def compose(self, *arguments: str, **options) -> str:
         """Call compose."""
-        return self.run([*self.command, "-p", PROJECT, *arguments], **options)
+        return self.run([*self.command, "-p", self.project, *arguments], **options)
 
     def flwr_nas(self, *arguments: str) -> str:
         """Call the project's own command."""
@@ -67,7 +67,7 @@ class Compose:
     def container(self, service: str) -> str:
         """The engine's name of a service's container."""
         names = self.run([self.engine, "ps", "-a", "--format", "{{.Names}}"]).split()
-        return next(name for name in names if name in (f"{PROJECT}_{service}_1", f"{PROJECT}-{service}-1"))
+        return next(name for name in names if name in (f"{self.project}_{service}_1", f"{self.project}-{service}-1"))
 
     def healthy(self, service: str) -> bool:
         """Ask for a container's health; podman does not look by itself."""

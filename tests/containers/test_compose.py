@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
+import yaml
 
+from server_app.deployment.folder import read_setting
 from tests.support.federation import wait_for
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
@@ -109,7 +111,7 @@ def test_a_search_from_the_host_runs_on_the_nodes(deployment):
     assert run.result["winner"]["spec"]
     assert run.events[-1]["status"] == "finished"
     assert "Run folder: runs/first" in run.output
-    owner = int(dict(line.split("=") for line in (deployment.folder / ".env").read_text().split()[3:])["UID"])
+    owner = int(read_setting(deployment.folder / ".env", "UID", ""))
     assert owner == (os.getuid() or 10001)
     assert {path.stat().st_uid for path in run.folder.rglob("*")} == {owner}
 
@@ -161,9 +163,9 @@ def test_more_nodes_a_small_device_and_a_cut_link(deployment, tmp_path):
     data = (folder / "node-1" / "data.npz").read_bytes()
     (folder / "kitchen" / "data.npz").write_bytes(data)
     deployment.compose("up", "-d")
-    with small_device(deployment, folder / "devices" / "board", data):
+    with small_device(deployment, folder / "devices" / "board", data) as board:
         search_with_a_cut(deployment)
-        state = json.loads(deployment.run([deployment.engine, "inspect", BOARD]))[0]
+        state = json.loads(deployment.run([deployment.engine, "inspect", board]))[0]
         assert not state["State"]["OOMKilled"]
         assert state["State"]["Running"]
         assert state["RestartCount"] == 0
@@ -183,41 +185,23 @@ def search_with_a_cut(deployment):
     assert run.result["winner"]["spec"]
 
 
-BOARD = "flwr-nas-test-board"
-
-
-class small_device:  # noqa: N801 - reads as a statement
+@contextmanager
+def small_device(deployment, bundle, data):
     """A board with 1 core and 512 MB behind NAT: the bundle's files, and the unit's own command."""
-
-    def __init__(self, deployment, bundle: Path, data: bytes) -> None:
-        self.deployment, self.bundle = deployment, bundle
-        (bundle / "data.npz").write_bytes(data)
-        os.chmod(bundle / "data.npz", 0o644)  # noqa: PTH101
-
-    def __enter__(self):
-        unit = (self.bundle / "flwr-nas-node.service").read_text().splitlines()
-        (command,) = [line.partition("=")[2] for line in unit if line.startswith("ExecStart=")]
-        (settings,) = [line.partition("=")[2] for line in unit if line.startswith("Environment=")]
-        quoted = " ".join(f'"{word}"' for word in command.replace("/opt/flwr-nas/bin/", "").split())
-        script = f"export {settings}; set -a; . /etc/flwr-nas/node.env; exec {quoted}"
-        owner = self.bundle.stat()
-        limits = ["--memory", "512m", "--cpus", "1", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--init"]
-        volumes = [
-            "-v",
-            f"{self.bundle}:/etc/flwr-nas:ro",
-            "-v",
-            f"{self.bundle}/data.npz:/var/lib/flwr-nas/data.npz:ro",
-        ]
-        user = ["--user", f"{owner.st_uid}:{owner.st_gid}", "--restart", "always"]
-        image = yaml_image(self.deployment.folder)
-        self.deployment.run(
-            [self.deployment.engine, "run", "-d", "--name", BOARD, *limits, *user, *volumes, image, "sh", "-c", script]
-        )
-
-    def __exit__(self, *_):
-        self.deployment.run([self.deployment.engine, "rm", "-f", BOARD])
-
-
-def yaml_image(folder: Path) -> str:
-    lines = (folder / "docker-compose.yml").read_text().splitlines()
-    return next(line.split()[1] for line in lines if "image: flwr-nas-node" in line)
+    (bundle / "data.npz").write_bytes(data)
+    (bundle / "data.npz").chmod(0o644)
+    unit = (bundle / "flwr-nas-node.service").read_text().splitlines()
+    (command,) = [line.partition("=")[2] for line in unit if line.startswith("ExecStart=")]
+    (settings,) = [line.partition("=")[2] for line in unit if line.startswith("Environment=")]
+    quoted = " ".join(f'"{word}"' for word in command.replace("/opt/flwr-nas/bin/", "").split())
+    script = f"export {settings}; set -a; . /etc/flwr-nas/node.env; exec {quoted}"
+    name, owner = f"{deployment.project}-board", bundle.stat()
+    options = ["--memory", "512m", "--cpus", "1", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--init"]
+    options += ["--name", name, "--user", f"{owner.st_uid}:{owner.st_gid}", "--restart", "always"]
+    options += ["-v", f"{bundle}:/etc/flwr-nas:ro", "-v", f"{bundle}/data.npz:/var/lib/flwr-nas/data.npz:ro"]
+    image = yaml.safe_load((deployment.folder / "docker-compose.yml").read_text())["services"]["node-1"]["image"]
+    deployment.run([deployment.engine, "run", "-d", *options, image, "sh", "-c", script])
+    try:
+        yield name
+    finally:
+        deployment.run([deployment.engine, "rm", "-f", name])
