@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from logging import WARNING
 
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.common.logger import log
 
-from client_app.jobs import do_jobs
-from client_app.node import Node, node_of, report
+from client_app.startup import uncollected
 from common.digest import code_digest
-from common.errors import FlwrNasError
+from common.errors import DataError, FlwrNasError
 from common.messages import (
     check_header,
     decode_order,
@@ -18,14 +19,23 @@ from common.messages import (
     encode_refusal,
     encode_report,
     encode_results,
+    refusal,
 )
+
+with uncollected():  # these import torch
+    from client_app.jobs import do_jobs
+    from client_app.node import Node, node_of, report
 
 app = ClientApp()
 
 
 @app.query()
 def handshake(message: Message, context: Context) -> Message:
-    """Answer who this node is and what it has."""
+    """Answer who this node is and what it has; or hear why the server leaves it out, for this node's own log."""
+    reason = refusal(message.content)
+    if reason is not None:
+        log(WARNING, "The server leaves this node out: %s", reason)
+        return Message(message.content, reply_to=message)
     return _reply(message, context, _report)
 
 
@@ -42,14 +52,25 @@ def _report(content: RecordDict, node: Node) -> RecordDict:
 
 
 def _do(content: RecordDict, node: Node) -> RecordDict:
-    return encode_results(code_digest(), do_jobs(decode_order(content), node))
+    order, refused = decode_order(content, node.limits)
+    results = (*do_jobs(order, node), *refused) if order.jobs else refused
+    for result in results:
+        if result.status in ("failed", "refused"):
+            log(WARNING, "%s, %s: %s: %s", result.trial, result.action, result.status, result.reason)
+    return encode_results(code_digest(), results, node.limits, order.precision)
 
 
 def _reply(message: Message, context: Context, serve: Callable[[RecordDict, Node], RecordDict]) -> Message:
-    """Reply with what `serve` makes of the message, or refuse it with the reason."""
+    """Reply with what `serve` makes of the message, or refuse it with the reason, which the node's log shows too."""
     try:
         check_header(message.content, code_digest(), "The server")
         content = serve(message.content, node_of(context.node_config))
     except FlwrNasError as error:
+        # the log is this machine's own: it may show what the reply must not tell
+        log(
+            WARNING,
+            "A message of the server is refused: %s",
+            error.in_full() if isinstance(error, DataError) else error,
+        )
         content = encode_refusal(code_digest(), str(error))
     return Message(content, reply_to=message)

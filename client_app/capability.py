@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 
 import torch
 
 _MACS_PER_THREAD = 5_000_000
+_PROBE_SIZE = 128
+_PROBE_SECONDS = 0.02
 
 
 def cores() -> int:
@@ -18,12 +23,34 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def memory_mb() -> int:
-    """Return the machine's memory in MiB; 0 where the system does not say."""
+def memory_mb(root: Path = Path("/")) -> int:
+    """Return the memory in MiB that this process may use; 0 where the system does not say.
+
+    That of the machine, or of the control group (a container, a systemd unit) where that has less.
+
+    Parameters
+    ----------
+    root : Path
+        Where ``proc`` and ``sys`` are.
+    """
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return 0
+    return min([machine, *_control_group_limits(root)]) // 2**20
+
+
+def _control_group_limits(root: Path) -> Iterator[int]:
+    """Yield the memory limits, in bytes, of this process' control group and those above it (version 2 and 1)."""
+    groups = root / "sys/fs/cgroup"
+    files = [groups / "memory/memory.limit_in_bytes"]
+    with suppress(OSError, ValueError):
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        own = groups / next((line[3:] for line in lines if line.startswith("0::")), "/").strip("/")
+        files += [folder / "memory.max" for folder in (own, *own.parents) if folder.is_relative_to(groups)]
+    for file in files:
+        with suppress(OSError, ValueError):  # there is none, or it says "max"
+            yield int(file.read_text())
 
 
 def device() -> torch.device:
@@ -50,3 +77,20 @@ def threads_for(macs: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(given)
+
+
+@cache
+def macs_per_second() -> int:
+    """Measure the multiply-accumulates that one thread does in a second; once a process, in some 20 ms.
+
+    Products of two float32 matrices of 128 x 128 (2 million multiply-accumulates each), after one that warms up: about
+    what a layer of a small network is.
+    """
+    left = torch.full((_PROBE_SIZE, _PROBE_SIZE), 0.5, device=device())
+    with threads_for(0):
+        float((left @ left)[0, 0])
+        began, count = time.perf_counter(), 0
+        while (seconds := time.perf_counter() - began) < _PROBE_SECONDS or not count:
+            float((left @ left)[0, 0])  # reading a number waits for a GPU
+            count += 1
+    return int(count * _PROBE_SIZE**3 / seconds)

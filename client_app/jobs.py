@@ -9,14 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from client_app.capability import device, threads_for
-from client_app.node import Node
+from client_app.node import Node, check_data_source
 from client_app.training import train
 from common.architecture.cost import cost_of
 from common.data import Examples, NodeData, load_node_data, load_node_test
-from common.errors import DataError, FlwrNasError, ProtocolError
-from common.messages import Job, Order, Result, Status
+from common.errors import DataError, FlwrNasError
+from common.jobs import Job, Order, Result, Status
 from common.models.builder import build, flat_state
 from common.models.evaluation import evaluate
+from common.precision import check_finite
 from common.seeding import child_seed
 
 
@@ -31,7 +32,8 @@ def do_jobs(order: Order, node: Node) -> tuple[Result, ...]:
         No job can be done: the node has no data under these settings, or other data than was agreed.
     """
     begin = time.perf_counter()
-    data = load_node_data(order.dataset, node.holder, order.seed)
+    check_data_source(node, order.dataset)
+    data = load_node_data(order.dataset, node.holder, order.seed, order.classes)
     _check_agreed(order, data)
     results: list[Result] = []
     for job in order.jobs:
@@ -47,8 +49,7 @@ def do_jobs(order: Order, node: Node) -> tuple[Result, ...]:
 def _attempt(job: Job, order: Order, node: Node, data: NodeData) -> Result:
     begin = time.perf_counter()
     try:
-        if not np.isfinite(job.weights).all():
-            raise ProtocolError("The weights of a job must be finite numbers, and these are not")
+        check_finite("The weights of a job", job.weights, order.precision)
         result = _train(job, order, node, data.train) if job.action == "train" else _score(job, order, node, data)
     except FlwrNasError as error:
         result = _result(job, "failed", str(error))
@@ -66,6 +67,7 @@ def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
     update = flat_state(model).cpu().numpy()
     if not math.isfinite(loss) or not np.isfinite(update).all():
         return _result(job, "failed", f"Training diverged (loss {loss:g}); a lower training.learning_rate may help")
+    check_finite("The trained weights", update, order.precision)
     return replace(_result(job, "done"), num_examples=len(examples), metrics={"loss": loss}, update=update)
 
 
@@ -88,7 +90,7 @@ def _all(data: NodeData) -> Examples:
 
 def _test_split(order: Order, node: Node) -> Examples:
     """Open the test split; no other action than ``test`` comes here."""
-    examples = load_node_test(order.dataset, node.holder, order.seed)
+    examples = load_node_test(order.dataset, node.holder, order.seed, order.classes)
     if examples is None:
         raise DataError("This node has no test split", fix="Test where the test data are: on the server")
     return examples

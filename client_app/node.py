@@ -5,19 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from client_app.capability import cores, device, memory_mb
+from client_app.capability import cores, device, macs_per_second, memory_mb
 from common.data import Holder, load_node_data
 from common.errors import ConfigError
-from common.messages import NodeReport
+from common.jobs import NodeReport
+from common.limits import NO_LIMITS, Limits
 from common.settings import DatasetSettings
+
+_SIMULATED = {"partition-id", "num-partitions"}
+_LIMITS = {"max-params": "max_parameters", "max-macs": "max_macs", "max-memory-mb": "max_memory_mb"}
+_MEMORY_PART = 4
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node's stable name and whose data it holds; Flower's node id is neither."""
+    """A node: what it is called, what it holds, what it takes on.
+
+    Parameters
+    ----------
+    name : str
+        Stable; Flower's node id is not.
+    holder : Holder
+        Whose data it holds.
+    limits : Limits
+        The most that it takes on.
+    simulated : bool
+        It runs where the search was started, and may open the files that are named there.
+    """
 
     name: str
     holder: Holder
+    limits: Limits = NO_LIMITS
+    simulated: bool = False
 
 
 def node_of(config: Mapping[str, object]) -> Node:
@@ -27,7 +46,10 @@ def node_of(config: Mapping[str, object]) -> Node:
     ----------
     config : mapping of str to object
         ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file. ``partition-id``
-        and ``num-partitions``: its part of a shared pool; the simulation sets them.
+        and ``num-partitions``: its part of a shared pool; the simulation sets these two and no others, and a node
+        with just these two is taken for simulated. ``max-params``, ``max-macs`` (of one example, forward),
+        ``max-memory-mb``: the most that it takes on in one job. Without the last, a quarter of its memory, for
+        Python with torch and the data need some too.
 
     Raises
     ------
@@ -39,26 +61,41 @@ def node_of(config: Mapping[str, object]) -> Node:
     if name is None and part is None:
         raise ConfigError(
             "A node needs a name that stays the same when it restarts",
-            dict(config),
+            sorted(config),
             fix="""Start it with --node-config 'name="kitchen" data="/data/kitchen.npz"'""",
         )
     if path is None and (part is None or parts is None):
         raise ConfigError(
             "A node needs a file of its own, or a partition-id and num-partitions",
-            dict(config),
+            sorted(config),
             fix="""Add data="/path/to/file.npz", or partition-id=0 num-partitions=10, to its --node-config""",
         )
-    return Node(name or f"partition-{part}", Holder(part or 0, parts or 1, path))
+    holder = Holder(part or 0, parts or 1, path)
+    return Node(name or f"partition-{part}", holder, _limits(config), simulated=set(config) == _SIMULATED)
+
+
+def check_data_source(node: Node, dataset: DatasetSettings) -> None:
+    """Raise `ConfigError` where a deployed node would have to open a file that the server names.
+
+    What a node opens is for its own config to say; who runs the server could else read any file there.
+    """
+    if dataset.path is not None and node.holder.path is None and not node.simulated:
+        raise ConfigError(
+            "A deployed node opens no file that the server names (dataset.path)",
+            dataset.path,
+            fix="Name the node's own file in its --node-config, as data=...",
+        )
 
 
 def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
-    """Return what the server learns of `node`: shapes and counts, never labels.
+    """Return what the server learns of `node`: shapes, counts, names of classes, never labels.
 
     Raises
     ------
     ConfigError, DataError
         The node has no data under `dataset`.
     """
+    check_data_source(node, dataset)
     data = load_node_data(dataset, node.holder, seed)
     return NodeReport(
         name=node.name,
@@ -69,7 +106,24 @@ def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
         cores=cores(),
         memory_mb=memory_mb(),
         device=str(device()),
+        classes=list(data.classes),
+        macs_per_second=macs_per_second(),
+        limits=node.limits,
     )
+
+
+def _limits(config: Mapping[str, object]) -> Limits:
+    unknown = sorted(key for key in config if key.startswith("max-") and key not in _LIMITS)
+    if unknown:
+        raise ConfigError(f"The limits of a node are {', '.join(_LIMITS)}", unknown[0], fix="Correct its --node-config")
+    values = {field: _whole(config, key) for key, field in _LIMITS.items()}
+    for key, field in _LIMITS.items():
+        value = values[field]
+        if value is not None and value < 1:
+            raise ConfigError(f"The node config's {key} must be 1 or more", value, fix="Leave it out for no limit")
+    if values["max_memory_mb"] is None:
+        values["max_memory_mb"] = memory_mb() // _MEMORY_PART or None
+    return Limits(**values)
 
 
 def _text(config: Mapping[str, object], key: str) -> str | None:

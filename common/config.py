@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
 from common.errors import ConfigError, FlwrNasError
+from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -88,6 +89,7 @@ class FederationConfig:
     budget: float | None
     patience: float
     poll: float
+    precision: Precision
     address: str | None
     root_certificates: str | None
 

@@ -19,6 +19,9 @@ from typing import Any
 
 _NOTHING = object()
 
+_LONGEST = 2000
+"""Characters of an error; some repeat what a node said, and go to the journal once for each trial."""
+
 
 class FlwrNasError(Exception):
     """Base of the tree; catching it catches all that is ours.
@@ -36,7 +39,8 @@ class FlwrNasError(Exception):
     def __init__(self, rule: str, got: Any = _NOTHING, *, fix: str = "") -> None:
         self.rule = rule if got is _NOTHING else f"{rule}, got {got!r}"
         self.fix = fix
-        super().__init__(f"{self.rule}. {fix}." if fix else f"{self.rule}.")
+        text = f"{self.rule}. {fix}." if fix else f"{self.rule}."
+        super().__init__(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...")
 
 
 class ConfigError(FlwrNasError):

@@ -3,18 +3,20 @@
 A message to a node (records of one `RecordDict`):
 
     header    ConfigRecord   protocol, version, digest
-    order     ConfigRecord   seed, budget, task, dataset and training (JSON), specs (JSON, by id), and
-                             the columns trial[], action[], round[], spec[] with one entry a job
-    weights   ArrayRecord    one packed float array a job, keyed by the trial
+    order     ConfigRecord   seed, budget, task, classes, precision, dataset and training (JSON), specs[] (JSON), and
+                             the columns trial[], action[], round[], spec[] (which of specs) with one entry a job
+    weights   ArrayRecord    one packed array a job, keyed by the trial
 
 Its reply:
 
     header    ConfigRecord   protocol, version, digest
+    limits    ConfigRecord   the node's limits, those that are set
     results   ConfigRecord   the columns trial[], action[], round[], status[], reason[]
     metrics   MetricRecord   the columns num-examples[], seconds[] and one for each metric
-    updates   ArrayRecord    one packed float array for each job that trained
+    updates   ArrayRecord    one packed array for each job that trained
 
-Nothing here is pickled; arrays travel as flwr Arrays, specs and settings as JSON.
+Nothing here is pickled; arrays travel as flwr Arrays, specs and settings as JSON. What arrives is measured before it
+is parsed, and a job's weights are looked at last: a spec that the node cannot hold costs it nothing.
 """
 
 from __future__ import annotations
@@ -22,138 +24,28 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeVar, cast, get_args
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar, cast, get_args
 
-import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
-from numpy.typing import NDArray
 
 from common import __version__
+from common.architecture.layout import layout, state_size
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
-from common.errors import ConfigError, ProtocolError, SpecError
+from common.errors import ConfigError, FlwrNasError, ProtocolError, SpecError
+from common.jobs import Action, Job, NodeReport, Order, Result, Status
+from common.limits import NO_LIMITS, Limits, needs_of
+from common.packing import pack, unpack
+from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
 
-PROTOCOL = 1
+PROTOCOL = 2
 
-Action = Literal["train", "score", "score_all", "test"]
-Status = Literal["done", "failed", "unfinished"]
-
-Weights = NDArray[np.float32]
+_MAX_SETTINGS = 64 * 1024
+_MAX_REASON = 1000
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One thing that a node does for one trial.
-
-    Parameters
-    ----------
-    trial : str
-        Name of the trial, unique within a message.
-    action : {"train", "score", "score_all", "test"}
-        Train on the training split; score on the validation split, on both (a node that never trains), or
-        on the test split.
-    round : int
-        The trial's round, from 1; the seed of the mini-batches comes from it.
-    spec : ArchitectureSpec
-        What to build.
-    weights : Weights
-        Packed state, shape ``(size of the state,)``; the order is that of `common.architecture.layout`.
-    """
-
-    trial: str
-    action: Action
-    round: int
-    spec: ArchitectureSpec
-    weights: Weights
-
-
-@dataclass(frozen=True)
-class Order:
-    """All that one message asks of a node.
-
-    Parameters
-    ----------
-    seed : int
-        The run's seed.
-    budget : float
-        Seconds of compute; a node begins no further job once they are spent.
-    task : TaskShape
-        Agreed in the handshake; a node's own labels may lack some of its classes.
-    dataset, training : DatasetSettings, TrainingSettings
-        On what and how.
-    jobs : tuple of Job
-        Done in this order.
-    """
-
-    seed: int
-    budget: float
-    task: TaskShape
-    dataset: DatasetSettings
-    training: TrainingSettings
-    jobs: tuple[Job, ...]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one job.
-
-    Parameters
-    ----------
-    trial, action, round
-        As in the `Job`.
-    status : {"done", "failed", "unfinished"}
-        ``unfinished``: the budget was spent before the job began.
-    reason : str
-        Why it failed; empty otherwise.
-    num_examples : int
-        Examples trained or scored on.
-    metrics : dict of str to float
-        ``loss`` of a training job; `common.metrics` of a scoring job.
-    seconds : float
-        Compute time.
-    update : Weights, optional
-        The packed state after training.
-    """
-
-    trial: str
-    action: Action
-    round: int
-    status: Status
-    reason: str = ""
-    num_examples: int = 0
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    update: Weights | None = None
-
-
-@dataclass(frozen=True)
-class NodeReport:
-    """What a node says of itself in the handshake.
-
-    Parameters
-    ----------
-    name : str
-        Stable: the ``name`` of the node config, else ``partition-<id>``.
-    input_shape : list of int
-        One example, without the batch axis.
-    num_classes, num_train, num_validation : int
-        Counts; never per label.
-    cores, memory_mb, device
-        What the node has to compute with.
-    """
-
-    name: str
-    input_shape: list[int]
-    num_classes: int
-    num_train: int
-    num_validation: int
-    cores: int
-    memory_mb: int
-    device: str
 
 
 # ---------------------------------------------------------------- header
@@ -194,28 +86,25 @@ def decode_question(content: RecordDict) -> tuple[DatasetSettings, int]:
 
 def encode_report(digest: str, report: NodeReport) -> RecordDict:
     """Answer the handshake."""
-    return RecordDict({"header": _header(digest), "report": ConfigRecord({"node": json.dumps(asdict(report))})})
+    values = {key: value for key, value in asdict(report).items() if key != "limits"}
+    record = ConfigRecord({"node": json.dumps(values)})
+    return RecordDict({"header": _header(digest), "limits": _limits(report.limits), "report": record})
 
 
 def decode_report(content: RecordDict) -> NodeReport:
     """Return what the node said of itself; raises `ProtocolError` where it makes no sense."""
     values = _json(_config(content, "report"), "node")
     try:
-        report = NodeReport(**values)
+        report = NodeReport(**values | {"limits": decode_limits(content)})
     except TypeError as error:
         raise ProtocolError("A node's report has fixed fields", sorted(values), fix=str(error)) from None
     for item in fields(NodeReport):
-        kind = {"str": str, "int": int}.get(str(item.type), list)
-        if not _is(values[item.name], kind):
+        kind = {"str": str, "int": int, "Limits": Limits}.get(str(item.type), list)
+        if not _is(getattr(report, item.name), kind):
             raise ProtocolError(
                 f"The field {item.name!r} of a node's report must be a {kind.__name__}", values[item.name]
             )
-    if not all(_is(extent, int) for extent in report.input_shape):
-        raise ProtocolError("The input shape of a node must be whole numbers", report.input_shape)
-    try:
-        TaskShape(tuple(report.input_shape), report.num_classes)
-    except SpecError as error:
-        raise ProtocolError("A node must have data for a classifier", fix=str(error)) from error
+    _check_task(report)
     if not report.name or report.num_train < 1:
         raise ProtocolError(
             "A node needs a name and training examples", values, fix="Check the node's data and its config"
@@ -223,23 +112,43 @@ def decode_report(content: RecordDict) -> NodeReport:
     return report
 
 
+def _check_task(report: NodeReport) -> None:
+    """Raise `ProtocolError` unless the node has data for a classifier; one whose classes have names may have one."""
+    if not all(_is(extent, int) for extent in report.input_shape):
+        raise ProtocolError("The input shape of a node must be whole numbers", report.input_shape)
+    names = report.classes
+    if not all(_is(name, str) for name in names) or len(set(names)) < len(names):
+        raise ProtocolError("The classes of a node must be names that differ", names)
+    try:
+        TaskShape(tuple(report.input_shape), max(2, len(names)) if names else report.num_classes)
+    except SpecError as error:
+        raise ProtocolError("A node must have data for a classifier", fix=str(error)) from error
+
+
+def decode_limits(content: RecordDict) -> Limits:
+    """Return the limits that a node's reply carries; raises `ProtocolError` where they make no sense."""
+    try:
+        return Limits.from_dict(_config(content, "limits"))
+    except ConfigError as error:
+        raise ProtocolError("The limits of a node must be readable", fix=str(error)) from None
+
+
+def _limits(limits: Limits) -> ConfigRecord:
+    return ConfigRecord(dict(limits.to_dict()))
+
+
 def encode_refusal(digest: str, reason: str) -> RecordDict:
-    """Answer that a message cannot be served at all, and why."""
-    return RecordDict({"header": _header(digest), "refusal": ConfigRecord({"reason": reason})})
+    """Say why a message cannot be served at all, or to a node why it is left out."""
+    return RecordDict({"header": _header(digest), "refusal": ConfigRecord({"reason": reason[:_MAX_REASON]})})
 
 
 def refusal(content: RecordDict) -> str | None:
-    """Return the reason of a refusal, or None for any other reply."""
+    """Return the reason of a refusal, or None for any other message."""
     record = content.config_records.get("refusal")
     return None if record is None else str(record.get("reason", "no reason given"))
 
 
 # ---------------------------------------------------------------- orders
-
-
-def pack(weights: Weights) -> Array:
-    """Make the array that travels; share it between the messages that carry the same weights."""
-    return Array(np.ascontiguousarray(weights))
 
 
 def encode_order(digest: str, order: Order, packed: Mapping[str, Array]) -> RecordDict:
@@ -252,53 +161,106 @@ def encode_order(digest: str, order: Order, packed: Mapping[str, Array]) -> Reco
     order : Order
         Its jobs' weights are taken from `packed`, so that they are serialized once for all nodes.
     packed : mapping of str to Array
-        `pack` of the weights, by trial.
+        `pack` of the weights in the order's precision, by trial.
     """
-    specs = {job.spec.id: job.spec.to_json() for job in order.jobs}
+    specs = list(dict.fromkeys(job.spec for job in order.jobs))
     record = ConfigRecord(
         {
             "seed": order.seed,
             "budget": float(order.budget),
             "input_shape": list(order.task.input_shape),
             "num_classes": order.task.num_classes,
+            "classes": list(order.classes),
+            "precision": str(order.precision),
             "dataset": json.dumps(order.dataset.to_json()),
             "training": json.dumps(order.training.to_json()),
-            "specs": json.dumps(specs),
+            "specs": [spec.to_json() for spec in specs],
             "trial": [job.trial for job in order.jobs],
             "action": [str(job.action) for job in order.jobs],
             "round": [job.round for job in order.jobs],
-            "spec": [job.spec.id for job in order.jobs],
+            "spec": [specs.index(job.spec) for job in order.jobs],
         }
     )
     weights = ArrayRecord({job.trial: packed[job.trial] for job in order.jobs})
     return RecordDict({"header": _header(digest), "order": record, "weights": weights})
 
 
-def decode_order(content: RecordDict) -> Order:
-    """Read an order; raises `ProtocolError` where it is malformed."""
+def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order, tuple[Result, ...]]:
+    """Read an order.
+
+    Parameters
+    ----------
+    content : RecordDict
+        From `encode_order`, or from anybody.
+    limits : Limits
+        Of this node.
+
+    Returns
+    -------
+    Order
+        With the jobs that this node can do.
+    tuple of Result
+        The others, ``refused`` with the reason: their spec is malformed, too long, of another version, or above
+        the limits, or their weights are not those of the spec.
+
+    Raises
+    ------
+    ProtocolError
+        What all jobs have in common is malformed.
+    """
     record = _config(content, "order")
     arrays = content.array_records.get("weights", ArrayRecord())
+    texts = _column(record, "specs", str)
+    order = _read_settings(record)
+    jobs, refused = [], []
+    for trial, action, number, index in _rows(record, {"trial": str, "action": str, "round": int, "spec": int}):
+        if action not in get_args(Action):
+            raise ProtocolError("A job names its action", action)
+        try:
+            spec = _read_spec(texts, index, order, limits)
+            size = state_size(layout(spec, order.task))
+            weights = unpack(trial, arrays, order.precision, size)
+            jobs.append(Job(trial, cast(Action, action), number, spec, weights))
+        except FlwrNasError as error:
+            refused.append(Result(trial, cast(Action, action), number, "refused", str(error)))
+    return replace(order, jobs=tuple(jobs)), tuple(refused)
+
+
+def _read_settings(record: ConfigRecord) -> Order:
+    """Return what all jobs of an order have in common."""
+    precision, classes = _get(record, "precision", str), tuple(_column(record, "classes", str))
     try:
         task = TaskShape(tuple(_column(record, "input_shape", int)), _get(record, "num_classes", int))
-        specs = {key: ArchitectureSpec.from_json(text) for key, text in _json(record, "specs").items()}
         dataset = DatasetSettings.from_json(_json(record, "dataset"))
         training = TrainingSettings.from_json(_json(record, "training"))
-    except (SpecError, ConfigError, TypeError) as error:
-        raise ProtocolError("An order must hold legal specs and settings", fix=str(error)) from error
-    jobs = []
-    for trial, action, number, spec in _rows(record, {"trial": str, "action": str, "round": int, "spec": str}):
-        if action not in get_args(Action) or spec not in specs or trial not in arrays:
-            raise ProtocolError("A job names an action, a spec and weights of its message", (trial, action, spec))
-        jobs.append(Job(trial, cast(Action, action), number, specs[spec], _unpack(trial, arrays[trial])))
+    except (SpecError, ConfigError) as error:
+        raise ProtocolError("An order must hold a legal task and settings", fix=str(error)) from error
+    if precision not in get_args(Precision):
+        raise ProtocolError(f"The precision must be one of {get_args(Precision)}", precision)
+    if classes and len(set(classes)) != task.num_classes:
+        raise ProtocolError(f"The names of {task.num_classes} classes must be as many, and differ", classes)
     seed, budget = _get(record, "seed", int), _get(record, "budget", float)
-    return Order(seed, budget, task, dataset, training, tuple(jobs))
+    return Order(seed, budget, task, dataset, training, (), classes, cast(Precision, precision))
+
+
+def _read_spec(texts: Sequence[str], index: int, order: Order, limits: Limits) -> ArchitectureSpec:
+    """Return a job's spec; raises `SpecError` or `ProtocolError` where this node cannot hold it."""
+    if not 0 <= index < len(texts):
+        raise ProtocolError(f"A job names one of the {len(texts)} specs of its message", index)
+    spec = ArchitectureSpec.from_json(texts[index])
+    reason = limits.exceeded(needs_of(spec, order.task, order.training))
+    if reason:
+        raise ProtocolError(f"A spec must stay within the node's limits: {reason}")
+    return spec
 
 
 # ---------------------------------------------------------------- results
 
 
-def encode_results(digest: str, results: Sequence[Result]) -> RecordDict:
-    """Write a node's results."""
+def encode_results(
+    digest: str, results: Sequence[Result], limits: Limits = NO_LIMITS, precision: Precision = "float32"
+) -> RecordDict:
+    """Write a node's results, and the limits that it has now: it may have started again with others."""
     names = sorted({name for result in results for name in result.metrics})
     columns: dict[str, list[float]] = {
         name: [float(result.metrics.get(name, math.nan)) for result in results] for name in names
@@ -316,14 +278,15 @@ def encode_results(digest: str, results: Sequence[Result]) -> RecordDict:
             "action": [str(result.action) for result in results],
             "round": [result.round for result in results],
             "status": [str(result.status) for result in results],
-            "reason": [result.reason for result in results],
+            "reason": [result.reason[:_MAX_REASON] for result in results],
         }
     )
-    updates = ArrayRecord({r.trial: pack(r.update) for r in results if r.update is not None})
-    return RecordDict({"header": _header(digest), "results": table, "metrics": metrics, "updates": updates})
+    updates = ArrayRecord({r.trial: pack(r.update, precision) for r in results if r.update is not None})
+    head = {"header": _header(digest), "limits": _limits(limits)}
+    return RecordDict({**head, "results": table, "metrics": metrics, "updates": updates})
 
 
-def decode_results(content: RecordDict) -> tuple[Result, ...]:
+def decode_results(content: RecordDict, precision: Precision = "float32") -> tuple[Result, ...]:
     """Read a node's results; raises `ProtocolError` where they are malformed.
 
     Only the form is checked here; whether a result was asked for and its numbers make sense is for
@@ -340,8 +303,10 @@ def decode_results(content: RecordDict) -> tuple[Result, ...]:
     for index, (trial, action, number, status, reason) in enumerate(rows):
         if action not in get_args(Action) or status not in get_args(Status):
             raise ProtocolError("A result names its action and its status", (action, status))
-        if not math.isfinite(examples[index]):
-            raise ProtocolError("The number of examples must be a number", examples[index])
+        if not (math.isfinite(examples[index]) and 0 <= seconds[index] < math.inf):
+            raise ProtocolError(
+                "The number of examples and the seconds of a result must be numbers", (examples[index], seconds[index])
+            )
         results.append(
             Result(
                 trial=trial,
@@ -352,16 +317,10 @@ def decode_results(content: RecordDict) -> tuple[Result, ...]:
                 num_examples=int(examples[index]),
                 metrics={name: values[index] for name, values in columns.items() if not math.isnan(values[index])},
                 seconds=seconds[index],
-                update=_unpack(trial, updates[trial]) if trial in updates else None,
+                update=unpack(trial, updates, precision) if trial in updates else None,
             )
         )
     return tuple(results)
-
-
-def num_bytes(content: RecordDict) -> int:
-    """Count the bytes of the numbers in a message's arrays: what the byte ledger adds up."""
-    arrays = [array for record in content.array_records.values() for array in record.values()]
-    return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in arrays)
 
 
 # ---------------------------------------------------------------- helpers
@@ -394,12 +353,15 @@ def _column(record: ConfigRecord, name: str, kind: type[T]) -> list[T]:
 
 
 def _json(record: ConfigRecord, name: str) -> dict[str, Any]:
+    text = _get(record, name, str)
+    if len(text) > _MAX_SETTINGS:
+        raise ProtocolError(f"The field {name!r} must have {_MAX_SETTINGS} characters at most", len(text))
     try:
-        value = json.loads(_get(record, name, str))
+        value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ProtocolError(f"The field {name!r} must be a JSON object", record.get(name))
+        raise ProtocolError(f"The field {name!r} must be a JSON object", text[:80])
     return value
 
 
@@ -421,14 +383,3 @@ def _metrics(record: MetricRecord, rows: int) -> dict[str, list[float]]:
             raise ProtocolError(f"The metric {name!r} must have one value for each of {rows} results", values)
         columns[name] = [float(value) for value in values]
     return columns
-
-
-def _unpack(trial: str, array: Array) -> Weights:
-    """Read a received array."""
-    try:
-        values = array.numpy()
-    except Exception as error:  # foreign bytes: numpy's readers raise whatever their parsers do
-        raise ProtocolError(f"The array of {trial!r} must be readable", fix=str(error)) from error
-    if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 1:
-        raise ProtocolError(f"The array of {trial!r} must be one packed float32 array", (array.dtype, array.shape))
-    return values

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, Self
+from types import UnionType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from common.errors import ConfigError
 
@@ -16,6 +17,17 @@ def _positive(name: str, value: float) -> None:
 def _fraction(name: str, value: float) -> None:
     if not 0 <= value < 1:
         raise ConfigError(f"{name} must lie in [0, 1)", value, fix="Use a part of 1, such as 0.2")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a JSON value is of a field's type; a bool is no number, and a whole number is a float."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        return value in get_args(hint)
+    if origin is UnionType:
+        return any(_fits(value, option) for option in get_args(hint))
+    kind = (int, float) if hint is float else origin or hint
+    return isinstance(value, kind) and isinstance(value, bool) == (hint is bool)
 
 
 class _Wire:
@@ -36,6 +48,9 @@ class _Wire:
                 unknown,
                 fix="Run the same version of flwr-nas on the server and the nodes",
             )
+        for name, hint in get_type_hints(cls).items():
+            if name in values and not _fits(values[name], hint):
+                raise ConfigError(f"{cls.__name__}.{name} must be of type {hint}", values[name])
         return cls(**values)
 
 

@@ -18,18 +18,24 @@ from common.architecture.task import TaskShape
 from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data, load_server_test
 from common.errors import ConfigError, DataError, SpecError
-from common.messages import Weights
+from common.jobs import Weights
+from common.limits import needs_of, tightest
 from common.seeding import child_seed, generator
+from common.settings import TrainingSettings
+from server_app.assignment import Excess
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.journal import Journal
 from server_app.phases import panel_metrics
 from server_app.registry import AXES, choices, load_choice, option_names
+from server_app.roster import Roster
 from server_app.scoring import CentralScore, Scoring
 from server_app.search import Search
 from server_app.strategy import Federation, FedNASStrategy
 from server_app.trials import Trial
 from server_app.weights.scratch import Scratch
+
+_LEAST_TTL = 10.0
 
 
 def build_strategy(
@@ -58,8 +64,8 @@ def build_strategy(
     journal = journal or Journal()
     federation = config.federation
     return FedNASStrategy(
-        lambda task: build_search(config, task, journal),
-        lambda task, winner: build_final(config, task, winner, journal),
+        lambda task, roster: build_search(config, task, journal, roster),
+        lambda task, winner, roster: build_final(config, task, winner, journal, roster),
         seed=config.seed,
         dataset=config.dataset,
         training=config.training,
@@ -68,9 +74,12 @@ def build_strategy(
             min_nodes=federation.min_nodes,
             order=federation.order,
             budget=federation.budget or 0.8 * federation.deadline,
+            deadline=federation.deadline,
+            ttl=max(_LEAST_TTL, 2 * federation.deadline),
             patience=federation.patience,
             poll=federation.poll,
             one_by_one=federation.name == "deployment",
+            precision=federation.precision,
         ),
         journal=journal,
         stop=stop,
@@ -125,7 +134,7 @@ def rehearse(config: Config) -> None:
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
     search = build_search(config, task, Journal())
-    _server_test(config, task)
+    _server_test(config, task, ())
     search.controller.space.sample(generator(config.seed, "rehearsal"))
     search.begin([f"partition-{index}" for index in range(nodes)])
 
@@ -137,10 +146,30 @@ def build_space(config: Config, task: TaskShape) -> SearchSpace:
     return space
 
 
-def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
-    """Build the search, one choice on each axis."""
+def build_search(config: Config, task: TaskShape, journal: Journal, roster: Roster | None = None) -> Search:
+    """Build the search, one choice on each axis.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    task : TaskShape
+        That the handshake told.
+    journal : Journal
+        Where events go.
+    roster : Roster, optional
+        The nodes: no proposal exceeds the limits of one of those that are in it now.
+
+    Raises
+    ------
+    SpaceError
+        Where nothing in the space fits all the nodes.
+    """
+    roster = roster or Roster()
     _baseline(config, task)  # or nobody would notice before the search is over
     space = build_space(config, task)
+    space.excess = _excess_of_any(roster, task, config.training)
+    space.sample(generator(config.seed, "rehearsal"))
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
@@ -158,14 +187,20 @@ def build_search(config: Config, task: TaskShape, journal: Journal) -> Search:
         make_aggregation=_maker(config, "aggregation"),
         scoring=Scoring("score_all" if scoring.unseen else "score", scoring.panel, scoring.unseen, scoring.min_nodes),
         journal=journal,
+        excess=_excess(roster, task, config.training),
+        precision=config.federation.precision,
     )
 
 
-def build_final(config: Config, task: TaskShape, winner: Trial, journal: Journal) -> Search:
+def build_final(
+    config: Config, task: TaskShape, winner: Trial, journal: Journal, roster: Roster | None = None
+) -> Search:
     """Build the final training: winner and baseline, from scratch, with the same full budget, then the test.
 
-    It is a search over two given specs, so it runs through the same code; it has seeds of its own.
+    It is a search over two given specs, so it runs through the same code; it has seeds of its own. The baseline may
+    exceed the limits of a node, which then takes no part in its training.
     """
+    roster = roster or Roster()
     baseline = _baseline(config, task)
     specs = [winner.spec] if baseline == winner.spec else [winner.spec, baseline]
     space = ListedSpace(task, ListedSpace.Options([spec.to_dict() for spec in specs]))
@@ -181,10 +216,12 @@ def build_final(config: Config, task: TaskShape, winner: Trial, journal: Journal
         weights=Scratch(task, seed),
         objective=_maker(config, "objective")(),
         make_aggregation=_maker(config, "aggregation"),
-        scoring=Scoring("test", min_nodes=config.scoring.min_nodes, central=_server_test(config, task)),
+        scoring=Scoring("test", min_nodes=config.scoring.min_nodes, central=_server_test(config, task, roster.classes)),
         journal=journal,
         label="final",
         keep=len(specs),
+        excess=_excess(roster, task, config.training),
+        precision=config.federation.precision,
     )
 
 
@@ -225,9 +262,28 @@ def _spec(value: Any, where: str) -> ArchitectureSpec:
         raise ConfigError(f"{where} must be an architecture spec ({str(error).rstrip('.')})", fix="Mend it") from None
 
 
-def _server_test(config: Config, task: TaskShape) -> CentralScore | None:
+def _excess(roster: Roster, task: TaskShape, training: TrainingSettings) -> Excess:
+    """Return what says why a node, with the limits that it has then, cannot hold a spec."""
+    return lambda node, spec: roster.excess(node, needs_of(spec, task, training))
+
+
+def _excess_of_any(roster: Roster, task: TaskShape, training: TrainingSettings) -> Callable[[ArchitectureSpec], str]:
+    """Return what says which of the nodes that are there now cannot hold a spec, and why."""
+    limits = {name: roster.reports[name].limits for name in sorted(roster.reports)}
+    least = tightest(limits.values())
+
+    def excess(spec: ArchitectureSpec) -> str:
+        needs = needs_of(spec, task, training)
+        if not least.exceeded(needs):
+            return ""
+        return next(f"node {name!r}: {reason}" for name, one in limits.items() if (reason := one.exceeded(needs)))
+
+    return excess
+
+
+def _server_test(config: Config, task: TaskShape, classes: tuple[str, ...]) -> CentralScore | None:
     """Return a scorer on the server's test set, by person where the people are known; None where there is none."""
-    test = load_server_test(config.dataset, config.seed)
+    test = load_server_test(config.dataset, config.seed, classes)
     if test is None:
         return None
 

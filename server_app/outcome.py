@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from common.architecture.task import TaskShape
+from common.limits import NO_LIMITS, Limits
 from server_app.search import Search
 
 
@@ -37,6 +38,10 @@ class Outcome:
         Messages and bytes.
     seconds : dict of str to float
         ``handshake``, ``search`` and ``final``.
+    classes : tuple of str
+        Names of the task's classes; empty where they are numbers.
+    limits : Limits
+        The tightest of those admitted at the start: every proposal keeps them.
     """
 
     task: TaskShape
@@ -45,3 +50,5 @@ class Outcome:
     counts: Counts
     final: Search | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS

@@ -15,7 +15,7 @@ from common.errors import ProtocolError, SearchError
 from common.metrics import summarise
 
 if TYPE_CHECKING:
-    from common.messages import Action, Result, Weights
+    from common.jobs import Action, Result, Weights
     from server_app.aggregation.base import Aggregation
 
 

@@ -14,6 +14,7 @@ from common.architecture.task import TaskShape
 from common.config import Config
 from common.files import write_aside
 from common.models.export import save_model
+from common.precision import number_bytes
 from server_app.journal import write_json
 from server_app.outcome import Outcome
 from server_app.trials import Trial
@@ -47,6 +48,7 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
     if outcome.final is not None and 0 in outcome.final.trained:
         winner = outcome.final.trials[0]
         metadata = {"score": result["winner"]["score"], "test": winner.metrics, "seed": config.seed}
+        metadata["classes"] = list(outcome.classes)
         save_model(folder / "best", winner.spec, outcome.task, outcome.final.trained[0], metadata)
     return result
 
@@ -61,8 +63,8 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     return {
         "status": status,
         "name": config.run.name,
-        "winner": _entry(outcome.task, winner, tested) if winner else None,
-        "baseline": _entry(outcome.task, baseline, tested, is_baseline=True) if baseline else None,
+        "winner": _entry(config, outcome.task, winner, tested) if winner else None,
+        "baseline": _entry(config, outcome.task, baseline, tested, is_baseline=True) if baseline else None,
         "counts": {
             "trials": len(search.trials),
             "states": dict(Counter(str(trial.state) for trial in search.trials)),
@@ -79,14 +81,23 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
             "final": round(sum(trial.ledger.node_seconds for trial in final.trials), 3) if final else 0.0,
         },
         "seed": config.seed,
-        "task": {"input_shape": list(outcome.task.input_shape), "num_classes": outcome.task.num_classes},
+        "task": {
+            "input_shape": list(outcome.task.input_shape),
+            "num_classes": outcome.task.num_classes,
+            "classes": list(outcome.classes),
+        },
+        "limits": outcome.limits.to_dict(),
+        "precision": config.federation.precision,
         "versions": _versions(),
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
 
-def _entry(task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False) -> dict[str, Any]:
+def _entry(
+    config: Config, task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False
+) -> dict[str, Any]:
     cost = cost_of(trial.spec, task)
+    message_bytes = (cost.parameters + cost.buffers) * number_bytes(config.federation.precision)
     final = tested.get(trial.spec.id)
     return {
         "trial": None if is_baseline else trial.number,
@@ -98,7 +109,7 @@ def _entry(task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseli
         "test": final.metrics if final else {},
         "parameters": cost.parameters,
         "macs": cost.macs,
-        "message_bytes": cost.message_bytes,
+        "message_bytes": message_bytes,
         "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
         "failure": (final or trial).failure,
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from common.architecture.task import TaskShape
 from common.errors import FederationError, ProtocolError
-from common.messages import NodeReport
+from common.jobs import NodeReport
+from common.limits import Limits, Needs
 
 
 @dataclass
@@ -17,9 +18,17 @@ class Roster:
 
     Flower's node ids change with every simulation and every restart of a node without a key; names do
     not, so everything that is drawn, seeded or written down goes by name.
+
+    Attributes
+    ----------
+    reports : dict of str to NodeReport
+        What each node said of itself, by name, with the limits that it told last.
+    classes : tuple of str
+        The names of the classes, once `agree` was called; empty where labels are numbers.
     """
 
     reports: dict[str, NodeReport] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
@@ -63,35 +72,79 @@ class Roster:
         """Return the current id of a node."""
         return self._id_of[name]
 
+    def learn(self, name: str, limits: Limits) -> bool:
+        """Take note of the limits that a node told last; return whether they are others than before."""
+        report = self.reports.get(name)  # a node that came back with other data is none any more
+        if report is None or report.limits == limits:
+            return False
+        self.reports[name] = replace(report, limits=limits)
+        return True
+
+    def excess(self, name: str, needs: Needs) -> str:
+        """Say which limit of a node `needs` exceeds; empty where it fits."""
+        return self.reports[name].limits.exceeded(needs)
+
     def agree(self) -> TaskShape:
-        """Return the task that most nodes have data for, with the most classes that one of them has.
+        """Return the task that most nodes have data for, and keep the names of its classes.
+
+        Most nodes decide the shape of an example, and whether classes have names. Names: all that one of these nodes
+        has, sorted. Numbers: as many classes as the one with the most has.
 
         Raises
         ------
         FederationError
-            Where there is no node.
+            Where there is no node, or they have fewer than 2 classes between them.
         """
         if not self.reports:
             raise FederationError(
                 "A search needs at least one node", fix="Start the nodes, or see why they were refused"
             )
-        shapes = Counter(tuple(self.reports[name].input_shape) for name in sorted(self.reports))
-        shape, _ = shapes.most_common(1)[0]
-        fitting = [r.num_classes for r in self.reports.values() if tuple(r.input_shape) == shape]
-        return TaskShape(shape, max(fitting))
+        kinds = Counter(_kind(self.reports[name]) for name in sorted(self.reports))
+        kind, _ = kinds.most_common(1)[0]
+        fitting = [report for report in self.reports.values() if _kind(report) == kind]
+        self.classes = tuple(sorted({name for report in fitting for name in report.classes}))
+        if len(self.classes) == 1:
+            raise FederationError(
+                "The nodes must have at least 2 classes between them", self.classes[0], fix="Check their labels"
+            )
+        shape, _ = kind
+        return TaskShape(shape, len(self.classes) or max(report.num_classes for report in fitting))
 
     def leave_out_misfits(self, task: TaskShape) -> dict[str, ProtocolError]:
-        """Drop the nodes whose examples have another shape; return them with the reason."""
-        misfits = {
-            name: ProtocolError(
-                f"A node's data must have the shape {task.input_shape} and at most {task.num_classes} classes",
-                (tuple(report.input_shape), report.num_classes),
-                fix="Check the node's data file",
-            )
-            for name, report in self.reports.items()
-            if tuple(report.input_shape) != task.input_shape or report.num_classes > task.num_classes
-        }
+        """Drop the nodes whose examples have another shape, or other classes; return them with the reason."""
+        misfits = {name: error for name, report in self.reports.items() if (error := self._misfit(report, task))}
         for name in misfits:
             self.refuse(self._id_of.pop(name))
             del self.reports[name]
         return misfits
+
+    def _misfit(self, report: NodeReport, task: TaskShape) -> ProtocolError | None:
+        if tuple(report.input_shape) != task.input_shape:
+            return ProtocolError(
+                f"A node's data must have the shape {task.input_shape}",
+                tuple(report.input_shape),
+                fix="Check the node's data file",
+            )
+        if bool(report.classes) != bool(self.classes):
+            one, other = ("names", "numbers") if self.classes else ("numbers", "names")
+            return ProtocolError(
+                f"The classes of this search are {one}, and those of this node's data {other}",
+                fix=f"Write the classes as {one}, as the other nodes do",
+            )
+        if strange := sorted(set(report.classes) - set(self.classes)):
+            return ProtocolError(
+                f"A node that joins must have no other classes than were agreed on, {', '.join(self.classes)}",
+                strange,
+                fix="Correct the names, or start the search again with this node",
+            )
+        if report.num_classes > task.num_classes:
+            return ProtocolError(
+                f"A node's data must have {task.num_classes} classes at most",
+                report.num_classes,
+                fix="Check the node's data file, or start the search again with this node",
+            )
+        return None
+
+
+def _kind(report: NodeReport) -> tuple[tuple[int, ...], bool]:
+    return tuple(report.input_shape), bool(report.classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from common.messages import Action, Weights
+from common.jobs import Action, Weights
 from common.seeding import generator
 from server_app.trials import Trial
 

@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, FlwrNasError, ProtocolError, SearchError
-from common.messages import Job, Result, Weights
+from common.jobs import Job, Result, Weights
+from common.precision import Precision, wire_bytes
+from server_app.assignment import Assigner, Excess
 from server_app.phases import Phase, ScorePhase, TrainPhase
 from server_app.placement.base import Request
 from server_app.scoring import Scoring
@@ -62,6 +64,10 @@ class Search:
         Prefix of the trials' names on the wire.
     keep : int
         Of so many of the best trials the weights are kept, in `trained`.
+    excess : callable
+        From a node's name and a spec: why the node cannot hold it, empty where it can.
+    precision : {"float32", "float16"}
+        In which type weights travel, for the ledgers.
     blocked : str
         Why trials that hold a place cannot go on for want of nodes; empty where all can.
     others
@@ -81,15 +87,20 @@ class Search:
     journal: Journal
     label: str = "trial"
     keep: int = 1
+    excess: Excess = lambda node, spec: ""  # noqa: ARG005
+    precision: Precision = "float32"
     trained: dict[int, Weights] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
     blocked: str = ""
     _active: dict[int, _Active] = field(default_factory=dict)
     _promoted: list[int] = field(default_factory=list)
-    _panel: tuple[str, ...] = ()
+    _assigner: Assigner = field(init=False)
     _closed: bool = False
     _over: bool = False
     _turn: int = 0
+
+    def __post_init__(self) -> None:
+        self._assigner = Assigner(self.placement, self.scoring, self.excess, self.seed)
 
     # ------------------------------------------------------------ what the strategy asks
 
@@ -124,29 +135,8 @@ class Search:
         return any(a.phase is not None and node in a.phase.sent for a in self._active.values())
 
     def begin(self, nodes: Sequence[str]) -> None:
-        """Draw the panel; raise `ConfigError` where these nodes are too few for a choice that was made.
-
-        Parameters
-        ----------
-        nodes : sequence of str
-            Names of all nodes of the search.
-        """
-        self._panel = self.scoring.panel_of(nodes, self.seed)
-        if len(self._panel) < self.scoring.min_nodes and self.scoring.central is None:
-            raise ConfigError(
-                f"A score counts from scoring.min_nodes={self.scoring.min_nodes} nodes",
-                len(self._panel),
-                fix="Start more nodes or lower scoring.min_nodes",
-            )
-        least = self.make_aggregation().minimum
-        for slot in range(self.concurrency):
-            chosen = self.placement.select(Request(slot, slot, 1, 1), self._trainers(nodes))
-            if len(chosen) < least:
-                raise ConfigError(
-                    f"The aggregation needs {least} nodes that train a trial in a round",
-                    len(chosen),
-                    fix="Start more nodes, raise placement.nodes_per_round, or choose aggregation=fedavg",
-                )
+        """Draw the panel from the names of all nodes; raise `ConfigError` where they are too few for the choices."""
+        self._assigner.begin(nodes, self.concurrency, self.make_aggregation().minimum)
 
     # ------------------------------------------------------------ refill and dispatch
 
@@ -176,8 +166,8 @@ class Search:
         self._turn += 1
         self.blocked = ""
         for number in sorted(self._active):
-            active = self._active[number]
-            if active.slot is not None and active.phase is None:
+            active = self._active.get(number)  # it may have been stopped by the failure of another
+            if active is not None and active.slot is not None and active.phase is None:
                 self._start_phase(active, nodes, free, now)
 
     def dispatch(self, free: Collection[str]) -> dict[str, list[Job]]:
@@ -198,7 +188,7 @@ class Search:
             ledger = active.trial.ledger
             ledger.node_seconds += result.seconds
             if result.update is not None:
-                ledger.bytes_up += result.update.nbytes
+                ledger.bytes_up += wire_bytes(result.update, self.precision)
             assert active.phase is not None
             if result.status == "unfinished":
                 active.phase.hand_back(node)
@@ -278,51 +268,46 @@ class Search:
 
     def _start_phase(self, active: _Active, nodes: Sequence[str], free: Sequence[str], now: float) -> None:
         """Start a trial's next phase; it stays where it is while too few of its nodes are free."""
-        trial, deadline = active.trial, now + self.deadline
+        trial, deadline, spec = active.trial, now + self.deadline, active.trial.spec
         training = trial.rounds < active.target
         try:
-            chosen = self._choose_trainers(active, nodes) if training else self._scorers(nodes)
+            if training:
+                assert active.slot is not None
+                request = Request(trial.number, active.slot, trial.rounds + 1, self._turn)
+                chosen = self._assigner.trainers(spec, request, nodes, free, active.aggregation.minimum)
+            else:
+                chosen = self._assigner.scorers(spec, nodes, free)
         except ConfigError as error:
             self.blocked = str(error)
             return
-        least = active.aggregation.minimum if training else self.scoring.min_nodes
-        if len(set(chosen) & set(free)) < least:
-            self.blocked = f"{trial.state} trials need {least} free nodes"
+        except SearchError as error:
+            self._fail(active, str(error))
             return
         if training:
-            active.phase = TrainPhase(trial.rounds + 1, chosen, deadline, active.aggregation, active.weights)
+            active.phase = TrainPhase(trial.rounds + 1, chosen.nodes, deadline, active.aggregation, active.weights)
         else:
-            active.phase = ScorePhase(self.scoring.action, trial.rounds, chosen, deadline, self.scoring.min_nodes)
-        for node in sorted(set(chosen) - set(free)):
-            self._absent(active, node, "still busy with an earlier message")
-
-    def _choose_trainers(self, active: _Active, nodes: Sequence[str]) -> tuple[str, ...]:
-        trial = active.trial
-        assert active.slot is not None
-        request = Request(trial.number, active.slot, trial.rounds + 1, self._turn)
-        return self.placement.select(request, self._trainers(nodes))
-
-    def _trainers(self, nodes: Sequence[str]) -> list[str]:
-        return [node for node in nodes if not (self.scoring.unseen and node in self._panel)]
-
-    def _scorers(self, nodes: Sequence[str]) -> tuple[str, ...]:
-        """Return the panel's nodes that are there; a panel of all takes in who joined later."""
-        return tuple(node for node in sorted(nodes) if self.scoring.panel is None or node in self._panel)
+            least = self.scoring.min_nodes
+            active.phase = ScorePhase(self.scoring.action, trial.rounds, chosen.nodes, deadline, least)
+        for node, reason in sorted(chosen.left_out.items()):
+            self._absent(active, node, reason)
 
     def _leave_out_absent(self, free: set[str], now: float) -> None:
-        """Go on without the nodes that left, got stuck, or had no time before their job was sent."""
+        """Go on without the nodes that left, got stuck, had no time before their job was sent, or now have limits."""
         for active in self._active.values():
             phase = active.phase
             if phase is None:
                 continue
             for node in sorted(phase.waiting if phase.deadline <= now else phase.waiting - free):
                 self._absent(active, node, "not there, or busy with other messages")
+            for node in sorted(phase.waiting):
+                if reason := self._assigner.excess(node, active.trial.spec):
+                    self._absent(active, node, reason)
 
     def _job(self, active: _Active, node: str) -> Job:
         trial, phase = active.trial, active.phase
         assert phase is not None
         phase.hand_out(node)
-        trial.ledger.bytes_down += active.weights.nbytes
+        trial.ledger.bytes_down += wire_bytes(active.weights, self.precision)
         return Job(self._name(trial.number), phase.action, phase.round, trial.spec, active.weights)
 
     # ------------------------------------------------------------ closing

@@ -12,6 +12,7 @@ its controller does.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from logging import INFO
@@ -25,9 +26,13 @@ from flwr.serverapp.strategy import Result, Strategy
 from common.architecture.task import TaskShape
 from common.digest import code_digest
 from common.errors import FederationError, ProtocolError, SearchError
-from common.messages import Job, Order, check_header, decode_results, encode_order, num_bytes, pack, refusal
+from common.jobs import Job, Order
+from common.limits import Limits, tightest
+from common.messages import check_header, decode_limits, decode_results, encode_order, refusal
+from common.packing import num_bytes, pack
+from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
-from server_app.exchange import Exchange
+from server_app.exchange import EXPIRED, Exchange
 from server_app.handshake import Handshake
 from server_app.journal import Journal
 from server_app.outcome import Counts, Outcome
@@ -35,8 +40,10 @@ from server_app.roster import Roster
 from server_app.search import Search
 from server_app.trials import Trial
 
-SearchMaker = Callable[[TaskShape], Search]
-FinalMaker = Callable[[TaskShape, Trial], Search]
+SearchMaker = Callable[[TaskShape, Roster], Search]
+FinalMaker = Callable[[TaskShape, Trial, Roster], Search]
+
+_MOST_DOUBLINGS = 10
 
 
 @dataclass(frozen=True)
@@ -54,21 +61,31 @@ class Federation:
         filled at once.
     budget : float
         Seconds of compute that a message may take.
+    deadline : float
+        Seconds after which nobody waits for a node's reply.
+    ttl : float
+        Seconds that a message lives. Its node is busy so long, unless it answers: a node that was killed and started
+        again never does. The next message to a node that let one expire lives twice as long, for it may be slow.
     patience : float
         Seconds to wait for nodes at the start, and again where all of them have gone.
     poll : float
         Seconds between two looks for replies.
     one_by_one : bool
         Pull replies in threads; for a grid over HTTP.
+    precision : {"float32", "float16"}
+        In which type weights travel.
     """
 
     nodes: int | None = None
     min_nodes: int = 1
     order: Literal["rounds", "arrival"] = "rounds"
     budget: float = 480.0
+    deadline: float = 600.0
+    ttl: float = 1200.0
     patience: float = 60.0
     poll: float = 0.01
     one_by_one: bool = False
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -86,9 +103,9 @@ class FedNASStrategy(Strategy):
     Parameters
     ----------
     make_search : callable
-        Builds the search once the handshake has told the task.
+        Builds the search once the handshake has told the task and the nodes.
     make_final : callable, optional
-        Builds the final training from the task and the winning trial; None ends with the search.
+        Builds the final training from the task, the winning trial and the nodes; None ends with the search.
     seed : int
         The run's seed.
     dataset, training : DatasetSettings, TrainingSettings
@@ -129,7 +146,10 @@ class FedNASStrategy(Strategy):
         self._digest = code_digest()
         self._roster = Roster()
         self._counts = Counts()
-        self._handshake = Handshake(self._roster, journal, digest=self._digest, dataset=dataset, seed=seed)
+        self._handshake = Handshake(
+            self._roster, journal, digest=self._digest, dataset=dataset, seed=seed, ttl=federation.ttl
+        )
+        self._expired: Counter[str] = Counter()
         self._sent: dict[int, _Sent] = {}
         self._search: Search | None = None
         self.outcome: Outcome | None = None
@@ -147,7 +167,7 @@ class FedNASStrategy(Strategy):
             return []
         orders = search.dispatch(set(names) - self._busy(names))
         weights = {job.trial: job.weights for jobs in orders.values() for job in jobs}
-        packed = {trial: pack(array) for trial, array in weights.items()}
+        packed = {trial: pack(array, self._federation.precision) for trial, array in weights.items()}
         messages = [self._order(server_round, name, jobs, packed) for name, jobs in orders.items()]
         return messages + self._handshake.questions(there)
 
@@ -209,7 +229,13 @@ class FedNASStrategy(Strategy):
         """
         self.summary()
         federation = self._federation
-        exchange = Exchange(grid, poll=federation.poll, one_by_one=federation.one_by_one, stop=self._stop)
+        exchange = Exchange(
+            grid,
+            poll=federation.poll,
+            deadline=federation.deadline,
+            one_by_one=federation.one_by_one,
+            stop=self._stop,
+        )
         try:
             return self._run(grid, exchange)
         finally:
@@ -223,10 +249,14 @@ class FedNASStrategy(Strategy):
             exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, patience=federation.patience
         )
         nodes = sorted(self._roster.reports)
-        search = self._make_search(task)
-        self.outcome = outcome = Outcome(task, nodes, search, self._counts)
+        limits = tightest(report.limits for report in self._roster.reports.values())
+        search = self._make_search(task, self._roster)
+        self.outcome = outcome = Outcome(task, nodes, search, self._counts, classes=self._roster.classes, limits=limits)
         outcome.seconds["handshake"] = time.monotonic() - began
-        self._journal.write("search", nodes=nodes, trials=search.controller.max_trials)
+        trials = search.controller.max_trials
+        self._journal.write(
+            "search", nodes=nodes, trials=trials, classes=list(self._roster.classes), limits=limits.to_dict()
+        )
         outcome.seconds["search"] = self._drive(search, grid, exchange)
         winner = search.winner
         if winner is None:
@@ -234,7 +264,7 @@ class FedNASStrategy(Strategy):
             raise SearchError(f"The search found nothing, since every trial failed ({reason})", fix="See journal.jsonl")
         best = search
         if self._make_final is not None:
-            outcome.final = best = self._make_final(task, winner)
+            outcome.final = best = self._make_final(task, winner, self._roster)
             self._journal.write("final", winner=winner.spec.id, trials=best.controller.max_trials)
             outcome.seconds["final"] = self._drive(best, grid, exchange)
         weights = best.trained.get(0 if outcome.final else winner.number)
@@ -319,12 +349,22 @@ class FedNASStrategy(Strategy):
     def _order(self, server_round: int, name: str, jobs: list[Job], packed: dict[str, Array]) -> Message:
         task = self._handshake.task
         assert task is not None
-        order = Order(self._seed, self._federation.budget, task, self._dataset, self._training, tuple(jobs))
+        order = Order(
+            self._seed,
+            self._federation.budget,
+            task,
+            self._dataset,
+            self._training,
+            tuple(jobs),
+            self._roster.classes,
+            self._federation.precision,
+        )
         content = encode_order(self._digest, order, packed)
         self._counts.bytes_down += num_bytes(content)
         kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
         node_id = self._roster.id_of(name)
-        message = Message(content, node_id, kind, group_id=str(server_round))
+        ttl = self._federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
+        message = Message(content, node_id, kind, ttl=ttl, group_id=str(server_round))
         self._sent[node_id] = _Sent(message, name, tuple(jobs))
         return message
 
@@ -340,17 +380,24 @@ class FedNASStrategy(Strategy):
         sent = self._sent[node_id]
         try:
             if reply.has_error():
+                self._expired[sent.name] += reply.error.code in EXPIRED
                 raise ProtocolError(f"The node failed: {reply.error.reason}")
             if (reason := refusal(reply.content)) is not None:
                 raise ProtocolError(f"The node refused: {reason}")
             check_header(reply.content, self._digest, sent.name)
+            self._learn(sent.name, decode_limits(reply.content))
             self._counts.bytes_up += num_bytes(reply.content)
-            for result in decode_results(reply.content):
+            for result in decode_results(reply.content, self._federation.precision):
                 self._searching().take(sent.name, result)
         except ProtocolError as error:
             self._lose(node_id, str(error))
         else:
             self._lose(node_id, "the reply lacks a result")
+
+    def _learn(self, name: str, limits: Limits) -> None:
+        """Take note of a node's limits: it may have started again with others."""
+        if self._roster.learn(name, limits):
+            self._journal.write("limits", node=name, limits=limits.to_dict())
 
     def _lose(self, node_id: int, reason: str) -> None:
         """Forget a message; where its node still owes results of it, go on without them."""

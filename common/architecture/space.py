@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from common.architecture.cost import Cost, cost_of
@@ -30,12 +31,18 @@ class SearchSpace(ABC):
         Input shape and classes; every cost is relative to it.
     max_parameters, max_macs : int, optional
         Hard constraints on a spec.
+
+    Attributes
+    ----------
+    excess : callable
+        Says in words why a spec does not fit the nodes; empty where it does. By default every spec fits.
     """
 
     def __init__(self, task: TaskShape, *, max_parameters: int | None = None, max_macs: int | None = None) -> None:
         self.task = task
         self.max_parameters = max_parameters
         self.max_macs = max_macs
+        self.excess: Callable[[ArchitectureSpec], str] = lambda spec: ""  # noqa: ARG005
 
     @abstractmethod
     def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
@@ -75,6 +82,8 @@ class SearchSpace(ABC):
         ):
             if limit is not None and value > limit:
                 raise SpecError(f"The space allows {limit} {name} at most", value, fix=f"Raise space.max_{name}")
+        if reason := self.excess(spec):
+            raise SpecError(f"A proposal must fit the nodes: {reason}", fix="Raise the node's limit or leave it out")
 
     def contains(self, spec: ArchitectureSpec) -> bool:
         """Tell whether `check` passes."""
@@ -98,7 +107,7 @@ class SearchSpace(ABC):
         raise SpaceError(
             f"A search space must hold something legal, but {_ATTEMPTS} draws met its constraints never "
             f"(the last one: {reason})",
-            fix="Loosen the space's constraints or offer smaller widths and depths",
+            fix="Loosen the space's constraints or the nodes' limits, or offer smaller widths and depths",
         )
 
     def mutate(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:

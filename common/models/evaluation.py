@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from common.architecture.memory import SCORING_BATCH
 from common.data.base import Examples
 from common.metrics import classification_metrics
-
-_BATCH = 512
 
 
 def evaluate(model: nn.Module, examples: Examples) -> dict[str, float]:
@@ -32,8 +31,8 @@ def evaluate(model: nn.Module, examples: Examples) -> dict[str, float]:
     model.eval()
     try:
         with torch.inference_mode():
-            starts = range(0, len(examples), _BATCH)
-            batches = (torch.from_numpy(examples.x[start : start + _BATCH]).to(device) for start in starts)
+            starts = range(0, len(examples), SCORING_BATCH)
+            batches = (torch.from_numpy(examples.x[start : start + SCORING_BATCH]).to(device) for start in starts)
             logits = [model(batch).cpu().numpy() for batch in batches]
     finally:
         model.train(training)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from common.errors import ConfigError, ProtocolError, SearchError
 
 if TYPE_CHECKING:
-    from common.messages import Weights
+    from common.jobs import Weights
 
 
 class Aggregation(ABC):

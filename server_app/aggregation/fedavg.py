@@ -37,7 +37,7 @@ from common.errors import ProtocolError
 from server_app.aggregation.base import Aggregation
 
 if TYPE_CHECKING:
-    from common.messages import Weights
+    from common.jobs import Weights
 
 Sums = NDArray[np.int64]
 

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from flwr.serverapp import Grid
     from flwr.serverapp.strategy import FedAvg
 
-    from common.messages import Weights
+    from common.jobs import Weights
 
 _KEY = "weights"
 

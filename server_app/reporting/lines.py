@@ -13,10 +13,15 @@ def _score(value: float | None) -> str:
     return "no score" if value is None else f"{value:.4f}"
 
 
+def _limits(limits: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', '-')} {limit:,}" for name, limit in limits.items()) or "none"
+
+
 _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: f"{e['trials']} trials on {len(e['nodes'])} nodes",
+    "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
     "best": lambda e: f"{e['trial']} is the best so far: {_score(e['score'])} at rung {e['rung']}",
     "finished": lambda e: f"{e['trial']} finished: {_score(e['score'])}",

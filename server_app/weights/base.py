@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from common.architecture.task import TaskShape
-    from common.messages import Weights
+    from common.jobs import Weights
     from server_app.trials import Trial
 
 

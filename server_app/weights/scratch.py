@@ -9,7 +9,7 @@ from common.seeding import generator
 from server_app.weights.base import WeightSource
 
 if TYPE_CHECKING:
-    from common.messages import Weights
+    from common.jobs import Weights
     from server_app.trials import Trial
 
 

@@ -5,23 +5,26 @@ import pytest
 from flwr.app import ConfigRecord, Context, Message, MessageType, Metadata, RecordDict
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 
+from client_app import jobs
 from client_app.app import app
+from client_app.node import node_of
+from common import packing
 from common.architecture.initial import initial_weights
 from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.digest import code_digest
+from common.jobs import Job, Order
 from common.messages import (
-    Job,
-    Order,
     check_header,
+    decode_limits,
     decode_report,
     decode_results,
     encode_order,
     encode_question,
-    pack,
     refusal,
 )
+from common.packing import num_bytes, pack
 from common.seeding import generator
 from common.settings import DatasetSettings, TrainingSettings
 
@@ -74,19 +77,49 @@ def test_an_order_of_many_jobs_of_which_some_fail(kind: str):
         Job("d", "score", 1, SPEC, WEIGHTS[1:]),
         Job("e", "test", 1, SPEC, WEIGHTS),
     )
-    results = decode_results(ask(order_of(*jobs), kind))
+    results = sorted(decode_results(ask(order_of(*jobs), kind)), key=lambda result: result.trial)
     assert [(r.trial, r.action, r.round, r.status) for r in results] == [
         ("a", "train", 1, "done"),
         ("b", "train", 1, "failed"),
         ("c", "score", 1, "done"),
-        ("d", "score", 1, "failed"),
+        ("d", "score", 1, "refused"),
         ("e", "test", 1, "done"),
     ]
     assert [r.update is not None for r in results] == [True, False, False, False, False]
     assert "finite" in results[1].reason
-    assert f"one array of {len(WEIGHTS)} numbers" in results[3].reason
+    assert f"array of {len(WEIGHTS)} numbers" in results[3].reason
     assert set(results[0].metrics) == {"loss"}
     assert set(results[2].metrics) == set(results[4].metrics) == {"accuracy", "balanced_accuracy", "macro_f1", "loss"}
+
+
+def test_a_spec_above_the_limits_is_refused_with_the_limits_and_the_others_are_done(caplog):
+    small = ArchitectureSpec()
+    weights = initial_weights(small, TASK, generator(0))
+    config = {"partition-id": 1, "num-partitions": 10, "max-params": len(weights)}
+    content = ask(order_of(train_job("a"), Job("b", "score", 1, small, weights)), **config)
+    done, refused = decode_results(content)
+    assert (done.trial, done.status, refused.trial, refused.status) == ("b", "done", "a", "refused")
+    assert f"takes {len(weights)} parameters at most (max-params), and this spec needs 698" in refused.reason
+    assert decode_limits(content) == node_of(config).limits
+    assert f"a, train: refused: {refused.reason}" in caplog.text
+
+
+def test_nothing_is_allocated_for_a_spec_above_the_limits(monkeypatch: pytest.MonkeyPatch):
+    touched = []
+    for module, name in ((jobs, "load_node_data"), (jobs, "build"), (packing.np, "frombuffer")):
+        monkeypatch.setattr(module, name, lambda *_, name=name, **__: touched.append(name))
+    content = ask(order_of(train_job()), **{"partition-id": 1, "num-partitions": 10, "max-macs": 1})
+    assert [result.status for result in decode_results(content)] == ["refused"]
+    assert touched == []
+
+
+def test_weights_travel_back_in_the_precision_of_the_order():
+    order = Order(7, 60.0, TASK, DATA, TrainingSettings(), (train_job(),), precision="float16")
+    content = ask(encode_order(code_digest(), order, {"trial-0001": pack(WEIGHTS, "float16")}))
+    assert num_bytes(content) == 2 * len(WEIGHTS)
+    (result,) = decode_results(content, "float16")
+    assert result.status == "done"
+    assert result.update.dtype == np.float32
 
 
 def test_a_spent_budget():
@@ -117,20 +150,32 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_served_is_refused_with_its_reason(case: str):
+def test_what_cannot_be_served_is_refused_with_its_reason_on_both_sides(case: str, caplog):
     content, config, reason = REFUSED[case]
     told = refusal(ask(content(), **config))
     assert told is not None
     assert reason in told
+    assert f"A message of the server is refused: {told}" in caplog.text
 
 
-@pytest.mark.parametrize("field", ["seed", "budget", "input_shape", "specs", "trial", "action", "round", "training"])
+@pytest.mark.parametrize(
+    "field", ["seed", "budget", "input_shape", "specs", "classes", "precision", "trial", "action", "round", "training"]
+)
 def test_a_malformed_order_is_refused(field: str):
     content = order_of(train_job())
     content.config_records["order"][field] = b"nonsense"
     told = refusal(ask(content))
     assert told is not None
     assert repr(field) in told
+
+
+def test_the_nodes_log_shows_what_the_reply_does_not_tell(tmp_path, caplog):
+    path = tmp_path / "secret-place.npz"
+    content = encode_question(code_digest(), DatasetSettings("local"), 7)
+    told = refusal(ask(content, MessageType.QUERY, name="attic", data=str(path)))
+    assert told is not None
+    assert "secret-place" not in told
+    assert "secret-place" in caplog.text
 
 
 def test_a_malformed_handshake_is_refused():

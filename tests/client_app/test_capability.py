@@ -1,9 +1,10 @@
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
-from client_app.capability import cores, device, memory_mb, threads_for
+from client_app.capability import cores, device, macs_per_second, memory_mb, threads_for
 
 
 def test_what_a_node_has():
@@ -15,6 +16,52 @@ def test_what_a_node_has():
 def test_memory_that_the_system_does_not_tell_is_zero(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(os, "sysconf")
     assert memory_mb() == 0
+
+
+def fake_root(root: Path, groups: str, **limits: str) -> Path:
+    """Lay out what the kernel shows: this process' control groups, and files by folder (__ for /)."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(groups)
+    for folder, limit in limits.items():
+        version_1 = folder == "memory"
+        file = (
+            root
+            / "sys/fs/cgroup"
+            / folder.replace("__", "/")
+            / ("memory.limit_in_bytes" if version_1 else "memory.max")
+        )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(limit)
+    return root
+
+
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/\n", {}, None),
+        ("0::/\n", {"": f"{64 * MIB}\n"}, 64),  # a container
+        ("0::/\n", {"": "max\n"}, None),
+        ("0::/system/node\n", {"system__node": f"{64 * MIB}\n", "system": "max\n"}, 64),  # a systemd unit
+        ("0::/system/node\n", {"system__node": f"{64 * MIB}\n", "system": f"{32 * MIB}\n"}, 32),
+        ("4:memory:/x\n", {"memory": f"{16 * MIB}\n"}, 16),
+        ("4:memory:/x\n", {"memory": f"{2**63 - 4096}\n"}, None),  # none, in version 1
+        ("nonsense", {"": "nonsense"}, None),
+    ],
+)
+def test_memory_is_that_of_the_control_group_where_it_has_less(
+    tmp_path: Path, groups: str, limits: dict[str, str], expected: int | None
+):
+    everything = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+    assert memory_mb(fake_root(tmp_path, groups, **limits)) == (expected or everything)
+
+
+def test_the_speed_is_measured_once_and_plausible():
+    speed = macs_per_second()
+    assert 10**6 < speed < 10**15
+    assert macs_per_second() == speed
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """On a deployed node every message starts a process, which pays for every import."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,17 @@ UNWANTED = (
     "sympy",
     "safetensors",
 )
+OURS = {"client_app", "common"}
+STARTUP = {
+    # torch, numpy, flwr, and what these import: cffi and OpenSSL's bindings are cryptography's, google is protobuf
+    *("torch", "torchgen", "typing_extensions", "numpy", "flwr", "click", "cryptography", "_cffi_backend", "_openssl"),
+    *("Crypto", "google", "grpc", "grpc_health", "httpx", "idna", "iterators", "pygments", "rich", "shellingham"),
+    "typer",
+    # of the installation, not of a package: Cython's and setuptools' hooks; tqdm where it happens to be installed
+    *("cython_runtime", "_distutils_hack", "tqdm"),
+}
+"""All top-level packages besides Python's and ours that a start-up may import; a new one costs every message."""
+
 PROGRAM = """
 import json, sys
 import flwr.app, flwr.clientapp, numpy, torch
@@ -35,7 +49,7 @@ from common.architecture.operations import Conv1d, Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.data import Holder
-from common.messages import Job, Order
+from common.jobs import Job, Order
 from common.seeding import generator
 from common.settings import DatasetSettings, TrainingSettings
 task, spec = TaskShape((32,), 10), ArchitectureSpec((Linear(8, dropout=0.1), Linear(8, norm="batch")))
@@ -60,6 +74,53 @@ def stages() -> list[set[str]]:
 def test_the_client_app_itself_imports_nothing_but_us(stages: list[set[str]]):
     before, ready, _ = stages
     assert {name.partition(".")[0] for name in ready - before} == {"client_app", "common"}
+
+
+def packages(modules: set[str]) -> set[str]:
+    names = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
+    return {name for name in names if not name.startswith(("__", "_cython_"))}
+
+
+def distribution(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def with_dependencies(names: list[str]) -> set[str]:
+    """Return these distributions and all that they require, extras left out."""
+    found: set[str] = set()
+    queue = [distribution(name) for name in names]
+    while queue:
+        name = queue.pop()
+        try:
+            required = requires(name) or []
+        except PackageNotFoundError:  # of another platform
+            continue
+        wanted = [re.match(r"[\w.-]+", line)[0] for line in required if "extra ==" not in line]
+        queue += [other for line in wanted if (other := distribution(line)) not in found]
+        found.add(name)
+    return found
+
+
+def declared(extra: str | None) -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
+    return [re.match(r"[\w.-]+", line)[0] for line in lines]
+
+
+def test_start_up_imports_torch_numpy_flwr_their_dependencies_and_us(stages: list[set[str]]):
+    found = packages(stages[1])
+    assert found - OURS - STARTUP == set()
+    assert found >= {"torch", "numpy", "flwr", *OURS}
+
+
+def test_nothing_of_the_servers_extra_is_imported_but_what_flower_needs_itself(stages: list[set[str]]):
+    node = with_dependencies(declared(None))
+    assert {"torch", "numpy", "flwr"} <= node
+    server_only = {distribution(name) for name in declared("server")} - node
+    assert {"hydra-core", "omegaconf", "scikit-learn", "psutil", "safetensors"} <= server_only
+    owners = packages_distributions()
+    found = {distribution(owner) for name in packages(stages[2]) for owner in owners.get(name, ())}
+    assert found & server_only == set()
 
 
 def test_jobs_import_nothing_more_of_torch_nor_of_anyone_else(stages: list[set[str]]):

@@ -12,7 +12,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.data import Examples, Holder, load_node_data, load_node_test
 from common.errors import ConfigError, DataError
-from common.messages import Action, Job, Order
+from common.jobs import Action, Job, Order
 from common.models.builder import build
 from common.models.evaluation import evaluate
 from common.seeding import generator
@@ -83,7 +83,7 @@ def test_no_other_job_opens_the_test_split(monkeypatch: pytest.MonkeyPatch):
     results(job("a", "train"), job("b", "score"), job("c", "score_all"))
     assert opened == []
     results(job("c", "test"))
-    assert opened == [(DATA, NODE.holder, 7)]
+    assert opened == [(DATA, NODE.holder, 7, ())]
 
 
 def test_a_node_without_a_test_split_fails_the_test():
@@ -135,6 +135,31 @@ def test_a_job_that_cannot_be_done_fails_and_the_next_goes_on(case: str):
     assert reason in failed.reason
     assert "\n" not in failed.reason
     assert done.status == "done"
+
+
+def test_weights_beyond_half_precision_fail_with_the_way_out():
+    beyond = WEIGHTS + np.float32(70_000)
+    failed, done = results(job("a", "score", weights=beyond), job("b", "score"), precision="float16")
+    assert failed.status == "failed"
+    assert failed.reason.startswith("The weights of a job must be finite numbers in float16, and these are not.")
+    assert "65,504" in failed.reason
+    assert "federation.precision=float32" in failed.reason
+    assert done.status == "done"
+
+
+def test_an_update_beyond_half_precision_fails_with_the_way_out():
+    leap = TrainingSettings("sgd", 1e7, batch_size=10**6)  # one step, far away but finite
+    (far,) = results(job(), training=leap)
+    assert far.status == "done"
+    assert np.abs(far.update).max() > 65_520
+    (failed,) = results(job(), training=leap, precision="float16")
+    assert (failed.status, failed.update) == ("failed", None)
+    assert failed.reason.startswith("The trained weights must be finite numbers in float16")
+
+
+def test_a_deployed_node_opens_no_file_that_an_order_names():
+    with pytest.raises(ConfigError, match="opens no file that the server names"):
+        results(job(), dataset=DatasetSettings("digits", "/etc/passwd"))
 
 
 def test_training_that_diverges_fails_without_an_update():

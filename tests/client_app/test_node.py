@@ -2,21 +2,30 @@ from dataclasses import replace
 
 import pytest
 
-from client_app.capability import cores, memory_mb
-from client_app.node import Node, node_of, report
+from client_app import node as module
+from client_app.capability import cores, macs_per_second
+from client_app.node import Node, check_data_source, node_of, report
 from common.data import Holder, load_node_data
 from common.errors import ConfigError, DataError
+from common.limits import Limits
 from common.settings import DatasetSettings
+
+MEMORY = Limits(max_memory_mb=2000)
+
+
+@pytest.fixture(autouse=True)
+def eight_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "memory_mb", lambda: 8000)
 
 
 @pytest.mark.parametrize(
     ("config", "node"),
     [
-        ({"partition-id": 3, "num-partitions": 10}, Node("partition-3", Holder(3, 10))),
-        ({"name": "attic", "partition-id": 3, "num-partitions": 10}, Node("attic", Holder(3, 10))),
-        ({"name": "attic", "data": "/data/a.npz"}, Node("attic", Holder(0, 1, "/data/a.npz"))),
-        ({"partition-id": 1, "num-partitions": 2, "data": "a.npz"}, Node("partition-1", Holder(1, 2, "a.npz"))),
-        ({"name": "attic", "data": "a.npz", "colour": "red"}, Node("attic", Holder(0, 1, "a.npz"))),
+        ({"partition-id": 3, "num-partitions": 10}, Node("partition-3", Holder(3, 10), MEMORY, simulated=True)),
+        ({"name": "attic", "partition-id": 3, "num-partitions": 10}, Node("attic", Holder(3, 10), MEMORY)),
+        ({"name": "attic", "data": "/data/a.npz"}, Node("attic", Holder(0, 1, "/data/a.npz"), MEMORY)),
+        ({"partition-id": 1, "num-partitions": 2, "data": "a.npz"}, Node("partition-1", Holder(1, 2, "a.npz"), MEMORY)),
+        ({"name": "attic", "data": "a.npz", "colour": "red"}, Node("attic", Holder(0, 1, "a.npz"), MEMORY)),
     ],
 )
 def test_a_node_config_is_read(config: dict[str, object], node: Node):
@@ -37,12 +46,55 @@ def test_a_node_config_is_read(config: dict[str, object], node: Node):
         ({"partition-id": "1", "num-partitions": 2}, "partition-id must be a whole number"),
         ({"partition-id": True, "num-partitions": 2}, "partition-id must be a whole number"),
         ({"partition-id": 1, "num-partitions": 2.0}, "num-partitions must be a whole number"),
+        ({"name": "attic", "data": "a.npz", "max-params": "5"}, "max-params must be a whole number"),
+        ({"name": "attic", "data": "a.npz", "max-macs": 1e6}, "max-macs must be a whole number"),
+        ({"name": "attic", "data": "a.npz", "max-memory-mb": 0}, "max-memory-mb must be 1 or more"),
+        ({"name": "attic", "data": "a.npz", "max-memory": 5}, "limits of a node are max-params, max-macs, max-memory"),
     ],
 )
 def test_a_node_config_that_makes_no_sense_is_refused(config: dict[str, object], rule: str):
     with pytest.raises(ConfigError, match=rule) as error:
         node_of(config)
-    assert "node-config" in str(error.value) or "Quote" in str(error.value) or "Write" in str(error.value)
+    assert "node" in str(error.value) or "Quote" in str(error.value) or "Write" in str(error.value)
+
+
+def test_a_node_config_limits_what_the_node_takes_on():
+    config = {"name": "attic", "data": "a.npz", "max-params": 5, "max-macs": 6, "max-memory-mb": 7}
+    assert node_of(config).limits == Limits(5, 6, 7)
+
+
+def test_a_system_that_does_not_tell_its_memory_sets_no_limit(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "memory_mb", lambda: 0)
+    assert node_of({"name": "attic", "data": "a.npz"}).limits == Limits()
+
+
+def test_a_refusal_tells_no_value_of_a_config_for_it_travels_to_the_server():
+    with pytest.raises(ConfigError) as raised:
+        node_of({"data": "/home/ada/patients.npz"})
+    assert "patients" not in str(raised.value)
+    assert "['data']" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "refused"),
+    [
+        ({"partition-id": 0, "num-partitions": 2}, "/etc/passwd", False),  # the simulation, on the server's machine
+        ({"partition-id": 0, "num-partitions": 2, "name": "attic"}, "/etc/passwd", True),
+        ({"partition-id": 0, "num-partitions": 2, "max-macs": 5}, "/etc/passwd", True),
+        ({"partition-id": 0, "num-partitions": 2, "name": "attic"}, None, False),
+        ({"name": "attic", "data": "a.npz"}, "/etc/passwd", False),  # it opens its own
+    ],
+)
+def test_a_deployed_node_opens_no_file_that_the_server_names(config: dict[str, object], path: str, refused: bool):
+    node, settings = node_of(config), DatasetSettings("synthetic", path)
+    if not refused:
+        check_data_source(node, settings)
+        return
+    with pytest.raises(ConfigError, match="opens no file that the server names") as error:
+        check_data_source(node, settings)
+    assert "--node-config" in str(error.value)
+    with pytest.raises(ConfigError, match="opens no file that the server names"):
+        report(node, settings, 0)
 
 
 def test_a_report_counts_and_never_tells_labels():
@@ -51,7 +103,8 @@ def test_a_report_counts_and_never_tells_labels():
     told = report(node, settings, 7)
     assert (told.name, told.input_shape, told.num_classes) == ("partition-2", [32], 10)
     assert (told.num_train, told.num_validation) == (len(data.train), len(data.validation))
-    assert (told.cores, told.memory_mb, told.device) == (cores(), memory_mb(), "cpu")
+    assert (told.cores, told.memory_mb, told.device) == (cores(), 8000, "cpu")
+    assert (told.classes, told.limits, told.macs_per_second) == ([], MEMORY, macs_per_second())
 
 
 def test_a_node_without_its_data_cannot_report():

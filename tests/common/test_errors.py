@@ -35,6 +35,13 @@ def test_the_detail_of_data_is_told_only_where_they_are():
     assert str(DataError("Cells must be full").in_full()) == "Cells must be full."
 
 
+def test_what_a_node_sends_cannot_fill_the_journal():
+    poem = "roses are red " * 100_000
+    assert len(str(ConfigError(f"The node failed: {poem}"))) < 3000
+    assert len(str(ConfigError("Seeds are whole numbers", poem, fix="Set seed=0"))) < 3000
+    assert str(ConfigError("Seeds are whole numbers", poem)).startswith("Seeds are whole numbers, got 'roses are red")
+
+
 def test_the_tree_in_the_docstring_is_the_tree():
     drawn = re.findall(r"[├└]── (\w+) +(.+)", errors.__doc__)
     assert {name for name, _ in drawn} == {cls.__name__ for cls in CLASSES} - {"FlwrNasError"}

@@ -8,18 +8,21 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common import __version__, messages
+from common.architecture.cost import cost_of
+from common.architecture.layout import layout, state_size
 from common.architecture.operations import Conv1d, Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.errors import ConfigError, ProtocolError
+from common.jobs import Job, NodeReport, Order, Result
+from common.limits import NO_LIMITS, Limits, needs_of
 from common.messages import (
-    Job,
-    NodeReport,
-    Order,
-    Result,
     check_header,
+    decode_limits,
     decode_order,
     decode_question,
     decode_report,
@@ -29,34 +32,37 @@ from common.messages import (
     encode_refusal,
     encode_report,
     encode_results,
-    num_bytes,
-    pack,
     refusal,
 )
+from common.packing import num_bytes, pack
 from common.settings import DatasetSettings, TrainingSettings
 
 DIGEST = "d" * 64
 SPECS = (ArchitectureSpec((Linear(8, dropout=0.1),)), ArchitectureSpec((Conv1d(4), Linear(8))))
-REPORT = NodeReport("attic", [9, 128], 6, 100, 25, 4, 8192, "cpu")
+LIMITS = Limits(max_parameters=10_000, max_memory_mb=512)
+REPORT = NodeReport("attic", [9, 128], 2, 100, 25, 4, 8192, "cpu", ["sits", "walks"], 10**10, LIMITS)
 
 
 def weights_of(seed: int, size: int = 7) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=size).astype(np.float32)
 
 
+TASK = TaskShape((9, 16), 6)
+SIZES = tuple(state_size(layout(spec, TASK)) for spec in SPECS)
 JOBS = (
-    Job("trial-0001", "train", 1, SPECS[0], weights_of(1)),
-    Job("trial-0002", "train", 3, SPECS[1], weights_of(2, 11)),
-    Job("trial-0003", "score", 9, SPECS[0], weights_of(3)),
-    Job("final-0001", "test", 9, SPECS[0], weights_of(4)),
+    Job("trial-0001", "train", 1, SPECS[0], weights_of(1, SIZES[0])),
+    Job("trial-0002", "train", 3, SPECS[1], weights_of(2, SIZES[1])),
+    Job("trial-0003", "score", 9, SPECS[0], weights_of(3, SIZES[0])),
+    Job("final-0001", "test", 9, SPECS[0], weights_of(4, SIZES[0])),
 )
 ORDER = Order(
     seed=2**62,
     budget=480.0,
-    task=TaskShape((9, 128), 6),
+    task=TASK,
     dataset=DatasetSettings("local", "har.npz", "natural", options={"num_classes": 6}),
     training=TrainingSettings("sgd", 0.05, momentum=0.9),
     jobs=JOBS,
+    classes=("A", "B", "C", "D", "E", "F"),
 )
 RESULTS = (
     Result("trial-0001", "train", 1, "done", "", 100, {"loss": 0.5}, 1.5, weights_of(5)),
@@ -71,7 +77,21 @@ def over_the_wire(content: RecordDict) -> RecordDict:
 
 
 def encoded(order: Order = ORDER) -> RecordDict:
-    return encode_order(DIGEST, order, {job.trial: pack(job.weights) for job in order.jobs})
+    return encode_order(DIGEST, order, {job.trial: pack(job.weights, order.precision) for job in order.jobs})
+
+
+def decoded(content: RecordDict) -> Order:
+    """Read an order none of whose jobs is refused."""
+    order, refused = decode_order(content)
+    assert refused == ()
+    return order
+
+
+def refused_jobs(content: RecordDict, limits: Limits = NO_LIMITS) -> dict[str, str]:
+    """Return the reasons, by trial, for which jobs of an order are refused."""
+    _, refused = decode_order(content, limits)
+    assert {result.status for result in refused} <= {"refused"}
+    return {result.trial: result.reason for result in refused}
 
 
 def same(first: np.ndarray | None, second: np.ndarray | None) -> bool:
@@ -84,7 +104,7 @@ def same(first: np.ndarray | None, second: np.ndarray | None) -> bool:
 
 
 def test_an_order_arrives_as_it_was_sent():
-    got = decode_order(over_the_wire(encoded()))
+    got = decoded(over_the_wire(encoded()))
     assert replace(got, jobs=()) == replace(ORDER, jobs=())
     for received, sent in zip(got.jobs, JOBS, strict=True):
         assert (received.trial, received.action, received.round) == (sent.trial, sent.action, sent.round)
@@ -93,20 +113,19 @@ def test_an_order_arrives_as_it_was_sent():
 
 
 def test_an_order_may_be_empty_and_its_budget_a_whole_number_or_endless():
-    assert decode_order(over_the_wire(encoded(replace(ORDER, jobs=())))).jobs == ()
-    assert decode_order(over_the_wire(encoded(replace(ORDER, budget=60)))).budget == 60.0
-    assert decode_order(over_the_wire(encoded(replace(ORDER, budget=math.inf)))).budget == math.inf
+    assert decoded(over_the_wire(encoded(replace(ORDER, jobs=())))).jobs == ()
+    assert decoded(over_the_wire(encoded(replace(ORDER, budget=60)))).budget == 60.0
+    assert decoded(over_the_wire(encoded(replace(ORDER, budget=math.inf)))).budget == math.inf
 
 
 def test_a_spec_travels_once():
-    specs = json.loads(encoded().config_records["order"]["specs"])
-    assert sorted(specs) == sorted(spec.id for spec in SPECS)
+    assert encoded().config_records["order"]["specs"] == [spec.to_json() for spec in SPECS]
 
 
 def test_weights_that_are_no_contiguous_array_arrive_whole():
-    wide = weights_of(0, 20)
+    wide = weights_of(0, 2 * SIZES[0])
     order = replace(ORDER, jobs=(replace(JOBS[0], weights=wide[::2]),))
-    assert same(decode_order(over_the_wire(encoded(order))).jobs[0].weights, wide[::2])
+    assert same(decoded(over_the_wire(encoded(order))).jobs[0].weights, wide[::2])
 
 
 def test_results_arrive_as_they_were_sent():
@@ -127,6 +146,26 @@ def test_a_handshake_arrives_as_it_was_sent():
     assert decode_report(over_the_wire(encode_report(DIGEST, REPORT))) == REPORT
 
 
+def test_half_precision_halves_the_bytes_and_rounds_once_each_way():
+    content = over_the_wire(encoded(replace(ORDER, precision="float16")))
+    assert num_bytes(content) == sum(2 * len(job.weights) for job in JOBS)
+    got = decoded(content)
+    assert got.precision == "float16"
+    for received, sent in zip(got.jobs, JOBS, strict=True):
+        assert same(received.weights, sent.weights.astype(np.float16).astype(np.float32))
+    back = over_the_wire(encode_results(DIGEST, RESULTS, precision="float16"))
+    assert num_bytes(back) == 2 * 7
+    assert same(decode_results(back, "float16")[0].update, RESULTS[0].update.astype(np.float16).astype(np.float32))
+
+
+def test_another_precision_than_agreed_is_refused():
+    with pytest.raises(ProtocolError, match="one packed float16 array"):
+        decode_results(encode_results(DIGEST, RESULTS), "float16")
+    content = encoded()
+    content.config_records["order"]["precision"] = "float16"
+    assert len(refused_jobs(content)) == len(JOBS)
+
+
 def test_a_refusal_is_told_from_other_replies():
     assert refusal(over_the_wire(encode_refusal(DIGEST, "no data"))) == "no data"
     assert refusal(encode_results(DIGEST, RESULTS)) is None
@@ -137,6 +176,17 @@ def test_the_bytes_are_those_of_the_arrays():
     assert num_bytes(encoded()) == sum(4 * len(job.weights) for job in JOBS)
     assert num_bytes(encode_results(DIGEST, RESULTS)) == 4 * 7
     assert num_bytes(encode_question(DIGEST, ORDER.dataset, 0)) == 0
+
+
+def test_bytes_are_counted_whatever_an_array_says_of_itself():
+    honest = pack(weights_of(1))
+    lies = (
+        Array("poem", (-1,), "numpy.ndarray", honest.data),
+        Array("float32", (10**12,), "numpy.ndarray", honest.data),
+        Array("float32", (-7,), "a poem", honest.data),
+    )
+    assert [num_bytes(RecordDict({"updates": ArrayRecord({"a": array})})) for array in lies] == [4 * 7] * 3
+    assert num_bytes(RecordDict({"updates": ArrayRecord({"a": Array("poem", (), "poem", b"roses")})})) == 0
 
 
 # ---------------------------------------------------------------- header
@@ -190,9 +240,9 @@ ARRAYS = {
     "zipped": array_of(npy(weights_of(1), np.savez)),
     "another type": array_of(npy(weights_of(1)), "torch.tensor"),
     "huge": array_of(npy(weights_of(1)).replace(b"(7,), }" + b" " * 12, b"(7" + b"0" * 12 + b",), }")),
-    "float64": pack(weights_of(1).astype(np.float64)),
-    "integers": pack(np.arange(7)),
-    "a matrix": pack(np.zeros((7, 1), np.float32)),
+    "float64": Array(weights_of(1).astype(np.float64)),
+    "integers": Array(np.arange(7)),
+    "a matrix": Array(np.zeros((7, 1), np.float32)),
     "a number": array_of(npy(np.zeros((), np.float32))),
 }
 
@@ -203,11 +253,13 @@ ORDERS = {
     "num_classes": [1, "6", True],
     "dataset": ["", "[]", '{"nmae": "digits"}', '{"name": "local", "alpha": 0}', '{"name": "local", "alpha": "x"}', 1],
     "training": ["{", '{"epochs": 0}', '{"lr": 1}', '{"epochs": null}', "[" * 100_000],
-    "specs": ["{}", '{"a": 1}', '{"a": "{}"}'],
+    "specs": ["{}", [1], [b"{}"]],
+    "classes": [["A"], ["A"] * 6, [1] * 6, "ABCDEF"],
+    "precision": ["float64", 16, ""],
     "trial": [["a"], ["a"] * 4, [1, 2, 3, 4], "abcd"],
     "action": [["train"] * 3, ["train"] * 3 + ["steal"], [b"train"] * 4],
     "round": [[1.0] * 4, ["1"] * 4, [True] * 4, [1]],
-    "spec": [["x"] * 4, []],
+    "spec": [["x"] * 4, [], [0.0] * 4],
 }
 
 
@@ -228,23 +280,138 @@ def test_an_order_without_one_of_its_fields_is_a_protocol_error(field: str):
 
 
 @pytest.mark.parametrize("case", ARRAYS)
-def test_arrays_that_are_no_packed_weights_are_protocol_errors(case: str):
-    order = encoded(replace(ORDER, jobs=JOBS[:1]))
+def test_arrays_that_are_no_packed_weights_are_refused(case: str):
+    order = encoded()
     order.array_records["weights"]["trial-0001"] = ARRAYS[case]
-    with pytest.raises(ProtocolError, match="trial-0001"):
-        decode_order(order)
+    assert list(refused_jobs(order)) == ["trial-0001"]
+    assert "'trial-0001'" in refused_jobs(order)["trial-0001"]
     results = encode_results(DIGEST, RESULTS)
     results.array_records["updates"]["trial-0001"] = ARRAYS[case]
     with pytest.raises(ProtocolError, match="trial-0001"):
         decode_results(results)
 
 
-@pytest.mark.parametrize("record", ["order", "weights"])
-def test_an_order_without_one_of_its_records_is_a_protocol_error(record: str):
+def test_an_order_without_its_record_is_a_protocol_error():
     content = encoded()
-    del content[record]
-    with pytest.raises(ProtocolError):
+    del content["order"]
+    with pytest.raises(ProtocolError, match="'order'"):
         decode_order(content)
+
+
+def test_jobs_without_weights_are_refused():
+    content = encoded()
+    del content["weights"]
+    assert set(refused_jobs(content).values()) == {
+        f"A job must come with its weights, got {job.trial!r}." for job in JOBS
+    }
+
+
+# ---------------------------------------------------------------- what a node does not take on
+
+
+DEEP = json.dumps({"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 8}] * 65})
+SPEC_TEXTS = {
+    "malformed": ("{", "must be valid JSON"),
+    "nested": ("[" * 100_000, "must have 65536 characters at most"),
+    "nested within the length": ("[" * 60_000, "must be valid JSON"),
+    "too long": (json.dumps({"version": 1, "kind": "layered", "layers": [" " * 70_000]}), "65536 characters at most"),
+    "too deep": (DEEP, "64 layers at most"),
+    "another version": ('{"version": 2, "kind": "layered", "layers": []}', "version must be 1"),
+    "another task's": (ArchitectureSpec((Linear(4), Conv1d(4))).to_json(), "Layer 1"),
+    "unknown operation": ('{"version": 1, "kind": "layered", "layers": [{"op": "attention"}]}', "op must be one of"),
+}
+
+
+@pytest.mark.parametrize("case", SPEC_TEXTS)
+def test_a_spec_that_makes_no_sense_costs_its_own_jobs_only(case: str):
+    text, reason = SPEC_TEXTS[case]
+    content = encoded()
+    content.config_records["order"]["specs"][1] = text
+    order, refused = decode_order(over_the_wire(content))
+    assert [job.trial for job in order.jobs] == ["trial-0001", "trial-0003", "final-0001"]
+    ((trial, action, number, why),) = [(r.trial, r.action, r.round, r.reason) for r in refused]
+    assert (trial, action, number) == ("trial-0002", "train", 3)
+    assert reason in why
+
+
+def test_a_spec_that_is_not_there_costs_its_own_jobs_only():
+    content = encoded()
+    content.config_records["order"]["spec"][3] = 2
+    assert refused_jobs(content) == {"final-0001": "A job names one of the 2 specs of its message, got 2."}
+    content.config_records["order"]["spec"][3] = -1
+    assert list(refused_jobs(content)) == ["final-0001"]
+
+
+@pytest.mark.parametrize("limit", ["max_parameters", "max_macs"])
+def test_a_spec_above_the_limits_is_refused_before_its_weights_are_looked_at(limit: str):
+    costs = [getattr(cost_of(spec, TASK), limit.removeprefix("max_")) for spec in SPECS]
+    less = min(range(2), key=costs.__getitem__)
+    kept, broken = SPECS[less], SPECS[1 - less]
+    content = encoded()
+    for job in JOBS:
+        if job.spec == broken:
+            content.array_records["weights"][job.trial] = ARRAYS["garbage"]
+    reasons = refused_jobs(content, Limits(**{limit: costs[less]}))
+    assert sorted(reasons) == sorted(job.trial for job in JOBS if job.spec != kept)
+    assert all("must stay within the node's limits" in reason for reason in reasons.values())
+    assert refused_jobs(encoded(), Limits(**{limit: max(costs)})) == {}
+
+
+def test_memory_is_limited_by_what_the_optimizer_and_the_batch_take():
+    plain = replace(ORDER, training=TrainingSettings("sgd", batch_size=1), jobs=JOBS[:1])
+    large = replace(plain, training=TrainingSettings("adam", batch_size=100_000))
+    enough = Limits(max_memory_mb=needs_of(SPECS[0], TASK, plain.training).memory_mb)
+    assert refused_jobs(encoded(plain), enough) == {}
+    assert "MiB of memory at most (max-memory-mb)" in refused_jobs(encoded(large), enough)["trial-0001"]
+
+
+def test_limits_come_with_every_answer():
+    for content in (encode_report(DIGEST, REPORT), encode_results(DIGEST, RESULTS, LIMITS)):
+        assert decode_limits(over_the_wire(content)) == LIMITS
+    assert decode_limits(encode_results(DIGEST, ())) == NO_LIMITS
+    for values in ({"max_macs": -1}, {"max_macs": "5"}, {"depth": 5}):
+        with pytest.raises(ProtocolError, match="limits of a node must be readable"):
+            decode_limits(RecordDict({"limits": ConfigRecord(values)}))
+
+
+def test_a_long_reason_is_cut():
+    content = encode_results(DIGEST, [replace(RESULTS[1], reason="x" * 100_000)])
+    assert len(decode_results(content)[0].reason) == 1000
+    assert len(refusal(encode_refusal(DIGEST, "x" * 100_000)) or "") == 1000
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=20) | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_whatever_an_order_holds_it_is_read_or_refused(data: st.DataObject):
+    """One field, setting, spec or array of a good order is replaced by nonsense."""
+    content = encoded()
+    record = content.config_records["order"]
+    name = data.draw(st.sampled_from([*record, "weights"]))
+    value = data.draw(VALUES)
+    if name == "weights":
+        shape = tuple(data.draw(st.lists(st.integers(-5, 2**40), max_size=2)))
+        blob = data.draw(st.binary(max_size=200) | st.just(npy(weights_of(1, SIZES[0]))))
+        content.array_records["weights"]["trial-0001"] = Array("float32", shape, "numpy.ndarray", blob)
+    elif name in ("dataset", "training", "specs"):
+        old = record[name]
+        plain = json.loads(old[0] if isinstance(old, list) else old)
+        plain[data.draw(st.sampled_from([*plain, "other"]))] = value if not isinstance(value, bytes) else None
+        text = json.dumps(plain, default=str)
+        record[name] = [text, text] if isinstance(old, list) else text
+    else:
+        record.__dict__["_data"][name] = value  # past the record's own check: it came over the wire
+    try:
+        order, refused = decode_order(content, LIMITS)
+    except ProtocolError:
+        return
+    assert len(order.jobs) + len(refused) == len(JOBS)
 
 
 def test_two_jobs_of_one_trial_do_not_fit_into_a_message():
@@ -268,6 +435,8 @@ def test_two_jobs_of_one_trial_do_not_fit_into_a_message():
         ("metrics", "num-examples", [math.nan] * 4),
         ("metrics", "num-examples", [math.inf] * 4),
         ("metrics", "seconds", []),
+        ("metrics", "seconds", [math.nan] * 4),
+        ("metrics", "seconds", [-1.0] * 4),
     ],
 )
 def test_malformed_results_are_a_protocol_error(record: str, field: str, value: object):
@@ -290,7 +459,9 @@ def test_results_need_their_table_but_neither_metrics_nor_updates():
 REPORTS = {
     "name": [None, 1, ""],
     "input_shape": [9, [], ["9"], [9.0], [0], None],
-    "num_classes": [1, "6", 2.5],
+    "num_classes": ["6", 2.5],
+    "classes": [[1, 2], ["a", "a"], "ab", None],
+    "macs_per_second": ["fast"],
     "num_train": [0, "100", None, True],
     "num_validation": ["x"],
     "cores": ["x"],
@@ -303,14 +474,25 @@ REPORTS = {
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in REPORTS.items() for value in values])
 def test_a_malformed_report_is_a_protocol_error(field: str, value: object):
     values = json.loads(encode_report(DIGEST, REPORT).config_records["report"]["node"])
-    content = RecordDict({"report": ConfigRecord({"node": json.dumps(values | {field: value})})})
+    report = ConfigRecord({"node": json.dumps(values | {field: value})})
+    content = RecordDict({"limits": ConfigRecord(), "report": report})
     with pytest.raises(ProtocolError):
         decode_report(content)
 
 
+def test_a_node_with_numbers_needs_two_classes_and_one_with_names_does_not():
+    with pytest.raises(ProtocolError, match="classifier"):
+        decode_report(encode_report(DIGEST, replace(REPORT, classes=[], num_classes=1)))
+    told = replace(REPORT, classes=["walks"], num_classes=1)
+    assert decode_report(encode_report(DIGEST, told)) == told
+
+
 def test_a_report_without_a_field_is_a_protocol_error():
+    part = {"limits": ConfigRecord(), "report": ConfigRecord({"node": '{"name": "attic"}'})}
     with pytest.raises(ProtocolError, match="fixed fields"):
-        decode_report(RecordDict({"report": ConfigRecord({"node": '{"name": "attic"}'})}))
+        decode_report(RecordDict(part))
+    with pytest.raises(ProtocolError, match="'limits'"):
+        decode_report(RecordDict({"report": encode_report(DIGEST, REPORT)["report"]}))
     with pytest.raises(ProtocolError, match="'report'"):
         decode_report(RecordDict())
 

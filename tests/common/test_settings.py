@@ -97,3 +97,26 @@ def test_two_settings_do_not_share_their_options():
     first = DatasetSettings()
     first.options["features"] = 3
     assert DatasetSettings().options == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (TrainingSettings, {"epochs": 1.5}),
+        (TrainingSettings, {"epochs": True}),
+        (TrainingSettings, {"optimizer": "lion"}),
+        (TrainingSettings, {"learning_rate": "fast"}),
+        (DatasetSettings, {"name": 5}),
+        (DatasetSettings, {"path": 5}),
+        (DatasetSettings, {"split": ["random"]}),
+        (DatasetSettings, {"options": []}),
+    ],
+)
+def test_what_came_over_the_wire_must_be_of_the_fields_type(kind, values):
+    with pytest.raises(ConfigError, match=f"{kind.__name__}.{next(iter(values))} must be of type"):
+        kind.from_json(values)
+
+
+def test_a_whole_number_is_a_float_and_none_is_no_path():
+    assert TrainingSettings.from_json({"learning_rate": 1}).learning_rate == 1
+    assert DatasetSettings.from_json({"path": None}).path is None

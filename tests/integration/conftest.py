@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.project import copy_project
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
@@ -81,9 +82,4 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project whose ClientApp a test may replace."""
-    copy = tmp_path / "project"
-    for name in ("server_app", "client_app", "common", "conf"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, copy / name)
-    return copy
+    return copy_project(tmp_path / "project")

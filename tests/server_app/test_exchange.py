@@ -8,7 +8,8 @@ import time
 import pytest
 from flwr.app import Message, MessageType, RecordDict
 
-from server_app.exchange import Exchange, StopRequested
+from server_app import exchange as module
+from server_app.exchange import EXPIRED, Exchange, StopRequested
 
 FOREVER = 60.0
 
@@ -110,6 +111,51 @@ def test_a_reply_that_is_there_comes_before_a_request_to_stop(grid):
     assert len(exchange.receive(later(FOREVER))) == 1
     with pytest.raises(StopRequested):
         exchange.pause()
+
+
+def test_a_message_that_expired_is_answered_by_an_error(grid, exchange):
+    message = Message(RecordDict(), grid.join(silent), MessageType.QUERY, ttl=0.02)
+    exchange.send([message])
+    (reply,) = exchange.receive(later(FOREVER))
+    assert reply.error.code in EXPIRED
+    assert reply.metadata.reply_to_message_id == message.metadata.message_id
+    assert exchange.receive(later(0)) == []
+
+
+def test_a_message_that_expired_and_that_flower_says_nothing_of_is_given_up(grid, exchange, monkeypatch):
+    monkeypatch.setattr(module, "_GRACE", 0.0)
+    monkeypatch.setattr(grid, "pull_messages", lambda _: [])
+    message = Message(RecordDict(), grid.join(silent), MessageType.QUERY, ttl=0.02)
+    exchange.send([message])
+    (reply,) = exchange.receive(later(FOREVER))
+    assert (reply.error.code in EXPIRED, reply.error.reason) == (True, "no reply within 0.02 s")
+    assert reply.metadata.reply_to_message_id == message.metadata.message_id
+    assert exchange.receive(later(0)) == []
+
+
+def test_a_reply_that_cannot_be_fetched_is_given_up_after_the_deadline(grid, monkeypatch, caplog):
+    exchange = Exchange(grid, poll=0.001, deadline=0.05, one_by_one=True)
+    huge, quick = message_to(grid.join(echo)), message_to(grid.join(echo))
+    tries, pull = [], grid.pull_messages
+
+    def pull_with_a_limit(message_ids):
+        if huge.metadata.message_id in message_ids:
+            tries.append(1)
+            raise RuntimeError("413 Content Too Large")
+        return pull(message_ids)
+
+    monkeypatch.setattr(grid, "pull_messages", pull_with_a_limit)
+    exchange.send([huge, quick])
+    replies = []
+    while len(replies) < 2:
+        replies += exchange.receive(later(FOREVER))
+    exchange.close()
+    (error,) = [reply for reply in replies if reply.has_error()]
+    assert error.metadata.reply_to_message_id == huge.metadata.message_id
+    assert error.error.reason == "for 0.05 s its reply could not be fetched: 413 Content Too Large"
+    assert len(tries) > 1
+    assert caplog.text.count("could not be fetched, trying again") == 1
+    assert exchange.receive(later(0)) == []
 
 
 def test_one_by_one_gives_the_same_replies(grid):

@@ -10,7 +10,7 @@ from flwr.app import Message, RecordDict
 from client_app.app import app
 from common.digest import code_digest
 from common.errors import FederationError
-from common.messages import num_bytes
+from common.packing import num_bytes
 from common.settings import DatasetSettings
 from server_app.exchange import Exchange, StopRequested
 from server_app.handshake import Handshake
@@ -80,7 +80,10 @@ def test_the_journal_says_what_each_node_has_and_nothing_of_its_labels(grid, cas
     assert (event["node"], event["examples"], event["validation"]) == ("a", 26, 6)
     assert (event["input_shape"], event["num_classes"], event["device"]) == ([4], 3, "cpu")
     known = {"event", "time", "node", "examples", "validation", "input_shape", "num_classes"}
-    assert set(event) == known | {"cores", "memory_mb", "device"}
+    assert set(event) == known | {"cores", "memory_mb", "device", "classes", "macs_per_second", "limits"}
+    assert event["classes"] == []
+    assert event["macs_per_second"] > 10**6
+    assert set(event["limits"]) == {"max_memory_mb"}
 
 
 def test_a_question_carries_no_arrays_and_each_node_gets_one(grid, case):
@@ -191,7 +194,25 @@ def test_a_node_with_other_shapes_is_left_out(grid, case):
     assert case.names == ["a", "b"]
     (event,) = case.of("node_refused")
     assert event["node"] == "c"
-    assert re.search(r"must have the shape \(4,\) .*got .*\(5,\)", event["reason"])
+    assert re.search(r"must have the shape \(4,\), got \(5,\)", event["reason"])
+
+
+def test_nodes_that_do_not_fit_hear_why_even_where_the_run_ends(grid, case, caplog):
+    grid.person("a")
+    grid.person("b", features=5)
+    with pytest.raises(FederationError):
+        case.gather(nodes=2, min_nodes=2)
+    (event,) = case.of("node_refused")
+    assert f"The server leaves this node out: {event['reason']}" in caplog.text
+    assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [1, 2]
+
+
+def test_a_node_that_refuses_knows_and_is_not_told(grid, case):
+    grid.person("a")
+    odd = grid.join(name="b", data="/nowhere/b.npz")
+    case.gather(nodes=2)
+    case.exchange.send(case.handshake.questions(case.exchange.node_ids()))
+    assert grid.sent_to(odd) == ["query"]
 
 
 def test_two_nodes_of_one_name_are_one_node_and_a_refusal(grid, case):
@@ -239,4 +260,4 @@ def test_an_answer_of_another_code_is_refused_whatever_else_it_says(grid, case):
     grid.person("a")
     grid.person("b", nonsense)
     case.gather(nodes=2)
-    assert "must run the same protocol as this side (1), got 99" in case.of("node_refused")[0]["reason"]
+    assert "must run the same protocol as this side (2), got 99" in case.of("node_refused")[0]["reason"]

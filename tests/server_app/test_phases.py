@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.errors import ProtocolError, SearchError
-from common.messages import Result
+from common.jobs import Result
 from server_app.aggregation.fedavg import FedAvg
 from server_app.phases import ScorePhase, TrainPhase, panel_metrics
 

@@ -15,6 +15,7 @@ from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.errors import StorageError
+from common.limits import Limits
 from common.models.builder import flat_state
 from common.models.export import load_model
 from server_app.aggregation.fedavg import FedAvg
@@ -81,6 +82,8 @@ def outcome():
         Counts(exchanges=9, messages=20, bytes_down=1000, bytes_up=500),
         search_of(finals, weights),
         {"search": 1.23456, "start_up": 0.5, "final": 2.0},
+        classes=("x", "y", "z"),
+        limits=Limits(max_macs=500),
     )
 
 
@@ -118,8 +121,16 @@ def test_all_that_was_done_is_counted(config, outcome):
     assert result["seconds"] == {"start_up": 0.5, "search": 1.235, "final": 2.0}
     assert result["node_seconds"] == {"search": 0.25 + 0.5 + 1.0, "final": 2.5}
     assert (result["status"], result["name"], result["seed"]) == ("finished", "by hand", 3)
-    assert result["task"] == {"input_shape": [4], "num_classes": 3}
+    assert result["task"] == {"input_shape": [4], "num_classes": 3, "classes": ["x", "y", "z"]}
+    assert (result["limits"], result["precision"]) == ({"max_macs": 500}, "float32")
     assert result["versions"].items() >= {"flwr-nas": __version__, "flwr": version("flwr")}.items()
+
+
+def test_message_bytes_are_those_of_the_precision(configure, outcome):
+    for precision, width in (("float32", 4), ("float16", 2)):
+        result = result_of(configure(federation={"precision": precision}), outcome, "finished")
+        assert result["winner"]["message_bytes"] == width * SIZES[SPECS[1]]
+        assert result["precision"] == precision
 
 
 def test_a_search_that_was_stopped_has_a_winner_without_a_test(config, outcome):

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from common.architecture.task import TaskShape
 from common.errors import FederationError, ProtocolError
-from common.messages import NodeReport
+from common.jobs import NodeReport
+from common.limits import NO_LIMITS, Limits, Needs
 from server_app.roster import Roster
 
 
-def report(name, shape=(4,), classes=3):
-    return NodeReport(name, list(shape), classes, 10, 2, 1, 512, "cpu")
+def report(name, shape=(4,), classes=3, names=(), limits=NO_LIMITS):
+    count = len(names) or classes
+    return NodeReport(name, list(shape), count, 10, 2, 1, 512, "cpu", list(names), limits=limits)
+
+
+def roster_of(*reports):
+    roster = Roster()
+    for number, one in enumerate(reports):
+        roster.admit(number, one)
+    return roster
 
 
 def test_names_outlive_ids():
@@ -50,6 +62,52 @@ def test_the_task_is_what_most_nodes_have():
     assert "(4,)" in str(misfits["b"])
     assert "(5,)" in str(misfits["b"])
     assert roster.names([0, 1, 2]) == ["a", "c"]
+
+
+def test_classes_with_names_are_the_sorted_union_of_what_the_nodes_have():
+    roster = roster_of(report("a", names=["walks", "sits"]), report("b", names=["lies", "walks"]))
+    assert roster.agree() == TaskShape((4,), 3)
+    assert roster.classes == ("lies", "sits", "walks")
+    assert roster.leave_out_misfits(TaskShape((4,), 3)) == {}
+
+
+def test_nodes_with_one_class_each_may_agree_and_all_with_the_same_may_not():
+    assert roster_of(report("a", names=["x"]), report("b", names=["y"])).agree().num_classes == 2
+    with pytest.raises(FederationError, match="at least 2 classes between them, got 'x'"):
+        roster_of(report("a", names=["x"]), report("b", names=["x"])).agree()
+
+
+@pytest.mark.parametrize(("majority", "odd"), [(("x", "y"), ()), ((), ("x", "y"))])
+def test_names_and_numbers_do_not_mix_and_the_majority_decides(majority, odd):
+    roster = roster_of(report("a", names=odd), report("b", names=majority), report("c", names=majority))
+    task = roster.agree()
+    assert roster.classes == majority
+    (error,) = roster.leave_out_misfits(task).values()
+    assert re.search("classes of this search are (names|numbers), and those of this node's data", str(error))
+    assert roster.names([0, 1, 2]) == ["b", "c"]
+
+
+def test_a_late_node_must_have_classes_that_were_agreed_on():
+    roster = roster_of(report("a", names=["sits", "walks"]))
+    task = roster.agree()
+    roster.admit(1, report("b", names=["walks"]))
+    roster.admit(2, report("c", names=["walks", "runs", "flies"]))
+    (error,) = roster.leave_out_misfits(task).values()
+    assert "no other classes than were agreed on, sits, walks, got ['flies', 'runs']" in str(error)
+    assert roster.names([0, 1, 2]) == ["a", "b"]
+    roster = roster_of(report("a", classes=3))
+    task = roster.agree()
+    roster.admit(1, report("d", classes=4))
+    assert "must have 3 classes at most, got 4" in str(roster.leave_out_misfits(task)["d"])
+
+
+def test_limits_are_those_that_were_told_last():
+    roster = roster_of(report("a", limits=Limits(max_macs=10)))
+    assert roster.excess("a", Needs(1, 10, 1)) == ""
+    assert not roster.learn("a", Limits(max_macs=10))
+    assert roster.learn("a", Limits(max_macs=9))
+    assert "takes 9 MACs" in roster.excess("a", Needs(1, 10, 1))
+    assert not roster.learn("nobody", Limits(max_macs=9))
 
 
 def test_without_nodes_there_is_no_task():

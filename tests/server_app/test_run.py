@@ -96,6 +96,7 @@ def test_the_model_is_the_one_that_was_tested(grid, tiny, folder):
         "score": result["winner"]["score"],
         "test": result["winner"]["test"],
         "seed": 0,
+        "classes": [],
     }
     assert flat_state(model).numel() == result["winner"]["parameters"]
     with torch.no_grad():
@@ -113,7 +114,7 @@ def test_overrides_are_words_as_after_flwr_run(grid, folder):
     assert folder.files == COMPLETE
     result = folder.read("result.json")
     assert (result["seed"], result["counts"]["nodes"], result["counts"]["trials"]) == (3, 3, 2)
-    assert result["task"] == {"input_shape": [1, 8, 8], "num_classes": 10}
+    assert result["task"] == {"input_shape": [1, 8, 8], "num_classes": 10, "classes": []}
 
 
 def test_the_same_seed_gives_the_same_run_folder(make_grid, configure, tmp_path):

@@ -10,7 +10,7 @@ from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.errors import ConfigError
-from common.messages import Job, Result
+from common.jobs import Job, Result
 from server_app.aggregation.fedavg import FedAvg
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
@@ -89,6 +89,57 @@ def test_a_trial_of_k_rounds_takes_k_exchanges_and_one_for_its_score():
     (trial,) = search.trials
     assert (trial.state, trial.rounds, trial.rung) == (TrialState.FINISHED, 2, 1)
     assert trial.score == pytest.approx(0.01)
+
+
+def test_a_node_is_sent_only_what_it_can_hold_and_the_journal_says_why():
+    search, events = make(SPECS[:4])
+    limits = {"b": 2, "c": 3}
+    search._assigner._excess = lambda node, spec: "too wide" if spec.layers[0].width > limits.get(node, 9) else ""
+    asked = []
+
+    def respond(node, job):
+        asked.append((node, job.spec.layers[0].width))
+        return answer(node, job)
+
+    play(search, respond=respond)
+    assert {node: max(width for other, width in asked if other == node) for node in NODES} == {"a": 4, "b": 2, "c": 3}
+    assert [trial.state for trial in search.trials] == [TrialState.FINISHED] * 4
+    absent = [(event["node"], event["trial"]) for event in kinds(events, "absent")]
+    # of width 3 (trial 2) and 4 (trial 3): in two rounds and a score
+    assert sorted(absent) == sorted([("b", "trial-0002"), ("b", "trial-0003"), ("c", "trial-0003")] * 3)
+    assert {event["reason"] for event in kinds(events, "absent")} == {"too wide"}
+
+
+def test_a_trial_that_too_few_can_hold_fails_with_the_reason_and_the_others_go_on():
+    search, _ = make(SPECS[:4], min_nodes=2)
+    search._assigner._excess = lambda node, spec: "too wide" if node != "a" and spec.layers[0].width == 3 else ""
+    play(search)
+    failed = [trial for trial in search.trials if trial.state is TrialState.FAILED]
+    assert [trial.number for trial in failed] == [2]
+    assert "needs 2 nodes that can hold its spec, but 1 can (of node 'b': too wide)" in failed[0].failure
+    assert sum(trial.state is TrialState.FINISHED for trial in search.trials) == 3
+
+
+def test_a_job_that_waits_is_not_sent_once_its_node_tells_of_a_limit():
+    search, events = make(SPECS[:1])
+    search.refill(NODES, now=0.0)
+    assert list(search.dispatch(["a", "b"])) == ["a", "b"]
+    search._assigner._excess = lambda node, _: "too wide" if node == "c" else ""
+    search.refill(NODES, now=1.0)
+    assert search.dispatch(["c"]) == {}
+    (event,) = kinds(events, "absent")
+    assert (event["node"], event["reason"]) == ("c", "too wide")
+
+
+def test_ledgers_count_the_bytes_of_the_precision():
+    ledgers = []
+    for precision in ("float32", "float16"):
+        search, _ = make(SPECS[:1])
+        search.precision = precision
+        play(search)
+        ledgers.append((search.trials[0].ledger.bytes_down, search.trials[0].ledger.bytes_up))
+    assert ledgers[0] == (2 * ledgers[1][0], 2 * ledgers[1][1])
+    assert ledgers[1][1] > 0
 
 
 def test_scoring_shares_exchanges_with_the_training_of_others():

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 import re
+import time
 
 import numpy as np
 import pytest
-from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp.strategy import Strategy
 
 from client_app.app import app
 from common.architecture.cost import cost_of
+from common.architecture.spec import ArchitectureSpec
 from common.data import Holder, load_node_test
-from common.errors import FederationError, SearchError
-from common.messages import pack
+from common.errors import FederationError, SearchError, SpaceError, SpecError
 from common.models.builder import build
 from common.models.evaluation import evaluate
+from common.packing import pack
 from common.seeding import generator
 from common.settings import DatasetSettings
+from server_app import build as wiring
 from server_app.build import build_strategy
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
@@ -243,7 +246,7 @@ def test_a_node_that_answers_after_its_deadline_is_used_again(grid, configure, p
     ids = grid.people("abc")
     played = play(
         grid,
-        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"deadline": 0.05}),
+        configure(fidelity={"name": "full", "max_rounds": 3}, federation={"deadline": 0.5}),
         when=[(SEARCH, hold(grid, ids["c"])), ({"event": "absent"}, lambda: grid.release(ids["c"]))],
         final=False,
     )
@@ -253,6 +256,47 @@ def test_a_node_that_answers_after_its_deadline_is_used_again(grid, configure, p
     assert "job that its node still owes" in played.kinds("refused")[0]["reason"]
     # the handshake, round 1, nothing in round 2, round 3, the score
     assert grid.sent_to(ids["c"]) == ["query", "train", "train", "evaluate"]
+
+
+def test_a_node_that_was_started_again_under_its_id_is_free_once_its_message_expired(
+    grid, configure, play, monkeypatch
+):
+    """With a key of its own it comes back at once: Flower never misses it, and its message is never answered."""
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    ids = grid.people("ab")
+    ids["c"] = grid.person("c", first_time(silent))
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 5}, federation={"deadline": 0.5}),
+        when=[({"event": "round", "round": 2}, lambda: time.sleep(0.7))],
+        final=False,
+    )
+    assert rounds_of(played)[:2] == [["a", "b"]] * 2
+    assert rounds_of(played)[-1] == ["a", "b", "c"]
+    ttls = [message.metadata.ttl for message in grid.sent if message.metadata.dst_node_id == ids["c"]]
+    assert ttls[:3] == [1.0, 1.0, 2.0]  # the question, the lost order, and the next one
+
+
+def test_a_node_that_never_says_who_it_is_is_asked_again(grid, configure, play, monkeypatch):
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    grid.people("ab")
+    asked = []
+
+    def deaf_once(message, context):
+        asked.append(message)
+        return None if len(asked) == 1 else app(message, context)
+
+    shy = grid.person("c", deaf_once)
+    played = play(
+        grid,
+        configure(
+            fidelity={"name": "full", "max_rounds": 5}, federation={"deadline": 0.5, "nodes": 2, "patience": 0.1}
+        ),
+        when=[({"event": "round", "round": 2}, lambda: time.sleep(1.0))],
+        final=False,
+    )
+    assert grid.sent_to(shy)[:3] == ["query", "query", "train"]
+    assert rounds_of(played)[-1] == ["a", "b", "c"]
 
 
 def test_a_search_waits_where_all_nodes_are_late(grid, configure, play):
@@ -313,7 +357,7 @@ def test_a_node_that_joins_as_the_search_ends_takes_part_in_the_final_training(g
     assert rounds_of(played, "final-0000") == [["a", "b", "c"], ["a", "b", "c", "d"]]
 
 
-def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, play):
+def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, play, caplog):
     grid.people("abc")
     late = []
     played = play(
@@ -324,7 +368,9 @@ def test_a_node_with_other_data_that_joins_late_is_not_used(grid, configure, pla
     )
     (refused,) = played.kinds("node_refused")
     assert "must have the shape (4,)" in refused["reason"]
-    assert grid.sent_to(late[0]) == ["query"]
+    assert grid.sent_to(late[0]) == ["query", "query"]  # asked, and told why it is left out
+    assert f"The server leaves this node out: {refused['reason']}" in caplog.text
+    assert not played.kinds("refused")
     assert rounds_of(played) == [["a", "b", "c"]] * 3
 
 
@@ -422,7 +468,7 @@ def test_of_two_nodes_with_one_name_one_is_used(grid, configure, play):
     played = play(grid, configure(), final=False)
     assert "must have different names, got 'a'" in played.kinds("node_refused")[0]["reason"]
     assert played.strategy.outcome.nodes == ["a", "b"]
-    assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [1, 4, 4]
+    assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [2, 4, 4]
 
 
 def test_nodes_that_all_restart_are_waited_for(grid, configure, play):
@@ -517,6 +563,14 @@ def replace_update(update):
     return change
 
 
+def unreadable_array(content):
+    content["updates"]["trial-0000"] = Array("poem", (-1,), "numpy.ndarray", b"roses are red")
+
+
+def another_clock(content):
+    content["metrics"]["seconds"] = [math.nan for _ in content["metrics"]["seconds"]]
+
+
 @pytest.mark.parametrize(
     ("odd", "event", "reason"),
     [
@@ -528,6 +582,8 @@ def replace_update(update):
         (changed(replace_update(np.zeros(3, np.float32))), "refused", "shape"),
         (changed(replace_update(np.full(43, np.nan, np.float32))), "refused", "finite"),
         (changed(replace_update(np.zeros((43, 1), np.float32))), "absent", "one packed float32 array"),
+        (changed(unreadable_array), "absent", "one packed float32 array"),
+        (changed(another_clock), "absent", "examples and the seconds"),
     ],
 )
 def test_a_reply_that_makes_no_sense_costs_its_node_the_round(grid, configure, play, odd, event, reason):
@@ -711,3 +767,214 @@ def test_the_hooks_carry_a_search_by_hand(grid, by_hand):
     assert search.done
     assert [trial.state for trial in search.trials] == [FINISHED] * 3
     assert math.isclose(metrics["best-score"][0], search.ranking[0].score)
+
+
+# ---------------------------------------------------------------- what nodes can hold
+
+
+# of the three specs, on 4 features and 3 classes: 4 w + w + 3 w + 3 parameters for width w
+SIZES = {width: 8 * width + 3 for width in (3, 5, 8)}
+
+
+def limited(grid, name, **limits):
+    """Start a node with limits; ``max_params=5`` stands for ``max-params=5``."""
+    node_id = grid.person(name)
+    grid.nodes[node_id].context.node_config.update({key.replace("_", "-"): value for key, value in limits.items()})
+    return node_id
+
+
+def test_proposals_fit_all_nodes_that_were_there_at_the_start(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=SIZES[5])
+    played = play(grid, configure())
+    assert played.error is None
+    assert {event["parameters"] for event in played.kinds("proposed")} <= {SIZES[3], SIZES[5], 15}
+    assert not played.kinds("absent")
+    assert not played.kinds("refused")
+    (search,) = played.kinds("search")
+    assert search["limits"]["max_parameters"] == SIZES[5]
+    assert played.strategy.outcome.limits.max_parameters == SIZES[5]
+
+
+def test_where_nothing_fits_the_error_names_the_node_and_its_limit(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=10)
+    played = play(grid, configure())
+    assert isinstance(played.error, SpaceError)
+    assert "node 'c': the node takes 10 parameters at most (max-params), and this spec needs" in str(played.error)
+    assert "nodes' limits" in str(played.error)
+
+
+def test_a_given_spec_that_does_not_fit_is_an_error_that_names_the_node(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=SIZES[5])
+    config = configure()
+    wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
+    played = play(grid, configure(search={"start": [wide]}))
+    assert isinstance(played.error, SpecError)
+    assert "A proposal must fit the nodes: node 'c'" in str(played.error)
+
+
+def test_a_late_node_with_tighter_limits_is_never_sent_what_it_cannot_hold(grid, configure, play):
+    grid.people("abc")
+    late = []
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[(FIRST_ROUND, lambda: late.append(limited(grid, "d", max_params=SIZES[3])))],
+        final=False,
+    )
+    assert states(played) == [FINISHED] * 3
+    widths = {
+        ArchitectureSpec.from_json(text).layers[0].width
+        for message in grid.sent
+        if message.metadata.dst_node_id == late[0] and "order" in message.content
+        for text in message.content["order"]["specs"]
+    }
+    assert widths == {3}
+    absent = played.kinds("absent", node="d")
+    assert {event["reason"].split(" at most")[0] for event in absent} == {f"the node takes {SIZES[3]} parameters"}
+    # the third round and the score of the two specs that are too large
+    assert len(absent) == 2 * 2
+    assert not played.kinds("refused")
+
+
+def test_a_node_that_starts_again_with_limits_refuses_once_and_is_not_asked_again(grid, configure, play):
+    ids = grid.people("abc")
+    config = grid.nodes[ids["c"]].context.node_config
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 4}),
+        when=[(FIRST_ROUND, lambda: config.update({"max-params": SIZES[3]}))],
+        final=False,
+    )
+    assert states(played) == [FINISHED] * 3
+    refused = played.kinds("refused", node="c")
+    assert len(refused) == 2  # the two that are too large, in the second round
+    assert all("must stay within the node's limits" in event["reason"] for event in refused)
+    (learnt,) = played.kinds("limits")
+    assert (learnt["node"], learnt["limits"]["max_parameters"]) == ("c", SIZES[3])
+    assert {event["round"] for event in played.kinds("absent", node="c")} == {3, 4}
+
+
+def test_the_baseline_may_exceed_a_nodes_limit_which_then_takes_no_part_in_it(grid, configure, play):
+    grid.people("ab")
+    limited(grid, "c", max_params=SIZES[3])
+    config = configure()
+    wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
+    played = play(grid, configure(baseline=wide))
+    assert played.error is None
+    winner, baseline = played.strategy.outcome.final.trials
+    assert (winner.metrics["nodes"], baseline.metrics["nodes"]) == (3, 2)
+    assert rounds_of(played, "final-0000") == [["a", "b", "c"]]
+    assert rounds_of(played, "final-0001") == [["a", "b"]]
+
+
+def test_a_trial_that_too_few_nodes_can_hold_fails_in_a_sentence(grid, configure, play):
+    grid.people("a")
+    limited(grid, "c", max_params=SIZES[3])
+    config = configure()
+    wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
+    played = play(grid, configure(baseline=wide, scoring={"min_nodes": 2}, federation={"nodes": 2}))
+    assert played.error is None
+    winner, baseline = played.strategy.outcome.final.trials
+    assert (winner.state, baseline.state) == (FINISHED, FAILED)
+    assert "A trial needs 2 nodes that can hold its spec, but 1 can (of node 'c': the node takes" in baseline.failure
+
+
+# ---------------------------------------------------------------- half precision
+
+
+def test_half_precision_halves_every_byte_and_finds_much_the_same(make_grid, configure, play):
+    played = {}
+    for precision in ("float32", "float16"):
+        grid = make_grid()
+        grid.people("abc")
+        played[precision] = play(grid, configure(federation={"precision": precision}))
+    full, half = played["float32"], played["float16"]
+    for name in ("bytes_down", "bytes_up"):
+        assert getattr(full.strategy.outcome.counts, name) == 2 * getattr(half.strategy.outcome.counts, name) > 0
+        for one, other in zip(full.search.trials, half.search.trials, strict=True):
+            assert getattr(one.ledger, name) == 2 * getattr(other.ledger, name) > 0
+    assert full.weights.dtype == half.weights.dtype == np.float32
+    assert full.weights.tobytes() != half.weights.tobytes()
+    difference = [abs(a.score - b.score) for a, b in zip(full.search.trials, half.search.trials, strict=True)]
+    assert max(difference) < 0.2
+
+
+def test_weights_beyond_half_precision_fail_the_trial_with_the_way_out(grid, configure, play):
+    grid.people("abc")
+    played = play(
+        grid,
+        configure(
+            training={"optimizer": "sgd", "learning_rate": 1e7, "batch_size": 1000},
+            federation={"precision": "float16"},
+        ),
+    )
+    assert isinstance(played.error, SearchError)
+    assert states(played) == [FAILED] * 3
+    assert "must be finite numbers in float16" in played.search.trials[0].failure
+    assert "federation.precision=float32" in played.search.trials[0].failure
+
+
+# ---------------------------------------------------------------- classes with names
+
+
+@pytest.fixture
+def named(grid, tmp_path):
+    """A function that starts a node with a table of four features and these classes."""
+
+    def start(name, *classes):
+        rng, rows = generator(0, "named", name), ["p,q,r,s,label"]
+        for index in range(40):
+            word = classes[index % len(classes)]
+            center = WORDS.index(word)
+            cells = [f"{rng.normal(float(axis == center), 0.3):.4f}" for axis in range(4)]
+            rows.append(",".join([*cells, word]))
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(rows) + "\n")
+        return grid.join(name=name, data=str(path))
+
+    return start
+
+
+WORDS = ["walks", "sits", "lies", "runs"]
+
+
+def test_nodes_agree_on_the_names_of_all_their_classes(grid, named, configure, play):
+    named("a", "walks", "sits")
+    named("b", "lies", "walks")
+    named("c", "sits", "lies")
+    played = play(grid, configure(training={"learning_rate": 0.1}, final={"rounds": 15}))
+    assert played.error is None
+    outcome = played.strategy.outcome
+    assert (outcome.classes, outcome.task.num_classes) == (("lies", "sits", "walks"), 3)
+    assert played.kinds("node", node="a")[0]["classes"] == ["sits", "walks"]
+    assert played.kinds("search")[0]["classes"] == ["lies", "sits", "walks"]
+    # each node would number its own two classes 0 and 1: only one numbering can be learnt together
+    assert outcome.final.trials[0].metrics["accuracy"] > 0.9
+
+
+def test_a_node_with_one_class_takes_part(grid, named, configure, play):
+    for name, word in zip("abc", WORDS, strict=False):
+        named(name, word)
+    played = play(grid, configure(), final=False)
+    assert states(played) == [FINISHED] * 3
+    assert played.strategy.outcome.classes == ("lies", "sits", "walks")
+
+
+def test_late_nodes_with_other_classes_or_numbers_are_left_out(grid, named, configure, play):
+    for name in "abc":
+        named(name, "walks", "sits")
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[
+            (FIRST_ROUND, lambda: [named("d", "sits"), named("e", "sits", "runs"), grid.person("f")]),
+        ],
+        final=False,
+    )
+    assert rounds_of(played)[-1] == ["a", "b", "c", "d"]
+    reasons = {event["node"]: event["reason"] for event in played.kinds("node_refused")}
+    assert "no other classes than were agreed on, sits, walks, got ['runs']" in reasons["e"]
+    assert "classes of this search are names, and those of this node's data numbers" in reasons["f"]

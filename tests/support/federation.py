@@ -11,21 +11,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
+from types import MappingProxyType
 from typing import Any, Self
+
+import psutil
 
 from server_app.deployment.certificates import KeyPair, make_authority, make_node_key, make_server_certificate
 from server_app.launcher.control import SuperLink
-from server_app.launcher.processes import end, start
+from server_app.launcher.processes import end, members, start
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 120.0
+LIMIT = 240.0
 """Seconds until something that should have happened counts as hanging."""
 
 
@@ -45,6 +51,14 @@ def wait_for(condition: Callable[[], Any], what: str, limit: float = LIMIT) -> A
     return answer
 
 
+def _sessions(pid: int) -> Iterator[int]:
+    """Yield the sessions of a process's descendants."""
+    with suppress(psutil.Error):
+        for child in psutil.Process(pid).children(recursive=True):
+            with suppress(OSError):
+                yield os.getsid(child.pid)
+
+
 @dataclass
 class Node:
     """A SuperNode process."""
@@ -53,14 +67,35 @@ class Node:
     process: Popen[str]
     log: Path
     restart: Callable[[], Node]
+    _said_before: int = 0
 
     def kill(self) -> None:
         """Kill it with all that it started, as a power cut would."""
         end([self.process])
+        self.process.wait(10)
+
+    @property
+    def output(self) -> str:
+        """What it said since it was started."""
+        return self.log.read_bytes()[self._said_before :].decode(errors="replace")
 
     def said(self, text: str) -> bool:
-        """Return whether its log holds `text`."""
-        return text in self.log.read_text(encoding="utf-8", errors="replace")
+        """Return whether it said `text` since it was started."""
+        return text in self.output
+
+    def joined(self) -> bool:
+        """Wait until the SuperLink took it (True), or it gave up (False)."""
+        wait_for(lambda: self.said("SuperNode ID") or self.process.poll() is not None, f"{self.name} joined or ended")
+        return self.said("SuperNode ID")
+
+    def keep_alive(self, pause: float = 10.0) -> Node:
+        """Start it again until it stays, as a service manager does.
+
+        A SuperLink refuses a node that was killed until it has missed its heartbeats, for up to a minute.
+        """
+        while not (node := self.restart()).joined():
+            time.sleep(pause)
+        return node
 
 
 @dataclass
@@ -70,6 +105,18 @@ class Run:
     folder: Path
     process: Popen[str]
     log: Path
+
+    @property
+    def number(self) -> int:
+        """Flower's number of the run."""
+        found = wait_for(
+            lambda: re.search(r"^Run (\d+) is on the SuperLink", self.output, re.MULTILINE), "its submission"
+        )
+        return int(found[1])
+
+    def interrupt(self) -> None:
+        """Send Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
 
     @property
     def output(self) -> str:
@@ -162,8 +209,15 @@ class Federation:
         self.close()
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, also those of the SuperLink's SuperExec: Flower gives it a session of its own."""
+        sessions = {session for process in self._processes for session in _sessions(process.pid)}
         left = end(self._processes)
+        for stray in members(sessions):
+            with suppress(psutil.Error):
+                stray.kill()
+        for process in self._processes:  # a leader may be dead while its threads still end
+            process.wait(10)
+        wait_for(lambda: not members(sessions), "the end of all processes", limit=10)
         assert left == []
 
     def superlink(self) -> SuperLink:
@@ -171,7 +225,14 @@ class Federation:
         return SuperLink(self.address, self.authority.public)
 
     def node(
-        self, name: str, *, register: bool = True, address: str | None = None, key: KeyPair | None = None, **config: Any
+        self,
+        name: str,
+        *,
+        register: bool = True,
+        address: str | None = None,
+        key: KeyPair | None = None,
+        environment: Mapping[str, str] | None = None,
+        **config: Any,
     ) -> Node:
         """Start a SuperNode.
 
@@ -185,6 +246,8 @@ class Federation:
             Where it finds the SuperLink, when not directly.
         key : KeyPair, optional
             Its key; by default one of its own, kept under its name.
+        environment : mapping, optional
+            Added to the environment of its processes.
         config
             Its node config besides the name; ``max_params`` is written as ``max-params``.
         """
@@ -196,8 +259,14 @@ class Federation:
         command = ["flower-supernode", "--superlink", address or self.address, "--port", str(free_port())]
         command += ["--root-certificates", str(self.authority.public), "--auth-supernode-private-key", str(key.private)]
         command += ["--node-config", " ".join(f"{option}={json.dumps(value)}" for option, value in node_config.items())]
-        process, log = self._start(name, command)
-        return Node(name, process, log, lambda: self.node(name, register=False, address=address, key=key, **config))
+        log = self.folder / f"{name}.log"
+        said_before = log.stat().st_size if log.is_file() else 0
+        process, log = self._start(name, command, environment or {})
+
+        def restart() -> Node:
+            return self.node(name, register=False, address=address, key=key, environment=environment, **config)
+
+        return Node(name, process, log, restart, said_before)
 
     def start_search(self, *overrides: str, name: str = "run") -> Run:
         """Start `flwr-nas search` on this federation."""
@@ -213,7 +282,9 @@ class Federation:
         run.ended(limit)
         return run
 
-    def _start(self, name: str, command: list[str]) -> tuple[Popen[str], Path]:
+    def _start(
+        self, name: str, command: list[str], environment: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[Popen[str], Path]:
         scripts = Path(sys.executable).parent
         if (scripts / command[0]).is_file():
             command = [str(scripts / command[0]), *command[1:]]
@@ -229,7 +300,9 @@ class Federation:
             "FLWR_TELEMETRY_ENABLED": "0",
             "FLWR_DISABLE_UPDATE_CHECK": "1",
             "OMP_NUM_THREADS": "1",
+            "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",
             **self.environment,
+            **environment,
         }
         log = self.folder / f"{name}.log"
         process = start(command, env, log)

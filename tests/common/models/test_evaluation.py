@@ -34,7 +34,7 @@ def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(0)
     examples = Examples(rng.normal(size=(23, 3)).astype(np.float32), rng.integers(0, 3, 23))
     whole = evaluate(identity(3), examples)
-    monkeypatch.setattr(evaluation, "_BATCH", 5)
+    monkeypatch.setattr(evaluation, "SCORING_BATCH", 5)
     assert evaluate(identity(3), examples) == pytest.approx(whole)
 
 

@@ -1,0 +1,78 @@
+"""Who takes part in a phase."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.architecture.spec import ArchitectureSpec
+from common.errors import ConfigError, SearchError
+from server_app.assignment import Assigner
+from server_app.placement.base import Request
+from server_app.placement.shared import Shared
+from server_app.placement.split import Split
+from server_app.scoring import Scoring
+
+SPEC, REQUEST, NODES = ArchitectureSpec(), Request(0, 0, 1, 1), ["a", "b", "c", "d"]
+
+
+def assigner(*unable, nodes_per_round=None, placement=None, **scoring):
+    placement = placement or Shared(0, 1, Shared.Options(nodes_per_round))
+    reasons = dict.fromkeys(unable, "too large")
+    made = Assigner(placement, Scoring(**scoring), lambda node, _: reasons.get(node, ""), seed=0)
+    made.begin(NODES, 1, 1)
+    return made
+
+
+def test_all_that_can_take_part():
+    chosen = assigner().trainers(SPEC, REQUEST, NODES, NODES, 1)
+    assert (chosen.nodes, chosen.left_out) == (tuple(NODES), {})
+    assert assigner().scorers(SPEC, NODES, NODES) == chosen
+
+
+def test_who_is_busy_or_cannot_hold_the_spec_is_left_out_with_the_reason():
+    made = assigner("b", "c")
+    for chosen in (made.trainers(SPEC, REQUEST, NODES, ["a", "b"], 1), made.scorers(SPEC, NODES, ["a", "b"])):
+        assert chosen.nodes == tuple(NODES)
+        assert chosen.left_out == {"b": "too large", "c": "too large", "d": "still busy with an earlier message"}
+
+
+def test_too_few_free_nodes_are_a_reason_to_wait():
+    with pytest.raises(ConfigError, match="needs 2 free nodes"):
+        assigner().trainers(SPEC, REQUEST, NODES, ["a"], 2)
+    with pytest.raises(ConfigError, match="needs 1 free nodes"):
+        assigner("a").scorers(SPEC, NODES, ["a"])
+
+
+def test_too_few_that_can_hold_the_spec_are_a_reason_to_give_it_up():
+    with pytest.raises(SearchError, match=r"2 nodes that can hold its spec, but 1 can \(of node 'a': too large\)"):
+        assigner("a", "b", "c").trainers(SPEC, REQUEST, NODES, NODES, 2)
+    with pytest.raises(SearchError, match="2 nodes that can hold its spec, but 0 can"):
+        assigner(*NODES, min_nodes=2).scorers(SPEC, NODES, NODES)
+
+
+def test_a_few_that_are_there_are_waited_for_whatever_they_can_hold():
+    with pytest.raises(ConfigError, match="needs 2 free nodes"):
+        assigner("a").trainers(SPEC, REQUEST, ["a"], ["a"], 2)
+
+
+def test_a_sample_is_the_same_for_all_specs_unless_too_few_of_it_can_hold_this_one():
+    (sample,) = assigner(nodes_per_round=1).trainers(SPEC, REQUEST, NODES, NODES, 1).nodes
+    others = [node for node in NODES if node != sample]
+    assert assigner(*others, nodes_per_round=1).trainers(SPEC, REQUEST, NODES, NODES, 1).nodes == (sample,)
+    (other,) = assigner(sample, nodes_per_round=1).trainers(SPEC, REQUEST, NODES, NODES, 1).nodes
+    assert other in others
+
+
+def test_cohorts_that_cannot_be_made_of_the_able_fail_the_trial():
+    made = assigner("a", "b", "c", placement=Split(0, 2))
+    requests = [Request(0, slot, 1, 1) for slot in range(2)]
+    lucky, unlucky = sorted(requests, key=lambda request: "d" not in Split(0, 2).select(request, NODES))
+    assert "d" in made.trainers(SPEC, lucky, NODES, NODES, 1).nodes
+    with pytest.raises(SearchError, match="Too few nodes can hold this spec"):
+        made.trainers(SPEC, unlucky, NODES, NODES, 1)
+
+
+def test_a_panel_that_is_kept_out_of_training():
+    made = assigner(panel=1, unseen=True)
+    (scorer,) = made.scorers(SPEC, NODES, NODES).nodes
+    assert made.trainers(SPEC, REQUEST, NODES, NODES, 1).nodes == tuple(n for n in NODES if n != scorer)
