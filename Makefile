@@ -10,13 +10,18 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 ARGS ?=
 
+# What brings up docker-compose.yml.
+SCRIPT := $(wildcard ../shared/tools/containers.sh)
+CONTAINERS ?= $(if $(SCRIPT),$(SCRIPT) compose,docker compose)
+
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help search test check format bench build clean
+.PHONY: help search test check format bench build certs test-containers clean
 
 help:
 	@echo "make search | test | check | format | bench | build | clean     (ARGS=... is passed on)"
+	@echo "make certs | test-containers     for docker-compose.yml, see conf/deployment/README.md"
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -46,6 +51,12 @@ bench: $(INSTALLED)
 
 build: $(INSTALLED)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+certs: $(INSTALLED)
+	$(BIN)/flwr-nas deployment init $(ARGS)
+
+test-containers: $(INSTALLED)
+	CONTAINERS="$(CONTAINERS)" TORCH="$(TORCH)" $(BIN)/python -m pytest tests/containers $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from common import __version__
 from common.errors import FlwrNasError
-from server_app.cli import compare, data
+from server_app.cli import compare, data, deployment
 from server_app.cli.search import search
 
 __all__ = ["main"]
@@ -71,4 +71,5 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("search", help="search for an architecture; its arguments are Hydra overrides")
     compare.add_parser(commands)
     data.add_parser(commands)
+    deployment.add_parser(commands)
     return parser

@@ -39,7 +39,9 @@ from flwr.supercore.runtime import RuntimeHttpClient
 from common.errors import FederationError
 from server_app.launcher.bundle import app_files
 
-_TIMEOUT = 10.0
+_TIMEOUT = 30.0
+"""Seconds; a SuperLink on a busy machine takes its time to start a run."""
+
 _START_HERE = "Start it with `flower-superlink`, or set federation.address"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
     from server_app.launcher.control import SuperLink
 
 CONNECT_LIMIT = 5.0
-VISIBLE_LIMIT = 20.0
+VISIBLE_LIMIT = 60.0
 """Seconds that a run has to begin its journal where we can see it; then we follow its log instead."""
 
+SILENCE = 60.0
+"""Seconds that a SuperLink may be out of reach, or too busy to answer, before a run on it counts as lost."""
+
 _POLL = 0.5
+_ASK = 2.0
 _ENDINGS = {"completed": "finished", "stopped": "stopped"}
 
 
@@ -33,26 +39,61 @@ def deploy(config: str, federation: FederationConfig, run_dir: Path, interrupts:
     """
     if not federation.address:
         raise ConfigError("A deployment needs the address of its SuperLink", None, fix="Set federation.address")
+    certificates = _root_certificates(federation.root_certificates)
     _connect(federation.address)
     from server_app.launcher.control import SuperLink
 
-    certificates = federation.root_certificates
     tail = Tail(run_dir / "journal.jsonl")
-    with SuperLink(federation.address, None if certificates is None else Path(certificates)) as superlink:
+    with SuperLink(federation.address, certificates) as superlink:
         run = superlink.submit({"config": config})
         print(f"Run {run} is on the SuperLink at {federation.address}", flush=True)
+        watch = Watch(lambda: superlink.outcome(run))
         try:
-            if _visible(superlink, run, tail, interrupts):
-                return _follow_journal(superlink, run, tail, run_dir, interrupts)
-            return _follow_log(superlink, run, interrupts)
+            if _visible(watch, tail, interrupts):
+                return _follow_journal(watch, run, tail, run_dir, interrupts)
+            return _follow_log(watch, superlink, run, interrupts)
         except Interrupted:
             superlink.stop(run)
             raise
 
 
-def _visible(superlink: SuperLink, run: int, tail: Tail, interrupts: Interrupts) -> bool:
+class Watch:
+    """Asks how a run ended: not too often, and again where the SuperLink does not answer for a while.
+
+    Parameters
+    ----------
+    ask : callable
+        Returns status and details, or None while the run goes on; see `SuperLink.outcome`.
+    interval, silence : float
+        Seconds between two questions, and until no answer counts as a loss.
+    """
+
+    def __init__(
+        self, ask: Callable[[], tuple[str, str] | None], interval: float = _ASK, silence: float = SILENCE
+    ) -> None:
+        self._ask = ask
+        self._interval = interval
+        self._silence = silence
+        self._outcome: tuple[str, str] | None = None
+        self._asked = -math.inf
+        self._answered = time.monotonic()
+
+    def outcome(self) -> tuple[str, str] | None:
+        """Return the outcome as far as it is known; raises `FederationError` after too long a silence."""
+        if self._outcome is None and time.monotonic() >= self._asked + self._interval:
+            try:
+                self._outcome = self._ask()
+                self._answered = time.monotonic()
+            except FederationError:
+                if time.monotonic() > self._answered + self._silence:
+                    raise
+            self._asked = time.monotonic()
+        return self._outcome
+
+
+def _visible(watch: Watch, tail: Tail, interrupts: Interrupts) -> bool:
     until = time.monotonic() + VISIBLE_LIMIT
-    while time.monotonic() < until and superlink.outcome(run) is None:
+    while time.monotonic() < until and watch.outcome() is None:
         if tail.visible():
             return True
         interrupts.check()
@@ -60,11 +101,11 @@ def _visible(superlink: SuperLink, run: int, tail: Tail, interrupts: Interrupts)
     return tail.visible()
 
 
-def _follow_journal(superlink: SuperLink, run: int, tail: Tail, run_dir: Path, interrupts: Interrupts) -> Ending:
+def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupts: Interrupts) -> Ending:
     from server_app.reporting.progress import Progress
 
     def gone() -> FederationError | None:
-        outcome = superlink.outcome(run)
+        outcome = watch.outcome()
         if outcome is None:
             return None
         return FederationError("The run must close its journal", outcome[1] or outcome[0], fix=f"See `flwr log {run}`")
@@ -73,10 +114,10 @@ def _follow_journal(superlink: SuperLink, run: int, tail: Tail, run_dir: Path, i
         return follow(tail, run_dir, progress, interrupts, gone)
 
 
-def _follow_log(superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:
+def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:
     printer = threading.Thread(target=_print_log, args=(superlink, run), daemon=True)
     printer.start()
-    while (outcome := superlink.outcome(run)) is None:
+    while (outcome := watch.outcome()) is None:
         interrupts.check()
         time.sleep(_POLL)
     printer.join(CONNECT_LIMIT)
@@ -88,6 +129,16 @@ def _print_log(superlink: SuperLink, run: int) -> None:
     with suppress(FederationError):  # the loop that asks for the outcome meets the same trouble, and tells
         for part in superlink.logs(run):
             print(part, end="", flush=True)
+
+
+def _root_certificates(path: str | None) -> Path | None:
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(
+            "federation.root_certificates must be a file",
+            path,
+            fix="Make it with `make certs`, or set federation.root_certificates=null for a SuperLink without TLS",
+        )
+    return None if path is None else Path(path)
 
 
 def _connect(address: str) -> None:

@@ -217,7 +217,8 @@ def superlink(tmp_path_factory):
 
 
 def deployment(address, patience):
-    return ("federation=deployment", f"federation.address={address}", f"federation.patience={patience}")
+    options = (f"federation.address={address}", f"federation.patience={patience}", "federation.root_certificates=null")
+    return ("federation=deployment", *options)
 
 
 def test_a_deployment_is_followed_through_its_journal(command, superlink):
@@ -241,6 +242,18 @@ def test_an_interrupted_deployment_is_stopped(command, superlink):
     run.process.send_signal(signal.SIGINT)
     assert run.ended() == 130
     assert run.events()[-1]["status"] == "stopped"
+
+
+def test_a_deployment_needs_its_certificate(command):
+    run = command("federation=deployment")
+    assert run.ended() == 1
+    errors = run.errors.read_text()
+    assert errors.startswith(
+        "flwr-nas: federation.root_certificates must be a file, got 'deployment/certificates/ca.crt'"
+    )
+    assert "make certs" in errors
+    assert "federation.root_certificates=null" in errors
+    assert errors.count("\n") == 1
 
 
 def test_a_deployment_needs_a_superlink(command):
