@@ -30,6 +30,12 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, kind) and isinstance(value, bool) == (hint is bool)
 
 
+def _wanted(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(get_args(hint))}"
+    return f"of type {getattr(hint, '__name__', hint)}"
+
+
 class _Wire:
     """JSON there and back for a flat settings dataclass."""
 
@@ -50,7 +56,8 @@ class _Wire:
             )
         for name, hint in get_type_hints(cls).items():
             if name in values and not _fits(values[name], hint):
-                raise ConfigError(f"{cls.__name__}.{name} must be of type {hint}", values[name])
+                group = cls.__name__.removesuffix("Settings").lower()
+                raise ConfigError(f"{group}.{name} must be {_wanted(hint)}", values[name])
         return cls(**values)
 
 

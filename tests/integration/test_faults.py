@@ -111,7 +111,7 @@ def test_only_honest_replies_count(project, search, tmp_path):
         "partition-1": "shape",
         "partition-2": "finite",
         "partition-3": "trial-9999",
-        "partition-4": "results",
+        "partition-4": "must hold the record",
     }.items():
         assert any(words in reason for reason in reasons[node]), (node, reasons[node])
     assert run.result["winner"]["test"]["nodes"] == len(honest) + 1
