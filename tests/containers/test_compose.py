@@ -193,8 +193,9 @@ def small_device(deployment, bundle, data):
     unit = (bundle / "flwr-nas-node.service").read_text().splitlines()
     (command,) = [line.partition("=")[2] for line in unit if line.startswith("ExecStart=")]
     (settings,) = [line.partition("=")[2] for line in unit if line.startswith("Environment=")]
-    quoted = " ".join(f'"{word}"' for word in command.replace("/opt/flwr-nas/bin/", "").split())
-    script = f"export {settings}; set -a; . /etc/flwr-nas/node.env; exec {quoted}"
+    quoted = " ".join(f'"{word}"' for word in command.split())
+    script = f"export PATH=/usr/bin:/bin; export {settings}; set -a; . /etc/flwr-nas/node.env; exec {quoted}"
+    script = script.replace("/opt/flwr-nas/bin", "/usr/local/bin")  # where this image has it
     name, owner = f"{deployment.project}-board", bundle.stat()
     options = ["--memory", "512m", "--cpus", "1", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--init"]
     options += ["--name", name, "--user", f"{owner.st_uid}:{owner.st_gid}", "--restart", "always"]

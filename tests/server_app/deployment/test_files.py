@@ -109,3 +109,5 @@ def test_the_unit_s_environment_file_holds_what_its_command_uses():
     example = (DEPLOYMENT / "node.env").read_text()
     assert set(re.findall(r"\$\{(\w+)\}", command)) <= set(re.findall(r"^(\w+)=", example, re.M))
     assert "--insecure" not in command
+    folder = command.split()[0].rpartition("/")[0]
+    assert f"PATH={folder}:" in unit  # a SuperNode starts flower-superexec and flwr-clientapp by name
