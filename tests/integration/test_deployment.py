@@ -12,7 +12,7 @@ from tests.support.federation import Federation, wait_for
 pytestmark = pytest.mark.deployment
 
 SETTINGS = (
-    "dataset=npz",
+    "dataset=local",
     "controller=random",
     "fidelity=full",
     "fidelity.max_rounds=1",

@@ -31,6 +31,15 @@ from server_app.launcher.control import SuperLink
 from server_app.launcher.processes import end, members, start
 
 ROOT = Path(__file__).resolve().parents[2]
+_REAPER = """
+import sys
+from server_app.launcher.processes import members
+leaders = [int(line) for line in sys.stdin]
+for process in {each for member in members(leaders) for each in [member, *member.children(recursive=True)]}:
+    process.kill()
+"""
+"""Reads sessions until nobody is left to write them, and ends what they began: nothing outlives killed tests."""
+
 LIMIT = 240.0
 """Seconds until something that should have happened counts as hanging."""
 
@@ -109,10 +118,13 @@ class Run:
     @property
     def number(self) -> int:
         """Flower's number of the run."""
-        found = wait_for(
-            lambda: re.search(r"^Run (\d+) is on the SuperLink", self.output, re.MULTILINE), "its submission"
-        )
-        return int(found[1])
+
+        def submitted() -> re.Match[str] | None:
+            found = re.search(r"^Run (\d+) is on", self.output, re.MULTILINE)
+            assert found or self.process.poll() is None, self.output
+            return found
+
+        return int(wait_for(submitted, "the submission of the run")[1])
 
     def interrupt(self) -> None:
         """Send Ctrl-C."""
@@ -174,6 +186,7 @@ class Federation:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     _processes: list[Popen[str]] = field(default_factory=list)
+    _reaper: Popen[str] | None = None
 
     @property
     def address(self) -> str:
@@ -187,6 +200,8 @@ class Federation:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self._reaper = start([sys.executable, "-c", _REAPER], environment, self.folder / "reaper.log")
         server = make_server_certificate(self.folder, self.authority, ["127.0.0.1"])
         command = ["flower-superlink", "--port", str(self.port), "--enable-supernode-auth"]
         command += ["--ssl-certfile", str(server.public), "--ssl-keyfile", str(server.private)]
@@ -218,6 +233,8 @@ class Federation:
         for process in self._processes:  # a leader may be dead while its threads still end
             process.wait(10)
         wait_for(lambda: not members(sessions), "the end of all processes", limit=10)
+        if self._reaper is not None:
+            self._reaper.communicate(timeout=10)
         assert left == []
 
     def superlink(self) -> SuperLink:
@@ -307,4 +324,6 @@ class Federation:
         log = self.folder / f"{name}.log"
         process = start(command, env, log)
         self._processes.append(process)
+        assert self._reaper is not None
+        print(process.pid, file=self._reaper.stdin, flush=True)
         return process, log
