@@ -234,8 +234,9 @@ def show(measured: dict[str, Measured], trials: int, rounds: int, console: Conso
             if name in measured:
                 goal = f" (wanted: {wanted:g})" if title == TITLES["a"] else ""
                 console.print(f"{name} is {base / measured[name].per_candidate:.1f} times as fast as {title}{goal}")
-    for spec in sorted(set.intersection(*(set(measured[name].accuracy) for name in measured if name != "c"))):
-        scores = ", ".join(f"{name} {measured[name].accuracy[spec]:.4f}" for name in measured if name != "c")
+    same = [name for name in measured if name != "c"]
+    for spec in sorted(set.intersection(*(set(measured[name].accuracy) for name in same))) if len(same) > 1 else ():
+        scores = ", ".join(f"{name} {measured[name].accuracy[spec]:.4f}" for name in same)
         console.print(f"validation accuracy of the same candidate {spec}: {scores}")
     if "b" in measured:
         console.print(f"b took {measured['b'].per_node} messages a node (wanted: at most rounds + 2 = {rounds + 2})")

@@ -33,7 +33,7 @@ STEPS = {
     "encode": "encode",
     "reply": "the process hands the reply to the SuperNode",
     "notice": "wait for the SuperNode to see it (every 0.5 s)",
-    "upload": "upload",
+    "upload": "upload, once all of it is there",
     "server_poll": "wait for the server's poll, and download",
 }
 _CALLS = {  # step: functions, as sitecustomize names them
@@ -87,7 +87,10 @@ class Message:
         found["start"] = self.at("started") - self.at("launched")
         found["flwr"] = running["began"] - self.at("started") - found["numpy"]
         found["app"] = self.seconds(["load_app"]) - found["torch"]
-        found["notice"] = self.at("noticed") - self.at("push_message")
+        (replying,) = self.of("push_message") or [{"t": float("nan"), "began": float("nan")}]
+        replied = min(replying["t"], self.at("noticed"))  # its arrays may still be on their way
+        found["reply"] = replied - replying["began"]
+        found["notice"] = self.at("noticed") - replied
         found["upload"] = self.at("uploaded") - self.at("noticed")
         found["server_poll"] = (self.pulled or self.pushed)["t"] - self.at("uploaded")
         found["train"] -= found["optim"]  # the optimizer imports it where it is made
