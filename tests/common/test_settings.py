@@ -100,20 +100,20 @@ def test_two_settings_do_not_share_their_options():
 
 
 @pytest.mark.parametrize(
-    ("kind", "values"),
+    ("kind", "values", "rule"),
     [
-        (TrainingSettings, {"epochs": 1.5}),
-        (TrainingSettings, {"epochs": True}),
-        (TrainingSettings, {"optimizer": "lion"}),
-        (TrainingSettings, {"learning_rate": "fast"}),
-        (DatasetSettings, {"name": 5}),
-        (DatasetSettings, {"path": 5}),
-        (DatasetSettings, {"split": ["random"]}),
-        (DatasetSettings, {"options": []}),
+        (TrainingSettings, {"epochs": 1.5}, "training.epochs must be of type int"),
+        (TrainingSettings, {"epochs": True}, "training.epochs must be of type int"),
+        (TrainingSettings, {"optimizer": "lion"}, "training.optimizer must be one of adam, sgd, got 'lion'"),
+        (TrainingSettings, {"learning_rate": "fast"}, "training.learning_rate must be of type float"),
+        (DatasetSettings, {"name": 5}, "dataset.name must be of type str"),
+        (DatasetSettings, {"path": 5}, r"dataset.path must be of type str \| None"),
+        (DatasetSettings, {"split": ["random"]}, "dataset.split must be one of random, block"),
+        (DatasetSettings, {"options": []}, "dataset.options must be of type dict"),
     ],
 )
-def test_what_came_over_the_wire_must_be_of_the_fields_type(kind, values):
-    with pytest.raises(ConfigError, match=f"{kind.__name__}.{next(iter(values))} must be of type"):
+def test_what_came_over_the_wire_must_be_of_the_fields_type(kind, values, rule):
+    with pytest.raises(ConfigError, match=rule):
         kind.from_json(values)
 
 
