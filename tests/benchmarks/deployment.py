@@ -105,7 +105,7 @@ def give_data(folder: Path) -> list[Path]:
 def overrides(trials: int, rounds: int, seed: int) -> list[str]:
     """Return what (b) and (c) have in common."""
     return [
-        "dataset=npz",
+        "dataset=local",
         "fidelity=full",
         f"fidelity.max_rounds={rounds}",
         f"search.trials={trials}",
@@ -281,6 +281,7 @@ def main() -> None:
         environment = {
             "PYTHONPATH": f"{BENCHMARKS / 'tracing'}:{ROOT}",
             "TRACE_FOLDER": str(folder / "trace"),
+            "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "1",  # Flower's default
             **dict(item.split("=", 1) for item in arguments.env),
         }
         measured: dict[str, Measured] = {}

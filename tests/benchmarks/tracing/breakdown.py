@@ -79,7 +79,7 @@ class Message:
         found = {step: self.seconds(names) for step, names in _CALLS.items()}
         for step, module in _MODULES.items():
             found[step] = sum(event["seconds"] for event in self.of("import") if event["module"] == module)
-        (running,) = self.of("run_clientapp") or [{"began": float("nan")}]
+        (running,) = self.of("pull_task_input") or [{"began": float("nan")}]
         handed = min(self.pushed["t"], self.at("polled"))  # one may be fetched while others are still handed over
         found["push"] = handed - self.pushed["began"]
         found["supernode_poll"] = self.at("polled") - handed
@@ -101,7 +101,7 @@ class Message:
         found = {step: sum(event["cpu"] for name in names for event in self.of(name)) for step, names in _CALLS.items()}
         for step, module in _MODULES.items():
             found[step] = sum(event["cpu"] for event in self.of("import") if event["module"] == module)
-        found["flwr"] = sum(event["cpu_before"] for event in self.of("run_clientapp")) - found["numpy"]
+        found["flwr"] = sum(event["cpu_before"] for event in self.of("pull_task_input")) - found["numpy"]
         found["app"] = sum(event["cpu"] for event in self.of("load_app")) - found["torch"]
         found["train"] -= found["optim"]
         return found

@@ -117,7 +117,6 @@ def _executor(module) -> None:
 
 def _clientapp(module) -> None:
     _timed(module, "pull_task_input", "install_from_fab", "push_message", "push_task_output")
-    _timed(module, "run_clientapp")
     load, exit_ = module.get_load_client_app_fn, module.flwr_exit
 
     def loading(*args, **kwargs):
