@@ -11,7 +11,7 @@ TORCH ?= torch==2.13.0
 ARGS ?=
 
 # What brings up docker-compose.yml.
-SCRIPT := $(wildcard ../shared/tools/containers.sh)
+SCRIPT := $(abspath $(wildcard ../shared/tools/containers.sh))
 CONTAINERS ?= $(if $(SCRIPT),$(SCRIPT) compose,docker compose)
 
 BIN := $(VENV)/bin
