@@ -73,4 +73,8 @@ def _reply(message: Message, context: Context, serve: Callable[[RecordDict, Node
             error.in_full() if isinstance(error, DataError) else error,
         )
         content = encode_refusal(code_digest(), str(error))
+    except Exception as error:  # its text may tell of the data, and Flower would send it
+        log(WARNING, "A message of the server could not be served", exc_info=True)
+        reason = f"This node met an error that nobody foresaw ({type(error).__name__}); its log tells more"
+        content = encode_refusal(code_digest(), reason)
     return Message(content, reply_to=message)

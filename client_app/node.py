@@ -45,7 +45,8 @@ def node_of(config: Mapping[str, object]) -> Node:
     Parameters
     ----------
     config : mapping of str to object
-        ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file. ``partition-id``
+        ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file;
+        ``label``: the column of a table that holds the classes, by default ``label``. ``partition-id``
         and ``num-partitions``: its part of a shared pool; the simulation sets these two and no others, and a node
         with just these two is taken for simulated. ``max-params``, ``max-macs`` (of one example, forward),
         ``max-memory-mb``: the most that it takes on in one job. Without the last, a quarter of its memory, for
@@ -70,7 +71,7 @@ def node_of(config: Mapping[str, object]) -> Node:
             sorted(config),
             fix="""Add data="/path/to/file.npz", or partition-id=0 num-partitions=10, to its --node-config""",
         )
-    holder = Holder(part or 0, parts or 1, path)
+    holder = Holder(part or 0, parts or 1, path, _text(config, "label") or "label")
     return Node(name or f"partition-{part}", holder, _limits(config), simulated=set(config) == _SIMULATED)
 
 

@@ -32,7 +32,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 from common import __version__
 from common.architecture.layout import layout, state_size
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.task import MOST_CLASSES, TaskShape
 from common.errors import ConfigError, FlwrNasError, ProtocolError, SpecError
 from common.jobs import Action, Job, NodeReport, Order, Result, Status
 from common.limits import NO_LIMITS, Limits, needs_of
@@ -44,6 +44,10 @@ PROTOCOL = 2
 
 _MAX_SETTINGS = 64 * 1024
 _MAX_REASON = 1000
+_MAX_NAME = 200
+_MAX_EXAMPLES = 2**40
+_MAX_METRIC = 1e30
+"""Squares of larger ones overflow."""
 
 T = TypeVar("T")
 
@@ -105,6 +109,8 @@ def decode_report(content: RecordDict) -> NodeReport:
                 f"The field {item.name!r} of a node's report must be a {kind.__name__}", values[item.name]
             )
     _check_task(report)
+    if not all(name.isprintable() and len(name) <= _MAX_NAME for name in (report.name, *report.classes)):
+        raise ProtocolError(f"Names must be printable, with {_MAX_NAME} characters at most", fix="Choose other names")
     if not report.name or report.num_train < 1:
         raise ProtocolError(
             "A node needs a name and training examples", values, fix="Check the node's data and its config"
@@ -117,6 +123,8 @@ def _check_task(report: NodeReport) -> None:
     if not all(_is(extent, int) for extent in report.input_shape):
         raise ProtocolError("The input shape of a node must be whole numbers", report.input_shape)
     names = report.classes
+    if max(report.num_classes, len(names)) > MOST_CLASSES:
+        raise ProtocolError(f"A node has {MOST_CLASSES} classes at most", report.num_classes, fix="Check its labels")
     if not all(_is(name, str) for name in names) or len(set(names)) < len(names):
         raise ProtocolError("The classes of a node must be names that differ", names)
     try:
@@ -303,9 +311,10 @@ def decode_results(content: RecordDict, precision: Precision = "float32") -> tup
     for index, (trial, action, number, status, reason) in enumerate(rows):
         if action not in get_args(Action) or status not in get_args(Status):
             raise ProtocolError("A result names its action and its status", (action, status))
-        if not (math.isfinite(examples[index]) and 0 <= seconds[index] < math.inf):
+        if not (abs(examples[index]) <= _MAX_EXAMPLES and 0 <= seconds[index] < math.inf):
             raise ProtocolError(
-                "The number of examples and the seconds of a result must be numbers", (examples[index], seconds[index])
+                f"The number of examples of a result (at most {_MAX_EXAMPLES}) and its seconds must be numbers",
+                (examples[index], seconds[index]),
             )
         results.append(
             Result(
@@ -382,4 +391,6 @@ def _metrics(record: MetricRecord, rows: int) -> dict[str, list[float]]:
         if not isinstance(values, list) or len(values) != rows:
             raise ProtocolError(f"The metric {name!r} must have one value for each of {rows} results", values)
         columns[name] = [float(value) for value in values]
+        if any(math.isfinite(value) and abs(value) > _MAX_METRIC for value in columns[name]):
+            raise ProtocolError(f"The metric {name!r} must lie within {_MAX_METRIC:g} of 0", values)
     return columns

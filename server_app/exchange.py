@@ -163,7 +163,9 @@ class Exchange:
 
     def _pull_one(self, message_id: str) -> list[Message]:
         try:
-            return list(self._grid.pull_messages([message_id]))
+            replies = list(self._grid.pull_messages([message_id]))
+            self._failures.pop(message_id, None)  # one that comes and goes is no reason to give up
+            return replies
         except Exception as error:  # whatever the transport raises: the next look tries again
             if message_id not in self._failures:
                 log(WARNING, "A reply could not be fetched, trying again: %s", error)

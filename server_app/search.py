@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from server_app.weights.base import WeightSource
 
 
+_DIGITS = 9
+"""Most that a trial's number has; Python raises where it is to read thousands of them."""
+
+
 @dataclass
 class _Active:
     """A trial that holds a place, or waits for one, with its weights."""
@@ -405,4 +409,4 @@ class Search:
 
     def _number(self, name: str) -> int:
         prefix, _, digits = name.rpartition("-")
-        return int(digits) if prefix == self.label and digits.isdecimal() else -1
+        return int(digits) if prefix == self.label and digits.isdecimal() and len(digits) <= _DIGITS else -1

@@ -387,7 +387,10 @@ class FedNASStrategy(Strategy):
             check_header(reply.content, self._digest, sent.name)
             self._learn(sent.name, decode_limits(reply.content))
             self._counts.bytes_up += num_bytes(reply.content)
-            for result in decode_results(reply.content, self._federation.precision):
+            results = decode_results(reply.content, self._federation.precision)
+            if len(results) > len(sent.jobs):
+                raise ProtocolError(f"A reply has {len(sent.jobs)} results at most, one for each job", len(results))
+            for result in results:
                 self._searching().take(sent.name, result)
         except ProtocolError as error:
             self._lose(node_id, str(error))

@@ -8,6 +8,9 @@ from common.errors import SpecError
 
 KINDS = {1: "vector", 2: "sequence", 3: "image"}
 
+MOST_CLASSES = 2**16
+"""Of a node's data: a larger label is a mistake, and a model of it would fill a machine."""
+
 
 @dataclass(frozen=True)
 class TaskShape:

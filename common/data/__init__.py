@@ -107,10 +107,14 @@ def dataset_names() -> list[str]:
 
 
 def settings_for(settings: DatasetSettings, holder: Holder) -> DatasetSettings:
-    """Return the settings that hold for a node: data of its own are ``local``, whatever data set a search names."""
-    if holder.path is None or settings.name == "local":
+    """Return the settings that hold for a node.
+
+    Data of its own are ``local``, whatever data set a search names, and their label is the column that the node names.
+    """
+    if holder.path is None:
         return settings
-    return replace(settings, name="local", path=None, options={})
+    options = settings.options if settings.name == "local" else {}
+    return replace(settings, name="local", path=None, options={**options, "label": holder.label})
 
 
 def _key(settings: DatasetSettings) -> str:

@@ -57,11 +57,15 @@ class Holder:
     path : str, optional
         In a deployment: the node's own file or folder, named in its node config. It wins over whatever data set a
         search names.
+    label : str
+        Of a table in that file: the column that holds the classes. Names of classes leave the node, so which column
+        they are is for the node to say and for nobody else.
     """
 
     partition: int = 0
     partitions: int = 1
     path: str | None = None
+    label: str = "label"
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.architecture.task import KINDS, TaskShape
+from common.architecture.task import KINDS, MOST_CLASSES, TaskShape
 from common.data.formats import Raw
 from common.data.formats.npz import LAYOUT
 from common.data.pool import Pool
 from common.errors import DataError
 
 _UINT8_MAX = 255
-
-MOST_CLASSES = 2**16
-"""Of numbered labels: a larger one is a mistake, and a model of it would fill a machine."""
 
 
 def pool_of(raw: Raw, num_classes: int | None = None, *, own: bool = False) -> Pool:

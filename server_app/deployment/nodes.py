@@ -65,7 +65,8 @@ def add_container(project: Path, folder: DeploymentFolder, name: str, limits: Ma
 def add_device(project: Path, folder: DeploymentFolder, name: str, limits: Mapping[str, int] | None = None) -> Path:
     """Make the bundle of files that a device is given, and return its folder; arguments as of `add_container`."""
     folder.check_new(name)
-    hosts = [host for host in names_of(folder.path / "proxy" / "server.crt") if host not in _LOCAL]
+    certificate = folder.path / "proxy" / "server.crt"
+    hosts = [host for host in names_of(certificate) if host not in _LOCAL] if certificate.is_file() else []
     if not hosts:
         raise ConfigError(
             "A device needs a name or an address by which it reaches this machine",

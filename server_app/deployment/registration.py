@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from common.errors import FederationError
+from common.errors import ConfigError, FederationError
 from server_app.launcher.control import SuperLink
 
 PATIENCE = 120.0
@@ -33,10 +33,18 @@ def register(folder: Path, address: str, patience: float = PATIENCE) -> list[str
 
     Raises
     ------
+    ConfigError
+        The folder is none of a deployment.
     FederationError
         The SuperLink does not answer, or accepts no key.
     """
     keys = sorted(folder.glob("*.pub"))
+    if not (folder / "ca.crt").is_file():
+        raise ConfigError(
+            "Nodes are registered from the folder that `flwr-nas deployment init` makes",
+            str(folder),
+            fix="Set --folder",
+        )
     with SuperLink(address, folder / "ca.crt") as superlink:
         until = time.monotonic() + patience
         while not superlink.healthy():

@@ -64,7 +64,8 @@ def _certify(folder: DeploymentFolder, party: str, hosts: Sequence[str]) -> None
 
 def _write_settings(project: Path, folder: DeploymentFolder, *, reachable: bool) -> None:
     user, group = container_user()
-    path = f"./{folder.path.absolute().relative_to(project.absolute()).as_posix()}"
+    place, here = folder.path.absolute(), project.absolute()
+    path = f"./{place.relative_to(here).as_posix()}" if place.is_relative_to(here) else str(place)
     address = {"FLEET_ADDRESS": "0.0.0.0"} if reachable else {}
     update_settings(project / ".env", {"UID": str(user), "GID": str(group)}, {"DEPLOYMENT": path, **address})
     try:

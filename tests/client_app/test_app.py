@@ -184,3 +184,14 @@ def test_a_malformed_handshake_is_refused():
     told = refusal(ask(content, MessageType.QUERY))
     assert told is not None
     assert "nmae" in told
+
+
+def test_an_error_that_nobody_foresaw_tells_the_server_its_type_only(monkeypatch, flower_log):
+    def broken(*_):
+        raise MemoryError("Unable to allocate an array of shape (60000, 3072) for /data/patients.npz")
+
+    monkeypatch.setattr("client_app.app.do_jobs", broken)
+    reason = refusal(ask(order_of(train_job())))
+    assert "MemoryError" in reason
+    assert "60000" not in reason
+    assert "patients" in flower_log.text

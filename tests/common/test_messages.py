@@ -502,3 +502,31 @@ def test_a_malformed_question_is_one_of_our_errors():
         content = RecordDict({"question": ConfigRecord({"dataset": dataset, "seed": 0})})
         with pytest.raises(error):
             decode_question(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"classes": ["\ud800", "cat"]}, "Names must be printable"),
+        ({"name": "attic\x1b[2J"}, "Names must be printable"),
+        ({"name": "a" * 201}, "200 characters"),
+        ({"classes": [], "num_classes": 10**7}, "65536 classes at most"),
+    ],
+)
+def test_a_report_that_would_harm_others_is_refused(change: dict, rule: str):
+    content = encode_report(DIGEST, REPORT)
+    report = json.loads(content["report"]["node"])
+    content["report"]["node"] = json.dumps(report | change)
+    with pytest.raises(ProtocolError, match=rule):
+        decode_report(content)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [("loss", 1e200, "metric 'loss' must lie within"), ("num-examples", 1e13, "number of examples")],
+)
+def test_numbers_that_would_overflow_in_sums_are_refused(column: str, value: float, rule: str):
+    content = encode_results(DIGEST, RESULTS[:1])
+    content["metrics"][column] = [value]
+    with pytest.raises(ProtocolError, match=rule):
+        decode_results(content)

@@ -192,3 +192,20 @@ def test_one_by_one_a_pull_that_hangs_holds_up_nobody(grid, monkeypatch):
     finally:
         arrived.set()
         exchange.close()
+
+
+def test_a_pull_that_fails_once_is_no_reason_to_give_up_on_a_slow_node(grid, monkeypatch, flower_log):
+    exchange = Exchange(grid, poll=0.001, deadline=0.05, one_by_one=True)
+    ready, tries, pull = time.monotonic() + 0.3, [], grid.pull_messages
+
+    def pull_after_a_blip(message_ids):
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("connection reset")
+        return pull(message_ids) if time.monotonic() > ready else []
+
+    monkeypatch.setattr(grid, "pull_messages", pull_after_a_blip)
+    exchange.send([message_to(grid.join(echo))])
+    (reply,) = exchange.receive(time.monotonic() + 60)
+    assert not reply.has_error()
+    exchange.close()

@@ -556,6 +556,17 @@ def rename_a_trial(content):
     content["results"]["trial"] = ["trial-0099", *content["results"]["trial"][1:]]
 
 
+def rename_a_trial_absurdly(content):
+    content["results"]["trial"] = ["trial-" + "9" * 5000, *content["results"]["trial"][1:]]
+
+
+def tell_of_more_trials_than_there_were_jobs(content):
+    for record in (content["results"], content["metrics"]):
+        for name, values in record.items():
+            record[name] = values * 3
+    content["results"]["trial"] = [f"trial-{number:04d}" for number in range(len(content["results"]["trial"]))]
+
+
 def replace_update(update):
     def change(content):
         content["updates"]["trial-0000"] = pack(update)
@@ -579,11 +590,13 @@ def another_clock(content):
         (changed(other_code), "absent", "c must run the same digest as this side"),
         (changed(forget_a_result), "absent", "the reply lacks a result"),
         (changed(rename_a_trial), "refused", r"must answer a job .*, got \"train of 'trial-0099', round 1\""),
+        (changed(rename_a_trial_absurdly), "refused", "must answer a job"),
+        (changed(tell_of_more_trials_than_there_were_jobs), "absent", "results at most, one for each job"),
         (changed(replace_update(np.zeros(3, np.float32))), "refused", "shape"),
         (changed(replace_update(np.full(43, np.nan, np.float32))), "refused", "finite"),
         (changed(replace_update(np.zeros((43, 1), np.float32))), "absent", "one packed float32 array"),
         (changed(unreadable_array), "absent", "one packed float32 array"),
-        (changed(another_clock), "absent", "examples and the seconds"),
+        (changed(another_clock), "absent", "examples of a result .* and its seconds"),
     ],
 )
 def test_a_reply_that_makes_no_sense_costs_its_node_the_round(grid, configure, play, odd, event, reason):

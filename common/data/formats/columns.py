@@ -53,7 +53,7 @@ def columns_of(header: Sequence[str], label: str) -> Columns:
     if label not in header:
         raise DataError(
             f"A table must have the column {label!r}, with the class of each example",
-            fix="Rename the column with the classes, or name it: dataset.options.label in a search, --label in a check",
+            fix="Rename the column with the classes, or name it: label in a node config, --label in a check",
             detail=f"its columns are {_listed(header)}",
         )
     client, split = (name if name in header and name != label else None for name in ("client", "split"))

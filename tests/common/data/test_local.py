@@ -27,13 +27,21 @@ def test_options_say_how_many_classes_there_are(save: Save) -> None:
     assert load_node_data(settings(options={"num_classes": 4}), Holder(path=path), 0).task.num_classes == 4
 
 
-def test_options_name_the_column_of_the_labels(tmp_path: Path) -> None:
+def test_which_column_is_the_label_is_for_the_node_to_say(tmp_path: Path) -> None:
+    """Their names leave the node: a server that could choose the column would be told what is in it."""
     path = tmp_path / "data.csv"
-    path.write_text("kind,a\n" + "cat,1\ndog,2\n" * 5)
-    data = load_node_data(settings(options={"label": "kind"}), Holder(path=str(path)), 0)
+    path.write_text("kind,client,a\n" + "cat,Ada,1\ndog,Bob,2\n" * 5)
+    asked = settings(options={"label": "client"})
+    data = load_node_data(asked, Holder(path=str(path), label="kind"), 0)
     assert data.classes == ("cat", "dog")
     with pytest.raises(DataError, match="must have the column 'label'"):
-        load_node_data(settings(), Holder(path=str(path)), 0)
+        load_node_data(asked, Holder(path=str(path)), 0)
+
+
+def test_an_option_names_the_column_of_a_pool_that_is_shared(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("kind,a\n" + "cat,1\ndog,2\n" * 5)
+    assert load_node_data(settings(str(path), options={"label": "kind"}), Holder(), 0).classes == ("cat", "dog")
 
 
 def test_a_missing_shared_file_is_named(tmp_path: Path) -> None:

@@ -66,10 +66,16 @@ def test_a_device_gets_a_bundle(project, folder, host, address):
         "SUPERLINK": address,
         "NODE_CONFIG": 'name="board" data="/var/lib/flwr-nas/data.npz" max-params=20000 max-memory-mb=300',
         "OMP_NUM_THREADS": "1",
+        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.25",
     }
     assert (folder.path / "register" / "board.pub").is_file()
     assert len((bundle / "README").read_text().splitlines()) == 3
     assert not (project / "docker-compose.override.yml").exists()
+
+
+def test_a_device_before_anything_was_set_up(project, folder):
+    with pytest.raises(ConfigError, match="deployment init --host"):
+        add_device(project, folder, "board")
 
 
 def test_a_device_needs_an_address_of_this_machine(project, folder):

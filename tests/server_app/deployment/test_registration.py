@@ -1,6 +1,6 @@
 import pytest
 
-from common.errors import FederationError
+from common.errors import ConfigError, FederationError
 from server_app.deployment.registration import register
 from server_app.launcher.control import SuperLink
 from tests.support.federation import Federation
@@ -26,3 +26,8 @@ def test_a_superlink_that_does_not_answer(folder, monkeypatch):
     monkeypatch.setattr(SuperLink, "healthy", lambda _: False)
     with pytest.raises(FederationError, match="must answer within 0 s"):
         register(folder.path / "register", "127.0.0.1:1", patience=0)
+
+
+def test_another_folder_has_nobody_to_register(tmp_path):
+    with pytest.raises(ConfigError, match="deployment init"):
+        register(tmp_path, "127.0.0.1:1")

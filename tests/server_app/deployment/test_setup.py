@@ -5,7 +5,7 @@ import yaml
 from common.data.check import Wanted, check
 from common.errors import ConfigError
 from server_app.deployment.certificates import names_of
-from server_app.deployment.folder import read_setting
+from server_app.deployment.folder import DeploymentFolder, read_setting
 from server_app.deployment.setup import set_up
 
 
@@ -93,3 +93,9 @@ def test_without_docker_compose_yml(project, folder):
     (project / "docker-compose.yml").unlink()
     with pytest.raises(ConfigError, match=r"folder of docker-compose\.yml"):
         set_up(project, folder, 4, [])
+
+
+def test_a_folder_elsewhere_is_named_whole(project, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "nas"
+    set_up(project, DeploymentFolder(elsewhere), 4, [])
+    assert f"DEPLOYMENT={elsewhere}" in (project / ".env").read_text().splitlines()
