@@ -125,8 +125,8 @@ def _compare_names(pool: Pool, names: tuple[str, ...]) -> None:
 
 
 def _parts(path: str, label: str) -> tuple[int, int, int]:
-    settings = DatasetSettings("local", options={"label": label})
-    data, test = load_node_data(settings, Holder(path=path), 0), load_node_test(settings, Holder(path=path), 0)
+    settings, holder = DatasetSettings("local"), Holder(path=path, label=label)
+    data, test = load_node_data(settings, holder, 0), load_node_test(settings, holder, 0)
     return len(data.train), len(data.validation), 0 if test is None else len(test)
 
 

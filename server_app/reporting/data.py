@@ -170,7 +170,7 @@ def _notes(finding: Finding, label: str) -> Iterator[str]:
             "dataset.split=block dataset.gap=1, or scores will be too good."
         )
     if label != "label":
-        yield f"the search must say where the classes are: dataset=local dataset.options.label={label}"
+        yield f'the node must say where the classes are: label="{label}" in its node config'
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -88,7 +88,7 @@ def test_notes_tell_what_is_odd(capsys, tmp_path):
     assert "no examples of 0, 1, 2." in out
     assert "all training examples are of one class." in out
     assert "1 of 2 columns never change: number 1." in out
-    assert "dataset=local dataset.options.label=kind" in out
+    assert 'label="kind" in its node config' in out
 
 
 def test_a_hundred_classes_do_not_fill_the_screen(capsys, tmp_path):
