@@ -16,9 +16,11 @@ from common.messages import (
     check_header,
     decode_order,
     decode_question,
+    encode_name,
     encode_refusal,
     encode_report,
     encode_results,
+    is_call,
     refusal,
 )
 
@@ -36,7 +38,7 @@ def handshake(message: Message, context: Context) -> Message:
     if reason is not None:
         log(WARNING, "The server leaves this node out: %s", reason)
         return Message(message.content, reply_to=message)
-    return _reply(message, context, _report)
+    return _reply(message, context, _name if is_call(message.content) else _report)
 
 
 @app.train()
@@ -44,6 +46,10 @@ def handshake(message: Message, context: Context) -> Message:
 def work(message: Message, context: Context) -> Message:
     """Do an order's jobs, whatever they are: one order may both train and score."""
     return _reply(message, context, _do)
+
+
+def _name(content: RecordDict, node: Node) -> RecordDict:  # noqa: ARG001 - as of `_report`
+    return encode_name(code_digest(), node.name)
 
 
 def _report(content: RecordDict, node: Node) -> RecordDict:

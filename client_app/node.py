@@ -110,6 +110,7 @@ def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
         classes=list(data.classes),
         macs_per_second=macs_per_second(),
         limits=node.limits,
+        num_test=data.num_test,
     )
 
 

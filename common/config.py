@@ -51,12 +51,13 @@ class ScoringConfig:
 
     panel: int | None
     unseen: bool
-    min_nodes: int
+    min_nodes: int | None
 
     def __post_init__(self) -> None:
-        _at_least("scoring.min_nodes", self.min_nodes, 1)
+        if self.min_nodes is not None:
+            _at_least("scoring.min_nodes", self.min_nodes, 1)
         if self.panel is not None:
-            _at_least("scoring.panel", self.panel, self.min_nodes)
+            _at_least("scoring.panel", self.panel, self.min_nodes or 1)
         elif self.unseen:
             raise ConfigError(
                 "scoring.unseen keeps the panel out of training, so the panel must have a size",

@@ -124,7 +124,7 @@ class NodeReport:
     input_shape : list of int
         One example, without the batch axis.
     num_classes, num_train, num_validation : int
-        Counts; never per label.
+        Counts; never per label. No result of this node may claim more examples.
     cores, memory_mb, device
         What the node has to compute with.
     classes : list of str
@@ -133,6 +133,8 @@ class NodeReport:
         Measured speed of one thread; 0 where it was not measured.
     limits : Limits
         The most that the node takes on.
+    num_test : int
+        Examples of its own test split, which is counted and not opened; 0 where the server has the test set.
     """
 
     name: str
@@ -146,3 +148,13 @@ class NodeReport:
     classes: list[str] = field(default_factory=list)
     macs_per_second: int = 0
     limits: Limits = NO_LIMITS
+    num_test: int = 0
+
+    def held(self, action: Action) -> int:
+        """Return on how many examples at most the node can do a job of this kind."""
+        return {
+            "train": self.num_train,
+            "score": self.num_validation,
+            "score_all": self.num_train + self.num_validation,
+            "test": self.num_test,
+        }[action]

@@ -40,12 +40,14 @@ from common.packing import pack, unpack
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 _MAX_SETTINGS = 64 * 1024
 _MAX_REASON = 1000
 _MAX_NAME = 200
 _MAX_EXAMPLES = 2**40
+_MOST_HELD = 2**25
+"""Examples of one kind that a node may say it holds: it weighs in every mean by what it says."""
 _MAX_METRIC = 1e30
 """Squares of larger ones overflow."""
 
@@ -74,6 +76,28 @@ def check_header(content: RecordDict, digest: str, sender: str) -> None:
 
 
 # ---------------------------------------------------------------- handshake
+
+
+def encode_call(digest: str) -> RecordDict:
+    """Ask a node what it is called, and nothing that costs it time."""
+    return RecordDict({"header": _header(digest), "call": ConfigRecord()})
+
+
+def is_call(content: RecordDict) -> bool:
+    """Tell whether a message asks for the node's name alone."""
+    return "call" in content.config_records
+
+
+def encode_name(digest: str, name: str) -> RecordDict:
+    """Answer a call."""
+    return RecordDict({"header": _header(digest), "name": ConfigRecord({"name": name})})
+
+
+def decode_name(content: RecordDict) -> str:
+    """Return what the node that was called is called; raises `ProtocolError` for what is no name."""
+    name = _get(_config(content, "name"), "name", str)
+    _check_names(name)
+    return name
 
 
 def encode_question(digest: str, dataset: DatasetSettings, seed: int) -> RecordDict:
@@ -109,13 +133,27 @@ def decode_report(content: RecordDict) -> NodeReport:
                 f"The field {item.name!r} of a node's report must be a {kind.__name__}", values[item.name]
             )
     _check_task(report)
-    if not all(name.isprintable() and len(name) <= _MAX_NAME for name in (report.name, *report.classes)):
-        raise ProtocolError(f"Names must be printable, with {_MAX_NAME} characters at most", fix="Choose other names")
-    if not report.name or report.num_train < 1:
-        raise ProtocolError(
-            "A node needs a name and training examples", values, fix="Check the node's data and its config"
-        )
+    _check_names(report.name, *report.classes)
+    _check_counts(report)
     return report
+
+
+def _check_names(*names: str) -> None:
+    if not all(name.isprintable() and 0 < len(name) <= _MAX_NAME for name in names):
+        raise ProtocolError(
+            f"Names must be printable, with 1 to {_MAX_NAME} characters", fix="Choose others in the node's config"
+        )
+
+
+def _check_counts(report: NodeReport) -> None:
+    """Raise `ProtocolError` unless a node has training examples, and no more of any kind than can be."""
+    counts = (report.num_train, report.num_validation, report.num_test)
+    if report.num_train < 1 or min(counts) < 0 or max(counts) > _MOST_HELD:
+        raise ProtocolError(
+            f"A node holds 1 to {_MOST_HELD} training examples, and {_MOST_HELD} others at most",
+            counts,
+            fix="Check the node's data and its config",
+        )
 
 
 def _check_task(report: NodeReport) -> None:

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from server_app.placement.base import Placement
     from server_app.scoring import Scoring
 
+BUSY = "still busy with an earlier message"
+
 Excess = Callable[[str, "ArchitectureSpec"], str]
 """From a node's name and a spec: which limit of the node the spec exceeds, in words; empty where it fits."""
+
+
+class TooFewFree(Exception):  # noqa: N818
+    """Too few nodes are there, or free, for now: the phase waits."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,13 @@ class Assigner:
         Says why a node cannot hold a spec.
     seed : int
         The run's seed; the panel is drawn from it.
+
+    Attributes
+    ----------
+    panel : tuple of str
+        Who scores, sorted: drawn once, so that all scores are of the same nodes.
+    min_scores : int
+        Scores of so many of them count.
     """
 
     def __init__(self, placement: Placement, scoring: Scoring, excess: Excess, seed: int) -> None:
@@ -54,7 +67,8 @@ class Assigner:
         self._scoring = scoring
         self._excess = excess
         self._seed = seed
-        self._panel: tuple[str, ...] = ()
+        self.panel: tuple[str, ...] = ()
+        self.min_scores = 1
 
     def begin(self, nodes: Sequence[str], slots: int, least: int) -> None:
         """Draw the panel; raise `ConfigError` where these nodes are too few for a choice that was made.
@@ -69,11 +83,12 @@ class Assigner:
             Nodes that the aggregation needs in a round.
         """
         scoring = self._scoring
-        self._panel = scoring.panel_of(nodes, self._seed)
-        if len(self._panel) < scoring.min_nodes and scoring.central is None:
+        self.panel = scoring.panel_of(nodes, self._seed)
+        self.min_scores = scoring.least(self.panel)
+        if len(self.panel) < self.min_scores and scoring.central is None:
             raise ConfigError(
-                f"A score counts from scoring.min_nodes={scoring.min_nodes} nodes",
-                len(self._panel),
+                f"A score counts from scoring.min_nodes={self.min_scores} nodes",
+                len(self.panel),
                 fix="Start more nodes or lower scoring.min_nodes",
             )
         for slot in range(slots):
@@ -110,14 +125,17 @@ class Assigner:
 
         Raises
         ------
-        ConfigError
+        TooFewFree
             Too few are there, or free, for now.
         SearchError
             Too few can hold the spec.
         """
         candidates = self._trainers(nodes)
         unable = self._unable(spec, candidates, least)
-        chosen = self._placement.select(request, candidates)
+        try:
+            chosen = self._placement.select(request, candidates)
+        except ConfigError as error:  # at the start there were enough
+            raise TooFewFree(str(error)) from None
         if len(candidates) >= least > len(set(chosen) - set(unable)) and unable:
             try:
                 chosen = self._placement.select(request, [node for node in candidates if node not in unable])
@@ -127,14 +145,22 @@ class Assigner:
                 raise SearchError(_too_few(least, len(chosen), unable))
         return _assignment(chosen, unable, free, least)
 
-    def scorers(self, spec: ArchitectureSpec, nodes: Sequence[str], free: Collection[str]) -> Assignment:
-        """Return who of the panel is there; a panel of all takes in who joined later. Errors as in `trainers`."""
-        panel = [node for node in sorted(nodes) if self._scoring.panel is None or node in self._panel]
-        least = self._scoring.min_nodes
-        return _assignment(panel, self._unable(spec, panel, least), free, least)
+    def scorers(
+        self, spec: ArchitectureSpec, nodes: Collection[str], free: Collection[str], known: Collection[str] = ()
+    ) -> Assignment:
+        """Return who of the panel is there and did not give its score yet, as those `known` did.
+
+        Errors as in `trainers`.
+        """
+        there = set(nodes) | set(known)
+        panel = [node for node in self.panel if node in there]
+        unable = self._unable(spec, panel, self.min_scores)
+        left = [node for node in panel if node not in known]
+        return _assignment(left, unable, free, max(1, self.min_scores - len(known)))
 
     def _trainers(self, nodes: Sequence[str]) -> list[str]:
-        return [node for node in nodes if not (self._scoring.unseen and node in self._panel)]
+        kept_out = set(self.panel) if self._scoring.unseen else set()
+        return [node for node in nodes if node not in kept_out]
 
     def _unable(self, spec: ArchitectureSpec, candidates: Sequence[str], least: int) -> dict[str, str]:
         """Return why some of the candidates cannot hold `spec`; raises `SearchError` where too few of them can."""
@@ -152,6 +178,6 @@ def _too_few(least: int, able: int, unable: dict[str, str]) -> str:
 
 def _assignment(chosen: Collection[str], unable: dict[str, str], free: Collection[str], least: int) -> Assignment:
     if len((set(chosen) & set(free)) - set(unable)) < least:
-        raise ConfigError(f"A trial needs {least} free nodes")
-    busy = {node: "still busy with an earlier message" for node in sorted(chosen) if node not in free}
+        raise TooFewFree(f"A trial needs {least} free nodes")
+    busy = {node: BUSY for node in sorted(chosen) if node not in free}
     return Assignment(tuple(sorted(chosen)), {**busy, **{n: why for n, why in unable.items() if n in chosen}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from logging import WARNING
 from typing import Any
 
@@ -188,6 +189,7 @@ def build_search(config: Config, task: TaskShape, journal: Journal, roster: Rost
         scoring=Scoring("score_all" if scoring.unseen else "score", scoring.panel, scoring.unseen, scoring.min_nodes),
         journal=journal,
         excess=_excess(roster, task, config.training),
+        held=roster.held,
         precision=config.federation.precision,
     )
 
@@ -221,6 +223,7 @@ def build_final(
         label="final",
         keep=len(specs),
         excess=_excess(roster, task, config.training),
+        held=roster.held,
         precision=config.federation.precision,
     )
 
@@ -264,7 +267,8 @@ def _spec(value: Any, where: str) -> ArchitectureSpec:
 
 def _excess(roster: Roster, task: TaskShape, training: TrainingSettings) -> Excess:
     """Return what says why a node, with the limits that it has then, cannot hold a spec."""
-    return lambda node, spec: roster.excess(node, needs_of(spec, task, training))
+    needs = lru_cache(maxsize=1024)(lambda spec: needs_of(spec, task, training))
+    return lambda node, spec: roster.excess(node, needs(spec))
 
 
 def _excess_of_any(roster: Roster, task: TaskShape, training: TrainingSettings) -> Callable[[ArchitectureSpec], str]:

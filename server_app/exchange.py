@@ -1,41 +1,30 @@
-"""Messages out, replies in: the only place that waits.
-
-A node works serially and nothing can be cancelled, so at most one message per node is outstanding,
-even past its deadline.
-"""
+"""Messages out, replies in: the only place that waits."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from logging import WARNING
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from flwr.app import Error, Message
 from flwr.common.constant import ErrorCode
-from flwr.common.logger import log
 from flwr.serverapp import Grid
+
+from server_app.post import Letter, Post
+from server_app.pulls import Pulls
 
 EXPIRED = (ErrorCode.MESSAGE_UNAVAILABLE, ErrorCode.REPLY_MESSAGE_UNAVAILABLE)
 """Codes of the errors that stand for a reply that did not come in time."""
 
-_PULLERS = 16
+NEVER_ANSWERED = (ErrorCode.NODE_UNAVAILABLE, *EXPIRED)
+"""Codes of the errors that say nothing of what a node makes of a message."""
+
 _GRACE = 5.0
 """Seconds past a message's TTL after which we no longer wait for Flower to say that it expired."""
 
 
 class StopRequested(Exception):  # noqa: N818
     """Somebody asked the search to stop."""
-
-
-@dataclass(frozen=True)
-class _Outstanding:
-    """A message without a reply, and when it was sent."""
-
-    message: Message
-    since: float
 
 
 class Exchange:
@@ -45,13 +34,14 @@ class Exchange:
     ----------
     grid : Grid
         Flower's way to the nodes.
+    post : Post
+        The letters under way: whoever sends a message has written it there, and who takes a reply tells it.
     poll : float
         Seconds between two looks for replies.
     deadline : float
         Seconds after which a reply that is there, but cannot be fetched, is given up.
     one_by_one : bool
-        Pull each reply in a thread of its own. Over HTTP a reply is announced before its arrays are
-        there, and a pull then waits for them inside: one slow uplink would hold up all others.
+        Pull each reply in a thread of its own; for a grid over HTTP, see `Pulls`.
     stop : callable
         Returns why the search should stop, or None.
     """
@@ -59,6 +49,7 @@ class Exchange:
     def __init__(
         self,
         grid: Grid,
+        post: Post,
         *,
         poll: float,
         deadline: float = math.inf,
@@ -66,29 +57,26 @@ class Exchange:
         stop: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._grid = grid
+        self._post = post
         self._poll = poll
-        self._stop = stop
         self._deadline = deadline
-        self._outstanding: dict[str, _Outstanding] = {}
-        self._failures: dict[str, str] = {}
-        self._threads = ThreadPoolExecutor(_PULLERS, "pull") if one_by_one else None
-        self._pulls: dict[str, Future[list[Message]]] = {}
+        self._pulls = Pulls(self._pull_together, poll) if one_by_one else None
+        self._stop = stop
         self.messages = 0
 
     def node_ids(self) -> list[int]:
         """Return the ids of the nodes that Flower holds to be there."""
         return sorted(self._grid.get_node_ids())
 
-    def send(self, messages: Iterable[Message]) -> list[Message]:
-        """Send messages; return those that were not accepted."""
+    def send(self, messages: Iterable[Message]) -> list[Letter]:
+        """Send messages; return the letters of those that were not accepted, which the post forgets."""
         refused = []
         for message in messages:
-            accepted = [message_id for message_id in self._grid.push_messages([message]) if message_id]
-            if accepted:
-                self._outstanding |= dict.fromkeys(accepted, _Outstanding(message, time.monotonic()))
+            if any(self._grid.push_messages([message])):
+                self._post.sent(message)
                 self.messages += 1
-            else:
-                refused.append(message)
+            elif (letter := self._post.withdraw(message.metadata.dst_node_id)) is not None:
+                refused.append(letter)
         return refused
 
     def receive(self, until: float) -> list[Message]:
@@ -102,9 +90,9 @@ class Exchange:
         Returns
         -------
         list of Message
-            Replies, known by their `reply_to_message_id` (the source of an error that the SuperLink
-            made is not the node); empty once `until` has passed. Of a message that expired, or whose reply cannot be
-            fetched, an error as Flower makes it.
+            Replies to letters of the post, known by their `reply_to_message_id` (the source of an error that the
+            SuperLink made is not the node); empty once `until` has passed. Of a message that expired, or whose reply
+            cannot be fetched, an error as Flower makes it.
 
         Raises
         ------
@@ -112,62 +100,51 @@ class Exchange:
             Where `stop` gave a reason.
         """
         while True:
-            replies = [r for r in self._pull() if r.metadata.reply_to_message_id in self._outstanding]
-            replies += self._given_up({r.metadata.reply_to_message_id for r in replies})
-            for reply in replies:
-                self._outstanding.pop(reply.metadata.reply_to_message_id, None)
-            if replies or time.monotonic() >= until:
-                return replies
+            replies = {reply.metadata.reply_to_message_id: reply for reply in [*self._given_up(), *self._pull()]}
+            answers = [reply for reply_to, reply in replies.items() if self._post.find(reply_to) is not None]
+            if answers or time.monotonic() >= until:
+                return answers
             self.pause()
 
-    def pause(self) -> None:
-        """Wait for one poll interval; raises `StopRequested` where `stop` gives a reason."""
+    def heed(self) -> None:
+        """Raise `StopRequested` where `stop` gives a reason."""
         reason = self._stop()
         if reason is not None:
             raise StopRequested(reason)
-        time.sleep(self._poll)
+
+    def pause(self) -> None:
+        """Wait for one poll interval; raises `StopRequested` where `stop` gives a reason."""
+        self.heed()
+        if self._pulls is None:
+            time.sleep(self._poll)
+        else:
+            self._pulls.wait(self._poll)
 
     def close(self) -> None:
         """Give the threads back; a pull that hangs is left to itself."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _given_up(self, answered: Collection[str]) -> list[Message]:
-        """Return errors in place of the replies that will not come any more."""
-        errors, now = [], time.monotonic()
-        for message_id, sent in self._outstanding.items():
-            age, ttl = now - sent.since, sent.message.metadata.ttl
-            failure = self._failures.get(message_id)
-            if message_id in answered:
-                continue
-            if age > ttl + _GRACE:
-                reason = f"no reply within {ttl:g} s"
-            elif failure is not None and age > self._deadline:
-                reason = f"for {self._deadline:g} s its reply could not be fetched: {failure}"
-            else:
-                continue
-            self._pulls.pop(message_id, None)
-            errors.append(Message(Error(ErrorCode.REPLY_MESSAGE_UNAVAILABLE, reason), reply_to=sent.message))
-        return errors
+        if self._pulls is not None:
+            self._pulls.close()
 
     def _pull(self) -> Sequence[Message]:
-        if not self._outstanding:
-            return []
-        if self._threads is None:
-            return list(self._grid.pull_messages(list(self._outstanding)))
-        for message_id in self._outstanding:
-            if message_id not in self._pulls:
-                self._pulls[message_id] = self._threads.submit(self._pull_one, message_id)
-        finished = [message_id for message_id, pull in self._pulls.items() if pull.done()]
-        return [reply for message_id in finished for reply in self._pulls.pop(message_id).result()]
+        outstanding = self._post.ids
+        if self._pulls is not None:
+            return self._pulls.look(outstanding)
+        return self._pull_together(outstanding) if outstanding else []
 
-    def _pull_one(self, message_id: str) -> list[Message]:
-        try:
-            replies = list(self._grid.pull_messages([message_id]))
-            self._failures.pop(message_id, None)  # one that comes and goes is no reason to give up
-            return replies
-        except Exception as error:  # whatever the transport raises: the next look tries again
-            if message_id not in self._failures:
-                log(WARNING, "A reply could not be fetched, trying again: %s", error)
-            self._failures[message_id] = str(error)
-            return []
+    def _pull_together(self, message_ids: Sequence[str]) -> list[Message]:
+        return list(self._grid.pull_messages(message_ids))
+
+    def _given_up(self) -> Iterator[Message]:
+        """Yield errors in place of the replies that will not come any more."""
+        for letter in self._post.expired(_GRACE):
+            yield self._error(letter, f"no reply within {letter.message.metadata.ttl:g} s")
+        failures = {} if self._pulls is None else dict(self._pulls.failures)
+        for message_id, failure in failures.items():
+            unfetched = self._post.find(message_id)
+            if unfetched is not None and time.monotonic() - unfetched.since > self._deadline:
+                yield self._error(unfetched, f"for {self._deadline:g} s its reply could not be fetched: {failure}")
+
+    def _error(self, letter: Letter, reason: str) -> Message:
+        if self._pulls is not None:
+            self._pulls.forget(letter.message.metadata.message_id)
+        return Message(Error(ErrorCode.REPLY_MESSAGE_UNAVAILABLE, reason), reply_to=letter.message)

@@ -1,26 +1,44 @@
-"""The first exchange: who is there, do they run our code, and what shape are their data."""
+"""The first exchange: who is there, do they run our code, and what shape are their data.
+
+Up to `AT_ONCE` nodes are asked all of it at once. Where there are more, each is called for its name alone, which costs
+it no look at its data; a sample that the run's seed draws by name is asked the rest, and the others when a round first
+needs them. Who is asked at the start is waited for, however slow it is, within a patience that grows with their number.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from flwr.app import DEFAULT_TTL, Message, MessageType
-from flwr.common.constant import ErrorCode
 
 from common.architecture.task import TaskShape
 from common.errors import FederationError, FlwrNasError, ProtocolError
 from common.jobs import NodeReport
-from common.messages import check_header, decode_report, encode_question, encode_refusal, refusal
+from common.messages import (
+    check_header,
+    decode_name,
+    decode_report,
+    encode_call,
+    encode_question,
+    encode_refusal,
+    refusal,
+)
+from common.seeding import child_seed
 from common.settings import DatasetSettings
-from server_app.exchange import EXPIRED, Exchange
+from server_app.exchange import NEVER_ANSWERED, Exchange
 from server_app.journal import Journal
+from server_app.post import Kind, Letter, Post
 from server_app.roster import Roster
 
+AT_ONCE = 200
+"""Nodes that are asked what they have before the search begins."""
+
+_EACH = 0.5
+"""Seconds of patience for each node that was asked: simulated ones answer one after the other."""
 _SETTLE = 0.5
 _LAST_WORDS = 15.0
 """Seconds for nodes to hear why they do not fit: one asks every 3 s, and starts a process that imports torch."""
-_NEVER_ANSWERED = (ErrorCode.NODE_UNAVAILABLE, *EXPIRED)
 
 
 class Handshake:
@@ -28,8 +46,8 @@ class Handshake:
 
     Parameters
     ----------
-    roster, journal : Roster, Journal
-        Where to admit nodes and where to write it down.
+    roster, post, journal : Roster, Post, Journal
+        Where to admit nodes, where to write letters to them, and where to write it down.
     digest : str
         Digest of this side's code.
     dataset : DatasetSettings
@@ -38,16 +56,12 @@ class Handshake:
         The run's seed.
     ttl : float
         Seconds after which a node that was asked and did not answer is asked again.
-
-    Attributes
-    ----------
-    task : TaskShape, optional
-        Agreed by `gather`.
     """
 
     def __init__(
         self,
         roster: Roster,
+        post: Post,
         journal: Journal,
         *,
         digest: str,
@@ -56,34 +70,26 @@ class Handshake:
         ttl: float = DEFAULT_TTL,
     ) -> None:
         self._roster = roster
+        self._post = post
         self._journal = journal
         self._digest = digest
+        self._seed = seed
+        self._call = encode_call(digest)
         self._question = encode_question(digest, dataset, seed)
         self._ttl = ttl
-        self._asked: dict[int, Message] = {}
-        self._notices: list[Message] = []
-        self._told: list[Message] = []
-        self.task: TaskShape | None = None
+        self._by_name = False
+        self._notices: dict[int, str] = {}
         self._reasons: list[str] = []
 
     def questions(self, node_ids: Sequence[int]) -> list[Message]:
-        """Return a message to each of these nodes that is unknown and was not asked yet, and to those left out."""
-        busy = self._asked.keys() | {notice.metadata.dst_node_id for notice in [*self._told, *self._notices]}
-        strangers = [node_id for node_id in self._roster.strangers(node_ids) if node_id not in busy]
-        messages = [Message(self._question, node_id, MessageType.QUERY, ttl=self._ttl) for node_id in strangers]
-        self._asked.update({message.metadata.dst_node_id: message for message in messages})
-        return messages + self._take_notices()
+        """Return a message to each of these nodes that is unknown and not busy, and to those left out."""
+        strangers = [node_id for node_id in self._roster.strangers(node_ids) if self._post.to(node_id) is None]
+        return [*self._letters(strangers, "call" if self._by_name else "question"), *self._take_notices()]
 
-    def _take_notices(self) -> list[Message]:
-        """Return messages that tell nodes why they are left out, each once."""
-        notices, self._notices = self._notices, []
-        self._told += notices
-        return notices
-
-    def forget(self, node_id: int) -> None:
-        """Take back what was not accepted."""
-        self._asked.pop(node_id, None)
-        self._told = [notice for notice in self._told if notice.metadata.dst_node_id != node_id]
+    def ask(self, names: Collection[str]) -> list[Message]:
+        """Return the question what they have to those of these nodes that were called only, and are not busy."""
+        ids = [self._roster.id_of(name) for name in sorted(names) if name not in self._roster.reports]
+        return self._letters([node_id for node_id in ids if self._post.to(node_id) is None], "question")
 
     def gather(self, exchange: Exchange, *, nodes: int | None, min_nodes: int, patience: float) -> TaskShape:
         """Wait for the nodes, admit those that fit, and agree on the task.
@@ -97,7 +103,7 @@ class Handshake:
         min_nodes : int
             Fewer are not enough.
         patience : float
-            Seconds to wait for the nodes, and again for their answers.
+            Seconds to wait for the nodes, and again, with half a second more for each, for their answers.
 
         Returns
         -------
@@ -109,18 +115,19 @@ class Handshake:
         FederationError
             Where too few were there, or fit.
         """
-        deadline = time.monotonic() + patience
-        ids = self._appear(exchange, nodes, min_nodes, deadline)
-        for message in exchange.send(self.questions(ids)):
-            self.forget(message.metadata.dst_node_id)
-        deadline = time.monotonic() + patience
-        while self._asked and (replies := exchange.receive(deadline)):
-            for reply in replies:
-                self.answer(reply)
-        self.task = task = self._roster.agree() if self._roster.reports else None
-        self._leave_out_misfits()
+        ids = self._appear(exchange, nodes, min_nodes, time.monotonic() + patience)
+        self._by_name = len(ids) > AT_ONCE
+        self._send(exchange, self.questions(ids))
+        self._await_answers(exchange, patience)
+        if self._by_name:
+            names = sorted(self._roster.names(ids), key=lambda name: child_seed(self._seed, "handshake", name))
+            self._send(exchange, self.ask(names[:AT_ONCE]))
+            self._await_answers(exchange, patience)
+        if self._roster.reports:
+            self._roster.agree()
+            self._leave_out_misfits()
         admitted = len(self._roster.reports)
-        if task is None or admitted < min_nodes:
+        if self._roster.task is None or admitted < min_nodes:
             self._tell(exchange)
             why = f" ({self._reasons[0].rstrip('.')})" if self._reasons else ""
             raise FederationError(
@@ -128,53 +135,75 @@ class Handshake:
                 f"but {len(ids)} were there and {admitted} of them fit{why}",
                 fix="Start more nodes, mend those that were refused, or lower federation.min_nodes",
             )
-        return task
+        return self._roster.task
 
-    def answer(self, reply: Message) -> bool:
-        """Admit the node that replies to a question, or refuse it with the reason in the journal.
-
-        Returns
-        -------
-        bool
-            Whether it was a reply to a question, or from a node that was told why it is left out.
-        """
-        reply_to = reply.metadata.reply_to_message_id
-        waiting = [notice for notice in self._told if notice.metadata.message_id != reply_to]
-        if len(waiting) < len(self._told):
-            self._told = waiting
-            return True
-        node_id = next((i for i, message in self._asked.items() if message.metadata.message_id == reply_to), None)
-        if node_id is None:
-            return False
-        del self._asked[node_id]
-        self._admit(node_id, reply)
-        self._leave_out_misfits()
-        return True
-
-    def _admit(self, node_id: int, reply: Message) -> None:
-        if reply.has_error() and reply.error.code in _NEVER_ANSWERED:
+    def take(self, letter: Letter, reply: Message) -> None:
+        """Take the reply to a letter: learn a name, admit a node, or refuse it with the reason in the journal."""
+        if letter.kind == "notice" or (reply.has_error() and reply.error.code in NEVER_ANSWERED):
             return  # it left, or was started again, and is asked again if it is there
-        reason = f"The node failed: {reply.error.reason}" if reply.has_error() else refusal(reply.content)
-        if reason is not None:
-            self._roster.refuse(node_id)
-            self._refused(str(node_id), ProtocolError(reason if reply.has_error() else f"The node refused: {reason}"))
+        said = reply.error.reason if reply.has_error() else refusal(reply.content)
+        if said is not None:
+            verb = "failed" if reply.has_error() else "refused"
+            self._leave_out(letter.node_id, ProtocolError(f"The node {verb}: {said}"), tell=False)
             return
         try:
-            check_header(reply.content, self._digest, f"node {node_id}")
-            report = decode_report(reply.content)
-            self._roster.admit(node_id, report)
+            check_header(reply.content, self._digest, f"node {letter.node_id}")
+            if letter.kind == "call":
+                self._roster.meet(letter.node_id, decode_name(reply.content))
+            else:
+                self._admit(letter.node_id, decode_report(reply.content))
         except FlwrNasError as error:
-            self._roster.refuse(node_id)
-            self._refused(str(node_id), error, tell=node_id)
-        else:
-            self._admitted(report)
+            self._leave_out(letter.node_id, error, tell=True)
 
-    def _admitted(self, report: NodeReport) -> None:
+    # ------------------------------------------------------------ messages
+
+    def _letters(self, node_ids: Sequence[int], kind: Kind) -> list[Message]:
+        content = self._call if kind == "call" else self._question
+        messages = [Message(content, node_id, MessageType.QUERY, ttl=self._ttl) for node_id in node_ids]
+        return [self._post.write(Letter(message, kind)) for message in messages]
+
+    def _take_notices(self) -> list[Message]:
+        """Return messages that tell nodes why they are left out, each once."""
+        ready = [node_id for node_id in self._notices if self._post.to(node_id) is None]
+        contents = {node_id: encode_refusal(self._digest, self._notices.pop(node_id)) for node_id in ready}
+        messages = [Message(contents[node_id], node_id, MessageType.QUERY, ttl=self._ttl) for node_id in ready]
+        return [self._post.write(Letter(message, "notice")) for message in messages]
+
+    @staticmethod
+    def _send(exchange: Exchange, messages: Sequence[Message]) -> None:
+        exchange.send(messages)  # who does not get one is a stranger still, and asked again
+
+    def _await_answers(self, exchange: Exchange, patience: float) -> None:
+        """Wait for the answers to all calls and questions that are under way."""
+        deadline = time.monotonic() + patience + _EACH * len(self._post.ids)
+        while self._post.of("call", "question") and self._take_some(exchange, deadline):
+            continue
+
+    def _take_some(self, exchange: Exchange, deadline: float) -> int:
+        replies = exchange.receive(deadline)
+        for reply in replies:
+            letter = self._post.answered(reply.metadata.reply_to_message_id)
+            if letter is not None:
+                self.take(letter, reply)
+        return len(replies)
+
+    def _tell(self, exchange: Exchange) -> None:
+        """Tell the nodes that do not fit why, before the run ends for want of others."""
+        self._send(exchange, self._take_notices())
+        deadline = time.monotonic() + _LAST_WORDS
+        while self._post.of("notice") and self._take_some(exchange, deadline):
+            continue
+
+    # ------------------------------------------------------------ who is in, and who is out
+
+    def _admit(self, node_id: int, report: NodeReport) -> None:
+        self._roster.admit(node_id, report)
         self._journal.write(
             "node",
             node=report.name,
             examples=report.num_train,
             validation=report.num_validation,
+            test=report.num_test,
             input_shape=list(report.input_shape),
             num_classes=report.num_classes,
             classes=report.classes,
@@ -186,28 +215,17 @@ class Handshake:
         )
 
     def _leave_out_misfits(self) -> None:
-        """Drop the nodes whose data do not fit the task, once there is one."""
-        if self.task is not None:
-            ids = {name: self._roster.id_of(name) for name in self._roster.reports}
-            for name, error in self._roster.leave_out_misfits(self.task).items():
-                self._refused(name, error, tell=ids[name])
+        """Drop the nodes that answered before the task was known and do not fit it."""
+        for name, error in self._roster.misfits().items():
+            self._leave_out(self._roster.id_of(name), error, tell=True)
 
-    def _refused(self, node: str, error: FlwrNasError, tell: int | None = None) -> None:
-        """Write down that a node is left out; where it does not know yet, it is to be told."""
+    def _leave_out(self, node_id: int, error: FlwrNasError, *, tell: bool) -> None:
+        """Ask a node no more, and tell it why, unless it said so itself."""
+        name = self._roster.refuse(node_id)
         self._reasons.append(str(error))
-        self._journal.write("node_refused", node=node, reason=str(error))
-        if tell is not None:
-            notice = encode_refusal(self._digest, str(error))
-            self._notices.append(Message(notice, tell, MessageType.QUERY, ttl=self._ttl))
-
-    def _tell(self, exchange: Exchange) -> None:
-        """Tell the nodes that do not fit why, before the run ends for want of others."""
-        for message in exchange.send(self._take_notices()):
-            self.forget(message.metadata.dst_node_id)
-        deadline = time.monotonic() + _LAST_WORDS
-        while self._told and (replies := exchange.receive(deadline)):
-            for reply in replies:
-                self.answer(reply)
+        self._journal.write("node_refused", node=name or str(node_id), reason=str(error))
+        if tell:
+            self._notices[node_id] = str(error)
 
     @staticmethod
     def _appear(exchange: Exchange, nodes: int | None, min_nodes: int, deadline: float) -> list[int]:

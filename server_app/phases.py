@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from common.errors import ProtocolError, SearchError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from common.jobs import Action, Result, Weights
     from server_app.aggregation.base import Aggregation
 
+NodeScore = tuple[dict[str, float], int]
+"""One node's metrics, and the number of examples behind them."""
+
 
 class Phase(ABC):
     """What a trial waits for.
@@ -25,38 +29,61 @@ class Phase(ABC):
     Parameters
     ----------
     action : {"train", "score", "score_all", "test"}
-        What the nodes were asked to do.
+        What the nodes are asked to do.
     round : int
         The trial's round that the request belongs to.
     nodes : iterable of str
-        Who was asked.
-    deadline : float
-        When those who did not answer are left out, on the clock of the search.
+        Who is asked.
+    turn : int
+        When the phase began, as the search counts; the oldest come first.
+
+    Attributes
+    ----------
+    waiting : set of str
+        Nodes whose job was not sent yet, or came back undone.
+    sent : dict of str to float
+        Nodes that owe a result, and until when: each has a whole deadline from when its job was handed out.
+    left_out : dict of str to str
+        Nodes that give no result, with the reason.
+    silent : set of str
+        Those among them that said nothing, and may answer if they are asked again.
     """
 
-    def __init__(self, action: Action, round: int, nodes: Iterable[str], deadline: float) -> None:
+    def __init__(self, action: Action, round: int, nodes: Iterable[str], turn: int) -> None:
         self.action = action
         self.round = round
         self.nodes = tuple(sorted(nodes))
+        self.turn = turn
         self.waiting = set(self.nodes)
-        self.sent: set[str] = set()
-        self.deadline = deadline
+        self.sent: dict[str, float] = {}
         self.left_out: dict[str, str] = {}
+        self.silent: set[str] = set()
+        self.asked = False
 
     @property
     def complete(self) -> bool:
         """Whether nobody owes a result any more."""
         return not self.waiting and not self.sent
 
-    def hand_out(self, node: str) -> None:
+    @property
+    @abstractmethod
+    def short(self) -> bool:
+        """Whether there are too few results for an outcome."""
+
+    def hand_out(self, node: str, deadline: float) -> None:
         """Note that the job of a node that waited for it is on its way."""
         self.waiting.remove(node)
-        self.sent.add(node)
+        self.sent[node] = deadline
+        self.asked = True
 
     def hand_back(self, node: str) -> None:
         """Note that a node returned its job undone; it waits for it again."""
-        self.sent.remove(node)
+        del self.sent[node]
         self.waiting.add(node)
+
+    def late(self, now: float) -> list[str]:
+        """Return the nodes whose deadline has passed, sorted."""
+        return sorted(node for node, deadline in self.sent.items() if deadline <= now)
 
     def take(self, node: str, result: Result) -> None:
         """Take the result of one node; raises `ProtocolError`, and leaves the node out, where it makes no sense."""
@@ -69,10 +96,12 @@ class Phase(ABC):
             self.left_out[node] = str(error)
             raise
 
-    def leave_out(self, node: str, reason: str) -> None:
-        """Go on without one node."""
+    def leave_out(self, node: str, reason: str, *, silent: bool = False) -> None:
+        """Go on without one node; `silent` where it said nothing."""
         self._release(node)
         self.left_out[node] = reason
+        if silent:
+            self.silent.add(node)
 
     def why_nobody(self) -> str:
         """Say in one sentence why no node gave a usable result."""
@@ -81,7 +110,7 @@ class Phase(ABC):
 
     def _release(self, node: str) -> None:
         self.waiting.discard(node)
-        self.sent.discard(node)
+        self.sent.pop(node, None)
 
     @abstractmethod
     def _take(self, node: str, result: Result) -> None:
@@ -91,10 +120,8 @@ class Phase(ABC):
 class TrainPhase(Phase):
     """A round of training; the outcome is the aggregate of the updates."""
 
-    def __init__(
-        self, round: int, nodes: Iterable[str], deadline: float, aggregation: Aggregation, weights: Weights
-    ) -> None:
-        super().__init__("train", round, nodes, deadline)
+    def __init__(self, round: int, nodes: Iterable[str], turn: int, aggregation: Aggregation, weights: Weights) -> None:
+        super().__init__("train", round, nodes, turn)
         self._aggregation = aggregation
         self._losses: dict[str, tuple[float, int]] = {}
         aggregation.begin(weights)
@@ -109,6 +136,11 @@ class TrainPhase(Phase):
         self._losses[node] = (loss, result.num_examples)
 
     @property
+    def short(self) -> bool:
+        """Whether fewer updates came than the aggregation needs."""
+        return len(self._losses) < self._aggregation.minimum
+
+    @property
     def loss(self) -> float:
         """Mean training loss of the nodes, weighted by examples."""
         return _weighted(self._losses)
@@ -121,12 +153,35 @@ class TrainPhase(Phase):
 
 
 class ScorePhase(Phase):
-    """A score from the panel; the outcome is the metrics' mean and spread over its nodes."""
+    """A score from the panel; the outcome is the metrics' mean and spread over its nodes.
 
-    def __init__(self, action: Action, round: int, nodes: Iterable[str], deadline: float, min_nodes: int) -> None:
-        super().__init__(action, round, nodes, deadline)
+    Parameters
+    ----------
+    min_nodes : int
+        A score from fewer does not count.
+    scores : dict
+        What nodes of the panel gave in an earlier try: the metrics and the number of examples behind them.
+    others
+        As in `Phase`.
+    """
+
+    def __init__(
+        self,
+        action: Action,
+        round: int,
+        nodes: Iterable[str],
+        turn: int,
+        min_nodes: int,
+        scores: Mapping[str, NodeScore] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(action, round, nodes, turn)
         self._min_nodes = min_nodes
-        self._scores: dict[str, tuple[dict[str, float], int]] = {}
+        self.scores: dict[str, NodeScore] = dict(scores)
+
+    @property
+    def short(self) -> bool:
+        """Whether fewer nodes scored than count."""
+        return len(self.scores) < self._min_nodes
 
     def _take(self, node: str, result: Result) -> None:
         if result.num_examples < 1 or "accuracy" not in result.metrics:
@@ -134,19 +189,19 @@ class ScorePhase(Phase):
         bad = {name: value for name, value in result.metrics.items() if not math.isfinite(value)}
         if bad or not 0 <= result.metrics["accuracy"] <= 1:
             raise ProtocolError("A score must be finite, and an accuracy lie in [0, 1]", bad or dict(result.metrics))
-        self._scores[node] = (dict(result.metrics), result.num_examples)
+        self.scores[node] = (dict(result.metrics), result.num_examples)
 
     def outcome(self) -> dict[str, float]:
         """Return the panel's metrics; raises `SearchError` where too few nodes scored."""
-        if len(self._scores) < self._min_nodes:
-            reason = self.why_nobody() if not self._scores else f"left out: {sorted(self.left_out)}"
+        if self.short:
+            reason = self.why_nobody() if not self.scores else f"left out: {sorted(self.left_out)}"
             raise SearchError(
-                f"A score needs scoring.min_nodes={self._min_nodes} nodes, but {len(self._scores)} gave one ({reason})"
+                f"A score needs scoring.min_nodes={self._min_nodes} nodes, but {len(self.scores)} gave one ({reason})"
             )
-        return panel_metrics(self._scores)
+        return panel_metrics(self.scores)
 
 
-def panel_metrics(scores: dict[str, tuple[dict[str, float], int]]) -> dict[str, float]:
+def panel_metrics(scores: Mapping[str, NodeScore]) -> dict[str, float]:
     """Fold the scores of nodes (or of people) into one table, in name order.
 
     Parameters

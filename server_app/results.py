@@ -13,6 +13,7 @@ from common.architecture.cost import cost_of
 from common.architecture.task import TaskShape
 from common.config import Config
 from common.files import write_aside
+from common.jobs import Weights
 from common.models.export import save_model
 from common.precision import number_bytes
 from server_app.journal import write_json
@@ -45,12 +46,27 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
     write_json(folder / "history.json", [trial.to_json() for trial in outcome.search.ranking])
     result = result_of(config, outcome, status)
     write_json(folder / "result.json", result)
-    if outcome.final is not None and 0 in outcome.final.trained:
-        winner = outcome.final.trials[0]
-        metadata = {"score": result["winner"]["score"], "test": winner.metrics, "seed": config.seed}
-        metadata["classes"] = list(outcome.classes)
-        save_model(folder / "best", winner.spec, outcome.task, outcome.final.trained[0], metadata)
+    if (kept := _kept(outcome)) is not None:
+        stage, trial, weights = kept
+        metadata = {
+            "score": result["winner"]["score"],
+            "test": trial.metrics if stage == "final" else {},
+            "trained": result["model"],
+            "seed": config.seed,
+            "classes": list(outcome.classes),
+        }
+        save_model(folder / "best", trial.spec, outcome.task, weights, metadata)
     return result
+
+
+def _kept(outcome: Outcome) -> tuple[str, Trial, Weights] | None:
+    """Return the winner's best weights: of the final training, or while it has none those of the search."""
+    if outcome.final is not None and 0 in outcome.final.trained:
+        return "final", outcome.final.trials[0], outcome.final.trained[0]
+    winner = outcome.search.winner
+    if winner is not None and winner.number in outcome.search.trained:
+        return "search", winner, outcome.search.trained[winner.number]
+    return None
 
 
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
@@ -60,11 +76,13 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     tested = {trial.spec.id: trial for trial in final.trials} if final else {}
     baseline = final.trials[-1] if final and final.trials else None
     trials = [*search.trials, *(final.trials if final else [])]
+    kept = _kept(outcome)
     return {
         "status": status,
         "name": config.run.name,
         "winner": _entry(config, outcome.task, winner, tested) if winner else None,
         "baseline": _entry(config, outcome.task, baseline, tested, is_baseline=True) if baseline else None,
+        "model": {"stage": kept[0], "rounds": kept[1].rounds} if kept else None,
         "counts": {
             "trials": len(search.trials),
             "states": dict(Counter(str(trial.state) for trial in search.trials)),

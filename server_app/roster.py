@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from common.architecture.task import TaskShape
 from common.errors import FederationError, ProtocolError
-from common.jobs import NodeReport
+from common.jobs import Action, NodeReport
 from common.limits import Limits, Needs
 
 
 @dataclass
 class Roster:
-    """The nodes that were admitted.
+    """The nodes whose names are known, and what those that were admitted said of themselves.
 
     Flower's node ids change with every simulation and every restart of a node without a key; names do
     not, so everything that is drawn, seeded or written down goes by name.
@@ -22,51 +22,78 @@ class Roster:
     Attributes
     ----------
     reports : dict of str to NodeReport
-        What each node said of itself, by name, with the limits that it told last.
+        What each admitted node said of itself, by name, with the limits that it told last.
+    task : TaskShape, optional
+        What the nodes have data for, once `agree` was called; who does not fit is not admitted from then on.
     classes : tuple of str
         The names of the classes, once `agree` was called; empty where labels are numbers.
     """
 
     reports: dict[str, NodeReport] = field(default_factory=dict)
+    task: TaskShape | None = None
     classes: tuple[str, ...] = ()
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
     _there: frozenset[int] = frozenset()
 
-    def admit(self, node_id: int, report: NodeReport) -> None:
-        """Take in a node; one that comes back under a new id replaces its former self.
+    def meet(self, node_id: int, name: str) -> None:
+        """Take note of a node's name; one that comes back under a new id replaces its former self.
 
         Raises
         ------
         ProtocolError
             Where another node of that name is there.
         """
-        former = self._id_of.get(report.name)
+        former = self._id_of.get(name)
         if former is not None and former != node_id and former in self._there:
-            self._rivals[node_id] = report.name
-            raise ProtocolError("Nodes must have different names", report.name, fix="Set name=... in the node config")
+            self._rivals[node_id] = name
+            raise ProtocolError("Nodes must have different names", name, fix="Set name=... in the node config")
+        if former != node_id:
+            self.reports.pop(name, None)  # it may have started again with other data
+        self._id_of[name] = node_id
+
+    def admit(self, node_id: int, report: NodeReport) -> None:
+        """Take in a node.
+
+        Raises
+        ------
+        ProtocolError
+            Where another node of that name is there, or its data do not fit the task.
+        """
+        self.meet(node_id, report.name)
+        if self.task is not None and (misfit := self._misfit(report, self.task)) is not None:
+            raise misfit
         self.reports[report.name] = report
-        self._id_of[report.name] = node_id
 
-    def refuse(self, node_id: int) -> None:
-        """Do not ask this node again; one whose name is taken may be asked once the other node of that name is gone.
+    def refuse(self, node_id: int) -> str:
+        """Forget a node and do not ask it again; return its name, empty where that was not known.
 
-        A node that was killed and restarted is both for a while: Flower takes a minute to miss the first.
+        One whose name is taken may be asked once the other node of that name is gone: a node that was killed and
+        restarted is both for a while, for Flower takes a minute to miss the first.
         """
         if node_id not in self._rivals:
             self._refused.add(node_id)
+        name = next((name for name, known in self._id_of.items() if known == node_id), "")
+        if name:
+            del self._id_of[name]
+            self.reports.pop(name, None)
+        return name
 
     def strangers(self, node_ids: Collection[int]) -> list[int]:
-        """Take note of the ids that are there; return those that were neither admitted nor refused, sorted."""
+        """Take note of the ids that are there; return those that were neither met nor refused, sorted."""
         self._there = frozenset(node_ids)
         self._rivals = {rival: name for rival, name in self._rivals.items() if self._id_of.get(name) in self._there}
         return sorted(self._there - set(self._id_of.values()) - self._refused - set(self._rivals))
 
     def names(self, node_ids: Collection[int]) -> list[str]:
-        """Return the names of the admitted nodes among `node_ids`, sorted."""
+        """Return the names of the nodes among `node_ids` that were met, sorted."""
         there = set(node_ids)
         return sorted(name for name, node_id in self._id_of.items() if node_id in there)
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a node of this name was met and not refused since."""
+        return name in self._id_of
 
     def id_of(self, name: str) -> int:
         """Return the current id of a node."""
@@ -81,11 +108,17 @@ class Roster:
         return True
 
     def excess(self, name: str, needs: Needs) -> str:
-        """Say which limit of a node `needs` exceeds; empty where it fits."""
-        return self.reports[name].limits.exceeded(needs)
+        """Say which limit of a node `needs` exceeds; empty where it fits, as far as is known."""
+        report = self.reports.get(name)
+        return "" if report is None else report.limits.exceeded(needs)
+
+    def held(self, name: str, action: Action) -> int:
+        """Return on how many examples at most a node can do a job of this kind, by its own word."""
+        report = self.reports.get(name)
+        return 0 if report is None else report.held(action)
 
     def agree(self) -> TaskShape:
-        """Return the task that most nodes have data for, and keep the names of its classes.
+        """Agree on the task that most nodes have data for, and on the names of its classes.
 
         Most nodes decide the shape of an example, and whether classes have names. Names: all that one of these nodes
         has, sorted. Numbers: as many classes as the one with the most has.
@@ -108,15 +141,14 @@ class Roster:
                 "The nodes must have at least 2 classes between them", self.classes[0], fix="Check their labels"
             )
         shape, _ = kind
-        return TaskShape(shape, len(self.classes) or max(report.num_classes for report in fitting))
+        self.task = TaskShape(shape, len(self.classes) or max(report.num_classes for report in fitting))
+        return self.task
 
-    def leave_out_misfits(self, task: TaskShape) -> dict[str, ProtocolError]:
-        """Drop the nodes whose examples have another shape, or other classes; return them with the reason."""
-        misfits = {name: error for name, report in self.reports.items() if (error := self._misfit(report, task))}
-        for name in misfits:
-            self.refuse(self._id_of.pop(name))
-            del self.reports[name]
-        return misfits
+    def misfits(self) -> dict[str, ProtocolError]:
+        """Return those that were admitted before the task was known and do not fit it, with the reason."""
+        task = self.task
+        assert task is not None
+        return {name: error for name, report in self.reports.items() if (error := self._misfit(report, task))}
 
     def _misfit(self, report: NodeReport, task: TaskShape) -> ProtocolError | None:
         if tuple(report.input_shape) != task.input_shape:

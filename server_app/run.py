@@ -123,7 +123,9 @@ def _close(
         started = config.run.started_at or began
         outcome.seconds["start_up"] = began - started + outcome.seconds.pop("handshake", 0.0)
         try:
-            write_results(folder, config, outcome, status)
+            model = write_results(folder, config, outcome, status)["model"]
+            if model is not None and status == "failed":
+                message = f"{message} best/ keeps the winner as the {model['stage']} trained it."
         except FlwrNasError as error:
             status, message = "failed", message or str(error)
     journal.write("end", status=status, message=message)

@@ -26,8 +26,9 @@ class Scoring:
     unseen : bool
         The panel's nodes never train in the search: a score then tells how a model does with people
         that it has not seen.
-    min_nodes : int
-        A score from fewer does not count.
+    min_nodes : int, optional
+        A score from fewer does not count; None for more than half of the panel, so that any two scores have nodes in
+        common.
     central : callable, optional
         Scores on data that the server holds instead of asking a panel.
     """
@@ -35,8 +36,12 @@ class Scoring:
     action: Action = "score"
     panel: int | None = None
     unseen: bool = False
-    min_nodes: int = 1
+    min_nodes: int | None = None
     central: CentralScore | None = None
+
+    def least(self, panel: Sequence[str]) -> int:
+        """Return how many nodes of the panel a score needs."""
+        return len(panel) // 2 + 1 if self.min_nodes is None else self.min_nodes
 
     def panel_of(self, nodes: Sequence[str], seed: int) -> tuple[str, ...]:
         """Return the names of the panel among `nodes`, sorted.

@@ -11,14 +11,15 @@ its controller does.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from logging import INFO
-from typing import Literal
+from typing import Literal, TypeGuard
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.common.logger import log
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
@@ -26,24 +27,27 @@ from flwr.serverapp.strategy import Result, Strategy
 from common.architecture.task import TaskShape
 from common.digest import code_digest
 from common.errors import FederationError, ProtocolError, SearchError
-from common.jobs import Job, Order
+from common.jobs import Job, Order, Weights
 from common.limits import Limits, tightest
 from common.messages import check_header, decode_limits, decode_results, encode_order, refusal
 from common.packing import num_bytes, pack
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
-from server_app.exchange import EXPIRED, Exchange
+from server_app.exchange import EXPIRED, NEVER_ANSWERED, Exchange
 from server_app.handshake import Handshake
 from server_app.journal import Journal
 from server_app.outcome import Counts, Outcome
+from server_app.post import Letter, Post
 from server_app.roster import Roster
 from server_app.search import Search
-from server_app.trials import Trial
+from server_app.trials import Trial, TrialState
 
 SearchMaker = Callable[[TaskShape, Roster], Search]
 FinalMaker = Callable[[TaskShape, Trial, Roster], Search]
 
-_MOST_DOUBLINGS = 10
+_MOST_DOUBLINGS = 2
+_LOOK = 1.0
+"""Seconds between two looks for nodes that join while results are waited for."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Federation:
         Seconds after which nobody waits for a node's reply.
     ttl : float
         Seconds that a message lives. Its node is busy so long, unless it answers: a node that was killed and started
-        again never does. The next message to a node that let one expire lives twice as long, for it may be slow.
+        again never does. The next message to a node that let one expire lives twice as long, for it may be slow, and so
+        once more; whoever answers is back at once.
     patience : float
         Seconds to wait for nodes at the start, and again where all of them have gone.
     poll : float
@@ -86,15 +91,6 @@ class Federation:
     poll: float = 0.01
     one_by_one: bool = False
     precision: Precision = "float32"
-
-
-@dataclass(frozen=True)
-class _Sent:
-    """An order that its node has not answered."""
-
-    message: Message
-    name: str
-    jobs: tuple[Job, ...]
 
 
 class FedNASStrategy(Strategy):
@@ -145,12 +141,12 @@ class FedNASStrategy(Strategy):
         self._stop = stop
         self._digest = code_digest()
         self._roster = Roster()
+        self._post = Post()
         self._counts = Counts()
         self._handshake = Handshake(
-            self._roster, journal, digest=self._digest, dataset=dataset, seed=seed, ttl=federation.ttl
+            self._roster, self._post, journal, digest=self._digest, dataset=dataset, seed=seed, ttl=federation.ttl
         )
         self._expired: Counter[str] = Counter()
-        self._sent: dict[int, _Sent] = {}
         self._search: Search | None = None
         self.outcome: Outcome | None = None
 
@@ -162,14 +158,12 @@ class FedNASStrategy(Strategy):
         """Start what can be started; return a message for each free node that has something to do."""
         search, there = self._searching(), list(grid.get_node_ids())
         names = self._roster.names(there)
-        search.refill(names, time.monotonic(), self._late(names))
+        search.refill(names, self._late(names))
         if search.done:
             return []
-        orders = search.dispatch(set(names) - self._busy(names))
-        weights = {job.trial: job.weights for jobs in orders.values() for job in jobs}
-        packed = {trial: pack(array, self._federation.precision) for trial, array in weights.items()}
-        messages = [self._order(server_round, name, jobs, packed) for name, jobs in orders.items()]
-        return messages + self._handshake.questions(there)
+        questions = [*self._handshake.questions(there), *self._handshake.ask(search.waiting)]
+        free = {name for name in names if name in self._roster.reports and self._letter(name) is None}
+        return [*self._orders(server_round, search.dispatch(free, time.monotonic())), *questions]
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -181,7 +175,8 @@ class FedNASStrategy(Strategy):
         search, count = self._searching(), 0
         for count, reply in enumerate(replies, start=1):  # noqa: B007
             self._fold(reply)
-        search.expire(time.monotonic(), everything=self._federation.order == "rounds")
+        # whoever waits for replies himself, as Flower's own loop does, ends the round with them
+        search.expire(math.inf if self._federation.order == "rounds" else time.monotonic())
         search.settle()
         best = [trial.score for trial in search.ranking[:1] if trial.score is not None]
         return None, MetricRecord({"replies": count, "trials": len(search.trials), "best-score": best})
@@ -231,6 +226,7 @@ class FedNASStrategy(Strategy):
         federation = self._federation
         exchange = Exchange(
             grid,
+            self._post,
             poll=federation.poll,
             deadline=federation.deadline,
             one_by_one=federation.one_by_one,
@@ -262,13 +258,17 @@ class FedNASStrategy(Strategy):
         if winner is None:
             reason = search.trials[0].failure.rstrip(".") if search.trials else "no trial was proposed"
             raise SearchError(f"The search found nothing, since every trial failed ({reason})", fix="See journal.jsonl")
-        best = search
-        if self._make_final is not None:
-            outcome.final = best = self._make_final(task, winner, self._roster)
-            self._journal.write("final", winner=winner.spec.id, trials=best.controller.max_trials)
-            outcome.seconds["final"] = self._drive(best, grid, exchange)
-        weights = best.trained.get(0 if outcome.final else winner.number)
-        return Result(arrays=ArrayRecord() if weights is None else ArrayRecord({"weights": pack(weights)}))
+        if self._make_final is None:
+            return _result(search.trained.get(winner.number))
+        outcome.final = final = self._make_final(task, winner, self._roster)
+        self._journal.write("final", winner=winner.spec.id, trials=final.controller.max_trials)
+        outcome.seconds["final"] = self._drive(final, grid, exchange)
+        if (failed := final.trials[0]).state is TrialState.FAILED:
+            raise SearchError(
+                f"The final training of the winner failed ({failed.failure.rstrip('.')})",
+                fix="See journal.jsonl",
+            )
+        return _result(final.trained.get(0))
 
     def _drive(self, search: Search, grid: Grid, exchange: Exchange) -> float:
         """Exchange messages until `search` is done; return the seconds that it took."""
@@ -279,135 +279,187 @@ class FedNASStrategy(Strategy):
         while True:
             self._await_nodes(exchange)
             number = self._counts.exchanges + 1
-            messages = self.configure_train(number, arrays, config, grid)
+            messages = list(self.configure_train(number, arrays, config, grid))
             if search.done:
                 return time.monotonic() - began
             self._send(exchange, messages)
-            if search.blocked and not search.pending:
+            if search.idle and self._next_deadline(search) is None:
                 self._await_change(exchange, search)
-            self._counts.exchanges = number
+                continue
+            self._counts.exchanges += any(message.metadata.message_type != MessageType.QUERY for message in messages)
             self.aggregate_train(number, self._arriving(exchange, search))
 
     def _arriving(self, exchange: Exchange, search: Search) -> Iterator[Message]:
         """Yield replies as they come: all that are owed (a barrier), or those of the first moment."""
-        while (deadline := search.next_deadline) is not None:
-            replies = exchange.receive(deadline)
+        exchange.heed()  # nodes that answer at once leave no pause to hear it in
+        barrier = self._federation.order == "rounds"
+        while (deadline := self._next_deadline(search)) is not None:
+            replies = exchange.receive(deadline if barrier else min(deadline, time.monotonic() + _LOOK))
             yield from replies
-            if not replies or self._federation.order == "arrival":
+            search.expire(time.monotonic())
+            if not barrier:
                 return
 
+    def _next_deadline(self, search: Search) -> float | None:
+        """Return when the next node is late that owes a result, or the answer to what it has for its next job."""
+        questions = [self._letter(name) for name in search.waiting]
+        deadlines = [letter.since + self._federation.patience for letter in questions if _is_question(letter)]
+        deadlines = [deadline for deadline in deadlines if deadline > time.monotonic()]
+        owed = search.next_deadline
+        return min([*deadlines, *([] if owed is None else [owed])], default=None)
+
+    # ------------------------------------------------------------ waiting where nothing is under way
+
     def _await_change(self, exchange: Exchange, search: Search) -> None:
-        """Wait for a late reply, or for a node that joins, where nothing else is under way."""
-        replies = exchange.receive(time.monotonic() + self._federation.patience)
-        for reply in replies:
-            self._fold(reply)
-        if not replies:
-            raise FederationError(
-                f"For {self._federation.patience:g} s too few nodes were free ({search.blocked.rstrip('.')})",
+        """Wait for a node that joins, comes back, or gets free, where nothing else is under way."""
+        before = self._free(exchange)
+        why = search.blocked.rstrip(".") or "nobody has anything to do"
+        self._look_for_nodes(
+            exchange,
+            lambda: self._free(exchange) != before,
+            lambda: FederationError(
+                f"For {self._federation.patience:g} s too few nodes were free ({why})",
                 fix="Start nodes again, raise federation.deadline, or lower scoring.min_nodes",
-            )
+            ),
+        )
 
     def _await_nodes(self, exchange: Exchange) -> None:
         """Wait where too few nodes are left, or all of them are busy with what came too late."""
-        deadline = time.monotonic() + self._federation.patience
-        least = self._federation.min_nodes
-        while True:
+        least, patience = self._federation.min_nodes, self._federation.patience
+
+        def enough() -> bool:
             names = self._roster.names(exchange.node_ids())
-            all_late = bool(names) and self._late(names) == set(names)
-            if len(names) >= least and not all_late:
-                return
+            return len(names) >= least and not (names and self._late(names) == set(names))
+
+        def too_few() -> FederationError:
+            names = self._roster.names(exchange.node_ids())
+            late = ", all of them busy with a message past its deadline" if len(names) >= least else ""
+            return FederationError(
+                f"The search needs {least} nodes, but for {patience:g} s only {len(names)} were there{late}",
+                fix="Start nodes again, lower federation.min_nodes, or raise federation.deadline",
+            )
+
+        self._look_for_nodes(exchange, enough, too_few)
+
+    def _look_for_nodes(
+        self, exchange: Exchange, enough: Callable[[], bool], error: Callable[[], FederationError]
+    ) -> None:
+        """Take what comes, and ask whoever joins, until there is `enough`; raise `error` once patience ends."""
+        deadline = time.monotonic() + self._federation.patience
+        while not enough():
             if time.monotonic() > deadline:
-                late = ", all of them busy with a message past its deadline" if all_late else ""
-                raise FederationError(
-                    f"The search needs {least} nodes, but for {self._federation.patience:g} s "
-                    f"only {len(names)} were there{late}",
-                    fix="Start nodes again, lower federation.min_nodes, or raise federation.deadline",
-                )
+                raise error()
             self._send(exchange, self._handshake.questions(exchange.node_ids()))
             for reply in exchange.receive(time.monotonic()):
                 self._fold(reply)
             exchange.pause()
 
-    # ------------------------------------------------------------ messages
+    def _free(self, exchange: Exchange) -> set[str]:
+        """Return the nodes that are there and not busy."""
+        return {name for name in self._roster.names(exchange.node_ids()) if self._letter(name) is None}
 
-    def _busy(self, names: Iterable[str]) -> set[str]:
-        """Return those that have not answered yet."""
-        return {name for name in names if self._roster.id_of(name) in self._sent}
+    def _letter(self, name: str) -> Letter | None:
+        """Return what a node has not answered yet."""
+        return self._post.to(self._roster.id_of(name)) if self._roster.knows(name) else None
 
     def _late(self, names: Iterable[str]) -> set[str]:
         """Return those that are busy with what nobody waits for any more."""
-        return {name for name in self._busy(names) if not self._searching().owes(name)}
+        owing, patient_since = self._searching().owing, time.monotonic() - self._federation.patience
+        busy = {name: letter for name in names if (letter := self._letter(name)) is not None and name not in owing}
+        return {name for name, letter in busy.items() if not _is_question(letter) or letter.since < patient_since}
+
+    # ------------------------------------------------------------ messages
 
     def _send(self, exchange: Exchange, messages: Iterable[Message]) -> None:
         """Send orders and questions, and go on without those that Flower does not accept."""
-        for message in exchange.send(messages):
-            node_id = message.metadata.dst_node_id
-            self._handshake.forget(node_id)
-            if node_id in self._sent:
-                self._lose(node_id, "Flower did not accept the message")
+        messages = list(messages)
+        refused = exchange.send(messages)
+        for letter in refused:
+            self._searching().unsent(letter.name, letter.jobs, "Flower did not accept the message")
+        unsent = {letter.node_id for letter in refused}
+        sent = (message.content for message in messages if message.metadata.dst_node_id not in unsent)
+        self._counts.bytes_down += sum(num_bytes(content) for content in sent)
 
-    def _order(self, server_round: int, name: str, jobs: list[Job], packed: dict[str, Array]) -> Message:
-        task = self._handshake.task
+    def _orders(self, server_round: int, jobs_of: Mapping[str, Sequence[Job]]) -> list[Message]:
+        """Return one message for each node; nodes that do the same jobs share its content."""
+        federation, task = self._federation, self._roster.task
         assert task is not None
-        order = Order(
-            self._seed,
-            self._federation.budget,
-            task,
-            self._dataset,
-            self._training,
-            tuple(jobs),
-            self._roster.classes,
-            self._federation.precision,
-        )
-        content = encode_order(self._digest, order, packed)
-        self._counts.bytes_down += num_bytes(content)
-        kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
-        node_id = self._roster.id_of(name)
-        ttl = self._federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
-        message = Message(content, node_id, kind, ttl=ttl, group_id=str(server_round))
-        self._sent[node_id] = _Sent(message, name, tuple(jobs))
-        return message
+        weights = {job.trial: job.weights for jobs in jobs_of.values() for job in jobs}
+        packed = {trial: pack(array, federation.precision) for trial, array in weights.items()}
+        contents: dict[tuple[str, ...], RecordDict] = {}
+        messages = []
+        for name, jobs in jobs_of.items():
+            trials = tuple(job.trial for job in jobs)
+            if trials not in contents:
+                order = Order(
+                    self._seed,
+                    federation.budget,
+                    task,
+                    self._dataset,
+                    self._training,
+                    tuple(jobs),
+                    self._roster.classes,
+                    federation.precision,
+                )
+                contents[trials] = encode_order(self._digest, order, packed)
+            kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
+            ttl = federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
+            message = Message(contents[trials], self._roster.id_of(name), kind, ttl=ttl, group_id=str(server_round))
+            messages.append(self._post.write(Letter(message, "order", name, tuple(jobs))))
+        return messages
 
     def _fold(self, reply: Message) -> None:
         """Take one reply; what makes no sense costs the node its part in this round, and nothing else."""
-        if self._handshake.answer(reply):
-            return
         reply_to = reply.metadata.reply_to_message_id
-        node_id = next((i for i, sent in self._sent.items() if sent.message.metadata.message_id == reply_to), None)
-        if node_id is None:
+        letter = self._post.answered(reply_to)
+        if letter is None:
             self._journal.write("refused", reason=f"A reply must answer a message of ours, got {reply_to!r}.")
-            return
-        sent = self._sent[node_id]
-        try:
-            if reply.has_error():
-                self._expired[sent.name] += reply.error.code in EXPIRED
-                raise ProtocolError(f"The node failed: {reply.error.reason}")
-            if (reason := refusal(reply.content)) is not None:
-                raise ProtocolError(f"The node refused: {reason}")
-            check_header(reply.content, self._digest, sent.name)
-            self._learn(sent.name, decode_limits(reply.content))
-            self._counts.bytes_up += num_bytes(reply.content)
-            results = decode_results(reply.content, self._federation.precision)
-            if len(results) > len(sent.jobs):
-                raise ProtocolError(f"A reply has {len(sent.jobs)} results at most, one for each job", len(results))
-            for result in results:
-                self._searching().take(sent.name, result)
-        except ProtocolError as error:
-            self._lose(node_id, str(error))
+        elif letter.kind != "order":
+            self._handshake.take(letter, reply)
+        elif reply.has_error() and reply.error.code in NEVER_ANSWERED:
+            self._expired[letter.name] += reply.error.code in EXPIRED
+            self._lose(letter, f"The node failed: {reply.error.reason}", silent=True)
         else:
-            self._lose(node_id, "the reply lacks a result")
+            self._expired.pop(letter.name, None)  # it is there, and in time
+            try:
+                self._take(letter, reply)
+            except ProtocolError as error:
+                self._lose(letter, str(error))
+            else:
+                self._lose(letter, "the reply lacks a result")
+
+    def _take(self, letter: Letter, reply: Message) -> None:
+        if reply.has_error():
+            raise ProtocolError(f"The node failed: {reply.error.reason}")
+        if (reason := refusal(reply.content)) is not None:
+            raise ProtocolError(f"The node refused: {reason}")
+        check_header(reply.content, self._digest, letter.name)
+        self._learn(letter.name, decode_limits(reply.content))
+        self._counts.bytes_up += num_bytes(reply.content)
+        results = decode_results(reply.content, self._federation.precision)
+        if len(results) > len(letter.jobs):
+            raise ProtocolError(f"A reply has {len(letter.jobs)} results at most, one for each job", len(results))
+        for result in results:
+            self._searching().take(letter.name, result)
 
     def _learn(self, name: str, limits: Limits) -> None:
         """Take note of a node's limits: it may have started again with others."""
         if self._roster.learn(name, limits):
             self._journal.write("limits", node=name, limits=limits.to_dict())
 
-    def _lose(self, node_id: int, reason: str) -> None:
-        """Forget a message; where its node still owes results of it, go on without them."""
-        sent = self._sent.pop(node_id)
-        self._searching().leave_out(sent.name, sent.jobs, reason)
+    def _lose(self, letter: Letter, reason: str, *, silent: bool = False) -> None:
+        """Where a node still owes results of a letter, go on without them."""
+        self._searching().leave_out(letter.name, letter.jobs, reason, silent=silent)
 
     def _searching(self) -> Search:
         if self._search is None:
             raise SearchError("The hooks belong to a search that was started", fix="Call strategy.start(grid=grid)")
         return self._search
+
+
+def _is_question(letter: Letter | None) -> TypeGuard[Letter]:
+    return letter is not None and letter.kind == "question"
+
+
+def _result(weights: Weights | None) -> Result:
+    return Result(arrays=ArrayRecord() if weights is None else ArrayRecord({"weights": pack(weights)}))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from server_app.comparison import over_common_nodes
 
 if TYPE_CHECKING:
     from common.architecture.spec import ArchitectureSpec
@@ -77,6 +80,10 @@ class Trial:
         The panel's metrics behind `score`.
     failure : str
         Why the trial failed.
+    by_node : dict
+        The score of each node of the panel that gave one, and the examples behind it: trials are compared by these.
+    unheard : bool
+        It failed because nodes were silent, which says nothing of its spec.
     """
 
     number: int
@@ -90,16 +97,19 @@ class Trial:
     metrics: dict[str, float] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     failure: str = ""
+    by_node: dict[str, tuple[float, int]] = field(default_factory=dict)
+    unheard: bool = False
 
     @property
-    def rank(self) -> tuple[int, float]:
-        """Sort key, more is better: by rung, then by score (scores of different rungs do not compare).
+    def ranks(self) -> bool:
+        """Whether the trial has a score that counts; a failed one has none, whatever it scored before it failed."""
+        return self.score is not None and self.state is not TrialState.FAILED
 
-        A failed trial ranks last, whatever it scored before it failed.
-        """
-        if self.score is None or self.state is TrialState.FAILED:
-            return (-1, 0.0)
-        return (self.rung, self.score)
+    @property
+    def node_scores(self) -> dict[str, tuple[float, int]]:
+        """`by_node`, or the score as that of a single node where it is known as a whole only."""
+        assert self.score is not None
+        return self.by_node or {"": (self.score, 1)}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values for the history."""
@@ -120,6 +130,20 @@ class Trial:
         }
 
 
-def ranked(trials: list[Trial]) -> list[Trial]:
-    """Sort trials best first; ties go to the earlier trial."""
-    return sorted(trials, key=lambda trial: (-trial.rank[0], -trial.rank[1], trial.number))
+def comparable(trials: Sequence[Trial]) -> dict[int, float]:
+    """Return by number the scores that compare, of trials of one rung; see `over_common_nodes`."""
+    scores = over_common_nodes([trial.node_scores for trial in trials])
+    return {trial.number: score for trial, score in zip(trials, scores, strict=True)}
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """Sort trials best first: by rung (scores of different rungs do not compare), then by comparable score.
+
+    Ties go to the earlier trial; those without a score that counts come last.
+    """
+    standing: dict[int, tuple[int, float]] = {}
+    for rung in {trial.rung for trial in trials if trial.ranks}:
+        scores = comparable([trial for trial in trials if trial.ranks and trial.rung == rung])
+        standing |= {number: (rung, score) for number, score in scores.items()}
+    last = (-1, 0.0)
+    return sorted(trials, key=lambda t: (*(-part for part in standing.get(t.number, last)), t.number))

@@ -81,12 +81,15 @@ class NodeData:
     classes : tuple of str
         The names of the classes in the order of y where the data name them (folders of images, a column of
         texts); empty where labels are numbers from 0.
+    num_test : int
+        Size of the node's own test split, which is counted and not opened.
     """
 
     train: Examples
     validation: Examples
     task: TaskShape
     classes: tuple[str, ...] = ()
+    num_test: int = 0
 
 
 @dataclass(frozen=True)

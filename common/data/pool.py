@@ -107,7 +107,8 @@ class PooledDataset(Dataset):
         pool, rows, split = self._node(holder, seed)
         train, validation = (pool.take(rows[part], classes) for part in (split.train, split.validation))
         task = TaskShape(pool.task.input_shape, len(classes)) if classes else pool.task
-        return NodeData(train, validation, task, classes or pool.classes)
+        held = split.test if pool.test_rows is None else pool.test_rows if holder.path is not None else ()
+        return NodeData(train, validation, task, classes or pool.classes, len(held))
 
     def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
         """Return the test examples that `holder` has of its own."""

@@ -71,7 +71,8 @@ class Synthetic(Dataset):
         _refuse_names(classes)
         train = self._draw(holder, seed, "train", self.options.examples)
         validation = self._draw(holder, seed, "validation", self.options.validation_examples)
-        return NodeData(train, validation, TaskShape((self.options.features,), self.options.classes))
+        task = TaskShape((self.options.features,), self.options.classes)
+        return NodeData(train, validation, task, num_test=self.options.test_examples)
 
     def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
         """Return the test examples of `holder`; None where `test_examples` is 0."""

@@ -17,12 +17,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, SpecError
 from common.seeding import generator
+from server_app.comparison import ByNode, over_common_nodes
 from server_app.trials import Proposal, Trial, TrialState
 
 if TYPE_CHECKING:
@@ -55,13 +56,20 @@ class Observation:
     rung : int
         Rungs completed.
     score : float, optional
-        More is better; None for a failed trial.
+        More is better; None for a failed trial. Comparable within a rung, so it may move while trials are observed
+        that other nodes scored.
+    by_node : mapping
+        The scores of the nodes behind it, and their examples.
+    unheard : bool
+        The trial failed because nodes were silent; its spec may be proposed again.
     """
 
     number: int
     spec: ArchitectureSpec
     rung: int
     score: float | None
+    by_node: ByNode = field(default_factory=dict)
+    unheard: bool = False
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -169,16 +177,19 @@ class Controller(ABC):
         score = None if trial.state is TrialState.FAILED else trial.score
         if score is not None and not math.isfinite(score):
             raise ConfigError("A score is finite; a trial without one fails", score, fix="Report a bug")
-        observation = Observation(trial.number, trial.spec, trial.rung, score)
-        self.history.append(observation)
-        self.learn(observation)
+        by_node = {} if score is None else trial.node_scores
+        self._remember(Observation(trial.number, trial.spec, trial.rung, score, by_node, trial.unheard))
+        self.learn(self.history[-1])
 
     @final
     def state_dict(self) -> dict[str, Any]:
         """Return all state as JSON: restored and continued equals never interrupted."""
         return {
             "proposed": [spec.to_dict() for spec in self._proposed],
-            "history": [{"number": o.number, "rung": o.rung, "score": o.score} for o in self.history],
+            "history": [
+                {"number": o.number, "rung": o.rung, "score": o.score, "by_node": o.by_node, "unheard": o.unheard}
+                for o in self.history
+            ],
             "exhausted": self._exhausted,
             "extra": self.extra_state(),
         }
@@ -187,15 +198,32 @@ class Controller(ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
         self._proposed = [ArchitectureSpec.from_dict(spec) for spec in state["proposed"]]
-        self._seen = set(self._proposed)
         self.history = [
-            Observation(row["number"], self._proposed[row["number"]], row["rung"], row["score"])
+            Observation(spec=self._proposed[row["number"]], **row | {"by_node": _pairs(row["by_node"])})
             for row in state["history"]
         ]
+        self._seen = self._tried()
         self._exhausted = state["exhausted"]
         self.load_extra_state(state["extra"])
 
     # ------------------------------------------------------------ inside
+
+    def _remember(self, observation: Observation) -> None:
+        """Add to the history; the scores of its rung stay comparable."""
+        self.history.append(observation)
+        if observation.unheard:
+            self._seen = self._tried()
+        if observation.score is not None:
+            rung = [
+                i for i, seen in enumerate(self.history) if seen.score is not None and seen.rung == observation.rung
+            ]
+            for i, score in zip(rung, over_common_nodes([self.history[i].by_node for i in rung]), strict=True):
+                self.history[i] = replace(self.history[i], score=score)
+
+    def _tried(self) -> set[ArchitectureSpec]:
+        """Return the specs that are not to be proposed again."""
+        unheard = {seen.number for seen in self.history if seen.unheard}
+        return {spec for number, spec in enumerate(self._proposed) if number not in unheard}
 
     def _next(self) -> Suggestion | None:
         number = len(self._proposed)
@@ -222,3 +250,7 @@ class Controller(ABC):
                 return Suggestion(spec, "sample")
         self._exhausted = True
         return None
+
+
+def _pairs(by_node: dict[str, Any]) -> ByNode:
+    return {name: (score, examples) for name, (score, examples) in by_node.items()}

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from common.errors import ConfigError
+from server_app.comparison import ByNode, over_common_nodes
 from server_app.fidelity.base import Decision, Fidelity
 from server_app.trials import Trial, TrialState
 
@@ -34,15 +35,15 @@ class Bracket:
         Trials that entered this rung, failed ones included: the n of the paper.
     racing : list of int
         Those of them that have not failed.
-    scores : dict of int to float
-        By trial, of those that completed the rung.
+    scores : dict of int to dict
+        By trial, of those that completed the rung: the scores of its nodes, see `over_common_nodes`.
     """
 
     filling: bool = True
     rung: int = 0
     entered: int = 0
     racing: list[int] = field(default_factory=list)
-    scores: dict[int, float] = field(default_factory=dict)
+    scores: dict[int, ByNode] = field(default_factory=dict)
 
     def leave(self, number: int) -> None:
         """Let a trial go that trains no more."""
@@ -54,8 +55,9 @@ class SuccessiveHalving(Fidelity):
     """Promote the best ``1 / eta`` of a bracket from rung to rung and stop the rest.
 
     When all trials of a rung have been scored or have failed, the best ``floor(n / eta)`` of the `n`
-    that entered it go on, at least one. Ties go to the lower number, so that the order of the reports
-    never matters. A trial that completes the top rung finishes at once.
+    that entered it go on, at least one. They are compared over the nodes that they have in common. Ties go
+    to the lower number, so that the order of the reports never matters. A trial that completes the top rung
+    finishes at once.
     """
 
     @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class SuccessiveHalving(Fidelity):
             bracket.leave(trial.number)
             self._forget_empty()
             return [Decision(trial.number, "finish")]
-        bracket.scores[trial.number] = trial.score
+        bracket.scores[trial.number] = trial.node_scores
         return self._decide(bracket)
 
     def close(self) -> list[Decision]:
@@ -145,7 +147,8 @@ class SuccessiveHalving(Fidelity):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
         self._brackets = [
-            Bracket(**row | {"racing": list(row["racing"]), "scores": dict(row["scores"])}) for row in state["brackets"]
+            Bracket(**row | {"racing": list(row["racing"]), "scores": _scores(row["scores"])})
+            for row in state["brackets"]
         ]
 
     def _bracket_of(self, number: int) -> Bracket:
@@ -160,7 +163,8 @@ class SuccessiveHalving(Fidelity):
     def _decide(self, bracket: Bracket) -> list[Decision]:
         if bracket.filling or len(bracket.scores) < len(bracket.racing):
             return []
-        best = sorted(bracket.racing, key=lambda number: (-bracket.scores[number], number))
+        scores = dict(zip(bracket.scores, over_common_nodes(list(bracket.scores.values())), strict=True))
+        best = sorted(bracket.racing, key=lambda number: (-scores[number], number))
         promoted = sorted(best[: max(1, bracket.entered // self.options.eta)])
         rounds = self.rungs[bracket.rung + 1] if promoted else 0
         decisions = [
@@ -170,6 +174,11 @@ class SuccessiveHalving(Fidelity):
         bracket.rung, bracket.entered, bracket.racing, bracket.scores = bracket.rung + 1, len(promoted), promoted, {}
         self._forget_empty()
         return decisions
+
+
+def _scores(rows: list[Any]) -> dict[int, ByNode]:
+    """Read what JSON made of a bracket's scores."""
+    return {number: {name: (score, size) for name, (score, size) in by_node.items()} for number, by_node in rows}
 
 
 def rungs(min_rounds: int, max_rounds: int, eta: int) -> list[int]:

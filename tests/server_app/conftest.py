@@ -173,9 +173,22 @@ class LocalGrid(InMemoryGrid):
             self._unanswered.pop(reply.metadata.reply_to_message_id, None)
         return replies
 
+    def name(self, message: Message) -> str:
+        """Return the name of the node that a message is for."""
+        node_id = message.metadata.dst_node_id
+        return _name_of((node_id, self.nodes[node_id]))
+
     def sent_to(self, node_id: int) -> list[str]:
         """Return the types of the messages that a node was sent."""
         return [m.metadata.message_type for m in self.sent if m.metadata.dst_node_id == node_id]
+
+
+def _asks(message: Message, trial: str, number: int) -> bool:
+    """Tell whether a message asks to train a trial in this round."""
+    if "order" not in message.content:
+        return False
+    order = message.content["order"]
+    return (trial, "train", number) in zip(order["trial"], order["action"], order["round"], strict=True)
 
 
 def _name_of(item: tuple[int, Node]) -> str:
@@ -197,6 +210,7 @@ class Played:
 
     strategy: FedNASStrategy
     events: list[Event]
+    grid: LocalGrid
     weights: Any = None
     error: Exception | None = None
 
@@ -211,6 +225,21 @@ class Played:
     def search(self) -> Any:
         assert self.strategy.outcome is not None
         return self.strategy.outcome.search
+
+    def trainers(self, trial: str = "trial-0000") -> list[list[str]]:
+        """Return who trained a trial, round by round: who was sent the job, but for whom the journal left out."""
+        rounds = []
+        for event in self.kinds("round", trial=trial):
+            left_out = {
+                other["node"]
+                for kind in ("absent", "refused")
+                for other in self.kinds(kind, trial=trial, round=event["round"])
+            }
+            asked = {self.grid.name(m) for m in self.grid.sent if _asks(m, trial, event["round"])}
+            names = sorted(asked - left_out)
+            assert len(names) == event["nodes"]
+            rounds.append(names)
+        return rounds
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -242,7 +271,7 @@ def _play(
     strategy = build_strategy(config, Journal(None, events.append, react), stop)
     if not final:
         strategy._make_final = None
-    played = Played(strategy, events)
+    played = Played(strategy, events, grid)
     try:
         result = strategy.start(grid=grid)
         played.weights = result.arrays["weights"].numpy()

@@ -10,6 +10,7 @@ from flwr.app import Message, MessageType, RecordDict
 
 from server_app import exchange as module
 from server_app.exchange import EXPIRED, Exchange, StopRequested
+from server_app.post import Letter, Post
 
 FOREVER = 60.0
 
@@ -30,9 +31,25 @@ def later(seconds: float) -> float:
     return time.monotonic() + seconds
 
 
+class Written(Exchange):
+    """An exchange whose messages are written to the post, and whose replies let their letters go."""
+
+    def __init__(self, grid, **options):
+        self.post = Post()
+        super().__init__(grid, self.post, poll=0.001, **options)
+
+    def send(self, messages):
+        return [letter.message for letter in super().send([self.post.write(Letter(m, "order")) for m in messages])]
+
+    def receive(self, until):
+        replies = super().receive(until)
+        assert all(self.post.answered(reply.metadata.reply_to_message_id) for reply in replies)
+        return replies
+
+
 @pytest.fixture
 def exchange(grid):
-    return Exchange(grid, poll=0.001)
+    return Written(grid)
 
 
 def test_each_reply_comes_once_and_answers_its_message(grid, exchange):
@@ -99,14 +116,14 @@ def test_a_client_that_raises_gives_an_error_reply(grid, exchange):
 
 def test_a_request_to_stop_ends_the_wait_with_its_reason(grid):
     asked = iter([None, None, "Ctrl-C."])
-    exchange = Exchange(grid, poll=0.001, stop=lambda: next(asked))
+    exchange = Written(grid, stop=lambda: next(asked))
     exchange.send([message_to(grid.join(silent))])
     with pytest.raises(StopRequested, match=r"^Ctrl-C\.$"):
         exchange.receive(later(FOREVER))
 
 
 def test_a_reply_that_is_there_comes_before_a_request_to_stop(grid):
-    exchange = Exchange(grid, poll=0.001, stop=lambda: "Ctrl-C.")
+    exchange = Written(grid, stop=lambda: "Ctrl-C.")
     exchange.send([message_to(grid.join(echo))])
     assert len(exchange.receive(later(FOREVER))) == 1
     with pytest.raises(StopRequested):
@@ -134,7 +151,7 @@ def test_a_message_that_expired_and_that_flower_says_nothing_of_is_given_up(grid
 
 
 def test_a_reply_that_cannot_be_fetched_is_given_up_after_the_deadline(grid, monkeypatch, flower_log):
-    exchange = Exchange(grid, poll=0.001, deadline=0.05, one_by_one=True)
+    exchange = Written(grid, deadline=0.05, one_by_one=True)
     huge, quick = message_to(grid.join(echo)), message_to(grid.join(echo))
     tries, pull = [], grid.pull_messages
 
@@ -159,7 +176,7 @@ def test_a_reply_that_cannot_be_fetched_is_given_up_after_the_deadline(grid, mon
 
 
 def test_one_by_one_gives_the_same_replies(grid):
-    exchange = Exchange(grid, poll=0.001, one_by_one=True)
+    exchange = Written(grid, one_by_one=True)
     ids = {grid.join(echo) for _ in range(5)}
     exchange.send([message_to(node_id) for node_id in ids])
     answered = []
@@ -171,7 +188,7 @@ def test_one_by_one_gives_the_same_replies(grid):
 
 
 def test_one_by_one_a_pull_that_hangs_holds_up_nobody(grid, monkeypatch):
-    exchange = Exchange(grid, poll=0.001, one_by_one=True)
+    exchange = Written(grid, one_by_one=True)
     slow, quick = grid.join(echo), grid.join(echo)
     hanging = message_to(slow)
     arrived, pull = threading.Event(), grid.pull_messages
@@ -195,7 +212,7 @@ def test_one_by_one_a_pull_that_hangs_holds_up_nobody(grid, monkeypatch):
 
 
 def test_a_pull_that_fails_once_is_no_reason_to_give_up_on_a_slow_node(grid, monkeypatch, flower_log):
-    exchange = Exchange(grid, poll=0.001, deadline=0.05, one_by_one=True)
+    exchange = Written(grid, deadline=0.05, one_by_one=True)
     ready, tries, pull = time.monotonic() + 0.3, [], grid.pull_messages
 
     def pull_after_a_blip(message_ids):

@@ -15,6 +15,7 @@ from common.settings import DatasetSettings
 from server_app.exchange import Exchange, StopRequested
 from server_app.handshake import Handshake
 from server_app.journal import Journal
+from server_app.post import Post
 from server_app.roster import Roster
 
 
@@ -26,8 +27,11 @@ class Case:
         self.roster = Roster()
         journal = Journal(None, self.events.append)
         dataset = DatasetSettings(name="local")
-        self.exchange = Exchange(grid, poll=0.001, stop=stop)
-        self.handshake = Handshake(self.roster, journal, digest=digest or code_digest(), dataset=dataset, seed=0)
+        self.post = Post()
+        self.exchange = Exchange(grid, self.post, poll=0.001, stop=stop)
+        self.handshake = Handshake(
+            self.roster, self.post, journal, digest=digest or code_digest(), dataset=dataset, seed=0
+        )
 
     def gather(self, nodes, min_nodes=1, patience=60.0):
         return self.handshake.gather(self.exchange, nodes=nodes, min_nodes=min_nodes, patience=patience)
@@ -77,9 +81,9 @@ def test_the_journal_says_what_each_node_has_and_nothing_of_its_labels(grid, cas
     case.gather(nodes=1)
     (event,) = case.of("node")
     # 40 examples: a fifth for the test, a fifth of the others for validation
-    assert (event["node"], event["examples"], event["validation"]) == ("a", 26, 6)
+    assert (event["node"], event["examples"], event["validation"], event["test"]) == ("a", 26, 6, 8)
     assert (event["input_shape"], event["num_classes"], event["device"]) == ([4], 3, "cpu")
-    known = {"event", "time", "node", "examples", "validation", "input_shape", "num_classes"}
+    known = {"event", "time", "node", "examples", "validation", "test", "input_shape", "num_classes"}
     assert set(event) == known | {"cores", "memory_mb", "device", "classes", "macs_per_second", "limits"}
     assert event["classes"] == []
     assert event["macs_per_second"] > 10**6
@@ -260,4 +264,4 @@ def test_an_answer_of_another_code_is_refused_whatever_else_it_says(grid, case):
     grid.person("a")
     grid.person("b", nonsense)
     case.gather(nodes=2)
-    assert "must run the same protocol as this side (2), got 99" in case.of("node_refused")[0]["reason"]
+    assert "must run the same protocol as this side (3), got 99" in case.of("node_refused")[0]["reason"]

@@ -16,7 +16,7 @@ START = np.zeros(3, np.float32)
 
 
 def training(nodes="abc"):
-    return TrainPhase(2, nodes, 10.0, FedAvg(), START)
+    return TrainPhase(2, nodes, 7, FedAvg(), START)
 
 
 def trained(values, examples=1, loss=1.0, **changes):
@@ -26,7 +26,7 @@ def trained(values, examples=1, loss=1.0, **changes):
 
 
 def scoring(nodes="abc", min_nodes=1):
-    return ScorePhase("score", 2, nodes, 10.0, min_nodes)
+    return ScorePhase("score", 2, nodes, 7, min_nodes)
 
 
 def scored(accuracy, examples=1, **metrics):
@@ -35,7 +35,7 @@ def scored(accuracy, examples=1, **metrics):
 
 def test_a_phase_is_complete_once_nobody_owes_a_result():
     phase = training("cab")
-    assert (phase.nodes, phase.action, phase.round, phase.deadline) == (("a", "b", "c"), "train", 2, 10.0)
+    assert (phase.nodes, phase.action, phase.round, phase.turn) == (("a", "b", "c"), "train", 2, 7)
     phase.take("a", trained([1, 1, 1]))
     phase.leave_out("b", "asleep")
     assert not phase.complete
@@ -172,3 +172,32 @@ def test_the_table_does_not_depend_on_the_order_of_the_nodes():
         panel_metrics({name: ({"accuracy": values[name]}, 3) for name in order}) for order in ("abcd", "dcba", "bdac")
     ]
     assert tables[0] == tables[1] == tables[2]
+
+
+def test_each_node_has_a_whole_deadline_from_when_its_job_was_handed_out():
+    phase = training("ab")
+    phase.hand_out("a", deadline=10.0)
+    phase.hand_out("b", deadline=12.0)
+    phase.hand_back("a")
+    phase.hand_out("a", deadline=15.0)
+    assert [phase.late(now) for now in (11.9, 12.0, 15.0)] == [[], ["b"], ["a", "b"]]
+
+
+def test_who_was_silent_may_be_asked_again_and_who_said_no_may_not():
+    phase = training("ab")
+    phase.hand_out("a", deadline=10.0)
+    phase.leave_out("a", "asleep", silent=True)
+    phase.leave_out("b", "too large")
+    assert (phase.silent, phase.short, phase.asked, phase.complete) == ({"a"}, True, True, True)
+
+
+def test_a_second_try_keeps_the_scores_of_the_first():
+    first = scoring("abc", min_nodes=2)
+    first.take("a", scored(1.0))
+    for node in "bc":
+        first.leave_out(node, "asleep", silent=True)
+    assert first.short
+    second = ScorePhase("score", 2, "bc", 8, 2, first.scores)
+    second.take("b", scored(0.0))
+    second.leave_out("c", "asleep")
+    assert (second.short, second.outcome()["accuracy"]) == (False, 0.5)

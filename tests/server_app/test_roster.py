@@ -15,7 +15,7 @@ from server_app.roster import Roster
 
 def report(name, shape=(4,), classes=3, names=(), limits=NO_LIMITS):
     count = len(names) or classes
-    return NodeReport(name, list(shape), count, 10, 2, 1, 512, "cpu", list(names), limits=limits)
+    return NodeReport(name, list(shape), count, 10, 2, 1, 512, "cpu", list(names), limits=limits, num_test=3)
 
 
 def roster_of(*reports):
@@ -57,18 +57,20 @@ def test_the_task_is_what_most_nodes_have():
         roster.admit(number, report(name, shape, classes))
     task = roster.agree()
     assert (task.input_shape, task.num_classes) == ((4,), 4)
-    misfits = roster.leave_out_misfits(task)
+    misfits = roster.misfits()
     assert list(misfits) == ["b"]
     assert "(4,)" in str(misfits["b"])
     assert "(5,)" in str(misfits["b"])
+    assert roster.refuse(1) == "b"
     assert roster.names([0, 1, 2]) == ["a", "c"]
+    assert set(roster.reports) == {"a", "c"}
 
 
 def test_classes_with_names_are_the_sorted_union_of_what_the_nodes_have():
     roster = roster_of(report("a", names=["walks", "sits"]), report("b", names=["lies", "walks"]))
     assert roster.agree() == TaskShape((4,), 3)
     assert roster.classes == ("lies", "sits", "walks")
-    assert roster.leave_out_misfits(TaskShape((4,), 3)) == {}
+    assert roster.misfits() == {}
 
 
 def test_nodes_with_one_class_each_may_agree_and_all_with_the_same_may_not():
@@ -80,25 +82,41 @@ def test_nodes_with_one_class_each_may_agree_and_all_with_the_same_may_not():
 @pytest.mark.parametrize(("majority", "odd"), [(("x", "y"), ()), ((), ("x", "y"))])
 def test_names_and_numbers_do_not_mix_and_the_majority_decides(majority, odd):
     roster = roster_of(report("a", names=odd), report("b", names=majority), report("c", names=majority))
-    task = roster.agree()
+    roster.agree()
     assert roster.classes == majority
-    (error,) = roster.leave_out_misfits(task).values()
+    ((name, error),) = roster.misfits().items()
+    assert name == "a"
     assert re.search("classes of this search are (names|numbers), and those of this node's data", str(error))
-    assert roster.names([0, 1, 2]) == ["b", "c"]
 
 
 def test_a_late_node_must_have_classes_that_were_agreed_on():
     roster = roster_of(report("a", names=["sits", "walks"]))
-    task = roster.agree()
+    roster.agree()
     roster.admit(1, report("b", names=["walks"]))
-    roster.admit(2, report("c", names=["walks", "runs", "flies"]))
-    (error,) = roster.leave_out_misfits(task).values()
-    assert "no other classes than were agreed on, sits, walks, got ['flies', 'runs']" in str(error)
+    with pytest.raises(ProtocolError, match=r"than were agreed on, sits, walks, got \['flies', 'runs'\]"):
+        roster.admit(2, report("c", names=["walks", "runs", "flies"]))
+    assert roster.refuse(2) == "c"
     assert roster.names([0, 1, 2]) == ["a", "b"]
     roster = roster_of(report("a", classes=3))
-    task = roster.agree()
-    roster.admit(1, report("d", classes=4))
-    assert "must have 3 classes at most, got 4" in str(roster.leave_out_misfits(task)["d"])
+    roster.agree()
+    with pytest.raises(ProtocolError, match="must have 3 classes at most, got 4"):
+        roster.admit(1, report("d", classes=4))
+
+
+def test_a_node_that_was_called_is_known_and_not_admitted():
+    roster = roster_of(report("a"))
+    roster.meet(1, "b")
+    assert roster.names([0, 1]) == ["a", "b"]
+    assert roster.strangers([0, 1]) == []
+    assert (set(roster.reports), roster.held("b", "train"), roster.excess("b", Needs(9, 9, 9))) == ({"a"}, 0, "")
+    with pytest.raises(ProtocolError, match="different names"):
+        roster.meet(2, "b")
+
+
+def test_a_node_holds_what_it_said():
+    roster = roster_of(report("a"))
+    held = [roster.held("a", action) for action in ("train", "score", "score_all", "test")]
+    assert held == [10, 2, 10 + 2, 3]
 
 
 def test_limits_are_those_that_were_told_last():

@@ -95,6 +95,7 @@ def test_the_model_is_the_one_that_was_tested(grid, tiny, folder):
     assert description["metadata"] == {
         "score": result["winner"]["score"],
         "test": result["winner"]["test"],
+        "trained": {"stage": "final", "rounds": 1},
         "seed": 0,
         "classes": [],
     }
@@ -131,6 +132,41 @@ def test_the_same_seed_gives_the_same_run_folder(make_grid, configure, tmp_path)
 
 
 # ---------------------------------------------------------------- ends before its time
+
+
+def test_a_final_training_that_fails_fails_the_run_and_keeps_the_searchs_model(grid, tiny, folder):
+    def broken_in_the_final(message, context):
+        if "order" in message.content and message.content["order"]["trial"][0].startswith("final"):
+            raise RuntimeError("the battery is empty")
+        return app(message, context)
+
+    for name in "abc":
+        grid.person(name, broken_in_the_final)
+    with pytest.raises(SearchError):
+        run(grid, tiny())
+    end = folder.events[-1]
+    assert end["status"] == "failed"
+    assert end["message"].startswith("The final training of the winner failed (Round 1 failed")
+    assert end["message"].endswith("best/ keeps the winner as the search trained it.")
+    result, description = folder.read("result.json"), folder.read("best/spec.json")
+    assert (result["status"], result["model"]) == ("failed", {"stage": "search", "rounds": 2})
+    assert description["id"] == result["winner"]["id"]
+    assert (description["metadata"]["test"], description["metadata"]["trained"]) == ({}, result["model"])
+    assert flat_state(load_model(folder.path / "best")).numel() == result["winner"]["parameters"]
+
+
+def test_an_interrupt_in_the_final_training_keeps_the_searchs_model(grid, tiny, folder):
+    def ask_to_stop(message, context):
+        if "order" in message.content and message.content["order"]["trial"][0].startswith("final"):
+            (folder.path / "stop").touch()
+        return app(message, context)
+
+    for name in "abc":
+        grid.person(name, ask_to_stop)
+    run(grid, tiny(final={"rounds": 5}))
+    assert folder.events[-1]["status"] == "stopped"
+    assert folder.read("result.json")["model"] == {"stage": "search", "rounds": 2}
+    assert (folder.path / "best" / "model.safetensors").is_file()
 
 
 def test_too_few_nodes_fail_the_run_and_the_journal_says_why(grid, tiny, folder):

@@ -9,7 +9,7 @@ from common.architecture.listed import ListedSpace
 from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
-from common.errors import ConfigError
+from common.errors import ConfigError, SearchError
 from common.jobs import Job, Result
 from server_app.aggregation.fedavg import FedAvg
 from server_app.controllers.random import Random
@@ -19,7 +19,7 @@ from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
-from server_app.search import Search
+from server_app.search import TRIES, Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
 
@@ -63,16 +63,16 @@ def play(search: Search, nodes=NODES, respond=answer, order=sorted) -> int:
     """Exchange until the search is done; return the number of exchanges."""
     exchanges = 0
     while True:
-        search.refill(nodes, now=float(exchanges))
+        search.refill(nodes)
         if search.done:
             return exchanges
-        orders = search.dispatch(nodes)
+        orders = search.dispatch(nodes, float(exchanges))
         exchanges += 1
         for node in order(orders):
             for job in orders[node]:
                 result = respond(node, job)
                 if result is None:
-                    search.leave_out(node, [job], "silent")
+                    search.leave_out(node, [job], "silent", silent=True)
                 else:
                     search.take(node, result)
         search.settle()
@@ -92,7 +92,7 @@ def test_a_trial_of_k_rounds_takes_k_exchanges_and_one_for_its_score():
 
 
 def test_a_node_is_sent_only_what_it_can_hold_and_the_journal_says_why():
-    search, events = make(SPECS[:4])
+    search, events = make(SPECS[:4], min_nodes=1)
     limits = {"b": 2, "c": 3}
     search._assigner._excess = lambda node, spec: "too wide" if spec.layers[0].width > limits.get(node, 9) else ""
     asked = []
@@ -122,11 +122,11 @@ def test_a_trial_that_too_few_can_hold_fails_with_the_reason_and_the_others_go_o
 
 def test_a_job_that_waits_is_not_sent_once_its_node_tells_of_a_limit():
     search, events = make(SPECS[:1])
-    search.refill(NODES, now=0.0)
-    assert list(search.dispatch(["a", "b"])) == ["a", "b"]
+    search.refill(NODES)
+    assert list(search.dispatch(["a", "b"], 0.0)) == ["a", "b"]
     search._assigner._excess = lambda node, _: "too wide" if node == "c" else ""
-    search.refill(NODES, now=1.0)
-    assert search.dispatch(["c"]) == {}
+    search.refill(NODES)
+    assert search.dispatch(["c"], 0.0) == {}
     (event,) = kinds(events, "absent")
     assert (event["node"], event["reason"]) == ("c", "too wide")
 
@@ -186,12 +186,19 @@ def test_every_proposal_is_observed_once():
 
 
 def test_trials_train_on_the_same_sample_in_the_same_round():
-    search, events = make(SPECS[:3], nodes_per_round=2)
-    play(search)
-    by_round = {}
-    for event in kinds(events, "round"):
-        by_round.setdefault(event["round"], set()).add(tuple(event["nodes"]))
-    assert {number: len(samples) for number, samples in by_round.items()} == {1: 1, 2: 1}
+    search, _ = make(SPECS[:3], nodes_per_round=2)
+    samples = {}
+
+    def respond(node, job):
+        if job.action == "train":
+            samples.setdefault(job.round, {}).setdefault(job.trial, set()).add(node)
+        return answer(node, job)
+
+    play(search, respond=respond)
+    assert [list(by_trial.values()) for by_trial in samples.values()] == [
+        [by_trial["trial-0000"]] * 3 for by_trial in samples.values()
+    ]
+    assert {len(by_trial["trial-0000"]) for by_trial in samples.values()} == {2}
 
 
 def test_the_order_of_replies_changes_nothing():
@@ -218,23 +225,174 @@ def test_a_silent_node_is_left_out_and_the_trial_goes_on():
 
 def test_a_deadline_leaves_out_who_still_owes():
     search, events = make(SPECS[:1])
-    search.refill(NODES, now=100.0)
-    search.dispatch(NODES)
+    search.refill(NODES)
+    search.dispatch(NODES, 100.0)
     assert search.next_deadline == 110.0
     search.expire(now=109.0)
     assert search.pending
     search.expire(now=110.0)
     assert not search.pending
-    search.settle()
-    assert search.trials[0].state is TrialState.FAILED
-    assert "none of 3 nodes" in search.trials[0].failure
     assert len(kinds(events, "absent")) == 3
+
+
+def test_a_round_that_nobody_answers_is_tried_again_before_it_fails_the_trial():
+    search, events = make(SPECS[:1])
+    play(search, respond=lambda _, __: None)
+    assert [event["tries"] for event in kinds(events, "retried")] == [1, 2]
+    (trial,) = search.trials
+    assert (trial.state, trial.unheard) == (TrialState.FAILED, True)
+    assert "none of 3 nodes" in trial.failure
+    assert len(kinds(events, "absent")) == TRIES * 3
+
+
+def test_an_outage_of_one_round_costs_an_exchange_and_no_trial():
+    search, events = make(SPECS[:4])
+    rounds = []
+
+    def respond(node, job):
+        rounds.append(job.trial)
+        return None if len(rounds) <= 4 * 3 else answer(node, job)
+
+    assert play(search, respond=respond) == 1 + 3
+    assert [trial.state for trial in search.trials] == [TrialState.FINISHED] * 4
+    assert len(kinds(events, "retried")) == 4
+
+
+def test_a_score_that_too_few_gave_is_asked_of_the_others_again():
+    search, _ = make(SPECS[:1])
+    asked = []
+
+    def respond(node, job):
+        if job.action != "score":
+            return answer(node, job)
+        asked.append(node)
+        return None if node != "a" and len(asked) <= 3 else answer(node, job)
+
+    play(search, respond=respond)
+    assert asked == ["a", "b", "c", "b", "c"]
+    assert search.trials[0].metrics["nodes"] == 3
+
+
+def test_what_a_node_said_is_no_silence():
+    def respond(node, job):
+        return Result(job.trial, job.action, job.round, "failed", "out of memory") if node == "a" else None
+
+    search, events = make(SPECS[:1])
+    search.refill(["a"])
+    for node, (job,) in search.dispatch(["a"], 0.0).items():
+        search.take(node, respond(node, job))
+    search.settle()
+    assert not kinds(events, "retried")
+    assert (search.trials[0].state, search.trials[0].unheard) == (TrialState.FAILED, False)
+
+
+def test_work_that_comes_back_undone_has_a_whole_deadline_again_and_goes_first():
+    """With 80 % of the deadline as budget a second message would have a fifth of it left."""
+    search, events = make(SPECS[:2])
+    search.refill(NODES)
+    first = search.dispatch(NODES, 0.0)
+    for node, jobs in first.items():
+        search.take(node, answer(node, jobs[0]))
+        search.take(node, Result(jobs[1].trial, jobs[1].action, jobs[1].round, "unfinished", "no time"))
+    search.settle()
+    search.refill(NODES)
+    second = search.dispatch(NODES, 8.0)
+    assert [(job.trial, job.round) for job in second["a"]] == [("trial-0001", 1), ("trial-0000", 2)]
+    search.expire(now=17.9)
+    for node, jobs in second.items():
+        for job in jobs:
+            search.take(node, answer(node, job))
+    assert not kinds(events, "absent")
+    assert not kinds(events, "refused")
+
+
+def test_a_deadline_ends_what_is_late_and_nothing_else():
+    search, events = make(SPECS[:2])
+    search.refill(NODES)
+    search.dispatch(["a"], 0.0)
+    search.dispatch(["b", "c"], 9.0)
+    search.expire(now=10.0)
+    assert {event["node"] for event in kinds(events, "absent")} == {"a"}
+    assert search.owing == {"b", "c"}
+    assert search.next_deadline == 19.0
+
+
+def test_a_panel_is_drawn_once_and_takes_in_nobody_later():
+    search, _ = make(SPECS[:1])
+    asked = []
+
+    def respond(node, job):
+        asked.append((node, job.action))
+        return answer(node, job)
+
+    play(search, nodes=[*NODES, "d"], respond=respond)
+    assert {node for node, action in asked if action == "train"} == {"a", "b", "c", "d"}
+    assert {node for node, action in asked if action == "score"} == {"a", "b", "c"}
+
+
+def test_a_score_is_of_more_than_half_of_the_panel_by_default():
+    search, _ = make(SPECS[:1])
+    play(
+        search,
+        respond=lambda node, job: (
+            None if (node, job.action) != ("a", "score") and job.action == "score" else answer(node, job)
+        ),
+    )
+    assert search.trials[0].state is TrialState.FAILED
+    assert "scoring.min_nodes=2 nodes, but 1 gave one" in search.trials[0].failure
+
+
+def test_trials_are_ranked_by_the_nodes_that_they_have_in_common():
+    """The wider one misses the node with hard data: its mean is the higher, and on both other nodes it is worse."""
+    easy = {"a": 0.9, "b": 0.7, "c": 0.1}
+
+    def respond(node, job):
+        if job.action == "train":
+            return answer(node, job)
+        if job.trial == "trial-0001" and node == "c":
+            return None
+        worse = 0.05 if job.trial == "trial-0001" else 0.0
+        return Result(job.trial, job.action, job.round, "done", "", 5, {"accuracy": easy[node] - worse}, 0.1)
+
+    search, _ = make(SPECS[:2])
+    play(search, respond=respond)
+    assert search.trials[1].score == pytest.approx((0.85 + 0.65) / 2)
+    assert search.trials[0].score == pytest.approx((0.9 + 0.7 + 0.1) / 3)
+    assert [trial.number for trial in search.ranking] == [0, 1]
+    # what a controller sees: the second one, had it been scored by all
+    scores = {seen.number: seen.score for seen in search.controller.history}
+    assert scores == {0: pytest.approx(1.7 / 3), 1: pytest.approx(1.7 / 3 - 0.05)}
+
+
+def test_a_node_that_claims_more_examples_than_it_holds_is_refused_and_no_other():
+    search, events = make(SPECS[:1])
+    search.held = lambda _, action: {"train": 10, "score": 5}[action]
+
+    def respond(node, job):
+        result = answer(node, job)
+        return Result(**{**vars(result), "num_examples": 2**29 - 1}) if node == "a" else result
+
+    play(search, respond=respond)
+    assert {event["node"] for event in kinds(events, "refused")} == {"a"}
+    assert "must not claim more examples than it said it holds" in kinds(events, "refused")[0]["reason"]
+    assert search.trials[0].state is TrialState.FINISHED
+    assert search.trials[0].metrics["nodes"] == 2
+
+
+def test_a_fidelity_that_never_decides_is_an_error_and_no_endless_loop():
+    class Undecided(Full):
+        def report(self, _):
+            return []
+
+    search, _ = make(SPECS[:2], fidelity=Undecided(Full.Options(max_rounds=1)))
+    with pytest.raises(SearchError, match="All trials wait for a decision, and Undecided makes none"):
+        play(search)
 
 
 def test_a_late_result_is_refused():
     search, events = make(SPECS[:1])
-    search.refill(NODES, now=0.0)
-    orders = search.dispatch(NODES)
+    search.refill(NODES)
+    orders = search.dispatch(NODES, 0.0)
     search.take("a", answer("a", orders["a"][0]))
     search.expire(now=10.0)
     search.settle()
@@ -262,8 +420,8 @@ def test_a_late_result_is_refused():
 def test_a_result_that_makes_no_sense_is_refused_with_its_reason(change, reason):
     spec = ArchitectureSpec((Linear(width=3, norm="none"),))  # 4*3+3 + 3*3+3 = 27 numbers
     search, events = make([spec])
-    search.refill(NODES, now=0.0)
-    orders = search.dispatch(NODES)
+    search.refill(NODES)
+    orders = search.dispatch(NODES, 0.0)
     for node in NODES:
         fields = {**vars(answer(node, orders[node][0])), **(change if node == "a" else {})}
         search.take(node, Result(**fields))
@@ -273,14 +431,14 @@ def test_a_result_that_makes_no_sense_is_refused_with_its_reason(change, reason)
     assert refused["node"] == "a"
     assert reason in refused["reason"]
     (closed,) = kinds(events, "round")
-    assert closed["nodes"] == ["b", "c"]
+    assert (closed["nodes"], closed["left_out"]) == (2, 1)
     assert not np.isnan(search.trials[0].ledger.node_seconds)
 
 
 def test_a_node_cannot_answer_twice():
     search, events = make(SPECS[:1])
-    search.refill(NODES, now=0.0)
-    orders = search.dispatch(NODES)
+    search.refill(NODES)
+    orders = search.dispatch(NODES, 0.0)
     search.take("a", answer("a", orders["a"][0]))
     search.take("a", answer("a", orders["a"][0]))
     assert len(kinds(events, "refused")) == 1
@@ -331,56 +489,56 @@ def test_more_scorers_than_nodes_is_said_at_the_start():
 
 def test_a_node_that_is_busy_is_left_out_at_once():
     search, events = make(SPECS[:1])
-    search.refill(NODES, now=0.0, unavailable={"c"})
-    assert sorted(search.dispatch(NODES)) == ["a", "b"]
+    search.refill(NODES, unavailable={"c"})
+    assert sorted(search.dispatch(NODES, 0.0)) == ["a", "b"]
     assert kinds(events, "absent")[0]["node"] == "c"
 
 
 def test_jobs_of_a_node_that_is_not_free_wait():
     search, _ = make(SPECS[:2])
-    search.refill(NODES, now=0.0)
-    assert sorted(search.dispatch(["a"])) == ["a"]
-    assert (search.owes("a"), search.owes("b")) == (True, False)
-    orders = search.dispatch(NODES)
+    search.refill(NODES)
+    assert sorted(search.dispatch(["a"], 0.0)) == ["a"]
+    assert (search.owing, search.waiting) == ({"a"}, {"b", "c"})
+    orders = search.dispatch(NODES, 0.0)
     assert sorted(orders) == ["b", "c"]
     assert [job.trial for job in orders["b"]] == ["trial-0000", "trial-0001"]
 
 
 def test_a_node_that_leaves_before_its_job_was_sent_is_not_waited_for():
     search, events = make(SPECS[:1])
-    search.refill(NODES, now=0.0)
-    search.dispatch(["a", "b"])
-    search.refill(["a", "b"], now=1.0)
+    search.refill(NODES)
+    search.dispatch(["a", "b"], 0.0)
+    search.refill(["a", "b"])
     assert [event["node"] for event in kinds(events, "absent")] == ["c"]
 
 
 def test_a_job_that_comes_back_undone_is_handed_out_again():
     search, events = make(SPECS[:1])
-    search.refill(NODES, now=0.0)
-    (job,) = search.dispatch(NODES)["a"]
+    search.refill(NODES)
+    (job,) = search.dispatch(NODES, 0.0)["a"]
     search.take("a", Result(job.trial, job.action, job.round, "unfinished", "no time"))
     assert len(kinds(events, "unfinished")) == 1
-    (again,) = search.dispatch(NODES)["a"]
+    (again,) = search.dispatch(NODES, 0.0)["a"]
     assert (again.trial, again.round) == (job.trial, job.round)
 
 
 def test_a_trial_waits_for_nodes_rather_than_fail():
     search, _ = make(SPECS[:1], min_nodes=3)
-    search.refill(NODES, now=0.0)
-    orders = search.dispatch(NODES)
+    search.refill(NODES)
+    orders = search.dispatch(NODES, 0.0)
     for node in NODES:
         search.take(node, answer(node, orders[node][0]))
     search.settle()
-    search.refill(NODES, now=1.0)
-    for node, (job,) in search.dispatch(NODES).items():
+    search.refill(NODES)
+    for node, (job,) in search.dispatch(NODES, 0.0).items():
         search.take(node, answer(node, job))
     search.settle()
-    search.refill(NODES, now=2.0, unavailable={"c"})
+    search.refill(NODES, unavailable={"c"})
     assert "3 free nodes" in search.blocked
-    assert search.dispatch(NODES) == {}
-    search.refill(NODES, now=3.0)
+    assert search.dispatch(NODES, 0.0) == {}
+    search.refill(NODES)
     assert search.blocked == ""
-    assert sorted(search.dispatch(NODES)) == NODES
+    assert sorted(search.dispatch(NODES, 0.0)) == NODES
 
 
 def test_a_panel_of_the_unseen_scores_and_never_trains():

@@ -1,0 +1,292 @@
+"""A search under everything that a federation does to it, in any order.
+
+`FederationMachine` is a pretended federation around a real `Search`, with real choices on each axis: results come
+late, twice, undone, wrong or never; nodes leave, come back, join and tell of tighter limits; the clock jumps. It does
+what the strategy does, and no more: refill, dispatch, take, leave out, expire, settle. What must hold at every step:
+
+- *a trial ends once*: it has at most one of the events finished, stopped and failed, and none after it;
+- *scores come from the panel*: from more than half of it, as it was drawn at the start, and from nobody else;
+- *no place leaks*: no more trials hold a place than there are places, and the search comes to its end;
+- *weights sum to 1*: where every node adds 1 to every weight, the mean of any of them adds 1;
+- *nothing expires before its own deadline*: what is left out as late was asked for a whole deadline ago;
+- *a healthy node's work is never refused*: what is right, and comes within the deadline of its message, is taken;
+- *nobody's silence is a verdict*: a trial fails because a node said so, or after as many tries as it has.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from common.architecture.listed import ListedSpace
+from common.architecture.operations import Linear
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.jobs import Job, Result
+from server_app.aggregation.fedavg import FedAvg
+from server_app.controllers.random import Random
+from server_app.fidelity.full import Full
+from server_app.fidelity.successive_halving import SuccessiveHalving
+from server_app.journal import Journal
+from server_app.objectives.accuracy import Accuracy
+from server_app.placement.shared import Shared
+from server_app.scoring import Scoring
+from server_app.search import Search
+from server_app.trials import TrialState
+from server_app.weights.scratch import Scratch
+
+TASK = TaskShape((4,), 3)
+SPECS = [ArchitectureSpec((Linear(width=width, norm="none"),)) for width in range(1, 6)]
+DEADLINE = 10.0
+TRIES = 3
+ENDS = {"finished", "stopped", "failed"}
+
+
+@dataclass
+class Sent:
+    """What a node was sent, and when."""
+
+    jobs: list[Job]
+    since: float
+
+
+def done(job: Job) -> Result:
+    """Train by adding 1 to each weight; score by the width."""
+    if job.action == "train":
+        update = job.weights + np.float32(1)
+        return Result(job.trial, job.action, job.round, "done", "", 10, {"loss": 1.0}, 0.1, update)
+    metrics = {"accuracy": job.spec.layers[0].width / 100, "loss": 1.0}
+    return Result(job.trial, job.action, job.round, "done", "", 5, metrics, 0.1)
+
+
+def undone(job: Job) -> Result:
+    return Result(job.trial, job.action, job.round, "unfinished", "no time left")
+
+
+def wrong(job: Job) -> Result:
+    return replace(done(job), metrics={"loss": float("nan"), "accuracy": 2.0})
+
+
+class FederationMachine(RuleBasedStateMachine):
+    @initialize(
+        nodes=st.integers(2, 4),
+        concurrency=st.integers(1, 3),
+        halving=st.booleans(),
+        sampled=st.none() | st.integers(1, 3),
+        panel=st.none() | st.integers(2, 3),
+        barrier=st.booleans(),
+    )
+    def start(self, nodes, concurrency, halving, sampled, panel, barrier):
+        self.now, self.barrier, self.events = 0.0, barrier, []
+        self.there = {f"node-{index}": True for index in range(nodes)}
+        self.sent: dict[str, Sent] = {}
+        self.too_wide: dict[str, int] = {}
+        self.restarted: set[str] = set()
+        self.tries: Counter[tuple[str, str, int]] = Counter()
+        self.asked: dict[tuple[str, str, int], float] = {}
+        self.said: set[str] = set()
+        self.scores: dict[tuple[str, int], set[str]] = {}
+        self.ended: set[str] = set()
+        self.seen = 0
+        fidelity = (
+            SuccessiveHalving(SuccessiveHalving.Options(max_rounds=2, min_rounds=1, eta=2, bracket_size=2))
+            if halving
+            else Full(Full.Options(max_rounds=2))
+        )
+        space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in SPECS]))
+        self.search = Search(
+            seed=1,
+            concurrency=concurrency,
+            deadline=DEADLINE,
+            controller=Random(space, 1, len(SPECS), start=SPECS),
+            fidelity=fidelity,
+            placement=Shared(1, concurrency, Shared.Options(sampled)),
+            weights=Scratch(TASK, 1),
+            objective=Accuracy(),
+            make_aggregation=FedAvg,
+            scoring=Scoring(panel=panel),
+            journal=Journal(None, self.events.append),
+            keep=len(SPECS),
+            excess=self.excess,
+        )
+        self.search.begin(sorted(self.there))
+        self.panel = set(self.search.panel)
+
+    def excess(self, node, spec):
+        return "too wide" if spec.layers[0].width > self.too_wide.get(node, 9) else ""
+
+    # ------------------------------------------------------------ the strategy's side
+
+    @property
+    def names(self):
+        return sorted(name for name, there in self.there.items() if there)
+
+    @rule(seconds=st.sampled_from([0.0, 3.0, 9.0]))
+    def exchange(self, seconds):
+        """End an exchange as `aggregate_train` does, and begin the next one as `configure_train` does.
+
+        With a barrier that is when nobody owes anything any more.
+        """
+        self.now += seconds
+        self.search.expire(self.now)
+        if self.search.done or (self.barrier and self.search.pending):
+            return
+        self.search.settle()
+        late = set(self.sent) - self.search.owing
+        self.search.refill(self.names, late)
+        orders = self.search.dispatch(set(self.names) - set(self.sent), self.now)
+        for node, jobs in orders.items():
+            assert not [reason for job in jobs if (reason := self.excess(node, job.spec))]
+            self.sent[node] = Sent(jobs, self.now)
+            self.asked |= {(node, job.trial, job.round): self.now for job in jobs}
+        self.tries.update({(job.trial, job.action, job.round) for jobs in orders.values() for job in jobs})
+
+    # ------------------------------------------------------------ the nodes' side
+
+    def deliver(self, node, respond):
+        """Hand over one result for each job, as the strategy folds a reply."""
+        sent = self.sent.pop(node)
+        in_time = self.now < sent.since + DEADLINE
+        for job in sent.jobs:
+            result, before = respond(job), len(self.events)
+            self.search.take(node, result)
+            refused = [event["reason"] for event in self.events[before:] if event["event"] == "refused"]
+            healthy = in_time and respond is not wrong
+            assert not (healthy and refused), f"a healthy node's work is refused: {refused}"
+            if respond is wrong:
+                self.said.add(job.trial)
+            elif result.status == "done" and job.action != "train" and not refused:
+                self.scores.setdefault((job.trial, job.round), set()).add(node)
+        self.search.leave_out(node, sent.jobs, "the reply lacks a result")
+        return sent.jobs
+
+    def well(self):
+        """Nodes that are there, and compute what they were sent."""
+        return [node for node in sorted(self.sent) if self.there[node] and node not in self.restarted]
+
+    def respond(self, node, how):
+        first = self.sent[node].jobs[0]
+        half = lambda job: done(job) if job is first else undone(job)  # noqa: E731
+        jobs = self.deliver(node, {"wrong": wrong, "half": half}.get(how, done))
+        if how == "twice":
+            before = len(self.events)
+            for job in jobs:
+                self.search.take(node, done(job))
+            assert [event["event"] for event in self.events[before:]] == ["refused"] * len(jobs)
+
+    @precondition(lambda self: self.well())
+    @rule(data=st.data(), how=st.sampled_from(["done", "half", "wrong", "twice"]))
+    def one_answers(self, data, how):
+        self.respond(data.draw(st.sampled_from(self.well())), how)
+
+    @precondition(lambda self: self.well())
+    @rule(how=st.sampled_from(["done", "half"]))
+    def all_answer(self, how):
+        for node in self.well():
+            self.respond(node, how)
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def message_is_lost(self, data):
+        """Flower says that it expired, or that its node is gone."""
+        node = data.draw(st.sampled_from(sorted(self.sent)))
+        self.search.leave_out(node, self.sent.pop(node).jobs, "The node failed: it never answered", silent=True)
+        self.restarted.discard(node)
+
+    @rule(seconds=st.sampled_from([4.0, 30.0]))
+    def time_passes(self, seconds):
+        self.now += seconds
+
+    @rule(data=st.data(), restarted=st.booleans())
+    def leave_or_return(self, data, restarted):
+        """Go, or come back: after a cut link with what it was computing, or started again and knowing nothing."""
+        node = data.draw(st.sampled_from(sorted(self.there)))
+        self.there[node] = not self.there[node]
+        if restarted and node in self.sent:
+            self.restarted.add(node)
+
+    @precondition(lambda self: len(self.there) < 6)
+    @rule()
+    def join(self):
+        self.there[f"node-{len(self.there)}"] = True
+
+    @rule(data=st.data(), width=st.integers(1, 5))
+    def limit(self, data, width):
+        self.too_wide[data.draw(st.sampled_from(sorted(self.there)))] = width
+
+    @invariant()
+    def what_was_found_can_be_told(self):
+        assert {trial.number for trial in self.search.ranking} == set(range(len(self.search.trials)))
+        if (winner := self.search.winner) is not None:
+            assert winner.score is not None
+            assert winner.number in self.search.trained
+
+    # ------------------------------------------------------------ what must hold
+
+    @invariant()
+    def no_place_leaks(self):
+        places = [active.slot for active in self.search._active.values() if active.slot is not None]
+        assert len(places) == len(set(places)) <= self.search.concurrency
+
+    @invariant()
+    def events_are_fair(self):
+        new, self.seen = self.events[self.seen :], len(self.events)
+        for event in new:
+            trial = event.get("trial")
+            assert trial not in self.ended or event["event"] in {"refused", "best"}, event
+            if event["event"] in ENDS:
+                self.ended.add(trial)
+            check = getattr(self, f"check_{event['event']}", None)
+            if check is not None:
+                check(event)
+
+    def check_absent(self, event):
+        if "too wide" in event["reason"]:
+            self.said.add(event["trial"])
+        if event["reason"].startswith("no answer within"):
+            since = self.asked[event["node"], event["trial"], event["round"]]
+            assert self.now >= since + DEADLINE, f"{event} at {self.now}, asked at {since}"
+
+    def check_scored(self, event):
+        scored = self.scores[event["trial"], event["rounds"]]
+        assert scored <= self.panel, "scored by nodes that are not in the panel"
+        assert 2 * len(scored) > len(self.panel), f"{event}: a score of {len(scored)} nodes of {len(self.panel)}"
+        assert event["metrics"]["nodes"] == len(scored)
+
+    def check_failed(self, event):
+        trial = event["trial"]
+        tries = max((count for key, count in self.tries.items() if key[0] == trial), default=0)
+        assert trial in self.said or "can hold" in event["reason"] or tries >= TRIES, (event, tries)
+
+    def teardown(self):
+        """Let all nodes be well, and the search come to its end."""
+        if not hasattr(self, "search"):
+            return
+        self.there = dict.fromkeys(self.there, True)
+        self.too_wide.clear()
+        for node in sorted(self.sent):
+            self.search.leave_out(node, self.sent.pop(node).jobs, "The node failed: it never answered", silent=True)
+        for _ in range(300):
+            self.exchange(1.0)
+            for node in sorted(self.sent):
+                self.deliver(node, done)
+            self.events_are_fair()
+            if self.search.done:
+                break
+        assert self.search.done
+        assert self.ended == {f"trial-{trial.number:04d}" for trial in self.search.trials}
+        assert self.search.controller.in_flight == 0
+        assert not self.search._active
+        for trial in self.search.trials:
+            if trial.number in self.search.trained and trial.state is not TrialState.FAILED:
+                grown = self.search.trained[trial.number] - Scratch(TASK, 1).initial(trial)
+                np.testing.assert_allclose(grown, trial.rounds, atol=1e-5)
+
+
+TestFederation = FederationMachine.TestCase
+TestFederation.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
