@@ -24,7 +24,7 @@ from common.messages import (
     encode_refusal,
     refusal,
 )
-from common.seeding import child_seed
+from common.seeding import ranked_sample
 from common.settings import DatasetSettings
 from server_app.exchange import NEVER_ANSWERED, Exchange
 from server_app.journal import Journal
@@ -120,8 +120,8 @@ class Handshake:
         self._send(exchange, self.questions(ids))
         self._await_answers(exchange, patience)
         if self._by_name:
-            names = sorted(self._roster.names(ids), key=lambda name: child_seed(self._seed, "handshake", name))
-            self._send(exchange, self.ask(names[:AT_ONCE]))
+            sample = ranked_sample(self._roster.names(ids), AT_ONCE, self._seed, "handshake")
+            self._send(exchange, self.ask(sample))
             self._await_answers(exchange, patience)
         if self._roster.reports:
             self._roster.agree()

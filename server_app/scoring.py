@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from common.jobs import Action, Weights
-from common.seeding import generator
+from common.seeding import ranked_sample
 from server_app.trials import Trial
 
 CentralScore = Callable[[Trial, Weights], dict[str, float]]
@@ -46,11 +46,6 @@ class Scoring:
     def panel_of(self, nodes: Sequence[str], seed: int) -> tuple[str, ...]:
         """Return the names of the panel among `nodes`, sorted.
 
-        Each name has its place in one order that the seed draws: a node that joins or leaves changes the
-        panel by one name at most.
+        A node that joins or leaves changes the panel by one name at most.
         """
-        names = sorted(nodes)
-        if self.panel is None or self.panel >= len(names):
-            return tuple(names)
-        order = sorted(names, key=lambda name: generator(seed, "panel", name).random())
-        return tuple(sorted(order[: self.panel]))
+        return ranked_sample(nodes, self.panel, seed, "panel")

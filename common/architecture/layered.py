@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +179,30 @@ class LayeredSpace(SearchSpace):
             for cls in self._operations.values()
             if _is_linear(cls) == is_linear
         )
+
+    def _enumerate(self) -> Iterator[ArchitectureSpec]:
+        """Yield shallow specs first, then in the order of operations and choices; what comes last changes first."""
+        spatial, linear = (
+            [list(self._layers(index, is_linear)) for index in range(self.options.max_layers)]
+            for is_linear in (False, True)
+        )
+        reductions = self._values("reduce", 0)
+        for depth in range(self.options.min_layers, self.options.max_layers + 1):
+            for border in range(depth + 1):
+                for *layers, reduce in itertools.product(*spatial[:border], *linear[border:depth], reductions):
+                    yield ArchitectureSpec(tuple(layers), reduce)
+
+    def _layers(self, index: int, is_linear: bool) -> Iterator[Layer]:
+        """Yield the layers that may stand at `index`."""
+        for cls in self._operations.values():
+            if _is_linear(cls) == is_linear:
+                drawn = _drawn_fields(cls)
+                for values in itertools.product(*(self._values(option, index) for _, option in drawn)):
+                    yield cls(**{name: value for (name, _), value in zip(drawn, values, strict=True)})
+
+    def _values(self, option: str, index: int) -> tuple[Any, ...]:
+        domain = self._domain(option, index, self._domains)
+        return domain.values if isinstance(domain, Choices) else ()
 
     # ------------------------------------------------------------ for surrogates
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +47,11 @@ class ListedSpace(SearchSpace):
         self.specs = tuple(dict.fromkeys(ArchitectureSpec.from_dict(dict(values)) for values in options.specs))
         if not self.specs:
             raise SpaceError("A listed space needs at least one spec", [], fix="Fill space.specs")
+        self._members = frozenset(self.specs)
 
     def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
-        return self.specs[int(rng.integers(len(self.specs)))]
+        specs = self.legal() or self.specs
+        return specs[int(rng.integers(len(specs)))]
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:  # noqa: ARG002
         return self._draw(rng)
@@ -58,7 +60,7 @@ class ListedSpace(SearchSpace):
         return (a, b)[int(rng.integers(2))]
 
     def _check_membership(self, spec: ArchitectureSpec) -> None:
-        if spec not in self.specs:
+        if spec not in self._members:
             raise SpecError(f"The space lists {len(self.specs)} specs, and this is none of them", spec.id)
 
     def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
@@ -69,3 +71,6 @@ class ListedSpace(SearchSpace):
     def size(self) -> float:
         """Count the specs."""
         return float(len(self.specs))
+
+    def _enumerate(self) -> Iterator[ArchitectureSpec]:
+        return iter(self.specs)

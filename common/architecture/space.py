@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from common.architecture.cost import Cost, cost_of
@@ -16,14 +18,20 @@ if TYPE_CHECKING:
     from common.architecture.spec import ArchitectureSpec
     from common.architecture.task import TaskShape
 
+_LISTED = 10_000
+"""Greatest size of a space that is listed: checking so many specs takes a second, once, and only where draws fail."""
 _ATTEMPTS = 1000
+_ATTEMPTS_BEFORE_LISTING = 100
+"""Fewer, for something else is left; enough to keep the draw's own distribution where a twentieth is legal."""
+_MISSES = 200
 
 
 class SearchSpace(ABC):
     """The set of architectures that may be proposed for one task, with its constraints.
 
-    Subclasses draw freely (`_draw`, `_mutant`, `_child`) and say what belongs (`check`); this base
-    class repeats a draw until it is legal, and says so when nothing is.
+    Subclasses draw freely (`_draw`, `_mutant`, `_child`), list (`_enumerate`) and say what belongs
+    (`_check_membership`); this base class repeats a draw until it is legal. Where that fails in a space of up to
+    10,000 specs before constraints, it chooses among all that are legal, each as likely, and knows when there is none.
 
     Parameters
     ----------
@@ -31,18 +39,24 @@ class SearchSpace(ABC):
         Input shape and classes; every cost is relative to it.
     max_parameters, max_macs : int, optional
         Hard constraints on a spec.
-
-    Attributes
-    ----------
-    excess : callable
-        Says in words why a spec does not fit the nodes; empty where it does. By default every spec fits.
     """
 
     def __init__(self, task: TaskShape, *, max_parameters: int | None = None, max_macs: int | None = None) -> None:
         self.task = task
         self.max_parameters = max_parameters
         self.max_macs = max_macs
-        self.excess: Callable[[ArchitectureSpec], str] = lambda spec: ""  # noqa: ARG005
+        self._legal: tuple[ArchitectureSpec, ...] | None = None
+        self.excess = lambda spec: ""  # noqa: ARG005
+
+    @property
+    def excess(self) -> Callable[[ArchitectureSpec], str]:
+        """What says in words why a spec does not fit the nodes; empty where it does. By default every spec fits."""
+        return self._excess
+
+    @excess.setter
+    def excess(self, excess: Callable[[ArchitectureSpec], str]) -> None:
+        self._excess = excess
+        self._legal = None
 
     @abstractmethod
     def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
@@ -67,6 +81,45 @@ class SearchSpace(ABC):
     @abstractmethod
     def size(self) -> float:
         """Count the specs before constraints; infinite where a choice is continuous."""
+
+    @abstractmethod
+    def _enumerate(self) -> Iterator[ArchitectureSpec]:
+        """Yield the specs that `size` counts, each once, always in the same order; asked only where they are finite."""
+
+    def enumerate(self) -> Iterator[ArchitectureSpec]:
+        """Return the specs that `size` counts, each once, in the space's own order, legal or not.
+
+        Raises
+        ------
+        SpaceError
+            A choice is continuous.
+        """
+        if math.isinf(self.size()):
+            raise SpaceError(
+                "Only a finite space can be listed, and this one has a continuous choice",
+                fix="Give choices instead of a range, such as space.dropout=[0.0, 0.1]",
+            )
+        return self._enumerate()
+
+    def legal(self) -> tuple[ArchitectureSpec, ...] | None:
+        """Return what `enumerate` lists and `check` lets pass; None where there are more than 10,000 to check.
+
+        They are checked once. What is drawn must not depend on whether they were, or a search that was interrupted
+        would go on differently.
+        """
+        if not self._is_listed:
+            return None
+        if self._legal is None:
+            self._legal = tuple(filter(self.contains, self.enumerate()))
+        return self._legal
+
+    @cached_property
+    def _is_listed(self) -> bool:
+        return self.size() <= _LISTED
+
+    @property
+    def _attempts(self) -> int:
+        return _ATTEMPTS_BEFORE_LISTING if self._is_listed else _ATTEMPTS
 
     def cost(self, spec: ArchitectureSpec) -> Cost:
         """Return what `spec` costs on this task."""
@@ -94,9 +147,15 @@ class SearchSpace(ABC):
         return True
 
     def sample(self, rng: np.random.Generator) -> ArchitectureSpec:
-        """Draw a legal spec."""
+        """Draw a legal spec.
+
+        Raises
+        ------
+        SpaceError
+            There is none, or, in a space too large to list, 1000 draws found none.
+        """
         reason: SpecError | None = None
-        for _ in range(_ATTEMPTS):
+        for _ in range(self._attempts):
             spec = self._draw(rng)
             try:
                 self.check(spec)
@@ -104,24 +163,49 @@ class SearchSpace(ABC):
                 reason = error
             else:
                 return spec
+        legal = self.legal()
+        if legal:
+            return _choose(legal, rng)
+        failed = f"{_ATTEMPTS} draws" if legal is None else f"all its {self.size():.0f} specs"
         raise SpaceError(
-            f"A search space must hold something legal, but {_ATTEMPTS} draws met its constraints never "
-            f"(the last one: {reason})",
+            f"A search space must hold something legal, but {failed} broke its constraints (the last draw: {reason})",
             fix="Loosen the space's constraints or the nodes' limits, or offer smaller widths and depths",
         )
 
+    def sample_other(self, taken: Collection[ArchitectureSpec], rng: np.random.Generator) -> ArchitectureSpec | None:
+        """Draw a legal spec that is not among `taken`.
+
+        Returns
+        -------
+        ArchitectureSpec or None
+            None where there is none, or, in a space too large to list, where 200 samples were all taken or one failed.
+        """
+        legal = self.legal()
+        if legal is not None:
+            others = [spec for spec in legal if spec not in taken]
+            return _choose(others, rng) if others else None
+        samples = (self.sample(rng) for _ in range(_MISSES))
+        try:
+            return next((spec for spec in samples if spec not in taken), None)
+        except SpaceError:
+            return None
+
     def mutate(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
-        """Return a legal neighbour of `spec`, other than `spec`; a fresh sample where it has none."""
-        for _ in range(_ATTEMPTS):
+        """Return a legal neighbour of `spec`; if none is found, any other legal spec; `spec` where it is alone."""
+        for _ in range(self._attempts):
             mutant = self._mutant(spec, rng)
             if mutant != spec and self.contains(mutant):
                 return mutant
-        return self.sample(rng)
+        return self.sample_other({spec}, rng) or self.sample(rng)
 
     def crossover(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
         """Return a legal mix of `a` and `b`; `a` itself where no mix is legal."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(self._attempts):
             child = self._child(a, b, rng)
             if self.contains(child):
                 return child
         return a
+
+
+def _choose(specs: Sequence[ArchitectureSpec], rng: np.random.Generator) -> ArchitectureSpec:
+    return specs[int(rng.integers(len(specs)))]

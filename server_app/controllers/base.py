@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from common.architecture.spec import ArchitectureSpec
-from common.errors import ConfigError, SpecError
+from common.errors import ConfigError, SpaceError, SpecError
 from common.seeding import generator
 from server_app.comparison import ByNode, over_common_nodes
 from server_app.trials import Proposal, Trial, TrialState
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from common.architecture.space import SearchSpace
 
 _ATTEMPTS = 200
+_FAILURES = 10
+"""Suggestions that may fail, each after 1000 draws, before a space too large to list counts as exhausted."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class Controller(ABC):
         """Add to the history; the scores of its rung stay comparable."""
         self.history.append(observation)
         if observation.unheard:
-            self._seen = self._tried()
+            self._seen, self._exhausted = self._tried(), False
         if observation.score is not None:
             rung = [
                 i for i, seen in enumerate(self.history) if seen.score is not None and seen.rung == observation.rung
@@ -230,26 +232,37 @@ class Controller(ABC):
         if number < len(self._start):
             return Suggestion(self._start[number], "given")
         rng = generator(self.seed, "propose", number)
+        failures = 0
         for _ in range(_ATTEMPTS):
-            suggestion = self.suggest(rng)
+            try:
+                suggestion = self.suggest(rng)
+            except SpaceError:
+                failures += 1
+                if not number:
+                    raise
+                if failures == _FAILURES:
+                    break
+                continue  # what is rare was found before, and may be found again
             if suggestion is None:
                 return None
-            try:
-                self.space.check(suggestion.spec)
-            except SpecError as error:
-                raise SpecError(f"{type(self).__name__} proposed a spec outside its space: {error}") from error
+            self._check(suggestion.spec)
             if suggestion.spec not in self._seen:
                 return suggestion
         return self._fresh_sample(rng)
 
+    def _check(self, spec: ArchitectureSpec) -> None:
+        try:
+            self.space.check(spec)
+        except SpecError as error:
+            raise SpecError(f"{type(self).__name__} proposed a spec outside its space: {error}") from error
+
     def _fresh_sample(self, rng: np.random.Generator) -> Suggestion | None:
-        """Fall back on a new random spec; a space without one left ends the search."""
-        for _ in range(_ATTEMPTS):
-            spec = self.space.sample(rng)
-            if spec not in self._seen:
-                return Suggestion(spec, "sample")
-        self._exhausted = True
-        return None
+        """Fall back on a new random spec; a space where none is left, or none was found, ends the search."""
+        spec = self.space.sample_other(self._seen, rng)
+        if spec is None:
+            self._exhausted = True
+            return None
+        return Suggestion(spec, "sample")
 
 
 def _pairs(by_node: dict[str, Any]) -> ByNode:

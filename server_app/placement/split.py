@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common.errors import ConfigError
-from common.seeding import generator
+from common.seeding import ranked, ranked_sample
 from server_app.placement.base import Placement, Request
 
 
@@ -15,6 +15,10 @@ class Split(Placement):
     The trial in slot `s` trains in turn `t` on cohort ``(s + t) mod slots``, so that after `slots` turns
     in its slot it has met every node. Trials that begin a round in the same turn, as all do with
     ``order=rounds``, never share a node.
+
+    The sizes of cohorts differ by 1 at most, and a node that joins or leaves moves as many others to a
+    neighbouring cohort as there are borders between its own cohort and the one that grows or shrinks: ``slots - 1``
+    at most. It changes one place at most in each cohort and in each sample.
 
     A cohort of fewer than `nodes_per_round` nodes trains whole.
     """
@@ -27,12 +31,17 @@ class Split(Placement):
                 len(nodes),
                 fix="Start more nodes, let fewer trials run at a time, or use placement=shared",
             )
-        turn = (request.slot + request.turn) % self.slots
-        order = generator(self.seed, "cohorts").permutation(len(nodes))
-        names = sorted(nodes)
-        cohort = sorted(names[index] for index in order[turn :: self.slots])
-        wanted = self.options.nodes_per_round
-        if wanted is None or wanted >= len(cohort):
-            return tuple(cohort)
-        chosen = generator(self.seed, "sample", request.turn, turn).choice(len(cohort), wanted, replace=False)
-        return tuple(cohort[index] for index in sorted(chosen))
+        order = ranked(nodes, self.seed, "cohorts")
+        cohort = _block(order, self.slots, (request.slot + request.turn) % self.slots)
+        return ranked_sample(cohort, self.options.nodes_per_round, self.seed, "sample", request.turn)
+
+
+def _block(order: Sequence[str], blocks: int, index: int) -> Sequence[str]:
+    """Return one of the contiguous blocks of `order`; the first ones hold one more where they do not come out even.
+
+    So a name more makes one block longer and none shorter, whereas rounded borders (``index * n // blocks``) would
+    now and then take a name from both ends of a block.
+    """
+    size, longer = divmod(len(order), blocks)
+    start = index * size + min(index, longer)
+    return order[start : start + size + (index < longer)]

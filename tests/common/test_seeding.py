@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.seeding import child_seed, generator
+from common.seeding import child_seed, generator, ranked, ranked_sample
 
+NAMES = st.lists(st.text(max_size=5), unique=True, max_size=30)
 IDENTITY = st.lists(st.integers(-(2**40), 2**40) | st.text("ab-0123", max_size=4), max_size=4)
 
 
@@ -74,3 +75,39 @@ def test_the_bits_of_many_seeds_are_even():
     seeds = [child_seed(0, "trial", number) for number in range(400)]
     shares = [sum(seed >> bit & 1 for seed in seeds) / 400 for bit in range(63)]
     assert all(abs(share - 0.5) < 5 * 0.5 / 400**0.5 for share in shares)
+
+
+# ---------------------------------------------------------------- orders and samples of names
+
+
+@given(NAMES, st.integers(0, 2**31), IDENTITY)
+@settings(deadline=None)
+def test_names_are_ranked_by_the_seeds_of_their_own(names, seed, identity):
+    assert ranked(names, seed, *identity) == sorted(names, key=lambda name: child_seed(seed, *identity, name))
+
+
+@given(NAMES.filter(len), IDENTITY, st.data())
+@settings(deadline=None)
+def test_whoever_comes_or_goes_the_others_keep_their_order(names, identity, data):
+    stay = data.draw(st.lists(st.sampled_from(names), unique=True))
+    assert ranked(stay, 1, *identity) == [name for name in ranked(names, 1, *identity) if name in stay]
+
+
+@given(NAMES, st.none() | st.integers(0, 40), IDENTITY)
+@settings(deadline=None)
+def test_a_sample_is_the_first_of_the_order(names, count, identity):
+    sample = ranked_sample(names, count, 1, *identity)
+    assert sample == tuple(sorted(ranked(names, 1, *identity)[: len(names) if count is None else count]))
+
+
+def test_every_order_is_as_likely_as_any_other():
+    # 6 orders of 3 names in 6000 draws: 1000 of each, standard deviation sqrt(6000 x 1/6 x 5/6) = 28.9.
+    orders = [tuple(ranked(["a", "b", "c"], 0, "order", number)) for number in range(6000)]
+    assert len(set(orders)) == 6
+    assert all(abs(orders.count(order) - 1000) < 5 * 28.9 for order in set(orders))
+
+
+def test_orders_for_different_things_differ():
+    names = [f"node-{index}" for index in range(20)]  # of 20! orders
+    orders = [ranked(names, *key) for key in ((0, "a"), (1, "a"), (0, "b"), (0, "a", 1))]
+    assert len({tuple(order) for order in orders}) == 4

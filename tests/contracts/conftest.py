@@ -1,5 +1,7 @@
 """A space small enough to count, shared by the batteries."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,9 @@ class DigitSpace(SearchSpace):
 
     def size(self):
         return float(self.base**self.length)
+
+    def _enumerate(self):
+        return map(self.spec, itertools.product(range(self.base), repeat=self.length))
 
 
 @pytest.fixture

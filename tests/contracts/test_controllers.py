@@ -6,12 +6,19 @@ are ended by a fixed script, so that two drives differ only in what is tested.
 
 import copy
 import json
+import math
 import random
 
 import numpy as np
 import pytest
 
-from common.errors import ConfigError, SpecError
+from common.architecture.cost import cost_of
+from common.architecture.layered import LayeredSpace
+from common.architecture.listed import ListedSpace
+from common.architecture.operations import Linear
+from common.architecture.spec import ArchitectureSpec
+from common.architecture.task import TaskShape
+from common.errors import ConfigError, SpaceError, SpecError
 from server_app.registry import choices, load_choice
 from server_app.trials import Trial, TrialState
 
@@ -47,8 +54,8 @@ class Drive:
         trial.score = sum(layer.width for layer in trial.spec.layers) / 10
         return trial
 
-    def run(self):
-        for _ in range(10 * TRIALS):
+    def run(self, steps=10 * TRIALS):
+        for _ in range(steps):
             if not self.advance():
                 return self.log
         raise AssertionError("the search does not end")
@@ -107,6 +114,114 @@ def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
     restored = make(space=space)
     restored.load_state_dict(json.loads(json.dumps(controller.state_dict())))
     assert restored.done
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("sizes", [(5, 1), (3, 2)], ids=["300", "18+18**2"])
+def test_every_spec_of_a_small_space_is_proposed_once_before_the_end(make, sizes, seed):
+    """400 draws from 300 specs miss the last one in 26 of 100 searches; deep ones are rarer than that."""
+    space = linear_space(*sizes)
+    controller = make(seed, space, trials=400)
+    proposals = Drive(controller, width=3).run(steps=1000)
+    assert len({proposal.spec for proposal in proposals}) == len(proposals) == space.size()
+    assert controller.done
+    assert controller.propose(1) == []
+
+
+def linear_space(widths, max_layers):
+    """``60 * widths`` layers, or chains of up to `max_layers` of ``6 * widths`` layers."""
+    options = LayeredSpace.Options(
+        max_layers=max_layers,
+        width=list(range(2, widths + 2)),
+        activation=["relu", "gelu", "silu", "tanh", "none"] if max_layers == 1 else ["relu", "gelu"],
+        norm=["group", "batch", "none"],
+        dropout=[0.0, 0.1, 0.2, 0.3] if max_layers == 1 else 0.0,
+        skip=0.0,
+        max_parameters=None,
+        max_macs=None,
+    )
+    return LayeredSpace(TaskShape((4,), 2), options)
+
+
+def listed_space(count, fitting):
+    """A list of layers of width 2, 3, ..., of which the first `fitting` have few enough parameters."""
+    task = TaskShape((4,), 2)
+    specs = [ArchitectureSpec((Linear(width + 2),)) for width in range(count)]
+    limit = cost_of(specs[fitting - 1], task).parameters
+    return ListedSpace(task, ListedSpace.Options([spec.to_dict() for spec in specs], max_parameters=limit))
+
+
+@pytest.mark.parametrize(("count", "fitting"), [(1, 1), (12, 5), (3000, 2)])
+@pytest.mark.parametrize("width", [1, 4])
+def test_of_a_list_all_that_fit_are_proposed_and_no_others(make, count, fitting, width):
+    space = listed_space(count, fitting)
+    controller = make(space=space)
+    proposals = Drive(controller, width).run()
+    assert sorted(proposal.spec.layers[0].width for proposal in proposals) == list(range(2, fitting + 2))
+    assert controller.done
+
+
+def test_known_specs_that_repeat_and_fill_the_space_are_the_whole_search(make):
+    space = listed_space(12, 5)
+    start = [space.specs[index] for index in (3, 0, 3, 4, 1, 0, 2)]
+    controller = make(space=space, start=start)
+    proposals = Drive(controller, width=2).run()
+    assert [(p.spec.layers[0].width, p.origin) for p in proposals] == [(n, "given") for n in (5, 2, 6, 3, 4)]
+    assert controller.done
+
+
+def test_a_space_that_cannot_be_listed_is_exhausted_when_nothing_new_is_drawn(make):
+    """A range of dropout is infinite, and this one holds two numbers of four decimals."""
+    options = LayeredSpace.Options(
+        max_layers=1, width=[2], activation=["relu"], norm=["none"], dropout={"low": 0.0, "high": 0.0001}, skip=0.0
+    )
+    space = LayeredSpace(TaskShape((4,), 2), options)
+    controller = make(space=space)
+    proposals = Drive(controller).run()
+    assert space.size() == math.inf
+    assert sorted(proposal.spec.layers[0].dropout for proposal in proposals) == [0.0, 0.0001]
+    assert controller.done
+
+
+def test_rare_specs_of_a_large_space_are_drawn_again_where_draws_failed(make, digit_space):
+    """One spec in 1000 is legal, so 37 of 100 samples give up; 200 of them in a row do not."""
+    space = digit_space(6, 10)
+    space.excess = lambda spec: "" if space.digits(spec).endswith("000") else "not round"
+    proposals = Drive(make(space=space, start=[space.spec("123000")], trials=10)).run()
+    assert len({proposal.spec for proposal in proposals}) == 10
+
+
+def test_a_space_where_nothing_was_ever_found_is_an_error_and_no_end(make, digit_space):
+    space = digit_space(6, 10)
+    space.excess = lambda spec: "too large"  # noqa: ARG005
+    with pytest.raises(SpaceError, match="too large"):
+        make(space=space).propose(1)
+
+
+def test_a_space_where_only_known_specs_are_found_ends_after_them(make, digit_space):
+    space = digit_space(6, 10)
+    start = [space.spec("111111"), space.spec("222222")]
+    space.excess = lambda spec: "" if spec in start else "too large"
+    controller = make(space=space, start=start)
+    assert [proposal.spec for proposal in Drive(controller).run()] == start
+    assert controller.done
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_a_search_near_the_end_of_its_space_is_restored(make, width):
+    """What was listed is not part of the state, and what is drawn does not depend on whether it was listed before."""
+    whole = Drive(make(space=linear_space(2, 1), trials=400), width, fails=lambda number: number % 5 == 3)
+    points = []
+    while whole.advance():
+        state = json.dumps(whole.controller.state_dict())
+        points.append((state, copy.deepcopy(whole.open), list(whole.log), whole.step))
+    assert len(whole.log) == 120
+    for state, in_flight, log, step in points[-12:]:
+        restored = Drive(make(space=linear_space(2, 1), trials=400), width)
+        restored.controller.load_state_dict(json.loads(state))
+        restored.open, restored.log, restored.step = copy.deepcopy(in_flight), list(log), step
+        assert restored.run() == whole.log
+        assert restored.controller.state_dict() == whole.controller.state_dict()
 
 
 def test_known_specs_come_first_in_order_each_once(make, space):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from common.architecture.spec import ArchitectureSpec
-from common.errors import ConfigError, SearchError
-from server_app.assignment import Assigner
+from common.errors import SearchError
+from server_app.assignment import Assigner, TooFewFree
 from server_app.placement.base import Request
 from server_app.placement.shared import Shared
 from server_app.placement.split import Split
@@ -30,17 +30,17 @@ def test_all_that_can_take_part():
 
 
 def test_who_is_busy_or_cannot_hold_the_spec_is_left_out_with_the_reason():
-    made = assigner("b", "c")
+    made = assigner("b", "c", min_nodes=1)
     for chosen in (made.trainers(SPEC, REQUEST, NODES, ["a", "b"], 1), made.scorers(SPEC, NODES, ["a", "b"])):
         assert chosen.nodes == tuple(NODES)
         assert chosen.left_out == {"b": "too large", "c": "too large", "d": "still busy with an earlier message"}
 
 
 def test_too_few_free_nodes_are_a_reason_to_wait():
-    with pytest.raises(ConfigError, match="needs 2 free nodes"):
+    with pytest.raises(TooFewFree, match="needs 2 free nodes"):
         assigner().trainers(SPEC, REQUEST, NODES, ["a"], 2)
-    with pytest.raises(ConfigError, match="needs 1 free nodes"):
-        assigner("a").scorers(SPEC, NODES, ["a"])
+    with pytest.raises(TooFewFree, match="needs 1 free nodes"):
+        assigner("a", min_nodes=1).scorers(SPEC, NODES, ["a"])
 
 
 def test_too_few_that_can_hold_the_spec_are_a_reason_to_give_it_up():
@@ -51,7 +51,7 @@ def test_too_few_that_can_hold_the_spec_are_a_reason_to_give_it_up():
 
 
 def test_a_few_that_are_there_are_waited_for_whatever_they_can_hold():
-    with pytest.raises(ConfigError, match="needs 2 free nodes"):
+    with pytest.raises(TooFewFree, match="needs 2 free nodes"):
         assigner("a").trainers(SPEC, REQUEST, ["a"], ["a"], 2)
 
 
@@ -76,3 +76,23 @@ def test_a_panel_that_is_kept_out_of_training():
     made = assigner(panel=1, unseen=True)
     (scorer,) = made.scorers(SPEC, NODES, NODES).nodes
     assert made.trainers(SPEC, REQUEST, NODES, NODES, 1).nodes == tuple(n for n in NODES if n != scorer)
+
+
+def test_a_panel_is_drawn_once_and_more_than_half_of_it_counts():
+    made = assigner()
+    assert (made.panel, made.min_scores) == (tuple(NODES), 3)
+    assert made.scorers(SPEC, [*NODES, "late"], [*NODES, "late"]).nodes == tuple(NODES)
+    with pytest.raises(TooFewFree, match="needs 3 free nodes"):
+        made.scorers(SPEC, ["a", "b", "late"], ["a", "b", "late"])
+
+
+def test_who_gave_a_score_is_not_asked_again_and_counts():
+    chosen = assigner().scorers(SPEC, ["a", "b", "c"], ["a", "b", "c"], known=["a", "d"])
+    assert (chosen.nodes, chosen.left_out) == (("b", "c"), {})
+    with pytest.raises(TooFewFree, match="needs 1 free nodes"):
+        assigner().scorers(SPEC, ["a"], ["a"], known=["a", "d"])
+
+
+def test_a_placement_that_has_too_few_for_now_waits():
+    with pytest.raises(TooFewFree, match="a node for each of 2 concurrent trials"):
+        assigner(placement=Split(0, 2)).trainers(SPEC, REQUEST, ["a"], ["a"], 1)

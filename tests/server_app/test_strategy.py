@@ -25,6 +25,7 @@ from server_app import build as wiring
 from server_app.build import build_strategy
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
+from server_app.scoring import Scoring
 from server_app.trials import TrialState
 
 FINISHED, FAILED = TrialState.FINISHED, TrialState.FAILED
@@ -185,7 +186,8 @@ def test_order_arrival_ends_with_the_same_trials(grid, configure, play):
 
 def test_order_arrival_fills_a_finished_trials_place_at_once(grid, configure, play):
     """The slow node's trial waits; the three others go through the hands of the quick node meanwhile."""
-    quick, slow = sorted("ab", key=lambda name: generator(0, "panel", name).random())
+    (quick,) = Scoring(panel=1).panel_of("ab", seed=0)
+    (slow,) = {"a", "b"} - {quick}
     ids = grid.people([quick, slow])
     played = play(
         grid,

@@ -278,7 +278,8 @@ def test_a_node_that_does_not_say_what_it_has_is_left_out_after_a_while(grid, ma
     assert played.error is None
     assert states(played) == [FINISHED] * 3
     assert {event["node"] for event in played.kinds("absent")} == {odd}
-    assert {event["reason"] for event in played.kinds("absent")} == {"not there, or busy with other messages"}
+    busy = {"not there, or busy with other messages", "still busy with an earlier message"}
+    assert {event["reason"] for event in played.kinds("absent")} <= busy
 
 
 def test_patience_grows_with_the_number_of_nodes_so_that_speed_admits_nobody(grid, configure, play):

@@ -290,6 +290,14 @@ def test_size_counts_what_brute_force_finds():
         space._check_membership(spec)
 
 
+def test_the_list_is_what_brute_force_finds_from_shallow_to_deep():
+    found = list(LayeredSpace(IMAGE, TINY).enumerate())
+    assert set(found) == set(enumerate_tiny())
+    depths = [len(spec.layers) for spec in found]
+    assert depths == sorted(depths)
+    assert found[:2] == [ArchitectureSpec((), "flatten"), ArchitectureSpec((), "avg")]
+
+
 def test_size_of_vector_spaces():
     one = 3 * 2  # widths x activations
     options = replace(TUTORIAL, activation=["relu", "gelu"], dropout=[0.0], mutation=Mutation())

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import ConfigError
 from server_app.placement.base import Request
@@ -7,9 +9,15 @@ from server_app.placement.split import Split
 NODES = [f"node-{index:02d}" for index in range(11)]
 
 
-def cohorts(round_, slots=4, wanted=None, seed=0):
+def cohorts(round_, slots=4, wanted=None, seed=0, nodes=NODES):
     placement = Split(seed, slots, Split.Options(wanted))
-    return [placement.select(Request(slot, slot, round_, round_), NODES) for slot in range(slots)]
+    return [placement.select(Request(slot, slot, round_, round_), nodes) for slot in range(slots)]
+
+
+def moved(before, after):
+    """How many of the nodes of `before` are in another cohort in `after`."""
+    homes = {node: index for index, cohort in enumerate(after) for node in cohort}
+    return sum(homes[node] != index for index, cohort in enumerate(before) for node in cohort)
 
 
 @pytest.mark.parametrize("round_", [1, 2, 7])
@@ -17,6 +25,38 @@ def test_cohorts_are_disjoint_and_use_every_node(round_):
     dealt = cohorts(round_)
     assert sorted(node for cohort in dealt for node in cohort) == NODES
     assert sorted(len(cohort) for cohort in dealt) == [2, 3, 3, 3]  # 11 nodes dealt into 4 cohorts
+
+
+@given(st.integers(1, 9), st.sets(st.text(max_size=6), min_size=9, max_size=40), st.integers(0, 99), st.integers(1, 9))
+@settings(max_examples=100, deadline=None)
+def test_cohorts_share_out_any_nodes_evenly(slots, nodes, seed, round_):
+    dealt = cohorts(round_, slots, seed=seed, nodes=sorted(nodes))
+    assert sorted(node for cohort in dealt for node in cohort) == sorted(nodes)
+    sizes = [len(cohort) for cohort in dealt]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(st.integers(1, 9), st.lists(st.text(max_size=6), unique=True, min_size=10, max_size=40), st.integers(0, 99))
+@settings(max_examples=200, deadline=None)
+def test_a_node_that_joins_or_leaves_moves_one_node_at_each_border_at_most(slots, nodes, seed):
+    """Cohorts are blocks of one order with slots - 1 borders, and each lets one node through or none."""
+    before, after = cohorts(1, slots, seed=seed, nodes=nodes[1:]), cohorts(1, slots, seed=seed, nodes=nodes)
+    assert moved(before, after) <= slots - 1
+    for old, new in zip(before, after, strict=True):
+        assert len(new) - len(old) in (0, 1)
+        assert len(set(old) - set(new)) <= 1
+
+
+def test_the_bound_on_moved_nodes_is_reached_and_rarely():
+    # The newcomer's block is any of 4, and one fixed block grows; the borders in between let a node through: with 40
+    # nodes the first block grows, so 0, 1, 2 or 3 nodes move, 1.5 of 40 on average, standard deviation 1.12.
+    nodes = [f"node-{index:02d}" for index in range(40)]
+    counts = [
+        moved(cohorts(4, seed=seed, nodes=nodes), cohorts(4, seed=seed, nodes=[*nodes, "newcomer"]))
+        for seed in range(200)
+    ]
+    assert set(counts) == {0, 1, 2, 3}
+    assert abs(sum(counts) / 200 - 1.5) < 5 * 1.12 / 200**0.5
 
 
 def test_cohorts_rotate():

@@ -20,6 +20,7 @@ SAMPLES = {
     "journal_lost": {"reason": "the disk is full"},
     "limits": {"node": "a", "limits": {"max_macs": 5000}},
     "unfinished": {"node": "a", "trial": "trial-0001", "round": 1},
+    "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
 }
 """Fields of the events that the runs here do not bring about."""
 
@@ -99,7 +100,7 @@ def test_what_goes_wrong_is_a_warning(eventful, caplog):
         for event in eventful.events:
             caplog.clear()
             log_event(event)
-            bad = event["event"] in {"node_refused", "failed", "refused", "absent"}
+            bad = event["event"] in {"node_refused", "failed", "refused", "absent", "retried"}
             wanted = [] if event["event"] in QUIET else [logging.WARNING if bad else logging.INFO]
             assert {record.levelno for record in caplog.records} == set(wanted)
     finally:
