@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# What to give pip for torch, options included: any build of 2.13 will do.
+# What to give pip for torch, options included: any build of 2.13 to 2.15 will do.
 # Installed first, so that a build that is there already is kept.
 TORCH ?= torch==2.13.0
 ARGS ?=

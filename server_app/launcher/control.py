@@ -1,6 +1,6 @@
 """What we ask of a SuperLink.
 
-With `child`, this is the only module that uses what Flower does not document; it was checked against Flower 1.41.
+With `child`, this is the only module that uses what Flower does not document; it was checked against Flower 1.42.
 ``flwr run`` does the same as `SuperLink.submit`; calling it as a command would cost a process that imports
 Flower once more, after the SuperLink is up instead of meanwhile. `SuperLink.take_simulation` is what a
 SuperExec does, without the process and without its waits.

@@ -29,8 +29,9 @@ STARTUP = {
     *("torch", "torchgen", "typing_extensions", "numpy", "flwr", "click", "cryptography", "_cffi_backend", "_openssl"),
     *("Crypto", "google", "grpc", "grpc_health", "httpx", "idna", "iterators", "pygments", "rich", "shellingham"),
     "typer",
-    # of the installation, not of a package: Cython's and setuptools' hooks; tqdm where it happens to be installed
-    *("cython_runtime", "_distutils_hack", "tqdm"),
+    # of the installation, not of a package: Cython's and setuptools' hooks; tqdm where it happens to be installed;
+    # cuda where torch is a CUDA build: that of 2.15 imports CUDA's bindings
+    *("cython_runtime", "_distutils_hack", "tqdm", "cuda"),
 }
 """All top-level packages besides Python's and ours that a start-up may import; a new one costs every message."""
 
@@ -78,7 +79,8 @@ def test_the_client_app_itself_imports_nothing_but_us(stages: list[set[str]]):
 
 def packages(modules: set[str]) -> set[str]:
     names = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
-    return {name for name in names if not name.startswith(("__", "_cython_"))}
+    # _sysconfigdata_... is Python's own, under a name that says for which platform it was built
+    return {name for name in names if not name.startswith(("__", "_cython_", "_sysconfigdata_"))}
 
 
 def distribution(name: str) -> str:
