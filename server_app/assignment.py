@@ -100,10 +100,6 @@ class Assigner:
                     fix="Start more nodes, raise placement.nodes_per_round, or choose aggregation=fedavg",
                 )
 
-    def excess(self, node: str, spec: ArchitectureSpec) -> str:
-        """Say why `node` cannot hold `spec`; empty where it can."""
-        return self._excess(node, spec)
-
     def trainers(
         self, spec: ArchitectureSpec, request: Request, nodes: Sequence[str], free: Collection[str], least: int
     ) -> Assignment:

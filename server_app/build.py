@@ -31,7 +31,7 @@ from server_app.phases import panel_metrics
 from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.roster import Roster
 from server_app.scoring import CentralScore, Scoring
-from server_app.search import Search
+from server_app.stages.search import Search
 from server_app.strategy import Federation, FedNASStrategy
 from server_app.trials import Trial
 from server_app.weights.scratch import Scratch

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from common.architecture.task import TaskShape
 from common.limits import NO_LIMITS, Limits
-from server_app.search import Search
+from server_app.stages.search import Search
 
 
 @dataclass

@@ -39,7 +39,7 @@ from server_app.journal import Journal
 from server_app.outcome import Counts, Outcome
 from server_app.post import Letter, Post
 from server_app.roster import Roster
-from server_app.search import Search
+from server_app.stages.search import Search
 from server_app.trials import Trial, TrialState
 
 SearchMaker = Callable[[TaskShape, Roster], Search]

@@ -27,7 +27,7 @@ from server_app.outcome import Counts, Outcome
 from server_app.placement.shared import Shared
 from server_app.results import result_of, write_config, write_results
 from server_app.scoring import Scoring
-from server_app.search import Search
+from server_app.stages.search import Search
 from server_app.trials import Ledger, Trial, TrialState
 from server_app.weights.scratch import Scratch
 

@@ -36,7 +36,7 @@ from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
-from server_app.search import Search
+from server_app.stages.search import Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
 

@@ -19,7 +19,7 @@ from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
-from server_app.search import TRIES, Search
+from server_app.stages.search import TRIES, Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
 
@@ -94,7 +94,9 @@ def test_a_trial_of_k_rounds_takes_k_exchanges_and_one_for_its_score():
 def test_a_node_is_sent_only_what_it_can_hold_and_the_journal_says_why():
     search, events = make(SPECS[:4], min_nodes=1)
     limits = {"b": 2, "c": 3}
-    search._assigner._excess = lambda node, spec: "too wide" if spec.layers[0].width > limits.get(node, 9) else ""
+    search.excess = search._assigner._excess = lambda node, spec: (
+        "too wide" if spec.layers[0].width > limits.get(node, 9) else ""
+    )
     asked = []
 
     def respond(node, job):
@@ -112,7 +114,9 @@ def test_a_node_is_sent_only_what_it_can_hold_and_the_journal_says_why():
 
 def test_a_trial_that_too_few_can_hold_fails_with_the_reason_and_the_others_go_on():
     search, _ = make(SPECS[:4], min_nodes=2)
-    search._assigner._excess = lambda node, spec: "too wide" if node != "a" and spec.layers[0].width == 3 else ""
+    search.excess = search._assigner._excess = lambda node, spec: (
+        "too wide" if node != "a" and spec.layers[0].width == 3 else ""
+    )
     play(search)
     failed = [trial for trial in search.trials if trial.state is TrialState.FAILED]
     assert [trial.number for trial in failed] == [2]
@@ -124,7 +128,7 @@ def test_a_job_that_waits_is_not_sent_once_its_node_tells_of_a_limit():
     search, events = make(SPECS[:1])
     search.refill(NODES)
     assert list(search.dispatch(["a", "b"], 0.0)) == ["a", "b"]
-    search._assigner._excess = lambda node, _: "too wide" if node == "c" else ""
+    search.excess = search._assigner._excess = lambda node, _: "too wide" if node == "c" else ""
     search.refill(NODES)
     assert search.dispatch(["c"], 0.0) == {}
     (event,) = kinds(events, "absent")
