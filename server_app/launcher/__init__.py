@@ -3,6 +3,7 @@
 bundle.py       the app's files, wherever this package is installed
 control.py      what we ask of a SuperLink
 child.py        runs inside the processes that are started here
+proxies.py      which proxy of the environment leads where, and none to this machine
 processes.py    start processes, find their descendants, end them
 simulation.py   a private SuperLink and Flower's simulation engine
 deployment.py   a run on a SuperLink that somebody else runs

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from common.errors import ConfigError, FederationError
 from server_app.launcher.follow import Ending, Tail, follow
 from server_app.launcher.interrupts import Interrupted, Interrupts
+from server_app.launcher.proxies import proxy_for, split_address
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -40,7 +41,7 @@ def deploy(config: str, federation: FederationConfig, run_dir: Path, interrupts:
     if not federation.address:
         raise ConfigError("A deployment needs the address of its SuperLink", None, fix="Set federation.address")
     certificates = _root_certificates(federation.root_certificates)
-    _connect(federation.address)
+    _connect(federation.address, "http" if certificates is None else "https")
     from server_app.launcher.control import SuperLink
 
     tail = Tail(run_dir / "journal.jsonl")
@@ -141,13 +142,16 @@ def _root_certificates(path: str | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _connect(address: str) -> None:
+def _connect(address: str, scheme: str) -> None:
     """Raise at once where nobody listens; a client would wait, and could not be interrupted."""
-    host, _, port = address.rpartition(":")
+    host, port = split_address(address)
     if not host or not port.isdigit():
         raise ConfigError("federation.address must be host:port", address, fix="Set federation.address=127.0.0.1:8000")
+    if (proxy := proxy_for(address, scheme)) is not None:
+        proxy.check(host, CONNECT_LIMIT)
+        return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_LIMIT).close()
+        socket.create_connection((host, int(port)), CONNECT_LIMIT).close()
     except OSError as error:
         raise FederationError(
             f"A SuperLink must listen at federation.address ({error})", address, fix="Start one with flower-superlink"

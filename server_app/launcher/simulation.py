@@ -24,6 +24,7 @@ from server_app.launcher.bundle import ROOT
 from server_app.launcher.follow import Ending, Tail, follow, last_words
 from server_app.launcher.interrupts import Interrupts
 from server_app.launcher.processes import end, start
+from server_app.launcher.proxies import for_this_machine
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -165,7 +166,7 @@ class Simulation:
 
     def _environment(self) -> dict[str, str]:
         """Return ours, without what would lead to another Flower or Ray, and with nothing that calls home."""
-        environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+        environment = for_this_machine({key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"})
         path = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
         environment.setdefault("OMP_NUM_THREADS", str(max(1, int(self._federation.cpus_per_node))))
         return environment | {
