@@ -114,7 +114,7 @@ class FederationConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Where the results go."""
+    """What a run is called and where its results go."""
 
     name: str
     dir: str | None
@@ -268,6 +268,15 @@ def _from_plain(plain: Mapping[str, Any]) -> Config:
         if not isinstance(plain.get(axis), dict) or "name" not in plain[axis]:
             raise ConfigError(f"{axis} must be a group with a name", plain.get(axis), fix=f"See conf/{axis}/")
     return typed(Config, plain, "")
+
+
+def _name_of_data(*, _root_: DictConfig) -> str:
+    """Return what a search is called: the name of its data set, or of data of one's own that of the file."""
+    name, path = str(OmegaConf.select(_root_, "dataset.name")), OmegaConf.select(_root_, "dataset.path")
+    return Path(path).stem or name if name == "local" and path else name
+
+
+OmegaConf.register_new_resolver("name_of_data", _name_of_data, replace=True)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -20,9 +20,12 @@ _AS_IT_IS = re.compile(rf"(?:{_QUOTED}|(?i:null))", re.DOTALL)
 _SWEEP = re.compile(r"(?:choice|glob|interval|range|shuffle|sort|tag)\s*\(.*\)", re.DOTALL)
 _PIECE = re.compile(rf"(?:{_QUOTED}|\$\{{[^}}]*\}}|[^,])+", re.DOTALL)
 
+_DATASET = re.compile(r"\+{0,2}dataset=")
+_NAME = re.compile(r"(?:\+{0,2}|~)run\.name\b")
+
 
 def for_hydra(overrides: Sequence[str], sweep: bool = False) -> list[str]:
-    """Return overrides with all texts quoted.
+    """Return overrides with all texts quoted, and without an experiment's name where another data set is chosen.
 
     Parameters
     ----------
@@ -31,7 +34,10 @@ def for_hydra(overrides: Sequence[str], sweep: bool = False) -> list[str]:
     sweep : bool
         Whether a comma separates values to try, one after the other.
     """
-    return [_quoted(override, sweep) for override in overrides]
+    chosen = any(_DATASET.match(override) for override in overrides)
+    named = any(_NAME.match(override) for override in overrides)
+    unnamed = ["run.name=${name_of_data:}"] if chosen and not named else []
+    return [*(_quoted(override, sweep) for override in overrides), *unnamed]
 
 
 def _quoted(override: str, sweep: bool) -> str:
