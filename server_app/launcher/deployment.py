@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, FederationError
+from server_app.journal import forget_stop
 from server_app.launcher.follow import Ending, Tail, follow
 from server_app.launcher.interrupts import Interrupted, Interrupts
 from server_app.launcher.proxies import proxy_for, split_address
@@ -111,8 +112,14 @@ def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupt
             return None
         return FederationError("The run must close its journal", outcome[1] or outcome[0], fix=f"See `flwr log {run}`")
 
-    with Progress() as progress:
-        return follow(tail, run_dir, progress, interrupts, gone)
+    try:
+        with Progress() as progress:
+            return follow(tail, run_dir, progress, interrupts, gone)
+    finally:
+        if (
+            interrupts.count
+        ):  # a run that ended by itself meanwhile, or is going to be stopped, will not see the request
+            forget_stop(run_dir)
 
 
 def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:
