@@ -58,6 +58,8 @@ class SuperLink:
 
     Raises
     ------
+    ConfigError
+        This is no address.
     FederationError
         The certificates cannot be read, or the proxy that the environment names for the address cannot be used.
     """

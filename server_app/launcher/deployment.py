@@ -152,14 +152,12 @@ def _root_certificates(path: str | None) -> Path | None:
 def _connect(address: str, scheme: str) -> None:
     """Raise at once where nobody listens; a client would wait, and could not be interrupted."""
     host, port = split_address(address)
-    if not host or not port.isdigit():
-        raise ConfigError("federation.address must be host:port", address, fix="Set federation.address=127.0.0.1:8000")
     if (proxy := proxy_for(address, scheme)) is not None:
         proxy.check(host, CONNECT_LIMIT)
         return
     try:
-        socket.create_connection((host, int(port)), CONNECT_LIMIT).close()
-    except OSError as error:
+        socket.create_connection((host, port), CONNECT_LIMIT).close()
+    except (OSError, UnicodeError) as error:  # the latter: a name that none can be
         raise FederationError(
             f"A SuperLink must listen at federation.address ({error})", address, fix="Start one with flower-superlink"
         ) from None

@@ -13,15 +13,16 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.request import getproxies, proxy_bypass
 
-from common.errors import FederationError
+from common.errors import ConfigError, FederationError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """What stands in NO_PROXY for this machine; httpx understands no ranges there."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^\s:/@\[\]]+)):(?P<port>[0-9]{1,5})")
 _SHORT_LOOPBACK = re.compile(r"127(\.\d+){1,3}")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SOCKS_PORT = 1080
@@ -53,16 +54,28 @@ class Proxy:
         port = url.port or _DEFAULT_PORTS.get(url.scheme, _SOCKS_PORT)
         try:
             socket.create_connection((url.host, port), limit).close()
-        except OSError as error:
+        except (OSError, OverflowError, UnicodeError) as error:  # no such port, no such name
             raise FederationError(
                 f"The proxy of {self.variable} must answer ({error})", str(self), fix=_way_out(self.variable, host)
             ) from None
 
 
-def split_address(address: str) -> tuple[str, str]:
-    """Return host and port of ``host:port``, an IPv6 address without its brackets."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), port
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of ``host:port``, an IPv6 address without its brackets.
+
+    Raises
+    ------
+    ConfigError
+        It is none.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found["port"]) < 65536 or (found["name"] is None and not _is_v6(found["v6"])):
+        raise ConfigError(
+            "The address of a SuperLink must be host:port",
+            address,
+            fix="Write it like nas.example:8000, 127.0.0.1:8000 or [::1]:8000",
+        )
+    return found["v6"] or found["name"], int(found["port"])
 
 
 def proxy_for(address: str, scheme: str) -> Proxy | None:
@@ -77,6 +90,8 @@ def proxy_for(address: str, scheme: str) -> Proxy | None:
 
     Raises
     ------
+    ConfigError
+        This is no address.
     FederationError
         The proxy cannot be used.
     """
@@ -155,6 +170,14 @@ def flaw_of(url: str) -> str | None:
 def shown(text: str) -> str:
     """Return a text without the names and passwords that its URLs hold."""
     return re.sub(r"//[^/@\s]*@", "//...@", text)
+
+
+def _is_v6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _excepted(host: str, address: str, exceptions: str) -> bool:

@@ -10,10 +10,18 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 import pytest
 
-from common.errors import FederationError
+from common.errors import ConfigError, FederationError
 from server_app.launcher.control import SuperLink
 from server_app.launcher.deployment import _connect
-from server_app.launcher.proxies import environment_of, flaw_of, for_this_machine, is_loopback, proxy_for, shown
+from server_app.launcher.proxies import (
+    environment_of,
+    flaw_of,
+    for_this_machine,
+    is_loopback,
+    proxy_for,
+    shown,
+    split_address,
+)
 
 UNUSABLE = {
     "socks5://127.0.0.1:9": "socksio",
@@ -103,6 +111,46 @@ def test_making_clients_leaves_the_environment_as_it_was(monkeypatch):
     with pytest.raises(httpx.InvalidURL), environment_of(proxy_for("nas.example:1", "http")):
         httpx.Client(base_url="http://no:port")
     assert os.environ == before
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("nas.example:8000", ("nas.example", 8000)),
+        ("[::1]:8000", ("::1", 8000)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+        ("127.0.0.1:65535", ("127.0.0.1", 65535)),
+    ],
+)
+def test_an_address_is_host_and_port(address, expected):
+    assert split_address(address) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "127.0.0.1", ":80", "::1:8000", "[::1]", "[zz]:80", "[127.0.0.1]:80", "[]:80", "a b:80", "u@h:80", "h:x"),
+        *("http://127.0.0.1:8000", "127.0.0.1:99999", "127.0.0.1:0", "h:٣", "h:-1", "h:80/x"),
+    ],
+)
+def test_what_is_no_address_is_one_sentence(address):
+    for ask in (lambda: SuperLink(address), lambda: _connect(address, "http")):
+        with pytest.raises(ConfigError, match="must be host:port") as error:
+            ask()
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("address", ["a..b:80", f"{'x' * 70}.example:80"])
+def test_a_name_that_none_can_be_is_one_sentence(address):
+    with pytest.raises(FederationError, match=r"must listen at federation\.address"):
+        _connect(address, "http")
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:99999", "http://a..b:80"])
+def test_a_proxy_that_is_nowhere_is_one_sentence(monkeypatch, proxy):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(FederationError, match="The proxy of HTTP_PROXY must"):
+        _connect("nas.example:8000", "http")
 
 
 # ---------------------------------------------------------------- processes that talk on this machine
