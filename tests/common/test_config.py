@@ -10,6 +10,12 @@ from common.config import CONF, compose_config, from_json, from_yaml, run_hydra
 from common.errors import ConfigError
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A sweep writes into its working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_json_gives_the_same_configuration_back():
     config = compose_config(["controller=hill_climb", "dataset.alpha=0.25", "seed=7"])
     assert from_json(config.to_json()) == config

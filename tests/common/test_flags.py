@@ -25,6 +25,12 @@ EACH_ONCE = list({flag[0]: flag for flag in reversed(FLAGS)}.values())
 PRINTS = {"--help", "--hydra-help", "--version", "--cfg", "--info"}
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A sweep writes into its working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 def outcome(argv, capfd):
     """Return how a command line ended, what it printed, and the seeds that were searched with."""
     seeds = []

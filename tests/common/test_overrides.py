@@ -37,6 +37,12 @@ NASTY = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A sweep writes into its working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 def value_of(config, option):
     group, *names = option.split(".")
     value = getattr(config, group)
