@@ -13,6 +13,8 @@ ARGS ?=
 # What brings up docker-compose.yml.
 SCRIPT := $(abspath $(wildcard ../shared/tools/containers.sh))
 CONTAINERS ?= $(if $(SCRIPT),$(SCRIPT) compose,docker compose)
+# Where that is the script, it installs itself: once, then it has nothing to do.
+SETUP = $(if $(filter %/containers.sh,$(firstword $(CONTAINERS))),$(firstword $(CONTAINERS)) setup)
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -56,6 +58,7 @@ certs: $(INSTALLED)
 	$(BIN)/flwr-nas deployment init $(ARGS)
 
 test-containers: $(INSTALLED)
+	$(SETUP)
 	CONTAINERS="$(CONTAINERS)" TORCH="$(TORCH)" $(BIN)/python -m pytest tests/containers $(ARGS)
 
 clean:

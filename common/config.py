@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from hydra import compose, initialize_config_dir, main
-from hydra.errors import HydraException, OverrideParseException
+from hydra._internal.utils import get_args_parser
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
-from common.errors import ConfigError, FlwrNasError
+from common import flags
+from common.errors import ConfigError
+from common.overrides import for_hydra
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
 
@@ -113,7 +115,7 @@ class FederationConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Where the results go."""
+    """What a run is called and where its results go."""
 
     name: str
     dir: str | None
@@ -172,9 +174,10 @@ def options_of(choice: Choice, kind: type[T], where: str) -> T:
 
 
 def compose_config(overrides: Sequence[str] = ()) -> Config:
-    """Compose conf/ with Hydra overrides, as on the command line."""
+    """Compose conf/ with overrides, as on the command line."""
     with _readable(), initialize_config_dir(str(CONF), version_base="1.3"):
-        return _from_hydra(compose("config", overrides=list(overrides)))
+        plain = _plain(compose("config", overrides=for_hydra(overrides)))
+    return _from_plain(plain)
 
 
 def from_json(text: str) -> Config:
@@ -204,49 +207,61 @@ def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:
     Raises
     ------
     ConfigError
-        An override or its value is wrong. What `task` raises comes through as it is.
+        A flag, an override or its value is wrong. What `task` raises comes through as it is.
     """
-    failed: list[FlwrNasError] = []
+    raised: list[Exception] = []
 
     @main(version_base="1.3", config_path=str(CONF), config_name="config")
     def entry(raw: DictConfig) -> None:
         try:
-            task(_from_hydra(raw))
-        except FlwrNasError as error:
-            failed.append(error)
+            with _readable():
+                plain = _plain(raw)
+            task(_from_plain(plain))
+        except Exception as error:
+            raised.append(error)
             raise SystemExit(1) from None  # goes through Hydra, which would announce any other exception
 
     saved = sys.argv
-    sys.argv = ["flwr-nas search", *argv]
+    sys.argv = ["flwr-nas search", *_arguments(argv)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own errors, instead of printing and exiting
     try:
         with _readable():
             entry()
     except SystemExit:
-        if failed:
-            raise failed[0] from None
+        if raised:
+            raise raised[0] from None
         raise
     finally:
         sys.argv = saved
 
 
+def _arguments(argv: Sequence[str]) -> list[str]:
+    """Return what people typed as Hydra takes it; ends the process for ``--version`` and for what is no flag."""
+    parser = get_args_parser()  # Hydra's own, so that its flags and their short forms mean the same here and there
+    parser.prog = "flwr-nas search"
+    parsed = parser.parse_intermixed_args(list(argv))
+    flags.check(parsed)
+    sweep = parsed.multirun or any(override.upper() == "HYDRA.MODE=MULTIRUN" for override in parsed.overrides)
+    return flags.written(parsed, for_hydra(parsed.overrides, sweep))
+
+
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Turn Hydra's errors into ours."""
+    """Turn what Hydra raises into ours: errors of its own, of OmegaConf, of the YAML parser, and plain ones."""
     try:
         yield
     except OverrideParseException as error:
         raise ConfigError(
             "An override has the form name=value", error.override, fix="Quote lists and blanks: 'name=[1, 2]'"
         ) from None
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(error), fix="See flwr-nas search --help") from None
+    except Exception as error:
+        raise ConfigError(_one_line(error) or type(error).__name__, fix="See flwr-nas search --help") from None
 
 
-def _from_hydra(raw: DictConfig) -> Config:
+def _plain(raw: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(raw, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
-    return _from_plain({str(key): value for key, value in plain.items() if key != "hydra"})
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
 
 
 def _from_plain(plain: Mapping[str, Any]) -> Config:
@@ -254,6 +269,15 @@ def _from_plain(plain: Mapping[str, Any]) -> Config:
         if not isinstance(plain.get(axis), dict) or "name" not in plain[axis]:
             raise ConfigError(f"{axis} must be a group with a name", plain.get(axis), fix=f"See conf/{axis}/")
     return typed(Config, plain, "")
+
+
+def _name_of_data(*, _root_: DictConfig) -> str:
+    """Return what a search is called: the name of its data set, or of data of one's own that of the file."""
+    name, path = str(OmegaConf.select(_root_, "dataset.name")), OmegaConf.select(_root_, "dataset.path")
+    return Path(path).stem or name if name == "local" and path else name
+
+
+OmegaConf.register_new_resolver("name_of_data", _name_of_data, replace=True)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -18,7 +18,7 @@ from common.config import Config, compose_config, from_json
 from common.errors import ConfigError, FlwrNasError
 from server_app.build import build_strategy, without_foreign_options
 from server_app.exchange import StopRequested
-from server_app.journal import Journal, run_folder
+from server_app.journal import Journal, asked_to_stop, forget_stop, run_folder
 from server_app.outcome import Outcome
 from server_app.reporting.lines import log_event
 from server_app.results import write_config, write_results
@@ -96,7 +96,7 @@ def stop_watch(folder: Path, launcher_pid: int) -> Callable[[], str | None]:
     """Return a function that tells why the run should stop: a file named ``stop``, or its launcher gone."""
 
     def stop() -> str | None:
-        if (folder / "stop").exists():
+        if asked_to_stop(folder):
             return "The run was asked to stop."
         if launcher_pid and not _alive(launcher_pid):
             return "The flwr-nas command that started the run is gone."
@@ -128,4 +128,5 @@ def _close(
                 message = f"{message} best/ keeps the winner as the {model['stage']} trained it."
         except FlwrNasError as error:
             status, message = "failed", message or str(error)
+    forget_stop(folder)
     journal.write("end", status=status, message=message)

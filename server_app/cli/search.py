@@ -39,7 +39,7 @@ def search(overrides: Sequence[str]) -> int:
 def launch_search(config: Config, began: float) -> int:
     """Run one search, after what can be known to be wrong with it was said; returns the exit code."""
     from server_app.build import without_foreign_options
-    from server_app.journal import check_fresh, run_folder
+    from server_app.journal import check_fresh, distant_folder, run_folder
     from server_app.launcher import launch
 
     config, notes = without_foreign_options(config)
@@ -51,9 +51,12 @@ def launch_search(config: Config, began: float) -> int:
 
         rehearse(config)
 
-    folder = run_folder(config.run.dir, config.run.name)
     if config.federation.name == "simulation":
-        folder = folder.absolute()  # a deployment's ServerApp may see other folders: its working directory counts
+        folder = run_folder(config.run.dir, config.run.name).absolute()
+    elif config.run.dir is None:
+        folder = distant_folder(config.run.name)
+    else:
+        folder = Path(config.run.dir)  # as the ServerApp sees it: its working directory counts
     check_fresh(folder / "journal.jsonl")
     run = replace(config.run, dir=str(folder), started_at=began)
     if config.federation.name == "simulation":

@@ -3,7 +3,9 @@
 bundle.py       the app's files, wherever this package is installed
 control.py      what we ask of a SuperLink
 child.py        runs inside the processes that are started here
+proxies.py      which proxy of the environment leads where, and none to this machine
 processes.py    start processes, find their descendants, end them
+folder.py       a run folder for one command alone
 simulation.py   a private SuperLink and Flower's simulation engine
 deployment.py   a run on a SuperLink that somebody else runs
 follow.py       the journal of a run that goes on elsewhere
@@ -15,10 +17,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import FlwrNasError
+from server_app.launcher.folder import kept
 from server_app.launcher.follow import Ending
 from server_app.launcher.interrupts import Interrupted, Interrupts
 
@@ -48,10 +52,16 @@ def launch(
     -------
     int
         Exit code of the command: 0 finished, 1 failed (the reason was printed), 130 interrupted.
+
+    Raises
+    ------
+    StorageError
+        The folder of a simulation cannot be made, or it is another run's.
     """
-    with Interrupts() as interrupts:
+    simulated = federation.name == "simulation"
+    with Interrupts() as interrupts, kept(run_dir) if simulated else nullcontext():
         try:
-            if federation.name == "simulation":
+            if simulated:
                 from server_app.launcher.simulation import simulate
 
                 ending = simulate(config, federation, run_dir, interrupts, rehearse)

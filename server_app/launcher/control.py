@@ -38,6 +38,7 @@ from flwr.supercore.runtime import RuntimeHttpClient
 
 from common.errors import FederationError
 from server_app.launcher.bundle import app_files
+from server_app.launcher.proxies import environment_of, proxy_for
 
 _TIMEOUT = 30.0
 """Seconds; a SuperLink on a busy machine takes its time to start a run."""
@@ -54,19 +55,29 @@ class SuperLink:
         ``host:port``.
     root_certificates : Path, optional
         PEM file; None means no TLS.
+
+    Raises
+    ------
+    ConfigError
+        This is no address.
+    FederationError
+        The certificates cannot be read, or the proxy that the environment names for the address cannot be used.
     """
 
     def __init__(self, address: str, root_certificates: Path | None = None) -> None:
         self.address = address
-        url = f"http://{address}" if root_certificates is None else f"https://{address}"
+        scheme = "http" if root_certificates is None else "https"
+        url = f"{scheme}://{address}"
         verify: ssl.SSLContext | bool = False if root_certificates is None else _trust(root_certificates)
-        self._http = httpx.Client(base_url=url, verify=verify, timeout=1.0)
-        self._control = ControlHttpClient(
-            url, interceptors=[RuntimeVersionHttpInterceptor("flwr CLI")], verify=verify, timeout=_TIMEOUT
-        )
-        self._runtime = RuntimeHttpClient(
-            url, interceptors=[RuntimeVersionHttpInterceptor("SuperExec")], verify=verify, timeout=_TIMEOUT
-        )
+        self._proxy = proxy_for(address, scheme)
+        with environment_of(self._proxy):
+            self._http = httpx.Client(base_url=url, verify=verify, timeout=1.0)
+            self._control = ControlHttpClient(
+                url, interceptors=[RuntimeVersionHttpInterceptor("flwr CLI")], verify=verify, timeout=_TIMEOUT
+            )
+            self._runtime = RuntimeHttpClient(
+                url, interceptors=[RuntimeVersionHttpInterceptor("SuperExec")], verify=verify, timeout=_TIMEOUT
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +161,10 @@ class SuperLink:
             said = error.response.text[:300] or str(error)
             raise FederationError("The SuperLink must accept the request", said, fix="See its log") from None
         except httpx.HTTPError as error:
-            raise FederationError(f"A SuperLink must answer at {self.address}", str(error), fix=_START_HERE) from None
+            way = "" if self._proxy is None else f" through the proxy {self._proxy} of {self._proxy.variable}"
+            raise FederationError(
+                f"A SuperLink must answer at {self.address}{way}", str(error), fix=_START_HERE
+            ) from None
 
 
 def simulation_config(nodes: int, gpus_per_node: float) -> SimulationConfig:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, FederationError
+from server_app.journal import forget_stop
 from server_app.launcher.follow import Ending, Tail, follow
 from server_app.launcher.interrupts import Interrupted, Interrupts
+from server_app.launcher.proxies import proxy_for, split_address
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -40,7 +42,7 @@ def deploy(config: str, federation: FederationConfig, run_dir: Path, interrupts:
     if not federation.address:
         raise ConfigError("A deployment needs the address of its SuperLink", None, fix="Set federation.address")
     certificates = _root_certificates(federation.root_certificates)
-    _connect(federation.address)
+    _connect(federation.address, "http" if certificates is None else "https")
     from server_app.launcher.control import SuperLink
 
     tail = Tail(run_dir / "journal.jsonl")
@@ -110,8 +112,14 @@ def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupt
             return None
         return FederationError("The run must close its journal", outcome[1] or outcome[0], fix=f"See `flwr log {run}`")
 
-    with Progress() as progress:
-        return follow(tail, run_dir, progress, interrupts, gone)
+    try:
+        with Progress() as progress:
+            return follow(tail, run_dir, progress, interrupts, gone)
+    finally:
+        if (
+            interrupts.count
+        ):  # a run that ended by itself meanwhile, or is going to be stopped, will not see the request
+            forget_stop(run_dir)
 
 
 def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:
@@ -141,14 +149,15 @@ def _root_certificates(path: str | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _connect(address: str) -> None:
+def _connect(address: str, scheme: str) -> None:
     """Raise at once where nobody listens; a client would wait, and could not be interrupted."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise ConfigError("federation.address must be host:port", address, fix="Set federation.address=127.0.0.1:8000")
+    host, port = split_address(address)
+    if (proxy := proxy_for(address, scheme)) is not None:
+        proxy.check(host, CONNECT_LIMIT)
+        return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_LIMIT).close()
-    except OSError as error:
+        socket.create_connection((host, port), CONNECT_LIMIT).close()
+    except (OSError, UnicodeError) as error:  # the latter: a name that none can be
         raise FederationError(
             f"A SuperLink must listen at federation.address ({error})", address, fix="Start one with flower-superlink"
         ) from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import FederationError
+from server_app.journal import ask_to_stop
 from server_app.launcher.interrupts import Interrupted, Interrupts
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def follow(
         if error is not None:
             raise error
         if interrupts.count and deadline is None:
-            (run_dir / "stop").touch()
+            ask_to_stop(run_dir)
             deadline = time.monotonic() + STOP_GRACE
         if deadline is not None and (time.monotonic() > deadline or interrupts.count > 1):
             raise Interrupted

@@ -13,17 +13,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from common.errors import ConfigError, FederationError, FlwrNasError, StorageError
+from common.errors import ConfigError, FederationError, FlwrNasError
 from server_app.launcher import child
 from server_app.launcher.bundle import ROOT
 from server_app.launcher.follow import Ending, Tail, follow, last_words
 from server_app.launcher.interrupts import Interrupts
 from server_app.launcher.processes import end, start
+from server_app.launcher.proxies import for_this_machine
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -45,38 +45,22 @@ def simulate(
     interrupts: Interrupts,
     rehearse: Callable[[], None] = lambda: None,
 ) -> Ending:
-    """Simulate a search until it ends; see `launch`."""
+    """Simulate a search in a folder that is there until it ends; see `launch`."""
     if federation.nodes is None:
         raise ConfigError("A simulation needs a number of nodes", None, fix="Set federation.nodes=10")
-    _prepare(run_dir)
     tail = Tail(run_dir / "journal.jsonl")
-    with Simulation(federation, run_dir / "flower.log") as simulation:
+    log = run_dir / "flower.log"
+    with Simulation(federation, log) as simulation:
         try:
             rehearse()
         except FlwrNasError:
-            _discard(run_dir)
+            log.unlink()  # no run ever began
             raise
         from server_app.reporting.progress import Progress
 
         with Progress() as progress:
             simulation.submit(config, interrupts)
             return follow(tail, run_dir, progress, interrupts, simulation.gone)
-
-
-def _prepare(run_dir: Path) -> None:
-    """Make the run folder, without the stop file of an earlier run."""
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        (run_dir / "stop").unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError("The run folder must be writable", str(run_dir), fix=f"{error}; set run.dir") from None
-
-
-def _discard(run_dir: Path) -> None:
-    """Remove the folder of a run that never began, unless there is more in it."""
-    (run_dir / "flower.log").unlink()
-    with suppress(OSError):
-        run_dir.rmdir()
 
 
 class Simulation:
@@ -165,7 +149,7 @@ class Simulation:
 
     def _environment(self) -> dict[str, str]:
         """Return ours, without what would lead to another Flower or Ray, and with nothing that calls home."""
-        environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+        environment = for_this_machine({key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"})
         path = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
         environment.setdefault("OMP_NUM_THREADS", str(max(1, int(self._federation.cpus_per_node))))
         return environment | {

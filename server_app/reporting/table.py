@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -29,7 +30,7 @@ def render(result: dict[str, Any]) -> RenderableType:
     winner, baseline = result.get("winner"), result.get("baseline")
     if not winner:
         return Text("The search found nothing.", style="red")
-    table = Table(title=f"{result['name']}, seed {result['seed']}")
+    table = Table(title=escape(f"{result['name']}, seed {result['seed']}"))
     table.add_column("")
     table.add_column("found", justify="right", style="bold")
     columns = [winner]

@@ -6,8 +6,14 @@ import dataclasses
 
 import pytest
 
-from common.config import CONF, compose_config, from_json, from_yaml
+from common.config import CONF, compose_config, from_json, from_yaml, run_hydra
 from common.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A sweep writes into its working directory."""
+    monkeypatch.chdir(tmp_path)
 
 
 def test_json_gives_the_same_configuration_back():
@@ -67,3 +73,46 @@ def test_every_experiment_is_complete(name):
     config = compose_config([f"experiment={name}"])
     check(config)
     assert config.run.name == name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "digits"),
+        (["dataset=synthetic"], "synthetic"),
+        (["dataset=local"], "local"),
+        (["dataset=local", "dataset.path=/data/phones (1).csv"], "phones (1)"),
+        (["dataset=local", "dataset.path=/data/photos/"], "photos"),
+        (["dataset=local", "dataset.path=/"], "local"),
+        (["experiment=tutorial"], "tutorial"),
+        (["experiment=tutorial", "dataset.options.features=8"], "tutorial"),
+        (["experiment=tutorial", "dataset=digits"], "digits"),
+        (["dataset=synthetic", "experiment=tutorial"], "synthetic"),
+        (["experiment=har", "dataset.path=uci_har.npz"], "har"),
+        (["experiment=har", "dataset=digits"], "digits"),
+        (["dataset=synthetic", "run.name=mine"], "mine"),
+        (["run.name=mine", "experiment=tutorial", "dataset=digits"], "mine"),
+    ],
+)
+def test_a_run_is_called_after_what_it_searches_on(overrides, name):
+    assert compose_config(overrides).run.name == name
+
+
+def test_each_search_of_a_sweep_is_called_after_its_own_data():
+    names = []
+    run_hydra(lambda config: names.append(config.run.name), ["-m", "dataset=digits,synthetic"])
+    assert names == ["digits", "synthetic"]
+
+
+def test_an_experiment_of_ones_own_may_have_a_name_or_none(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults: [override /dataset: synthetic]\nrun: {name: first}\n"
+    )
+    (tmp_path / "experiment" / "other.yaml").write_text(
+        "# @package _global_\ndefaults: [override /dataset: synthetic]\n"
+    )
+    names = []
+    for name in ("mine", "other"):
+        run_hydra(lambda config: names.append(config.run.name), ["--config-dir", str(tmp_path), f"experiment={name}"])
+    assert names == ["first", "synthetic"]

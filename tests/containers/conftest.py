@@ -94,12 +94,33 @@ class Compose:
         self.compose("down", "-v")
 
 
+def missing(compose: Compose) -> str | None:
+    """Return what is to be done before containers can be started, as a sentence; None if nothing is."""
+    needs = f"make test-containers needs {compose.engine} with compose"
+    way_out = (
+        f"{compose.script} setup installs it"
+        if compose.script
+        else 'Start Docker, or name what stands in for it: make test-containers CONTAINERS="..."'
+    )
+    for command in ([compose.engine, "info"], [*compose.command, "version"]):
+        if shutil.which(command[0]) is None:
+            return f"{needs}, and there is no {command[0]}. {way_out}."
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip().splitlines()
+            return f"{needs}, and `{shlex.join(command)}` fails ({said[-1] if said else done.returncode}). {way_out}."
+    return None
+
+
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """Four nodes behind the proxy, from `flwr-nas deployment init` and `compose up`."""
     if "CONTAINERS" not in os.environ:
         pytest.skip("make test-containers runs these")
     folder = tmp_path_factory.mktemp("project")
+    compose = Compose(folder, shlex.split(os.environ["CONTAINERS"]), free_port())
+    if (reason := missing(compose)) is not None:
+        pytest.exit(reason, returncode=1)  # once, and not for each test
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -107,7 +128,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
             shutil.copy(ROOT / part, folder / part)
     for part in ("docker-compose.yml", ".dockerignore"):
         shutil.copy(ROOT / part, folder / part)
-    compose = Compose(folder, shlex.split(os.environ["CONTAINERS"]), free_port())
     network = "podman" if compose.script else "bridge"
     gateway = json.loads(compose.run([compose.engine, "network", "inspect", network]))[0]
     address = gateway["subnets"][0]["gateway"] if compose.script else gateway["IPAM"]["Config"][0]["Gateway"]

@@ -133,6 +133,7 @@ def test_an_interrupted_search_closes_its_journal_and_leaves_nothing(command):
     assert [event["status"] for event in run.events() if event["event"] == "end"] == ["stopped"]
     assert run.left() == []
     assert run.errors.read_text() == "flwr-nas: The run was asked to stop.\n"
+    assert not (run.folder / "stop").exists()
 
 
 def test_an_impatient_user_leaves_nothing_either(command):
@@ -143,7 +144,26 @@ def test_an_impatient_user_leaves_nothing_either(command):
         time.sleep(0.05)
     assert run.ended() == 130
     assert run.left() == []
+    assert not (run.folder / "stop").exists()
     assert "Traceback" not in run.errors.read_text()
+
+
+def test_a_second_command_does_not_touch_the_folder_of_the_first(command):
+    run = command(*ENDLESS)
+    run.started()  # and no journal yet
+    second = subprocess.run(
+        [sys.executable, "-m", "server_app.cli", "search", *QUICK, f"run.dir={run.folder}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "A run needs a folder of its own" in second.stderr
+    run.searching()
+    run.process.send_signal(signal.SIGINT)
+    assert run.ended() == 130
+    assert run.events()[-1]["status"] == "stopped"
 
 
 def test_an_interrupt_while_flower_starts(command):
@@ -242,6 +262,7 @@ def test_an_interrupted_deployment_is_stopped(command, superlink):
     run.process.send_signal(signal.SIGINT)
     assert run.ended() == 130
     assert run.events()[-1]["status"] == "stopped"
+    assert not (run.folder / "stop").exists()
 
 
 def test_a_deployment_needs_its_certificate(command):

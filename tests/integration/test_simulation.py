@@ -127,3 +127,14 @@ def test_another_order_of_replies_reaches_the_end_too(search, tmp_path):
     assert run.process.returncode == 0, run.output
     states = Counter(trial["state"] for trial in run.history)
     assert states == {"stopped": 3, "finished": 1}
+
+
+def test_paths_are_typed_as_they_are(search, tmp_path):
+    folder = tmp_path / "äö (1), x=[2]'s"
+    folder.mkdir()
+    table = folder / "my data, v=[2].csv"
+    table.write_text("a,b,label\n" + "".join(f"{row % 7},{row % 2},{row % 2}\n" for row in range(80)))
+    data = ("dataset=local", f"dataset.path={table}", "space.operations=[linear]", "search.trials=2")
+    run = search(folder / "my run", *data, "federation.nodes=2")
+    assert run.process.returncode == 0, run.output
+    assert run.result["task"]["input_shape"] == [2]

@@ -16,6 +16,7 @@ from common.config import compose_config, from_yaml
 from common.errors import ConfigError, FederationError, SearchError, StorageError
 from common.models.builder import flat_state
 from common.models.export import load_model
+from server_app.results import write_results
 from server_app.run import read_config, run, stop_watch
 
 COMPLETE = {"config.yaml", "journal.jsonl", "history.json", "result.json", "best/spec.json", "best/model.safetensors"}
@@ -202,12 +203,25 @@ def test_a_stop_file_ends_the_run_and_keeps_what_it_found(grid, tiny, folder):
         grid.person(name, stop_in_the_second_trial)
     run(grid, tiny(search={"concurrency": 1}))
     assert folder.events[-1].items() >= {"status": "stopped", "message": "The run was asked to stop."}.items()
+    assert "stop" not in folder.files
     history, result = folder.read("history.json"), folder.read("result.json")
     assert [trial["state"] for trial in history] == ["finished", "running"]
     assert result["status"] == "stopped"
     assert result["winner"]["id"] == history[0]["spec_id"]
     assert result["winner"]["test"] == {}
     assert result["baseline"] is None
+
+
+def test_a_request_to_stop_that_came_too_late_is_not_left_behind(grid, tiny, folder, monkeypatch):
+    def finish(path, *rest):
+        (path / "stop").touch()
+        write_results(path, *rest)
+
+    monkeypatch.setattr("server_app.run.write_results", finish)
+    grid.people("abc")
+    run(grid, tiny())
+    assert folder.events[-1]["status"] == "finished"
+    assert folder.files == COMPLETE
 
 
 def test_a_programming_error_is_raised_and_journalled(grid, tiny, folder, monkeypatch):

@@ -11,6 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from server_app.launcher.proxies import LOOPBACK
+
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOYMENT = ROOT / "conf" / "deployment"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -48,6 +50,12 @@ def test_a_container_can_do_little(name):
     assert name == "register" or "healthcheck" in service
     mounts = [volume.rsplit(":", 2) for volume in service["volumes"]]
     assert [mount for mount in mounts if mount[-1] != "ro" and mount[0] not in ("./runs", "state")] == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_proxy_of_docker_s_settings_comes_between_containers(name):
+    environment = SERVICES[name]["environment"]
+    assert (environment["NO_PROXY"], environment["no_proxy"]) == ("*", "*")
 
 
 def test_nodes_reach_the_proxy_only_and_hosts_reach_ports_of_their_own_machine():
@@ -111,3 +119,9 @@ def test_the_unit_s_environment_file_holds_what_its_command_uses():
     assert "--insecure" not in command
     folder = command.split()[0].rpartition("/")[0]
     assert f"PATH={folder}:" in unit  # a SuperNode starts flower-superexec and flwr-clientapp by name
+
+
+def test_no_proxy_of_the_environment_comes_between_a_device_s_own_programs():
+    example = (DEPLOYMENT / "node.env").read_text()
+    exceptions = re.findall(r"^(?:NO_PROXY|no_proxy)=(.+)$", example, re.M)
+    assert [set(names.split(",")) for names in exceptions] == [set(LOOPBACK)] * 2

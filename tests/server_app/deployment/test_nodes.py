@@ -65,6 +65,8 @@ def test_a_device_gets_a_bundle(project, folder, host, address):
     assert settings == {
         "SUPERLINK": address,
         "NODE_CONFIG": 'name="board" data="/var/lib/flwr-nas/data.npz" max-params=20000 max-memory-mb=300',
+        "NO_PROXY": "localhost,127.0.0.1,::1",
+        "no_proxy": "localhost,127.0.0.1,::1",
         "OMP_NUM_THREADS": "1",
         "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.25",
     }

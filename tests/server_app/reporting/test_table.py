@@ -43,6 +43,10 @@ def test_the_model_that_was_found_stands_beside_the_baseline(eventful):
     assert "eventful, seed 0" in text
 
 
+def test_a_name_is_shown_letter_by_letter(eventful):
+    assert "data [bold], seed 0" in text_of({**eventful.result, "name": "data [bold]"})  # no markup of rich's
+
+
 def test_below_the_table_stand_the_architecture_and_what_it_cost(eventful):
     result, text = eventful.result, text_of(eventful.result)
     assert f"found: {result['winner']['architecture']}  ({result['winner']['id']})" in text

@@ -1,0 +1,81 @@
+"""What people type for an option, as Hydra's grammar wants it.
+
+In that grammar blanks, commas, brackets, ``=`` and letters beyond ASCII mean something or nothing at all, unless
+they are quoted: a second time, as the shell has taken away the first quotes. Where a value can only be a text, that
+is done here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+PATHS = ("dataset.path", "federation.root_certificates", "run.dir")
+TEXTS = ("dataset.options.label", "federation.address", "run.name")
+
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_OPTION = re.compile(rf"(\+{{0,2}})({'|'.join(map(re.escape, (*PATHS, *TEXTS)))})=(.*)", re.DOTALL)
+_AS_IT_IS = re.compile(rf"(?:{_QUOTED}|(?i:null))", re.DOTALL)
+_SWEEP = re.compile(r"(?:choice|glob|interval|range|shuffle|sort|tag)\s*\(.*\)", re.DOTALL)
+_PIECE = re.compile(rf"(?:{_QUOTED}|\$\{{[^}}]*\}}|[^,])+", re.DOTALL)
+
+_DATASET = re.compile(r"\+{0,2}dataset=")
+_NAME = re.compile(r"(?:\+{0,2}|~)run\.name\b")
+
+
+def for_hydra(overrides: Sequence[str], sweep: bool = False) -> list[str]:
+    """Return overrides with all texts quoted, and without an experiment's name where another data set is chosen.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As Hydra's, but for texts quoted no more than the shell needs.
+    sweep : bool
+        Whether a comma separates values to try, one after the other.
+    """
+    chosen = any(_DATASET.match(override) for override in overrides)
+    named = any(_NAME.match(override) for override in overrides)
+    unnamed = ["run.name=${name_of_data:}"] if chosen and not named else []
+    return [*(_quoted(override, sweep) for override in overrides), *unnamed]
+
+
+def _quoted(override: str, sweep: bool) -> str:
+    found = _OPTION.fullmatch(override)
+    if found is None:
+        return override
+    prefix, option, value = found.groups()
+    if not sweep or (option in PATHS and _exists(value)):
+        return f"{prefix}{option}={_literal(value, option)}"
+    if _SWEEP.fullmatch(value):
+        return override
+    pieces = _PIECE.findall(value)
+    if ",".join(pieces) != value:  # a value is missing between two commas; Hydra says so
+        return override
+    return f"{prefix}{option}={','.join(_literal(piece.strip(), option) for piece in pieces)}"
+
+
+def _literal(value: str, option: str) -> str:
+    """Return a value that Hydra takes for this very text; an interpolation in it stays one."""
+    if not value or _AS_IT_IS.fullmatch(value):
+        return value
+    if option in PATHS:
+        value = _from_home(value)
+    # In quotes a backslash is itself, but before a quote.
+    inner = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    return f"'{inner}'"
+
+
+def _from_home(path: str) -> str:
+    """Replace ``~``; a shell does so at the beginning of a word only."""
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:  # nobody of that name
+        return path
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(_from_home(path)).exists()
+    except (OSError, ValueError):  # not a name that a file could have
+        return False

@@ -1,0 +1,55 @@
+"""The run folder of a simulation, kept for one command as long as it runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from common.errors import StorageError
+from server_app.journal import check_fresh, forget_stop
+
+
+@contextmanager
+def kept(run_dir: Path) -> Iterator[None]:
+    """Make a run folder and keep other commands out of it; leave none behind in which nothing was written.
+
+    A lock and not a file: it ends with this process, however that ends.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be made, another command has it, or a run was there before.
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(run_dir, os.O_RDONLY)
+    except OSError as error:
+        raise StorageError("The run folder must be writable", str(run_dir), fix=f"{error}; set run.dir") from None
+    try:
+        _lock(handle, run_dir)
+        check_fresh(run_dir / "journal.jsonl")
+        try:
+            forget_stop(run_dir)
+            yield
+        finally:
+            forget_stop(run_dir)
+            with suppress(OSError):  # there is something in it
+                run_dir.rmdir()
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, run_dir: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StorageError(
+            "A run needs a folder of its own, and another command uses this one",
+            str(run_dir),
+            fix="Set another run.dir",
+        ) from None
+    except OSError:  # a file system without locks; a journal is still created but once
+        return
