@@ -25,6 +25,7 @@ from common.seeding import child_seed, generator
 from common.settings import TrainingSettings
 from server_app.assignment import Excess
 from server_app.controllers.random import Random
+from server_app.federation import Federation
 from server_app.fidelity.full import Full
 from server_app.journal import Journal
 from server_app.phases import panel_metrics
@@ -32,7 +33,7 @@ from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.roster import Roster
 from server_app.scoring import CentralScore, Scoring
 from server_app.stages.search import Search
-from server_app.strategy import Federation, FedNASStrategy
+from server_app.strategy import FedNASStrategy
 from server_app.trials import Trial
 from server_app.weights.scratch import Scratch
 

@@ -58,15 +58,16 @@ class Pulls:
     def look(self, message_ids: Sequence[str]) -> list[Message]:
         """Begin pulls for whoever's turn it is, and return the replies that came; waits for nothing."""
         ended = [message_id for message_id, pull in self._under_way.items() if pull.future.done()]
-        futures = [self._under_way.pop(message_id).future for message_id in ended]
-        replies = [reply for future in futures if not future.cancelled() for reply in future.result()]
-        now = time.monotonic()
+        futures = {message_id: self._under_way.pop(message_id).future for message_id in ended}
+        came = {message_id: future.result() for message_id, future in futures.items() if not future.cancelled()}
+        now, wanted = time.monotonic(), {i for i in message_ids if i not in self._under_way and not came.get(i)}
         room = _AT_A_TIME - sum(now - pull.since < _HANGING for pull in self._under_way.values())
         while room > 0 and (message_id := self._next_turn(message_ids, now)) is not None:
-            if message_id not in self._under_way:
+            if message_id in wanted:
                 self._under_way[message_id] = _Pull(self._threads.submit(self._try, message_id), now)
+                wanted.remove(message_id)
                 room -= 1
-        return replies
+        return [reply for replies in came.values() for reply in replies]
 
     def wait(self, seconds: float) -> None:
         """Wait until a pull ends, or for so long."""

@@ -13,29 +13,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from logging import INFO
-from typing import Literal, TypeGuard
+from typing import TypeGuard
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
 from flwr.common.logger import log
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
 from common.architecture.task import TaskShape
 from common.digest import code_digest
-from common.errors import FederationError, ProtocolError, SearchError
-from common.jobs import Job, Order, Weights
-from common.limits import Limits, tightest
-from common.messages import check_header, decode_limits, decode_results, encode_order, refusal
+from common.errors import FederationError, SearchError
+from common.jobs import Weights
+from common.limits import tightest
 from common.packing import num_bytes, pack
-from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
-from server_app.exchange import EXPIRED, NEVER_ANSWERED, Exchange
+from server_app.exchange import Exchange
+from server_app.federation import Federation
 from server_app.handshake import Handshake
 from server_app.journal import Journal
+from server_app.orders import Orders
 from server_app.outcome import Counts, Outcome
 from server_app.post import Letter, Post
 from server_app.roster import Roster
@@ -45,52 +43,8 @@ from server_app.trials import Trial, TrialState
 SearchMaker = Callable[[TaskShape, Roster], Search]
 FinalMaker = Callable[[TaskShape, Trial, Roster], Search]
 
-_MOST_DOUBLINGS = 2
 _LOOK = 1.0
 """Seconds between two looks for nodes that join while results are waited for."""
-
-
-@dataclass(frozen=True)
-class Federation:
-    """How the strategy deals with the nodes.
-
-    Parameters
-    ----------
-    nodes : int, optional
-        Nodes to wait for at the start; None for those that are there.
-    min_nodes : int
-        Fewer nodes end the search.
-    order : {"rounds", "arrival"}
-        A round is a barrier (deterministic unless a deadline passes), or a finished trial's place is
-        filled at once.
-    budget : float
-        Seconds of compute that a message may take.
-    deadline : float
-        Seconds after which nobody waits for a node's reply.
-    ttl : float
-        Seconds that a message lives. Its node is busy so long, unless it answers: a node that was killed and started
-        again never does. The next message to a node that let one expire lives twice as long, for it may be slow, and so
-        once more; whoever answers is back at once.
-    patience : float
-        Seconds to wait for nodes at the start, and again where all of them have gone.
-    poll : float
-        Seconds between two looks for replies.
-    one_by_one : bool
-        Pull replies in threads; for a grid over HTTP.
-    precision : {"float32", "float16"}
-        In which type weights travel.
-    """
-
-    nodes: int | None = None
-    min_nodes: int = 1
-    order: Literal["rounds", "arrival"] = "rounds"
-    budget: float = 480.0
-    deadline: float = 600.0
-    ttl: float = 1200.0
-    patience: float = 60.0
-    poll: float = 0.01
-    one_by_one: bool = False
-    precision: Precision = "float32"
 
 
 class FedNASStrategy(Strategy):
@@ -135,18 +89,27 @@ class FedNASStrategy(Strategy):
         self._make_final = make_final
         self._seed = seed
         self._dataset = dataset
-        self._training = training
         self._federation = federation
         self._journal = journal
         self._stop = stop
-        self._digest = code_digest()
-        self._roster = Roster()
-        self._post = Post()
-        self._counts = Counts()
+        self._roster = roster = Roster()
+        self._post = post = Post()
+        self._counts = counts = Counts()
+        digest = code_digest()
         self._handshake = Handshake(
-            self._roster, self._post, journal, digest=self._digest, dataset=dataset, seed=seed, ttl=federation.ttl
+            roster, post, journal, digest=digest, dataset=dataset, seed=seed, ttl=federation.ttl
         )
-        self._expired: Counter[str] = Counter()
+        self._orders = Orders(
+            roster,
+            post,
+            journal,
+            counts,
+            digest=digest,
+            seed=seed,
+            dataset=dataset,
+            training=training,
+            federation=federation,
+        )
         self._search: Search | None = None
         self.outcome: Outcome | None = None
 
@@ -163,7 +126,7 @@ class FedNASStrategy(Strategy):
             return []
         questions = [*self._handshake.questions(there), *self._handshake.ask(search.waiting)]
         free = {name for name in names if name in self._roster.reports and self._letter(name) is None}
-        return [*self._orders(server_round, search.dispatch(free, time.monotonic())), *questions]
+        return [*self._orders.write(server_round, search.dispatch(free, time.monotonic())), *questions]
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -380,76 +343,16 @@ class FedNASStrategy(Strategy):
         sent = (message.content for message in messages if message.metadata.dst_node_id not in unsent)
         self._counts.bytes_down += sum(num_bytes(content) for content in sent)
 
-    def _orders(self, server_round: int, jobs_of: Mapping[str, Sequence[Job]]) -> list[Message]:
-        """Return one message for each node; nodes that do the same jobs share its content."""
-        federation, task = self._federation, self._roster.task
-        assert task is not None
-        weights = {job.trial: job.weights for jobs in jobs_of.values() for job in jobs}
-        packed = {trial: pack(array, federation.precision) for trial, array in weights.items()}
-        contents: dict[tuple[str, ...], RecordDict] = {}
-        messages = []
-        for name, jobs in jobs_of.items():
-            trials = tuple(job.trial for job in jobs)
-            if trials not in contents:
-                order = Order(
-                    self._seed,
-                    federation.budget,
-                    task,
-                    self._dataset,
-                    self._training,
-                    tuple(jobs),
-                    self._roster.classes,
-                    federation.precision,
-                )
-                contents[trials] = encode_order(self._digest, order, packed)
-            kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
-            ttl = federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
-            message = Message(contents[trials], self._roster.id_of(name), kind, ttl=ttl, group_id=str(server_round))
-            messages.append(self._post.write(Letter(message, "order", name, tuple(jobs))))
-        return messages
-
     def _fold(self, reply: Message) -> None:
-        """Take one reply; what makes no sense costs the node its part in this round, and nothing else."""
+        """Take one reply, whatever it answers."""
         reply_to = reply.metadata.reply_to_message_id
         letter = self._post.answered(reply_to)
         if letter is None:
             self._journal.write("refused", reason=f"A reply must answer a message of ours, got {reply_to!r}.")
-        elif letter.kind != "order":
-            self._handshake.take(letter, reply)
-        elif reply.has_error() and reply.error.code in NEVER_ANSWERED:
-            self._expired[letter.name] += reply.error.code in EXPIRED
-            self._lose(letter, f"The node failed: {reply.error.reason}", silent=True)
+        elif letter.kind == "order":
+            self._orders.take(letter, reply, self._searching())
         else:
-            self._expired.pop(letter.name, None)  # it is there, and in time
-            try:
-                self._take(letter, reply)
-            except ProtocolError as error:
-                self._lose(letter, str(error))
-            else:
-                self._lose(letter, "the reply lacks a result")
-
-    def _take(self, letter: Letter, reply: Message) -> None:
-        if reply.has_error():
-            raise ProtocolError(f"The node failed: {reply.error.reason}")
-        if (reason := refusal(reply.content)) is not None:
-            raise ProtocolError(f"The node refused: {reason}")
-        check_header(reply.content, self._digest, letter.name)
-        self._learn(letter.name, decode_limits(reply.content))
-        self._counts.bytes_up += num_bytes(reply.content)
-        results = decode_results(reply.content, self._federation.precision)
-        if len(results) > len(letter.jobs):
-            raise ProtocolError(f"A reply has {len(letter.jobs)} results at most, one for each job", len(results))
-        for result in results:
-            self._searching().take(letter.name, result)
-
-    def _learn(self, name: str, limits: Limits) -> None:
-        """Take note of a node's limits: it may have started again with others."""
-        if self._roster.learn(name, limits):
-            self._journal.write("limits", node=name, limits=limits.to_dict())
-
-    def _lose(self, letter: Letter, reason: str, *, silent: bool = False) -> None:
-        """Where a node still owes results of a letter, go on without them."""
-        self._searching().leave_out(letter.name, letter.jobs, reason, silent=silent)
+            self._handshake.take(letter, reply)
 
     def _searching(self) -> Search:
         if self._search is None:

@@ -116,10 +116,8 @@ def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupt
         with Progress() as progress:
             return follow(tail, run_dir, progress, interrupts, gone)
     finally:
-        if (
-            interrupts.count
-        ):  # a run that ended by itself meanwhile, or is going to be stopped, will not see the request
-            forget_stop(run_dir)
+        if interrupts.count:
+            forget_stop(run_dir)  # a run that ended meanwhile, or is going to be stopped, will not see it
 
 
 def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often nodes are asked before their silence fails a trial."""
 
+_NAMED = 20
+"""Most nodes that a line of the journal names; with thousands of them it would hold little else."""
+
 
 @dataclass(kw_only=True)
 class Search(Stage):
@@ -232,12 +235,14 @@ class Search(Stage):
         trial = active.trial
         active.weights = phase.outcome()
         trial.rounds = phase.round
+        trained = [node for node in phase.nodes if node not in phase.left_out]
         self.journal.write(
             "round",
             trial=self._name(trial.number),
             round=phase.round,
-            nodes=len(phase.nodes) - len(phase.left_out),
-            left_out=len(phase.left_out),
+            num_nodes=len(trained),
+            nodes=trained[:_NAMED],
+            left_out=sorted(phase.left_out)[:_NAMED],
             loss=phase.loss,
             bytes_down=trial.ledger.bytes_down,
             bytes_up=trial.ledger.bytes_up,

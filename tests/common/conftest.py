@@ -1,7 +1,8 @@
-"""Any architecture on any kind of task, from one seed."""
+"""Any architecture on any kind of task, from one seed; and logs that outlive what Hydra does to them."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -33,6 +34,12 @@ OPTIONS = LayeredSpace.Options(
     max_parameters=None,
     max_macs=None,
 )
+
+
+@pytest.fixture(autouse=True)
+def logs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what Hydra's configuration of the logs turns off be on again after the test."""
+    monkeypatch.setattr(logging.getLogger("flwr"), "disabled", False)
 
 
 @pytest.fixture(scope="session")

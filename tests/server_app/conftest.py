@@ -237,7 +237,8 @@ class Played:
             }
             asked = {self.grid.name(m) for m in self.grid.sent if _asks(m, trial, event["round"])}
             names = sorted(asked - left_out)
-            assert len(names) == event["nodes"]
+            assert len(names) == event["num_nodes"]
+            assert event["nodes"] == names[:20]
             rounds.append(names)
         return rounds
 

@@ -215,7 +215,7 @@ def test_a_stop_file_ends_the_run_and_keeps_what_it_found(grid, tiny, folder):
 def test_a_request_to_stop_that_came_too_late_is_not_left_behind(grid, tiny, folder, monkeypatch):
     def finish(path, *rest):
         (path / "stop").touch()
-        write_results(path, *rest)
+        return write_results(path, *rest)
 
     monkeypatch.setattr("server_app.run.write_results", finish)
     grid.people("abc")

@@ -221,7 +221,7 @@ def test_order_arrival_keeps_the_jobs_of_a_busy_node_until_it_answers(grid, conf
             search={"trials": 2, "concurrency": 2},
             fidelity={"name": "full", "max_rounds": 1},
         ),
-        when=[(SEARCH, hold(grid, ids["b"])), ({"event": "round", "nodes": 1}, lambda: grid.release(ids["b"]))],
+        when=[(SEARCH, hold(grid, ids["b"])), ({"event": "round", "nodes": ["a"]}, lambda: grid.release(ids["b"]))],
         final=False,
     )
     assert states(played) == [FINISHED] * 2
@@ -764,7 +764,7 @@ def test_what_flower_did_not_wait_for_is_left_out(by_hand):
     strategy, events, replies = by_hand
     strategy.aggregate_train(1, replies[:2])
     rounds = [event for event in events if event["event"] == "round"]
-    assert [(event["trial"], event["nodes"]) for event in rounds] == [(f"trial-000{i}", 2) for i in range(3)]
+    assert [(event["trial"], event["num_nodes"]) for event in rounds] == [(f"trial-000{i}", 2) for i in range(3)]
 
 
 def test_the_hooks_carry_a_search_by_hand(grid, by_hand):

@@ -205,6 +205,15 @@ def test_trials_train_on_the_same_sample_in_the_same_round():
     assert {len(by_trial["trial-0000"]) for by_trial in samples.values()} == {2}
 
 
+def test_a_line_of_the_journal_names_twenty_nodes_at_most():
+    names = [f"node-{index:02d}" for index in range(30)]
+    search, events = make(SPECS[:1])
+    search.begin(names)
+    play(search, nodes=names, respond=lambda node, job: None if node > "node-24" else answer(node, job))
+    for event in kinds(events, "round"):
+        assert (event["num_nodes"], event["nodes"], event["left_out"]) == (25, names[:20], names[25:])
+
+
 def test_the_order_of_replies_changes_nothing():
     def run(order):
         search, _ = make(SPECS, nodes_per_round=2)
@@ -435,7 +444,7 @@ def test_a_result_that_makes_no_sense_is_refused_with_its_reason(change, reason)
     assert refused["node"] == "a"
     assert reason in refused["reason"]
     (closed,) = kinds(events, "round")
-    assert (closed["nodes"], closed["left_out"]) == (2, 1)
+    assert (closed["num_nodes"], closed["nodes"], closed["left_out"]) == (2, ["b", "c"], ["a"])
     assert not np.isnan(search.trials[0].ledger.node_seconds)
 
 

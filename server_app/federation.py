@@ -1,0 +1,51 @@
+"""How a search deals with its nodes: how many, how long, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from common.precision import Precision
+
+
+@dataclass(frozen=True)
+class Federation:
+    """How the strategy deals with the nodes.
+
+    Parameters
+    ----------
+    nodes : int, optional
+        Nodes to wait for at the start; None for those that are there.
+    min_nodes : int
+        Fewer nodes end the search.
+    order : {"rounds", "arrival"}
+        A round is a barrier (deterministic unless a deadline passes), or a finished trial's place is
+        filled at once.
+    budget : float
+        Seconds of compute that a message may take.
+    deadline : float
+        Seconds after which nobody waits for a node's reply.
+    ttl : float
+        Seconds that a message lives. Its node is busy so long, unless it answers: a node that was killed and started
+        again never does. The next message to a node that let one expire lives twice as long, for it may be slow, and so
+        once more; whoever answers is back at once.
+    patience : float
+        Seconds to wait for nodes at the start, and again where all of them have gone.
+    poll : float
+        Seconds between two looks for replies.
+    one_by_one : bool
+        Pull replies in threads; for a grid over HTTP.
+    precision : {"float32", "float16"}
+        In which type weights travel.
+    """
+
+    nodes: int | None = None
+    min_nodes: int = 1
+    order: Literal["rounds", "arrival"] = "rounds"
+    budget: float = 480.0
+    deadline: float = 600.0
+    ttl: float = 1200.0
+    patience: float = 60.0
+    poll: float = 0.01
+    one_by_one: bool = False
+    precision: Precision = "float32"

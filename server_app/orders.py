@@ -1,0 +1,132 @@
+"""Orders out, results in: what a stage's jobs look like as messages, and what is made of the replies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from flwr.app import Message, MessageType, RecordDict
+
+from common.errors import ProtocolError
+from common.jobs import Job, Order
+from common.messages import check_header, decode_limits, decode_results, encode_order, refusal
+from common.packing import num_bytes, pack
+from common.settings import DatasetSettings, TrainingSettings
+from server_app.exchange import EXPIRED, NEVER_ANSWERED
+from server_app.federation import Federation
+from server_app.journal import Journal
+from server_app.outcome import Counts
+from server_app.post import Letter, Post
+from server_app.roster import Roster
+from server_app.stages.base import Stage
+
+_MOST_DOUBLINGS = 2
+
+
+class Orders:
+    """Writes orders to nodes, and hands what they answer to the stage that asked.
+
+    Parameters
+    ----------
+    roster, post, journal, counts : Roster, Post, Journal, Counts
+        Who the nodes are, where letters are written, where events and bytes go.
+    digest : str
+        Digest of this side's code.
+    seed : int
+        The run's seed.
+    dataset, training : DatasetSettings, TrainingSettings
+        What the nodes load and how they train.
+    federation : Federation
+        How to deal with the nodes.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        post: Post,
+        journal: Journal,
+        counts: Counts,
+        *,
+        digest: str,
+        seed: int,
+        dataset: DatasetSettings,
+        training: TrainingSettings,
+        federation: Federation,
+    ) -> None:
+        self._roster = roster
+        self._post = post
+        self._journal = journal
+        self._counts = counts
+        self._digest = digest
+        self._seed = seed
+        self._dataset = dataset
+        self._training = training
+        self._federation = federation
+        self._expired: Counter[str] = Counter()
+
+    def write(self, server_round: int, jobs_of: Mapping[str, Sequence[Job]]) -> list[Message]:
+        """Return one message for each node; nodes that do the same jobs share its content.
+
+        Parameters
+        ----------
+        server_round : int
+            Flower's number of the exchange.
+        jobs_of : mapping
+            What each node is to do, by its name; a trial's jobs are the same wherever they are done.
+        """
+        weights = {job.trial: job.weights for jobs in jobs_of.values() for job in jobs}
+        packed = {trial: pack(array, self._federation.precision) for trial, array in weights.items()}
+        contents: dict[tuple[str, ...], RecordDict] = {}
+        messages = []
+        for name, jobs in jobs_of.items():
+            trials = tuple(job.trial for job in jobs)
+            if trials not in contents:
+                contents[trials] = encode_order(self._digest, self._order(jobs), packed)
+            kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
+            ttl = self._federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
+            message = Message(contents[trials], self._roster.id_of(name), kind, ttl=ttl, group_id=str(server_round))
+            messages.append(self._post.write(Letter(message, "order", name, tuple(jobs))))
+        return messages
+
+    def take(self, letter: Letter, reply: Message, stage: Stage) -> None:
+        """Take the reply to an order; what makes no sense costs the node its part in this round, and nothing else."""
+        if reply.has_error() and reply.error.code in NEVER_ANSWERED:
+            self._expired[letter.name] += reply.error.code in EXPIRED
+            stage.leave_out(letter.name, letter.jobs, f"The node failed: {reply.error.reason}", silent=True)
+            return
+        self._expired.pop(letter.name, None)  # it is there, and in time
+        reason = "the reply lacks a result"
+        try:
+            self._read(letter, reply, stage)
+        except ProtocolError as error:
+            reason = str(error)
+        stage.leave_out(letter.name, letter.jobs, reason)
+
+    def _order(self, jobs: Sequence[Job]) -> Order:
+        assert self._roster.task is not None
+        return Order(
+            self._seed,
+            self._federation.budget,
+            self._roster.task,
+            self._dataset,
+            self._training,
+            tuple(jobs),
+            self._roster.classes,
+            self._federation.precision,
+        )
+
+    def _read(self, letter: Letter, reply: Message, stage: Stage) -> None:
+        if reply.has_error():
+            raise ProtocolError(f"The node failed: {reply.error.reason}")
+        if (reason := refusal(reply.content)) is not None:
+            raise ProtocolError(f"The node refused: {reason}")
+        check_header(reply.content, self._digest, letter.name)
+        limits = decode_limits(reply.content)
+        if self._roster.learn(letter.name, limits):  # it started again with others
+            self._journal.write("limits", node=letter.name, limits=limits.to_dict())
+        self._counts.bytes_up += num_bytes(reply.content)
+        results = decode_results(reply.content, self._federation.precision)
+        if len(results) > len(letter.jobs):
+            raise ProtocolError(f"A reply has {len(letter.jobs)} results at most, one for each job", len(results))
+        for result in results:
+            stage.take(letter.name, result)
