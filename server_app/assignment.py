@@ -70,20 +70,22 @@ class Assigner:
         self.panel: tuple[str, ...] = ()
         self.min_scores = 1
 
-    def begin(self, nodes: Sequence[str], slots: int, least: int) -> None:
+    def begin(self, nodes: Sequence[str], admitted: Sequence[str], slots: int, least: int) -> None:
         """Draw the panel; raise `ConfigError` where these nodes are too few for a choice that was made.
 
         Parameters
         ----------
         nodes : sequence of str
             Names of all nodes of the search.
+        admitted : sequence of str
+            Those that the panel is drawn from.
         slots : int
             Trials that train at the same time.
         least : int
             Nodes that the aggregation needs in a round.
         """
         scoring = self._scoring
-        self.panel = scoring.panel_of(nodes, self._seed)
+        self.panel = scoring.panel_of(admitted, self._seed)
         self.min_scores = scoring.least(self.panel)
         if len(self.panel) < self.min_scores and scoring.central is None:
             raise ConfigError(
@@ -148,11 +150,9 @@ class Assigner:
 
         Errors as in `trainers`.
         """
-        there = set(nodes) | set(known)
-        panel = [node for node in self.panel if node in there]
-        unable = self._unable(spec, panel, self.min_scores)
-        left = [node for node in panel if node not in known]
-        return _assignment(left, unable, free, max(1, self.min_scores - len(known)))
+        there, least = set(nodes) - set(known), max(1, self.min_scores - len(known))
+        left = [node for node in self.panel if node in there]
+        return _assignment(left, self._unable(spec, left, least), free, least)
 
     def _trainers(self, nodes: Sequence[str]) -> list[str]:
         kept_out = set(self.panel) if self._scoring.unseen else set()

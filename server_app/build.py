@@ -74,6 +74,7 @@ def build_strategy(
         federation=Federation(
             nodes=federation.nodes,
             min_nodes=federation.min_nodes,
+            wanted=max(config.scoring.panel or 0, config.scoring.min_nodes or 0),
             order=federation.order,
             budget=federation.budget or 0.8 * federation.deadline,
             deadline=federation.deadline,

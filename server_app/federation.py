@@ -29,8 +29,10 @@ class Federation:
         Seconds that a message lives. Its node is busy so long, unless it answers: a node that was killed and started
         again never does. The next message to a node that let one expire lives twice as long, for it may be slow, and so
         once more; whoever answers is back at once.
+    wanted : int
+        Nodes that say what they have before the search begins, if there are so many.
     patience : float
-        Seconds to wait for nodes at the start, and again where all of them have gone.
+        Seconds to wait for nodes at the start, for answers to questions, and where too few nodes are there or free.
     poll : float
         Seconds between two looks for replies.
     one_by_one : bool
@@ -41,6 +43,7 @@ class Federation:
 
     nodes: int | None = None
     min_nodes: int = 1
+    wanted: int = 0
     order: Literal["rounds", "arrival"] = "rounds"
     budget: float = 480.0
     deadline: float = 600.0

@@ -2,13 +2,14 @@
 
 Up to `AT_ONCE` nodes are asked all of it at once. Where there are more, each is called for its name alone, which costs
 it no look at its data; a sample that the run's seed draws by name is asked the rest, and the others when a round first
-needs them. Who is asked at the start is waited for, however slow it is, within a patience that grows with their number.
+needs them. Who is asked is waited for, however slow it is, within a patience that grows with the number of questions.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
 from flwr.app import DEFAULT_TTL, Message, MessageType
 
@@ -24,17 +25,17 @@ from common.messages import (
     encode_refusal,
     refusal,
 )
-from common.seeding import ranked_sample
+from common.seeding import ranked
 from common.settings import DatasetSettings
 from server_app.exchange import NEVER_ANSWERED, Exchange
 from server_app.journal import Journal
-from server_app.post import Kind, Letter, Post
+from server_app.post import Letter, Post
 from server_app.roster import Roster
 
 AT_ONCE = 200
 """Nodes that are asked what they have before the search begins."""
 
-_EACH = 0.5
+_EACH = {"call": 0.05, "question": 0.5}
 """Seconds of patience for each node that was asked: simulated ones answer one after the other."""
 _SETTLE = 0.5
 _LAST_WORDS = 15.0
@@ -54,6 +55,8 @@ class Handshake:
         What the nodes are to load.
     seed : int
         The run's seed.
+    patience : float
+        Seconds to wait for nodes, and again for their answers; there half a second more for each that has a question.
     ttl : float
         Seconds after which a node that was asked and did not answer is asked again.
     """
@@ -67,6 +70,7 @@ class Handshake:
         digest: str,
         dataset: DatasetSettings,
         seed: int,
+        patience: float = 60.0,
         ttl: float = DEFAULT_TTL,
     ) -> None:
         self._roster = roster
@@ -76,6 +80,7 @@ class Handshake:
         self._seed = seed
         self._call = encode_call(digest)
         self._question = encode_question(digest, dataset, seed)
+        self._patience = patience
         self._ttl = ttl
         self._by_name = False
         self._notices: dict[int, str] = {}
@@ -84,14 +89,15 @@ class Handshake:
     def questions(self, node_ids: Sequence[int]) -> list[Message]:
         """Return a message to each of these nodes that is unknown and not busy, and to those left out."""
         strangers = [node_id for node_id in self._roster.strangers(node_ids) if self._post.to(node_id) is None]
-        return [*self._letters(strangers, "call" if self._by_name else "question"), *self._take_notices()]
+        messages = self._letters(dict.fromkeys(strangers, ""), "call" if self._by_name else "question")
+        return [*messages, *self._take_notices()]
 
     def ask(self, names: Collection[str]) -> list[Message]:
         """Return the question what they have to those of these nodes that were called only, and are not busy."""
-        ids = [self._roster.id_of(name) for name in sorted(names) if name not in self._roster.reports]
-        return self._letters([node_id for node_id in ids if self._post.to(node_id) is None], "question")
+        ids = {self._roster.id_of(name): name for name in sorted(names) if name not in self._roster.reports}
+        return self._letters({i: name for i, name in ids.items() if self._post.to(i) is None}, "question")
 
-    def gather(self, exchange: Exchange, *, nodes: int | None, min_nodes: int, patience: float) -> TaskShape:
+    def gather(self, exchange: Exchange, *, nodes: int | None, min_nodes: int, wanted: int = 0) -> TaskShape:
         """Wait for the nodes, admit those that fit, and agree on the task.
 
         Parameters
@@ -102,8 +108,8 @@ class Handshake:
             How many to wait for; None for as many as there are once their number stands still.
         min_nodes : int
             Fewer are not enough.
-        patience : float
-            Seconds to wait for the nodes, and again, with half a second more for each, for their answers.
+        wanted : int
+            Nodes to admit before the search begins, if there are so many; at least `AT_ONCE` in any case.
 
         Returns
         -------
@@ -115,27 +121,33 @@ class Handshake:
         FederationError
             Where too few were there, or fit.
         """
-        ids = self._appear(exchange, nodes, min_nodes, time.monotonic() + patience)
-        self._by_name = len(ids) > AT_ONCE
-        self._send(exchange, self.questions(ids))
-        self._await_answers(exchange, patience)
+        ids = self._appear(exchange, nodes, min_nodes, time.monotonic() + self._patience)
+        wanted = max(AT_ONCE, min_nodes, wanted)
+        self._by_name = len(ids) > wanted
+        self._hear(exchange, self.questions(ids))
         if self._by_name:
-            sample = ranked_sample(self._roster.names(ids), AT_ONCE, self._seed, "handshake")
-            self._send(exchange, self.ask(sample))
-            self._await_answers(exchange, patience)
-        if self._roster.reports:
-            self._roster.agree()
-            self._leave_out_misfits()
+            self._draw(exchange, ranked(self._roster.names(ids), self._seed, "handshake"), wanted)
+        else:
+            self._agree()
         admitted = len(self._roster.reports)
         if self._roster.task is None or admitted < min_nodes:
             self._tell(exchange)
             why = f" ({self._reasons[0].rstrip('.')})" if self._reasons else ""
             raise FederationError(
-                f"The search needs {min_nodes} nodes within {patience:g} s, "
+                f"The search needs {min_nodes} nodes within {self._patience:g} s, "
                 f"but {len(ids)} were there and {admitted} of them fit{why}",
                 fix="Start more nodes, mend those that were refused, or lower federation.min_nodes",
             )
         return self._roster.task
+
+    def _draw(self, exchange: Exchange, order: Sequence[str], wanted: int) -> None:
+        """Ask nodes in this order what they have, until as many as wanted fit, or nobody is left."""
+        asked = 0
+        while (missing := wanted - len(self._roster.reports)) > 0 and asked < len(order):
+            known = [name for name in order[asked : asked + missing] if self._roster.knows(name)]
+            asked += missing
+            self._hear(exchange, self.ask(known))
+            self._agree()
 
     def take(self, letter: Letter, reply: Message) -> None:
         """Take the reply to a letter: learn a name, admit a node, or refuse it with the reason in the journal."""
@@ -151,16 +163,19 @@ class Handshake:
             if letter.kind == "call":
                 self._roster.meet(letter.node_id, decode_name(reply.content))
             else:
-                self._admit(letter.node_id, decode_report(reply.content))
+                self._admit(letter, decode_report(reply.content))
         except FlwrNasError as error:
             self._leave_out(letter.node_id, error, tell=True)
 
     # ------------------------------------------------------------ messages
 
-    def _letters(self, node_ids: Sequence[int], kind: Kind) -> list[Message]:
+    def _letters(self, names: Mapping[int, str], kind: Literal["call", "question"]) -> list[Message]:
+        """Write to nodes, given by id with their names as far as these are known."""
         content = self._call if kind == "call" else self._question
-        messages = [Message(content, node_id, MessageType.QUERY, ttl=self._ttl) for node_id in node_ids]
-        return [self._post.write(Letter(message, kind)) for message in messages]
+        under_way = len(names) + len(self._post.of(kind))
+        until = time.monotonic() + self._patience + _EACH[kind] * under_way
+        messages = {node_id: Message(content, node_id, MessageType.QUERY, ttl=self._ttl) for node_id in names}
+        return [self._post.write(Letter(m, kind, names[node_id], until=until)) for node_id, m in messages.items()]
 
     def _take_notices(self) -> list[Message]:
         """Return messages that tell nodes why they are left out, each once."""
@@ -169,15 +184,12 @@ class Handshake:
         messages = [Message(contents[node_id], node_id, MessageType.QUERY, ttl=self._ttl) for node_id in ready]
         return [self._post.write(Letter(message, "notice")) for message in messages]
 
-    @staticmethod
-    def _send(exchange: Exchange, messages: Sequence[Message]) -> None:
-        exchange.send(messages)  # who does not get one is a stranger still, and asked again
-
-    def _await_answers(self, exchange: Exchange, patience: float) -> None:
-        """Wait for the answers to all calls and questions that are under way."""
-        deadline = time.monotonic() + patience + _EACH * len(self._post.ids)
-        while self._post.of("call", "question") and self._take_some(exchange, deadline):
-            continue
+    def _hear(self, exchange: Exchange, messages: Sequence[Message]) -> None:
+        """Send calls or questions and wait for the answers; who does not get one is asked again later."""
+        exchange.send(messages)
+        while letters := self._post.of("call", "question"):
+            if not self._take_some(exchange, max(letter.until for letter in letters)):
+                return
 
     def _take_some(self, exchange: Exchange, deadline: float) -> int:
         replies = exchange.receive(deadline)
@@ -189,15 +201,17 @@ class Handshake:
 
     def _tell(self, exchange: Exchange) -> None:
         """Tell the nodes that do not fit why, before the run ends for want of others."""
-        self._send(exchange, self._take_notices())
+        exchange.send(self._take_notices())
         deadline = time.monotonic() + _LAST_WORDS
         while self._post.of("notice") and self._take_some(exchange, deadline):
             continue
 
     # ------------------------------------------------------------ who is in, and who is out
 
-    def _admit(self, node_id: int, report: NodeReport) -> None:
-        self._roster.admit(node_id, report)
+    def _admit(self, letter: Letter, report: NodeReport) -> None:
+        if letter.name not in ("", report.name):
+            raise ProtocolError(f"A node must keep its name, {letter.name!r}", report.name)
+        self._roster.admit(letter.node_id, report)
         self._journal.write(
             "node",
             node=report.name,
@@ -214,8 +228,11 @@ class Handshake:
             limits=report.limits.to_dict(),
         )
 
-    def _leave_out_misfits(self) -> None:
-        """Drop the nodes that answered before the task was known and do not fit it."""
+    def _agree(self) -> None:
+        """Agree on the task, if anybody said what he has, and drop the nodes that do not fit it."""
+        if self._roster.task is not None or not self._roster.reports:
+            return
+        self._roster.agree()
         for name, error in self._roster.misfits().items():
             self._leave_out(self._roster.id_of(name), error, tell=True)
 

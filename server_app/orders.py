@@ -92,7 +92,7 @@ class Orders:
         """Take the reply to an order; what makes no sense costs the node its part in this round, and nothing else."""
         if reply.has_error() and reply.error.code in NEVER_ANSWERED:
             self._expired[letter.name] += reply.error.code in EXPIRED
-            stage.leave_out(letter.name, letter.jobs, f"The node failed: {reply.error.reason}", silent=True)
+            stage.leave_out(letter.name, letter.jobs, f"The node failed: {reply.error.reason}", undecided=True)
             return
         self._expired.pop(letter.name, None)  # it is there, and in time
         reason = "the reply lacks a result"
@@ -128,5 +128,7 @@ class Orders:
         results = decode_results(reply.content, self._federation.precision)
         if len(results) > len(letter.jobs):
             raise ProtocolError(f"A reply has {len(letter.jobs)} results at most, one for each job", len(results))
+        if results and all(result.status == "unfinished" for result in results):
+            raise ProtocolError("A node does the first job of an order, whatever time that takes")
         for result in results:
             stage.take(letter.name, result)

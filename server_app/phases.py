@@ -45,8 +45,11 @@ class Phase(ABC):
         Nodes that owe a result, and until when: each has a whole deadline from when its job was handed out.
     left_out : dict of str to str
         Nodes that give no result, with the reason.
-    silent : set of str
-        Those among them that said nothing, and may answer if they are asked again.
+    undecided : set of str
+        Those among them that say nothing against the spec: they were silent, or turned out to be too small for it.
+        Another try may do better.
+    asked : bool
+        Whether any job was handed out.
     """
 
     def __init__(self, action: Action, round: int, nodes: Iterable[str], turn: int) -> None:
@@ -57,7 +60,7 @@ class Phase(ABC):
         self.waiting = set(self.nodes)
         self.sent: dict[str, float] = {}
         self.left_out: dict[str, str] = {}
-        self.silent: set[str] = set()
+        self.undecided: set[str] = set()
         self.asked = False
 
     @property
@@ -89,6 +92,8 @@ class Phase(ABC):
         """Take the result of one node; raises `ProtocolError`, and leaves the node out, where it makes no sense."""
         self._release(node)
         try:
+            if result.status == "refused":
+                self.undecided.add(node)
             if result.status != "done":
                 raise ProtocolError(result.reason or f"The job is {result.status}")
             self._take(node, result)
@@ -96,12 +101,12 @@ class Phase(ABC):
             self.left_out[node] = str(error)
             raise
 
-    def leave_out(self, node: str, reason: str, *, silent: bool = False) -> None:
-        """Go on without one node; `silent` where it said nothing."""
+    def leave_out(self, node: str, reason: str, *, undecided: bool = False) -> None:
+        """Go on without one node; `undecided` where that says nothing against the spec."""
         self._release(node)
         self.left_out[node] = reason
-        if silent:
-            self.silent.add(node)
+        if undecided:
+            self.undecided.add(node)
 
     def why_nobody(self) -> str:
         """Say in one sentence why no node gave a usable result."""

@@ -7,6 +7,7 @@ that message is: a question of the handshake, a notice, or an order.
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -35,6 +36,8 @@ class Letter:
         Of an order.
     since : float
         When it was written, and then when Flower accepted it, on `time.monotonic`.
+    until : float
+        How long a call or a question is waited for, on `time.monotonic`.
     """
 
     message: Message
@@ -42,11 +45,17 @@ class Letter:
     name: str = ""
     jobs: tuple[Job, ...] = ()
     since: float = field(default_factory=time.monotonic)
+    until: float = math.inf
 
     @property
     def node_id(self) -> int:
         """Whom it is for."""
         return int(self.message.metadata.dst_node_id)
+
+    @property
+    def expiry(self) -> float:
+        """When its message dies, and its node is free again whatever became of it, on `time.monotonic`."""
+        return self.since + float(self.message.metadata.ttl)
 
 
 class Post:
@@ -70,7 +79,7 @@ class Post:
         letter = self._letters[message.metadata.dst_node_id]
         letter.since = time.monotonic()
         self._file(letter)
-        heapq.heappush(self._expiries, (letter.since + message.metadata.ttl, message.metadata.message_id))
+        heapq.heappush(self._expiries, (letter.expiry, message.metadata.message_id))
 
     def withdraw(self, node_id: int) -> Letter | None:
         """Forget the letter to a node; return it."""

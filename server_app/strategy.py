@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from logging import INFO
 from typing import TypeGuard
 
@@ -45,6 +45,8 @@ FinalMaker = Callable[[TaskShape, Trial, Roster], Search]
 
 _LOOK = 1.0
 """Seconds between two looks for nodes that join while results are waited for."""
+_MOMENT = 0.1
+"""Seconds in which further replies count as of the same moment."""
 
 
 class FedNASStrategy(Strategy):
@@ -97,7 +99,14 @@ class FedNASStrategy(Strategy):
         self._counts = counts = Counts()
         digest = code_digest()
         self._handshake = Handshake(
-            roster, post, journal, digest=digest, dataset=dataset, seed=seed, ttl=federation.ttl
+            roster,
+            post,
+            journal,
+            digest=digest,
+            dataset=dataset,
+            seed=seed,
+            patience=federation.patience,
+            ttl=federation.ttl,
         )
         self._orders = Orders(
             roster,
@@ -111,6 +120,7 @@ class FedNASStrategy(Strategy):
             federation=federation,
         )
         self._search: Search | None = None
+        self._free: set[str] = set()
         self.outcome: Outcome | None = None
 
     # ------------------------------------------------------------ Flower's hooks
@@ -125,7 +135,8 @@ class FedNASStrategy(Strategy):
         if search.done:
             return []
         questions = [*self._handshake.questions(there), *self._handshake.ask(search.waiting)]
-        free = {name for name in names if name in self._roster.reports and self._letter(name) is None}
+        free = self._free = {name for name in names if self._letter(name) is None}
+        free = {name for name in free if name in self._roster.reports}
         return [*self._orders.write(server_round, search.dispatch(free, time.monotonic())), *questions]
 
     def aggregate_train(
@@ -205,7 +216,7 @@ class FedNASStrategy(Strategy):
         federation = self._federation
         began = time.monotonic()
         task = self._handshake.gather(
-            exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, patience=federation.patience
+            exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted
         )
         nodes = sorted(self._roster.reports)
         limits = tightest(report.limits for report in self._roster.reports.values())
@@ -237,20 +248,21 @@ class FedNASStrategy(Strategy):
         """Exchange messages until `search` is done; return the seconds that it took."""
         began = time.monotonic()
         self._search = search
-        search.begin(sorted(self._roster.reports))
+        self._await_nodes(exchange)
+        names = self._roster.names(exchange.node_ids())
+        search.begin(names, [name for name in names if name in self._roster.reports])
         arrays, config = ArrayRecord(), ConfigRecord()
-        while True:
+        while not search.done:
             self._await_nodes(exchange)
             number = self._counts.exchanges + 1
             messages = list(self.configure_train(number, arrays, config, grid))
-            if search.done:
-                return time.monotonic() - began
             self._send(exchange, messages)
-            if search.idle and self._next_deadline(search) is None:
+            under_way = not search.idle or self._next_deadline(search) is not None
+            if not under_way and (search.blocked or search.waiting):
                 self._await_change(exchange, search)
-                continue
             self._counts.exchanges += any(message.metadata.message_type != MessageType.QUERY for message in messages)
             self.aggregate_train(number, self._arriving(exchange, search))
+        return time.monotonic() - began
 
     def _arriving(self, exchange: Exchange, search: Search) -> Iterator[Message]:
         """Yield replies as they come: all that are owed (a barrier), or those of the first moment."""
@@ -261,26 +273,32 @@ class FedNASStrategy(Strategy):
             yield from replies
             search.expire(time.monotonic())
             if not barrier:
+                yield from self._crowd(exchange)
                 return
+
+    @staticmethod
+    def _crowd(exchange: Exchange) -> Iterator[Message]:
+        """Yield what else is there: what follows is work for each node, so it is not done for each reply of many."""
+        until = time.monotonic() + _MOMENT
+        while time.monotonic() < until and (replies := exchange.receive(time.monotonic())):
+            yield from replies
 
     def _next_deadline(self, search: Search) -> float | None:
         """Return when the next node is late that owes a result, or the answer to what it has for its next job."""
-        questions = [self._letter(name) for name in search.waiting]
-        deadlines = [letter.since + self._federation.patience for letter in questions if _is_question(letter)]
-        deadlines = [deadline for deadline in deadlines if deadline > time.monotonic()]
+        questions = [letter for name in search.waiting if _is_question(letter := self._letter(name))]
+        deadlines = [letter.until for letter in questions if letter.until > time.monotonic()]
         owed = search.next_deadline
         return min([*deadlines, *([] if owed is None else [owed])], default=None)
 
     # ------------------------------------------------------------ waiting where nothing is under way
 
     def _await_change(self, exchange: Exchange, search: Search) -> None:
-        """Wait for a node that joins, comes back, or gets free, where nothing else is under way."""
-        before = self._free(exchange)
-        why = search.blocked.rstrip(".") or "nobody has anything to do"
+        """Wait for a node that joins, comes back, or gets free since nodes were last chosen."""
+        before, why = self._free, search.blocked.rstrip(".")
         self._look_for_nodes(
             exchange,
-            lambda: self._free(exchange) != before,
-            lambda: FederationError(
+            lambda names: {name for name in names if self._letter(name) is None} != before,
+            lambda _: FederationError(
                 f"For {self._federation.patience:g} s too few nodes were free ({why})",
                 fix="Start nodes again, raise federation.deadline, or lower scoring.min_nodes",
             ),
@@ -290,12 +308,10 @@ class FedNASStrategy(Strategy):
         """Wait where too few nodes are left, or all of them are busy with what came too late."""
         least, patience = self._federation.min_nodes, self._federation.patience
 
-        def enough() -> bool:
-            names = self._roster.names(exchange.node_ids())
+        def enough(names: Sequence[str]) -> bool:
             return len(names) >= least and not (names and self._late(names) == set(names))
 
-        def too_few() -> FederationError:
-            names = self._roster.names(exchange.node_ids())
+        def too_few(names: Sequence[str]) -> FederationError:
             late = ", all of them busy with a message past its deadline" if len(names) >= least else ""
             return FederationError(
                 f"The search needs {least} nodes, but for {patience:g} s only {len(names)} were there{late}",
@@ -305,21 +321,27 @@ class FedNASStrategy(Strategy):
         self._look_for_nodes(exchange, enough, too_few)
 
     def _look_for_nodes(
-        self, exchange: Exchange, enough: Callable[[], bool], error: Callable[[], FederationError]
+        self,
+        exchange: Exchange,
+        enough: Callable[[Sequence[str]], bool],
+        error: Callable[[Sequence[str]], FederationError],
     ) -> None:
-        """Take what comes, and ask whoever joins, until there is `enough`; raise `error` once patience ends."""
-        deadline = time.monotonic() + self._federation.patience
-        while not enough():
-            if time.monotonic() > deadline:
-                raise error()
+        """Take what comes, and ask whoever joins, until there are `enough`; raise `error` once patience ends.
+
+        Patience begins when the nodes that are there, and busy with what nobody waits for, are free again: a node that
+        was started again under its id never answers, and its message lives for a while.
+        """
+        names = self._roster.names(exchange.node_ids())
+        expiries = [letter.expiry for name in names if (letter := self._letter(name)) is not None]
+        began = max([time.monotonic(), *(expiries if len(names) >= self._federation.min_nodes else [])])
+        while not enough(names):
+            if time.monotonic() > began + self._federation.patience:
+                raise error(names)
             self._send(exchange, self._handshake.questions(exchange.node_ids()))
             for reply in exchange.receive(time.monotonic()):
                 self._fold(reply)
             exchange.pause()
-
-    def _free(self, exchange: Exchange) -> set[str]:
-        """Return the nodes that are there and not busy."""
-        return {name for name in self._roster.names(exchange.node_ids()) if self._letter(name) is None}
+            names = self._roster.names(exchange.node_ids())
 
     def _letter(self, name: str) -> Letter | None:
         """Return what a node has not answered yet."""
@@ -327,9 +349,9 @@ class FedNASStrategy(Strategy):
 
     def _late(self, names: Iterable[str]) -> set[str]:
         """Return those that are busy with what nobody waits for any more."""
-        owing, patient_since = self._searching().owing, time.monotonic() - self._federation.patience
+        owing, now = self._searching().owing, time.monotonic()
         busy = {name: letter for name in names if (letter := self._letter(name)) is not None and name not in owing}
-        return {name for name, letter in busy.items() if not _is_question(letter) or letter.since < patient_since}
+        return {name for name, letter in busy.items() if not _is_question(letter) or letter.until < now}
 
     # ------------------------------------------------------------ messages
 

@@ -124,6 +124,7 @@ class Trial:
             "rounds": self.rounds,
             "score": self.score,
             "metrics": dict(self.metrics),
+            "by_node": {name: list(pair) for name, pair in sorted(self.by_node.items())},
             "bytes_down": self.ledger.bytes_down,
             "bytes_up": self.ledger.bytes_up,
             "failure": self.failure,

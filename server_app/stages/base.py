@@ -93,8 +93,16 @@ class Stage(ABC):
         """Whether nothing is under way and nothing will be."""
 
     @abstractmethod
-    def begin(self, nodes: Sequence[str]) -> None:
-        """Take note of the nodes that are there; raise `ConfigError` where they are too few for what was chosen."""
+    def begin(self, nodes: Sequence[str], admitted: Sequence[str] | None = None) -> None:
+        """Take note of who is there; raise `ConfigError` where they are too few for what was chosen.
+
+        Parameters
+        ----------
+        nodes : sequence of str
+            Names of the nodes that are there.
+        admitted : sequence of str, optional
+            Those among them that said what they have; None for all.
+        """
 
     @abstractmethod
     def refill(self, nodes: Sequence[str], unavailable: Collection[str] = ()) -> None:
@@ -105,11 +113,6 @@ class Stage(ABC):
         """Close every phase that nobody owes a result to, and decide what follows."""
 
     # ------------------------------------------------------------ what the strategy asks
-
-    @property
-    def pending(self) -> bool:
-        """Whether some node still owes a result that it was asked for."""
-        return any(active.phase and active.phase.sent for active in self._active.values())
 
     @property
     def idle(self) -> bool:
@@ -167,12 +170,12 @@ class Stage(ABC):
         except ProtocolError as error:
             self.journal.write("refused", node=node, trial=result.trial, round=result.round, reason=str(error))
 
-    def leave_out(self, node: str, jobs: Sequence[Job], reason: str, *, silent: bool = False) -> None:
-        """Go on without what `node` was asked to do in `jobs`; `silent` where it said nothing to them."""
+    def leave_out(self, node: str, jobs: Sequence[Job], reason: str, *, undecided: bool = False) -> None:
+        """Go on without what `node` was asked to do in `jobs`; `undecided` where it said nothing to them."""
         for job in jobs:
             active = self._active.get(self._number(job.trial))
             if active and self._matches(active, node, job.action, job.round):
-                self._absent(active, node, reason, silent=silent)
+                self._absent(active, node, reason, undecided=undecided)
 
     def unsent(self, node: str, jobs: Sequence[Job], reason: str) -> None:
         """Go on without what `node` was to be asked and never was."""
@@ -180,13 +183,13 @@ class Stage(ABC):
             active = self._active.get(self._number(job.trial))
             if active is not None:
                 active.trial.ledger.bytes_down -= wire_bytes(job.weights, self.precision)
-        self.leave_out(node, jobs, reason, silent=True)
+        self.leave_out(node, jobs, reason, undecided=True)
 
     def expire(self, now: float) -> None:
         """Go on without the nodes that let their deadline pass, and no others."""
         for active in self._active.values():
             for node in active.phase.late(now) if active.phase else ():
-                self._absent(active, node, f"no answer within {self.deadline:g} s", silent=True)
+                self._absent(active, node, f"no answer within {self.deadline:g} s", undecided=True)
 
     # ------------------------------------------------------------ who owes what
 
@@ -197,10 +200,10 @@ class Stage(ABC):
             if phase is None:
                 continue
             for node in sorted(phase.waiting.difference(free)):
-                self._absent(active, node, "not there, or busy with other messages", silent=True)
+                self._absent(active, node, "not there, or busy with other messages", undecided=True)
             for node in sorted(phase.waiting):
                 if reason := self.excess(node, active.trial.spec):
-                    self._absent(active, node, reason)
+                    self._absent(active, node, reason, undecided=True)
 
     def _job(self, active: Active, node: str, deadline: float) -> Job:
         trial, phase = active.trial, active.phase
@@ -223,9 +226,9 @@ class Stage(ABC):
         phase = active.phase
         return phase is not None and node in phase.sent and (phase.action, phase.round) == (action, round)
 
-    def _absent(self, active: Active, node: str, reason: str, *, silent: bool = False) -> None:
+    def _absent(self, active: Active, node: str, reason: str, *, undecided: bool = False) -> None:
         assert active.phase is not None
-        active.phase.leave_out(node, reason, silent=silent)
+        active.phase.leave_out(node, reason, undecided=undecided)
         self.journal.write(
             "absent", node=node, trial=self._name(active.trial.number), round=active.phase.round, reason=reason
         )

@@ -3,8 +3,8 @@
     refill    start trials in free places        (controller, fidelity, placement)
     settle    close what is complete             (aggregation, objective, fidelity, controller)
 
-Where nodes are silent nobody's spec is to blame: a phase that came to nothing because of them is tried again, `TRIES`
-times in all, before its trial fails.
+Where nodes are silent, or turn out to be too small, the spec is not to blame: a phase that came to nothing because of
+them is tried again, `TRIES` times in all, before its trial fails.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Search(Stage):
     keep: int = 1
     trained: dict[int, Weights] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    _ranking: list[Trial] | None = None
     _promoted: list[int] = field(default_factory=list)
     _assigner: Assigner = field(init=False)
     _closed: bool = False
@@ -81,8 +82,8 @@ class Search(Stage):
 
     @property
     def done(self) -> bool:
-        """Whether every trial has ended and `refill` found no other."""
-        return self._over
+        """Whether every trial has ended and there will be no other."""
+        return not self._active and (self._over or self.controller.done)
 
     @property
     def panel(self) -> tuple[str, ...]:
@@ -92,7 +93,9 @@ class Search(Stage):
     @property
     def ranking(self) -> list[Trial]:
         """All trials, best first."""
-        return ranked(self.trials)
+        if self._ranking is None:
+            self._ranking = ranked(self.trials)
+        return list(self._ranking)
 
     @property
     def winner(self) -> Trial | None:
@@ -100,9 +103,10 @@ class Search(Stage):
         best = self.ranking[0] if self.trials else None
         return best if best is not None and best.ranks else None
 
-    def begin(self, nodes: Sequence[str]) -> None:
-        """Draw the panel from the names of the nodes that are there; raise `ConfigError` where they are too few."""
-        self._assigner.begin(nodes, self.concurrency, self.make_aggregation().minimum)
+    def begin(self, nodes: Sequence[str], admitted: Sequence[str] | None = None) -> None:
+        """Draw the panel from the nodes that were admitted; see `Stage.begin`."""
+        panel_from = nodes if admitted is None else admitted
+        self._assigner.begin(nodes, panel_from, self.concurrency, self.make_aggregation().minimum)
 
     # ------------------------------------------------------------ refill and dispatch
 
@@ -151,7 +155,7 @@ class Search(Stage):
                 continue
             phase, active.phase = active.phase, None
             active.tries += phase.asked
-            if phase.short and phase.silent and active.tries < TRIES:
+            if phase.short and phase.undecided and active.tries < TRIES:
                 self._try_again(active, phase)
                 continue
             try:
@@ -161,7 +165,7 @@ class Search(Stage):
                     assert isinstance(phase, ScorePhase)
                     self._close_scoring(active, phase)
             except FlwrNasError as error:
-                self._fail(active, str(error), unheard=phase.short and bool(phase.silent))
+                self._fail(active, str(error), unheard=phase.short and bool(phase.undecided))
             active.tries, active.scores = 0, {}
 
     # ------------------------------------------------------------ starting
@@ -179,6 +183,7 @@ class Search(Stage):
         (proposal,) = proposals
         trial = Trial(proposal.number, proposal.spec, proposal.origin, proposal.parent)
         self.trials.append(trial)
+        self._ranking = None
         cost = self.controller.space.cost(trial.spec)
         self.journal.write(
             "proposed",
@@ -220,7 +225,7 @@ class Search(Stage):
             return
         self._turn = turn  # looking around in vain is no turn
         for node, reason in sorted(chosen.left_out.items()):
-            self._absent(active, node, reason, silent=reason == BUSY)
+            self._absent(active, node, reason, undecided=reason == BUSY)
 
     def _try_again(self, active: Active, phase: Phase) -> None:
         """Let a phase that too few answered begin anew, with what they gave."""
@@ -267,6 +272,7 @@ class Search(Stage):
             raise SearchError("A score must be a finite number", score, fix="Check the objective")
         trial.metrics, trial.score, trial.by_node = metrics, score, by_node or {}
         trial.rung += 1
+        self._ranking = None
         self.weights.keep(trial, active.weights)
         name = self._name(trial.number)
         self.journal.write(
@@ -301,7 +307,7 @@ class Search(Stage):
 
     def _end(self, active: Active, state: TrialState, reason: str = "") -> None:
         trial = active.trial
-        trial.state, trial.failure = state, reason
+        trial.state, trial.failure, self._ranking = state, reason, None
         del self._active[trial.number]
         reason_field = {"reason": reason} if reason else {}
         self.journal.write(

@@ -229,7 +229,8 @@ def test_a_slow_node_costs_one_deadline(story):
     begun = {event["trial"]: event["time"] for event in story.run.kinds("proposed")}
     for trial in TRIALS:
         reasons = story.reasons("absent", "slow", trial)
-        assert reasons == [f"no answer within {DEADLINE} s", "still busy with an earlier message"]
+        assert reasons[0] == f"no answer within {DEADLINE} s"
+        assert set(reasons[1:]) == {"still busy with an earlier message"}  # of the score, and of its second try
     for event in story.run.kinds("round"):
         if event["trial"] in TRIALS:
             assert event["time"] - begun[event["trial"]] < 1.5 * DEADLINE

@@ -19,7 +19,7 @@ def assigner(*unable, nodes_per_round=None, placement=None, **scoring):
     placement = placement or Shared(0, 1, Shared.Options(nodes_per_round))
     reasons = dict.fromkeys(unable, "too large")
     made = Assigner(placement, Scoring(**scoring), lambda node, _: reasons.get(node, ""), seed=0)
-    made.begin(NODES, 1, 1)
+    made.begin(NODES, NODES, 1, 1)
     return made
 
 

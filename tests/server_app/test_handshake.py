@@ -34,7 +34,8 @@ class Case:
         )
 
     def gather(self, nodes, min_nodes=1, patience=60.0):
-        return self.handshake.gather(self.exchange, nodes=nodes, min_nodes=min_nodes, patience=patience)
+        self.handshake._patience = patience
+        return self.handshake.gather(self.exchange, nodes=nodes, min_nodes=min_nodes)
 
     def of(self, kind):
         return [event for event in self.events if event["event"] == kind]

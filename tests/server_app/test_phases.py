@@ -186,16 +186,16 @@ def test_each_node_has_a_whole_deadline_from_when_its_job_was_handed_out():
 def test_who_was_silent_may_be_asked_again_and_who_said_no_may_not():
     phase = training("ab")
     phase.hand_out("a", deadline=10.0)
-    phase.leave_out("a", "asleep", silent=True)
+    phase.leave_out("a", "asleep", undecided=True)
     phase.leave_out("b", "too large")
-    assert (phase.silent, phase.short, phase.asked, phase.complete) == ({"a"}, True, True, True)
+    assert (phase.undecided, phase.short, phase.asked, phase.complete) == ({"a"}, True, True, True)
 
 
 def test_a_second_try_keeps_the_scores_of_the_first():
     first = scoring("abc", min_nodes=2)
     first.take("a", scored(1.0))
     for node in "bc":
-        first.leave_out(node, "asleep", silent=True)
+        first.leave_out(node, "asleep", undecided=True)
     assert first.short
     second = ScorePhase("score", 2, "bc", 8, 2, first.scores)
     second.take("b", scored(0.0))

@@ -326,14 +326,14 @@ def test_a_search_waits_where_all_nodes_are_late(grid, configure, play):
     assert (retried["trial"], retried["round"], retried["tries"]) == ("trial-0000", 1, 1)
 
 
-def test_nodes_that_stay_late_end_the_search(grid, configure, play):
+def test_nodes_that_never_answer_an_order_end_the_search_with_the_reason(grid, configure, play, monkeypatch):
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
     for name in "ab":
         grid.person(name, orders_only(silent))
     played = play(grid, configure(federation={"deadline": 0.02, "nodes": 2, "patience": 0.05}))
-    assert isinstance(played.error, FederationError)
-    assert str(played.error).startswith(
-        "The search needs 1 nodes, but for 0.05 s only 2 were there, all of them busy with a message past its deadline."
-    )
+    assert isinstance(played.error, SearchError)
+    assert "Round 1 failed, none of 2 nodes gave a usable result: no answer within 0.02 s" in str(played.error)
+    assert [event["tries"] for event in played.kinds("retried", trial="trial-0000")] == [1, 2]
 
 
 def test_a_node_that_joins_late_takes_part(grid, configure, play):

@@ -68,6 +68,133 @@ def test_nodes_that_do_not_come_back_end_it_in_one_sentence(grid, configure, pla
     assert str(played.error).startswith("For 0.05 s too few nodes were free (A trial needs 3 free nodes). Start nodes")
 
 
+@pytest.mark.parametrize("order", ["rounds", "arrival"])
+def test_a_lost_message_costs_its_life_and_no_trial(grid, configure, play, monkeypatch, order):
+    """Its node, started again under its id, is free when the message has died: longer than anybody's patience."""
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    lost = []
+
+    def forgets_one(message, context):
+        if message.metadata.message_type == "train" and not lost:
+            lost.append(message)
+            return None
+        return app(message, context)
+
+    grid.person("a")
+    grid.person("b", forgets_one)
+    config = configure(federation={"deadline": 0.3, "patience": 0.03, "nodes": 2, "order": order})
+    played = play(grid, config, final=False)
+    assert played.error is None
+    assert states(played) == [FINISHED] * 3
+    assert {trial.metrics["nodes"] for trial in played.search.trials} == {2}
+
+
+def test_an_outage_of_all_nodes_fails_no_trial(grid, configure, play, monkeypatch):
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    lost = []
+
+    def down_once(message, context):
+        if message.metadata.message_type == "train" and len(lost) < 3:
+            lost.append(message)
+            return None
+        return app(message, context)
+
+    for name in "abc":
+        grid.person(name, down_once)
+    played = play(grid, configure(federation={"deadline": 0.2, "patience": 0.03}), final=False)
+    assert played.error is None
+    assert states(played) == [FINISHED] * 3
+    assert {event["trial"] for event in played.kinds("retried")} == {f"trial-000{i}" for i in range(3)}
+
+
+def test_a_node_that_comes_back_as_we_look_elsewhere_is_not_missed(grid, configure, play, monkeypatch):
+    """Between the choice of nodes and the wait for a change."""
+    ids = grid.people("abc")
+    looks, ask = [], grid.get_node_ids
+
+    def node_ids():
+        there = list(ask())
+        if not grid.nodes[ids["c"]].there:
+            looks.append(1)
+            if len(looks) == 2:  # the first is for the number of nodes, the second for the choice
+                grid.come_back(ids["c"])
+        return there
+
+    monkeypatch.setattr(grid, "get_node_ids", node_ids)
+    played = play(
+        grid,
+        configure(scoring={"min_nodes": 3}, federation={"patience": 0.2}),
+        when=[({"event": "round", "round": 2, "trial": "trial-0002"}, lambda: grid.leave(ids["c"]))],
+        final=False,
+    )
+    assert played.error is None
+    assert states(played) == [FINISHED] * 3
+
+
+def test_a_trial_that_fails_as_it_starts_leaves_its_place_to_the_next(grid, configure, play):
+    """Nothing is under way then, and nothing needs waiting for."""
+    grid.people("abc")
+    sizes = {width: 8 * width + 3 for width in (3, 5, 8)}
+
+    def shrink():
+        for node in grid.nodes.values():
+            node.context.node_config["max-params"] = sizes[3]
+
+    played = play(
+        grid,
+        configure(search={"concurrency": 1}, federation={"patience": 0.2}, controller={"name": "random"}),
+        when=[(FIRST_ROUND, shrink)],
+        final=False,
+    )
+    assert played.error is None
+    wide = [trial for trial in played.search.trials[1:] if trial.spec.layers[0].width > 3]
+    assert {trial.state for trial in wide} == {FAILED}
+    assert all("can hold its spec" in trial.failure for trial in wide)
+    assert [t.state for t in played.search.trials[1:] if t not in wide] == [FINISHED] * (2 - len(wide))
+
+
+def test_a_node_that_does_none_of_its_jobs_is_left_out(grid, configure, play):
+    def lazy(message, context):
+        reply = app(message, context)
+        if "results" in reply.content:
+            table = reply.content["results"]
+            table["status"] = ["unfinished"] * len(table["status"])
+        return Message(reply.content, reply_to=message)
+
+    grid.people("ab")
+    grid.person("c", lazy)
+    played = play(grid, configure(), final=False)
+    assert played.error is None
+    assert states(played) == [FINISHED] * 3
+    assert "does the first job of an order" in played.kinds("absent", node="c")[0]["reason"]
+
+
+def test_nodes_that_leave_as_the_last_result_is_in_spoil_nothing(grid, configure, play):
+    ids = grid.people("abc")
+    played = play(
+        grid,
+        configure(federation={"patience": 0.05}),
+        when=[({"event": "finished", "trial": "final-0001"}, lambda: [grid.leave(i) for i in ids.values()])],
+    )
+    assert played.error is None
+    assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 2
+
+
+def test_the_test_is_of_the_nodes_that_are_there_when_the_final_training_begins(grid, configure, play):
+    grid.people("abc")
+    late = []
+    played = play(
+        grid,
+        configure(federation={"patience": 0.2}, final={"rounds": 2}),
+        when=[
+            (FIRST_ROUND, lambda: late.extend(grid.person(name) for name in "defg")),
+            ({"event": "scored", "trial": "trial-0002"}, lambda: [grid.leave(i) for i in late]),
+        ],
+    )
+    assert played.error is None
+    assert played.strategy.outcome.final.trials[0].metrics["nodes"] == 3
+
+
 # ---------------------------------------------------------------- the final training
 
 
@@ -87,8 +214,9 @@ def test_a_final_training_that_fails_is_an_error_and_the_searchs_weights_are_kep
     assert winner.number in played.search.trained
 
 
-def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play):
-    ids, asked = {}, []
+def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play, monkeypatch):
+    monkeypatch.setattr(wiring, "_LEAST_TTL", 0.0)
+    asked = []
 
     def once_silent(message, context):
         if of_trials(message, "final") and len(asked) < 3:
@@ -97,18 +225,8 @@ def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play)
         return app(message, context)
 
     for name in "abc":
-        ids[name] = grid.person(name, once_silent)
-
-    def back():
-        for name in "abc":
-            grid.leave(ids[name])
-            ids[name] = grid.person(name, once_silent)
-
-    played = play(
-        grid,
-        configure(federation={"deadline": 0.1}),
-        when=[({"event": "absent", "trial": "final-0000", "node": "c"}, back)],
-    )
+        grid.person(name, once_silent)
+    played = play(grid, configure(federation={"deadline": 0.1}))
     assert played.error is None
     assert [event["trial"] for event in played.kinds("retried")] == ["final-0000", "final-0001"]
     assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 2
@@ -280,6 +398,52 @@ def test_a_node_that_does_not_say_what_it_has_is_left_out_after_a_while(grid, ma
     assert {event["node"] for event in played.kinds("absent")} == {odd}
     busy = {"not there, or busy with other messages", "still busy with an earlier message"}
     assert {event["reason"] for event in played.kinds("absent")} <= busy
+
+
+def test_more_are_asked_where_more_are_wanted_and_where_some_do_not_fit(grid, many, play):
+    grid.people(NAMES[:7])
+    for name in NAMES[7:]:
+        grid.person(name, features=5)
+    wanted = replace(many, federation=replace(many.federation, min_nodes=6), aggregation={"name": "krum"})
+    wanted = replace(wanted, placement={"name": "shared", "nodes_per_round": 5})
+    played = play(grid, wanted, final=False)
+    assert played.error is None
+    assert len(played.strategy.outcome.nodes) >= 6
+    assert set(played.strategy.outcome.nodes) <= set(NAMES[:7])
+
+
+def test_a_node_that_is_called_otherwise_than_it_says_is_left_out(grid, many, play):
+    grid.people(NAMES)
+    first = play(grid, many, final=False)
+    odd = next(name for names in first.trainers() for name in names if name not in first.strategy.outcome.nodes)
+
+    def two_faced(message, context):
+        content = app(message, context).content
+        if "report" in content:
+            content["report"]["node"] = content["report"]["node"].replace(f'"name": "{odd}"', '"name": "zorro"')
+        return Message(content, reply_to=message)
+
+    other = type(grid)(grid._files)
+    other.people(NAMES.replace(odd, ""))
+    other.person(odd, two_faced)
+    played = play(other, many, final=False)
+    assert played.error is None
+    (refused,) = played.kinds("node_refused")
+    assert (refused["node"], "must keep its name" in refused["reason"]) == (odd, True)
+
+
+def test_nodes_that_turn_out_to_be_too_small_are_no_verdict_on_a_spec(grid, many, play):
+    """Their limits are learnt after they were drawn; the round is drawn again among those that can."""
+    for name in NAMES:
+        node_id = grid.person(name)
+        if name in "abcd":
+            grid.nodes[node_id].context.node_config["max-params"] = 8 * 3 + 3
+    one = replace(
+        many, placement={"name": "shared", "nodes_per_round": 1}, seed=3, scoring=replace(many.scoring, min_nodes=1)
+    )
+    played = play(grid, one, final=False)
+    assert played.error is None
+    assert FAILED not in states(played)
 
 
 def test_patience_grows_with_the_number_of_nodes_so_that_speed_admits_nobody(grid, configure, play):

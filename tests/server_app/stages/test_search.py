@@ -72,7 +72,7 @@ def play(search: Search, nodes=NODES, respond=answer, order=sorted) -> int:
             for job in orders[node]:
                 result = respond(node, job)
                 if result is None:
-                    search.leave_out(node, [job], "silent", silent=True)
+                    search.leave_out(node, [job], "silent", undecided=True)
                 else:
                     search.take(node, result)
         search.settle()
@@ -242,9 +242,9 @@ def test_a_deadline_leaves_out_who_still_owes():
     search.dispatch(NODES, 100.0)
     assert search.next_deadline == 110.0
     search.expire(now=109.0)
-    assert search.pending
+    assert search.owing == set(NODES)
     search.expire(now=110.0)
-    assert not search.pending
+    assert not search.owing
     assert len(kinds(events, "absent")) == 3
 
 

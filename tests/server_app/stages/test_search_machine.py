@@ -134,7 +134,7 @@ class FederationMachine(RuleBasedStateMachine):
         """
         self.now += seconds
         self.search.expire(self.now)
-        if self.search.done or (self.barrier and self.search.pending):
+        if self.search.done or (self.barrier and self.search.owing):
             return
         self.search.settle()
         late = set(self.sent) - self.search.owing
@@ -195,7 +195,7 @@ class FederationMachine(RuleBasedStateMachine):
     def message_is_lost(self, data):
         """Flower says that it expired, or that its node is gone."""
         node = data.draw(st.sampled_from(sorted(self.sent)))
-        self.search.leave_out(node, self.sent.pop(node).jobs, "The node failed: it never answered", silent=True)
+        self.search.leave_out(node, self.sent.pop(node).jobs, "The node failed: it never answered", undecided=True)
         self.restarted.discard(node)
 
     @rule(seconds=st.sampled_from([4.0, 30.0]))
@@ -270,7 +270,7 @@ class FederationMachine(RuleBasedStateMachine):
         self.there = dict.fromkeys(self.there, True)
         self.too_wide.clear()
         for node in sorted(self.sent):
-            self.search.leave_out(node, self.sent.pop(node).jobs, "The node failed: it never answered", silent=True)
+            self.search.leave_out(node, self.sent.pop(node).jobs, "The node failed: it never answered", undecided=True)
         for _ in range(300):
             self.exchange(1.0)
             for node in sorted(self.sent):
