@@ -1,6 +1,6 @@
 """Times what the server itself does in an exchange with many nodes.
 
-    python tests/benchmarks/many_nodes.py [--nodes 10000] [--rounds 4]
+    python tests/benchmarks/many_nodes.py [--nodes 10000] [--rounds 4] [--order arrival] [--per-look 16]
 
 The nodes are pretended: each answers at once, with the weights that it got, and nothing is computed or sent. What is
 left is ours: names, letters, orders, folding. One trial trains for so many rounds on all nodes; printed are the
@@ -32,9 +32,10 @@ HELD = 10
 
 
 class PretendedGrid:
-    """Nodes that answer at once."""
+    """Nodes that answer at once; so many of the answers are there in one look."""
 
-    def __init__(self, nodes: int) -> None:
+    def __init__(self, nodes: int, per_look: int | None) -> None:
+        self._per_look = per_look
         self._digest = code_digest()
         self._replies: dict[str, Message] = {}
         self._results: dict[int, RecordDict] = {}
@@ -56,7 +57,8 @@ class PretendedGrid:
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return the replies."""
-        return [self._replies.pop(message_id) for message_id in list(message_ids) if message_id in self._replies]
+        there = [message_id for message_id in message_ids if message_id in self._replies]
+        return [self._replies.pop(message_id) for message_id in there[: self._per_look]]
 
     def _answer(self, message: Message) -> RecordDict:
         if "order" in message.content:
@@ -94,6 +96,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nodes", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--order", choices=["rounds", "arrival"], default="rounds")
+    parser.add_argument("--per-look", type=int, help="replies that are there at a time (default: all)")
     arguments = parser.parse_args()
     for name, value in (("_task_id", 1), ("_run_id", 1), ("_node_id", SUPERLINK_NODE_ID)):
         setattr(TaskIdentity, name, value)
@@ -104,12 +108,12 @@ def main() -> None:
         config,
         dataset=DatasetSettings(name="local"),
         search=replace(config.search, trials=1, concurrency=1),
-        federation=replace(config.federation, nodes=arguments.nodes),
+        federation=replace(config.federation, nodes=arguments.nodes, order=arguments.order),
     )
     strategy = build_strategy(config)
     strategy._make_final = None
     began = time.perf_counter()
-    strategy.start(grid=PretendedGrid(arguments.nodes))  # type: ignore[arg-type]
+    strategy.start(grid=PretendedGrid(arguments.nodes, arguments.per_look))  # type: ignore[arg-type]
     whole = time.perf_counter() - began
     outcome = strategy.outcome
     assert outcome is not None
