@@ -73,6 +73,26 @@ def work(message, context):
     return honest(message, context)
 """
 
+TIRED = """
+from flwr.clientapp import ClientApp
+from client_app.honest import app as honest
+
+app = ClientApp()
+
+
+@app.query()
+def query(message, context):
+    return honest(message, context)
+
+
+@app.train()
+@app.evaluate()
+def work(message, context):
+    if message.content["order"]["trial"][0].startswith("final"):
+        raise RuntimeError("the battery is empty")
+    return honest(message, context)
+"""
+
 
 def replace_client(project, source):
     app = project / "client_app" / "app.py"
@@ -125,6 +145,17 @@ def test_a_late_node_is_not_waited_for(project, search, tmp_path):
     assert any("no answer within 3 s" in event["reason"] for event in late)
     assert any("still busy" in event["reason"] for event in late)
     assert all("partition-1" in event["nodes"] for event in run.kinds("round"))
+
+
+def test_a_final_training_that_fails_fails_the_command_and_keeps_a_model(project, search, tmp_path):
+    replace_client(project, TIRED)
+    run = search(tmp_path / "run", root=project)
+    assert run.process.returncode == 1
+    assert "The final training of the winner failed" in run.output
+    assert "best/ keeps the winner as the search trained it." in run.output
+    assert "Traceback" not in run.output
+    assert (run.result["status"], run.result["model"]) == ("failed", {"stage": "search", "rounds": 2})
+    assert (run.folder / "best" / "model.safetensors").is_file()
 
 
 def test_every_node_failing_is_said_in_one_sentence(project, search, tmp_path):
