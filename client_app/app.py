@@ -12,17 +12,10 @@ from flwr.common.logger import log
 from client_app.startup import uncollected
 from common.digest import code_digest
 from common.errors import DataError, FlwrNasError
-from common.messages import (
-    check_header,
-    decode_order,
-    decode_question,
-    encode_name,
-    encode_refusal,
-    encode_report,
-    encode_results,
-    is_call,
-    refusal,
-)
+from common.wire.handshake import decode_question, encode_name, encode_report, is_call
+from common.wire.header import check_header, encode_refusal, refusal
+from common.wire.order import decode_order
+from common.wire.results import encode_results
 
 with uncollected():  # these import torch
     from client_app.jobs import do_jobs

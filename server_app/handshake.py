@@ -16,17 +16,10 @@ from flwr.app import DEFAULT_TTL, Message, MessageType
 from common.architecture.task import TaskShape
 from common.errors import FederationError, FlwrNasError, ProtocolError
 from common.jobs import NodeReport
-from common.messages import (
-    check_header,
-    decode_name,
-    decode_report,
-    encode_call,
-    encode_question,
-    encode_refusal,
-    refusal,
-)
 from common.seeding import ranked
 from common.settings import DatasetSettings
+from common.wire.handshake import decode_name, decode_report, encode_call, encode_question
+from common.wire.header import check_header, encode_refusal, refusal
 from server_app.exchange import NEVER_ANSWERED, Exchange
 from server_app.journal import Journal
 from server_app.post import Letter, Post

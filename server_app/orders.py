@@ -9,9 +9,11 @@ from flwr.app import Message, MessageType, RecordDict
 
 from common.errors import ProtocolError
 from common.jobs import Job, Order
-from common.messages import check_header, decode_limits, decode_results, encode_order, refusal
-from common.packing import num_bytes, pack
 from common.settings import DatasetSettings, TrainingSettings
+from common.wire.header import check_header, decode_limits, refusal
+from common.wire.order import encode_order
+from common.wire.packing import num_bytes, pack
+from common.wire.results import decode_results
 from server_app.exchange import EXPIRED, NEVER_ANSWERED
 from server_app.federation import Federation
 from server_app.journal import Journal

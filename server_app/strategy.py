@@ -27,8 +27,8 @@ from common.digest import code_digest
 from common.errors import FederationError, SearchError
 from common.jobs import Weights
 from common.limits import tightest
-from common.packing import num_bytes, pack
 from common.settings import DatasetSettings, TrainingSettings
+from common.wire.packing import num_bytes, pack
 from server_app.exchange import Exchange
 from server_app.federation import Federation
 from server_app.handshake import Handshake

@@ -23,8 +23,10 @@ from flwr.supercore.task_identity import TaskIdentity
 from common.config import compose_config
 from common.digest import code_digest
 from common.jobs import NodeReport, Result
-from common.messages import decode_order, encode_report, encode_results
 from common.settings import DatasetSettings
+from common.wire.handshake import encode_report
+from common.wire.order import decode_order
+from common.wire.results import encode_results
 from server_app import handshake
 from server_app.build import build_strategy
 
@@ -68,7 +70,7 @@ class PretendedGrid:
             return self._results[key]
         name = f"node-{message.metadata.dst_node_id:05d}"
         if "call" in message.content:
-            from common.messages import encode_name
+            from common.wire.handshake import encode_name
 
             return encode_name(self._digest, name)
         fields: dict[str, Any] = {"num_test": HELD} if "num_test" in NodeReport.__dataclass_fields__ else {}

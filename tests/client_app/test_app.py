@@ -8,25 +8,20 @@ from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 from client_app import jobs
 from client_app.app import app
 from client_app.node import node_of
-from common import packing
 from common.architecture.initial import initial_weights
 from common.architecture.operations import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.architecture.task import TaskShape
 from common.digest import code_digest
 from common.jobs import Job, Order
-from common.messages import (
-    check_header,
-    decode_limits,
-    decode_report,
-    decode_results,
-    encode_order,
-    encode_question,
-    refusal,
-)
-from common.packing import num_bytes, pack
 from common.seeding import generator
 from common.settings import DatasetSettings, TrainingSettings
+from common.wire import packing
+from common.wire.handshake import decode_report, encode_question
+from common.wire.header import check_header, decode_limits, refusal
+from common.wire.order import encode_order
+from common.wire.packing import num_bytes, pack
+from common.wire.results import decode_results
 
 TASK = TaskShape((32,), 10)
 SPEC = ArchitectureSpec((Linear(16, norm="none", dropout=0.2),))

@@ -52,7 +52,7 @@ from flwr.app import Array, ArrayRecord, Message
 from flwr.clientapp import ClientApp
 
 from client_app.honest import app as honest
-from common.messages import pack
+from common.wire.packing import pack
 
 app = ClientApp()
 HUGE = 10_000_000

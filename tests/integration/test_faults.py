@@ -16,7 +16,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDic
 from flwr.clientapp import ClientApp
 
 from client_app.honest import app as honest
-from common.packing import pack
+from common.wire.packing import pack
 
 app = ClientApp()
 

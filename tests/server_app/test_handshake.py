@@ -10,8 +10,8 @@ from flwr.app import Message, RecordDict
 from client_app.app import app
 from common.digest import code_digest
 from common.errors import FederationError
-from common.packing import num_bytes
 from common.settings import DatasetSettings
+from common.wire.packing import num_bytes
 from server_app.exchange import Exchange, StopRequested
 from server_app.handshake import Handshake
 from server_app.journal import Journal

@@ -18,9 +18,9 @@ from common.data import Holder, load_node_test
 from common.errors import FederationError, SearchError, SpaceError, SpecError
 from common.models.builder import build
 from common.models.evaluation import evaluate
-from common.packing import pack
 from common.seeding import generator
 from common.settings import DatasetSettings
+from common.wire.packing import pack
 from server_app import build as wiring
 from server_app.build import build_strategy
 from server_app.exchange import StopRequested

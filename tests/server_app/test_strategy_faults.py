@@ -10,7 +10,7 @@ from flwr.app import Message
 
 from client_app.app import app
 from common.errors import FederationError, SearchError
-from common.packing import num_bytes
+from common.wire.packing import num_bytes
 from server_app import build as wiring
 from server_app import handshake
 from server_app.exchange import StopRequested

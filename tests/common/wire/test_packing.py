@@ -8,8 +8,8 @@ from flwr.app import Array, ArrayRecord, RecordDict
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 
 from common.errors import ProtocolError
-from common.packing import num_bytes, pack, unpack
 from common.seeding import generator
+from common.wire.packing import num_bytes, pack, unpack
 
 WEIGHTS = generator(0, "packed").normal(size=1000).astype(np.float32)
 

@@ -1,0 +1,123 @@
+"""Names and reports on the wire."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from flwr.app import ConfigRecord, RecordDict
+
+from common.errors import ConfigError, ProtocolError
+from common.settings import DatasetSettings
+from common.wire.handshake import (
+    decode_name,
+    decode_question,
+    decode_report,
+    encode_call,
+    encode_name,
+    encode_question,
+    encode_report,
+    is_call,
+)
+from common.wire.packing import num_bytes
+from tests.support.wire import (
+    DIGEST,
+    ORDER,
+    REPORT,
+    over_the_wire,
+)
+
+
+def test_a_handshake_arrives_as_it_was_sent():
+    question = over_the_wire(encode_question(DIGEST, ORDER.dataset, 2**62))
+    assert decode_question(question) == (ORDER.dataset, 2**62)
+    assert decode_report(over_the_wire(encode_report(DIGEST, REPORT))) == REPORT
+
+
+REPORTS = {
+    "name": [None, 1, ""],
+    "input_shape": [9, [], ["9"], [9.0], [0], None],
+    "num_classes": ["6", 2.5],
+    "classes": [[1, 2], ["a", "a"], "ab", None],
+    "macs_per_second": ["fast"],
+    "num_train": [0, "100", None, True],
+    "num_validation": ["x"],
+    "cores": ["x"],
+    "memory_mb": [1.5],
+    "device": [None],
+    "colour": ["red"],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in REPORTS.items() for value in values])
+def test_a_malformed_report_is_a_protocol_error(field: str, value: object):
+    values = json.loads(encode_report(DIGEST, REPORT).config_records["report"]["node"])
+    report = ConfigRecord({"node": json.dumps(values | {field: value})})
+    content = RecordDict({"limits": ConfigRecord(), "report": report})
+    with pytest.raises(ProtocolError):
+        decode_report(content)
+
+
+def test_a_node_with_numbers_needs_two_classes_and_one_with_names_does_not():
+    with pytest.raises(ProtocolError, match="classifier"):
+        decode_report(encode_report(DIGEST, replace(REPORT, classes=[], num_classes=1)))
+    told = replace(REPORT, classes=["walks"], num_classes=1)
+    assert decode_report(encode_report(DIGEST, told)) == told
+
+
+def test_a_report_without_a_field_is_a_protocol_error():
+    part = {"limits": ConfigRecord(), "report": ConfigRecord({"node": '{"name": "attic"}'})}
+    with pytest.raises(ProtocolError, match="fixed fields"):
+        decode_report(RecordDict(part))
+    with pytest.raises(ProtocolError, match="'limits'"):
+        decode_report(RecordDict({"report": encode_report(DIGEST, REPORT)["report"]}))
+    with pytest.raises(ProtocolError, match="'report'"):
+        decode_report(RecordDict())
+
+
+def test_a_malformed_question_is_one_of_our_errors():
+    for dataset, error in (("x", ProtocolError), ('{"nmae": 1}', ConfigError), ('{"alpha": 0}', ConfigError)):
+        content = RecordDict({"question": ConfigRecord({"dataset": dataset, "seed": 0})})
+        with pytest.raises(error):
+            decode_question(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"classes": ["\ud800", "cat"]}, "Names must be printable"),
+        ({"name": "attic\x1b[2J"}, "Names must be printable"),
+        ({"name": "a" * 201}, "200 characters"),
+        ({"classes": [], "num_classes": 10**7}, "65536 classes at most"),
+    ],
+)
+def test_a_report_that_would_harm_others_is_refused(change: dict, rule: str):
+    content = encode_report(DIGEST, REPORT)
+    report = json.loads(content["report"]["node"])
+    content["report"]["node"] = json.dumps(report | change)
+    with pytest.raises(ProtocolError, match=rule):
+        decode_report(content)
+
+
+def test_a_call_asks_for_a_name_and_nothing_else():
+    call = over_the_wire(encode_call(DIGEST))
+    assert (is_call(call), num_bytes(call)) == (True, 0)
+    assert not is_call(over_the_wire(encode_question(DIGEST, DatasetSettings(), 1)))
+    assert decode_name(over_the_wire(encode_name(DIGEST, "attic"))) == "attic"
+
+
+@pytest.mark.parametrize("name", ["", "a" * 201, "attic\x1b[2J", 7])
+def test_what_is_no_name_is_refused(name: object):
+    content = encode_name(DIGEST, "attic")
+    content["name"]["name"] = name
+    with pytest.raises(ProtocolError):
+        decode_name(content)
+
+
+@pytest.mark.parametrize(
+    "counts", [{"num_train": 0}, {"num_test": -1}, {"num_validation": -1}, {"num_train": 2**29 - 1}]
+)
+def test_counts_that_cannot_be_are_refused(counts: dict[str, int]):
+    with pytest.raises(ProtocolError, match="A node holds 1 to 33554432 training examples"):
+        decode_report(encode_report(DIGEST, replace(REPORT, **counts)))
