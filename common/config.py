@@ -122,6 +122,10 @@ class RunConfig:
     launcher_pid: int
     started_at: float
 
+    def __post_init__(self) -> None:
+        if self.dir == "":
+            raise ConfigError("run.dir must name a folder", self.dir, fix="Leave it out for a new one below runs/")
+
 
 @dataclass(frozen=True)
 class Config:

@@ -25,6 +25,9 @@ Vector = NDArray[np.float64]
 ByNode = Mapping[str, tuple[float, int]]
 """By name of a node: a score, and the examples behind it (at least 1)."""
 
+_DIGITS = 10
+"""Of what was fitted; the rest is noise of the arithmetic, which must not break a tie."""
+
 
 def over_common_nodes(scores: Sequence[ByNode]) -> list[float]:
     """Return one comparable score for each trial.
@@ -48,7 +51,7 @@ def over_common_nodes(scores: Sequence[ByNode]) -> list[float]:
     trial_part, node_part = _additive_fit(values, weights)
     sizes = weights.max(axis=0)  # however many trials a node scored
     return [
-        float(a + np.average(node_part[nodes], weights=sizes[nodes]))
+        round(float(a + np.average(node_part[nodes], weights=sizes[nodes])), _DIGITS)
         for a, nodes in zip(trial_part, _reached(weights > 0), strict=True)
     ]
 

@@ -7,6 +7,7 @@ needs them. Who is asked is waited for, however slow it is, within a patience th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
@@ -30,6 +31,8 @@ AT_ONCE = 200
 
 _EACH = {"call": 0.05, "question": 0.5}
 """Seconds of patience for each node that was asked: simulated ones answer one after the other."""
+_AGAIN = 1.0
+"""Seconds until a node is asked again whose question was lost."""
 _SETTLE = 0.5
 _LAST_WORDS = 15.0
 """Seconds for nodes to hear why they do not fit: one asks every 3 s, and starts a process that imports torch."""
@@ -76,19 +79,25 @@ class Handshake:
         self._patience = patience
         self._ttl = ttl
         self._by_name = False
+        self._asked: dict[int, float] = {}
+        self._until: dict[int, float] = {}
         self._notices: dict[int, str] = {}
         self._reasons: list[str] = []
 
     def questions(self, node_ids: Sequence[int]) -> list[Message]:
         """Return a message to each of these nodes that is unknown and not busy, and to those left out."""
-        strangers = [node_id for node_id in self._roster.strangers(node_ids) if self._post.to(node_id) is None]
+        strangers = [node_id for node_id in self._roster.strangers(node_ids) if self._may_be_asked(node_id)]
         messages = self._letters(dict.fromkeys(strangers, ""), "call" if self._by_name else "question")
         return [*messages, *self._take_notices()]
 
     def ask(self, names: Collection[str]) -> list[Message]:
         """Return the question what they have to those of these nodes that were called only, and are not busy."""
         ids = {self._roster.id_of(name): name for name in sorted(names) if name not in self._roster.reports}
-        return self._letters({i: name for i, name in ids.items() if self._post.to(i) is None}, "question")
+        return self._letters({i: name for i, name in ids.items() if self._may_be_asked(i)}, "question")
+
+    def overdue(self, name: str) -> bool:
+        """Tell whether a node was asked what it has, and has let the time for its answer pass."""
+        return self._until.get(self._roster.id_of(name), math.inf) < time.monotonic()
 
     def gather(self, exchange: Exchange, *, nodes: int | None, min_nodes: int, wanted: int = 0) -> TaskShape:
         """Wait for the nodes, admit those that fit, and agree on the task.
@@ -153,6 +162,8 @@ class Handshake:
             return
         try:
             check_header(reply.content, self._digest, f"node {letter.node_id}")
+            self._asked.pop(letter.node_id, None)
+            self._until.pop(letter.node_id, None)
             if letter.kind == "call":
                 self._roster.meet(letter.node_id, decode_name(reply.content))
             else:
@@ -165,10 +176,22 @@ class Handshake:
     def _letters(self, names: Mapping[int, str], kind: Literal["call", "question"]) -> list[Message]:
         """Write to nodes, given by id with their names as far as these are known."""
         content = self._call if kind == "call" else self._question
-        under_way = len(names) + len(self._post.of(kind))
-        until = time.monotonic() + self._patience + _EACH[kind] * under_way
+        under_way, now = len(names) + len(self._post.of(kind)), time.monotonic()
+        for node_id in names:
+            self._asked[node_id] = now
+            if (
+                self._until.get(node_id, -math.inf) + self._patience < now
+            ):  # a question that is asked again gains no time
+                self._until[node_id] = now + self._patience + _EACH[kind] * under_way
         messages = {node_id: Message(content, node_id, MessageType.QUERY, ttl=self._ttl) for node_id in names}
-        return [self._post.write(Letter(m, kind, names[node_id], until=until)) for node_id, m in messages.items()]
+        return [
+            self._post.write(Letter(m, kind, names[node_id], until=self._until[node_id]))
+            for node_id, m in messages.items()
+        ]
+
+    def _may_be_asked(self, node_id: int) -> bool:
+        """Tell whether a node is not busy, and was not asked a moment ago: what is lost at once is not sent at once."""
+        return self._post.to(node_id) is None and time.monotonic() >= self._asked.get(node_id, -math.inf) + _AGAIN
 
     def _take_notices(self) -> list[Message]:
         """Return messages that tell nodes why they are left out, each once."""

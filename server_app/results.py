@@ -60,13 +60,12 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
 
 
 def _kept(outcome: Outcome) -> tuple[str, Trial, Weights] | None:
-    """Return the winner's best weights: of the final training, or while it has none those of the search."""
+    """Return the winner's weights: of the final training, or while it has none of the best that the search kept."""
     if outcome.final is not None and 0 in outcome.final.trained:
         return "final", outcome.final.trials[0], outcome.final.trained[0]
-    winner = outcome.search.winner
-    if winner is not None and winner.number in outcome.search.trained:
-        return "search", winner, outcome.search.trained[winner.number]
-    return None
+    trained = outcome.search.trained
+    best = next((trial for trial in outcome.search.ranking if trial.ranks and trial.number in trained), None)
+    return None if best is None else ("search", best, trained[best.number])
 
 
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:

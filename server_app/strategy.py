@@ -24,7 +24,7 @@ from flwr.serverapp.strategy import Result, Strategy
 
 from common.architecture.task import TaskShape
 from common.digest import code_digest
-from common.errors import FederationError, SearchError
+from common.errors import ConfigError, FederationError, SearchError
 from common.jobs import Weights
 from common.limits import tightest
 from common.settings import DatasetSettings, TrainingSettings
@@ -248,9 +248,7 @@ class FedNASStrategy(Strategy):
         """Exchange messages until `search` is done; return the seconds that it took."""
         began = time.monotonic()
         self._search = search
-        self._await_nodes(exchange)
-        names = self._roster.names(exchange.node_ids())
-        search.begin(names, [name for name in names if name in self._roster.reports])
+        self._begin(exchange, search)
         arrays, config = ArrayRecord(), ConfigRecord()
         while not search.done:
             self._await_nodes(exchange)
@@ -258,10 +256,15 @@ class FedNASStrategy(Strategy):
             messages = list(self.configure_train(number, arrays, config, grid))
             self._send(exchange, messages)
             under_way = not search.idle or self._next_deadline(search) is not None
-            if not under_way and (search.blocked or search.waiting):
+            if not under_way and search.waiting:
+                exchange.pause()  # for who is going to be asked what it has
+            elif not under_way and search.blocked:
                 self._await_change(exchange, search)
             self._counts.exchanges += any(message.metadata.message_type != MessageType.QUERY for message in messages)
+            looked, retries = time.monotonic(), search.retries
             self.aggregate_train(number, self._arriving(exchange, search))
+            while search.retries > retries and time.monotonic() < looked + _LOOK:
+                exchange.pause()  # what was lost at once would be lost again at once
         return time.monotonic() - began
 
     def _arriving(self, exchange: Exchange, search: Search) -> Iterator[Message]:
@@ -292,17 +295,34 @@ class FedNASStrategy(Strategy):
 
     # ------------------------------------------------------------ waiting where nothing is under way
 
+    def _begin(self, exchange: Exchange, search: Search) -> None:
+        """Begin a stage once the nodes are there that its choices need, and more than half of all that are known.
+
+        After a while those that are there have to do.
+        """
+        lacking: list[ConfigError] = []
+
+        def enough(names: Sequence[str]) -> bool:
+            admitted = [name for name in names if name in self._roster.reports]
+            lacking.clear()
+            try:
+                search.begin(names, admitted)
+            except ConfigError as error:
+                lacking.append(error)
+            return not lacking and 2 * len(admitted) > len(self._roster.reports)
+
+        self._await_nodes(exchange)
+        if not self._look_for_nodes(exchange, enough) and lacking:
+            raise lacking[0]
+
     def _await_change(self, exchange: Exchange, search: Search) -> None:
         """Wait for a node that joins, comes back, or gets free since nodes were last chosen."""
-        before, why = self._free, search.blocked.rstrip(".")
-        self._look_for_nodes(
-            exchange,
-            lambda names: {name for name in names if self._letter(name) is None} != before,
-            lambda _: FederationError(
-                f"For {self._federation.patience:g} s too few nodes were free ({why})",
+        before = self._free
+        if not self._look_for_nodes(exchange, lambda names: {n for n in names if self._letter(n) is None} != before):
+            raise FederationError(
+                f"For {self._federation.patience:g} s too few nodes were free ({search.blocked.rstrip('.')})",
                 fix="Start nodes again, raise federation.deadline, or lower scoring.min_nodes",
-            ),
-        )
+            )
 
     def _await_nodes(self, exchange: Exchange) -> None:
         """Wait where too few nodes are left, or all of them are busy with what came too late."""
@@ -311,22 +331,16 @@ class FedNASStrategy(Strategy):
         def enough(names: Sequence[str]) -> bool:
             return len(names) >= least and not (names and self._late(names) == set(names))
 
-        def too_few(names: Sequence[str]) -> FederationError:
-            late = ", all of them busy with a message past its deadline" if len(names) >= least else ""
-            return FederationError(
-                f"The search needs {least} nodes, but for {patience:g} s only {len(names)} were there{late}",
+        if not self._look_for_nodes(exchange, enough):
+            number = len(self._roster.names(exchange.node_ids()))
+            late = ", all of them busy with a message past its deadline" if number >= least else ""
+            raise FederationError(
+                f"The search needs {least} nodes, but for {patience:g} s only {number} were there{late}",
                 fix="Start nodes again, lower federation.min_nodes, or raise federation.deadline",
             )
 
-        self._look_for_nodes(exchange, enough, too_few)
-
-    def _look_for_nodes(
-        self,
-        exchange: Exchange,
-        enough: Callable[[Sequence[str]], bool],
-        error: Callable[[Sequence[str]], FederationError],
-    ) -> None:
-        """Take what comes, and ask whoever joins, until there are `enough`; raise `error` once patience ends.
+    def _look_for_nodes(self, exchange: Exchange, enough: Callable[[Sequence[str]], bool]) -> bool:
+        """Take what comes, and ask whoever joins, until there are `enough`; return False once patience ends.
 
         Patience begins when the nodes that are there, and busy with what nobody waits for, are free again: a node that
         was started again under its id never answers, and its message lives for a while.
@@ -336,12 +350,13 @@ class FedNASStrategy(Strategy):
         began = max([time.monotonic(), *(expiries if len(names) >= self._federation.min_nodes else [])])
         while not enough(names):
             if time.monotonic() > began + self._federation.patience:
-                raise error(names)
+                return False
             self._send(exchange, self._handshake.questions(exchange.node_ids()))
             for reply in exchange.receive(time.monotonic()):
                 self._fold(reply)
             exchange.pause()
             names = self._roster.names(exchange.node_ids())
+        return True
 
     def _letter(self, name: str) -> Letter | None:
         """Return what a node has not answered yet."""
@@ -351,7 +366,9 @@ class FedNASStrategy(Strategy):
         """Return those that are busy with what nobody waits for any more."""
         owing, now = self._searching().owing, time.monotonic()
         busy = {name: letter for name in names if (letter := self._letter(name)) is not None and name not in owing}
-        return {name for name, letter in busy.items() if not _is_question(letter) or letter.until < now}
+        late = {name for name, letter in busy.items() if not _is_question(letter) or letter.until < now}
+        unknown = (name for name in names if name not in self._roster.reports and name not in busy)
+        return late | {name for name in unknown if self._handshake.overdue(name)}
 
     # ------------------------------------------------------------ messages
 

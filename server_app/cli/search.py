@@ -63,5 +63,5 @@ def launch_search(config: Config, began: float) -> int:
         run = replace(run, launcher_pid=os.getpid())
         if config.dataset.path is not None:
             config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
-    config = replace(config, run=run)
-    return launch(config.to_json(), config.federation, folder, check)
+    made, config = config.run.dir is None, replace(config, run=run)
+    return launch(config.to_json(), config.federation, folder, check, made=made)

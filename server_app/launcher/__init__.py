@@ -33,7 +33,12 @@ FINISHED, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def launch(
-    config: str, federation: FederationConfig, run_dir: Path, rehearse: Callable[[], None] = lambda: None
+    config: str,
+    federation: FederationConfig,
+    run_dir: Path,
+    rehearse: Callable[[], None] = lambda: None,
+    *,
+    made: bool = False,
 ) -> int:
     """Run one search until it ends or somebody stops it.
 
@@ -45,6 +50,8 @@ def launch(
         Where to run it.
     run_dir : Path
         The run folder; for a deployment, as the SuperLink sees it.
+    made : bool
+        Whether the folder is there because this command has just made it.
     rehearse : callable, optional
         Raises `FlwrNasError` if the configuration cannot work; called while Flower starts, before the run begins.
 
@@ -59,7 +66,7 @@ def launch(
         The folder of a simulation cannot be made, or it is another run's.
     """
     simulated = federation.name == "simulation"
-    with Interrupts() as interrupts, kept(run_dir) if simulated else nullcontext():
+    with Interrupts() as interrupts, kept(run_dir, made) if simulated else nullcontext():
         try:
             if simulated:
                 from server_app.launcher.simulation import simulate

@@ -13,16 +13,24 @@ from server_app.journal import check_fresh, forget_stop
 
 
 @contextmanager
-def kept(run_dir: Path) -> Iterator[None]:
-    """Make a run folder and keep other commands out of it; leave none behind in which nothing was written.
+def kept(run_dir: Path, made: bool = False) -> Iterator[None]:
+    """Make a run folder and keep other commands out of it; one that was made for this run and stayed empty is removed.
 
     A lock and not a file: it ends with this process, however that ends.
+
+    Parameters
+    ----------
+    run_dir : Path
+        The folder.
+    made : bool
+        Whether it is there because this command has just made it; one that people made is left to them.
 
     Raises
     ------
     StorageError
         The folder cannot be made, another command has it, or a run was there before.
     """
+    made = made or not run_dir.exists()
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(run_dir, os.O_RDONLY)
@@ -36,8 +44,9 @@ def kept(run_dir: Path) -> Iterator[None]:
             yield
         finally:
             forget_stop(run_dir)
-            with suppress(OSError):  # there is something in it
-                run_dir.rmdir()
+            if made:
+                with suppress(OSError):  # there is something in it
+                    run_dir.rmdir()
     finally:
         os.close(handle)
 

@@ -22,6 +22,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """What stands in NO_PROXY for this machine; httpx understands no ranges there."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_OVERRULES = "no_grpc_proxy"
+"""Where it is set, gRPC does not look at no_proxy."""
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^\s:/@\[\]]+)):(?P<port>[0-9]{1,5})")
 _SHORT_LOOPBACK = re.compile(r"127(\.\d+){1,3}")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -133,7 +135,8 @@ def for_this_machine(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environment.items()
-        if not (name.lower() in _PROXIES and value and flaw_of(_with_scheme(value)) is not None)
+        if name.lower() != _OVERRULES
+        and not (name.lower() in _PROXIES and value and flaw_of(_with_scheme(value)) is not None)
     }
     listed = [name for name in kept if name.lower() == "no_proxy"]
     text = kept["no_proxy" if "no_proxy" in listed else listed[0]] if listed else ""

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often nodes are asked before their silence fails a trial."""
 
+_SPARE = 4
+"""Weights that are kept beside those of the best: where nodes are missing, a later score may compare trials anew."""
+
 _NAMED = 20
 """Most nodes that a line of the journal names; with thousands of them it would hold little else."""
 
@@ -51,6 +54,8 @@ class Search(Stage):
         Trials that train at the same time.
     keep : int
         Of so many of the best trials the weights are kept, in `trained`.
+    retries : int
+        Phases that were tried again so far.
     others
         One choice of each axis, `make_aggregation` making one instance per trial; the rest as in `Stage`.
     """
@@ -68,7 +73,9 @@ class Search(Stage):
     keep: int = 1
     trained: dict[int, Weights] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    retries: int = 0
     _ranking: list[Trial] | None = None
+    _best: int | None = None
     _promoted: list[int] = field(default_factory=list)
     _assigner: Assigner = field(init=False)
     _closed: bool = False
@@ -229,6 +236,7 @@ class Search(Stage):
 
     def _try_again(self, active: Active, phase: Phase) -> None:
         """Let a phase that too few answered begin anew, with what they gave."""
+        self.retries += 1
         active.scores = phase.scores if isinstance(phase, ScorePhase) else {}
         self.journal.write(
             "retried", trial=self._name(active.trial.number), round=phase.round, action=phase.action, tries=active.tries
@@ -279,13 +287,20 @@ class Search(Stage):
             "scored", trial=name, rung=trial.rung, rounds=trial.rounds, score=trial.score, metrics=metrics
         )
         self.trained[trial.number] = active.weights
-        ranking = self.ranking
-        for other in ranking[self.keep :]:
-            self.trained.pop(other.number, None)
-        if ranking[0] is trial and self.scoring.action != "test":  # a test is no ground for a choice
-            self.journal.write("best", trial=name, score=trial.score, rung=trial.rung)
+        self._crown(trial)
         trial.state, active.slot = TrialState.WAITING, None
         self._apply(self.fidelity.report(trial))
+
+    def _crown(self, scored: Trial) -> None:
+        """Keep the weights of the best, and say who is the best now: perhaps one that was compared anew."""
+        ranking = self.ranking
+        same_nodes = len({frozenset(trial.by_node) for trial in self.trials if trial.ranks}) == 1
+        for other in ranking[self.keep + (0 if same_nodes else _SPARE) :]:
+            self.trained.pop(other.number, None)
+        best = ranking[0]
+        if self.scoring.action != "test" and (best is scored or best.number != self._best):  # a test is for no choice
+            self.journal.write("best", trial=self._name(best.number), score=best.score, rung=best.rung)
+        self._best = best.number
 
     def _apply(self, decisions: Sequence[Decision]) -> None:
         for decision in sorted(decisions, key=lambda d: d.trial):

@@ -116,3 +116,8 @@ def test_an_experiment_of_ones_own_may_have_a_name_or_none(tmp_path):
     for name in ("mine", "other"):
         run_hydra(lambda config: names.append(config.run.name), ["--config-dir", str(tmp_path), f"experiment={name}"])
     assert names == ["first", "synthetic"]
+
+
+def test_a_run_folder_has_a_name():
+    with pytest.raises(ConfigError, match=r"run\.dir must name a folder, got ''"):
+        compose_config(["run.dir="])

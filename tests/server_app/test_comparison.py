@@ -38,6 +38,14 @@ def test_trials_that_share_no_node_keep_their_own_means():
     assert scores[1:] == [pytest.approx((3 * 0.4 + 0.6) / 4), pytest.approx((3 * 0.1 + 0.3) / 4)]
 
 
+def test_equal_trials_stay_equal_whatever_a_third_one_lacks():
+    """Which of them is first is not for the rounding of the arithmetic to say."""
+    for score in (0.1, 0.3, 0.7):
+        twin = {"a": (score, 3), "b": (0.9 - score, 7), "c": (0.4, 11)}
+        first, second, _ = over_common_nodes([twin, dict(twin), {"a": (0.2, 3), "c": (0.6, 11)}])
+        assert first == second
+
+
 def test_nothing_to_compare():
     assert over_common_nodes([]) == []
 

@@ -22,6 +22,7 @@ from common.seeding import generator
 from common.settings import DatasetSettings
 from common.wire.packing import pack
 from server_app import build as wiring
+from server_app import handshake
 from server_app.build import build_strategy
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
@@ -446,7 +447,8 @@ def test_a_node_that_was_killed_and_restarted_is_known_again_once_flower_misses_
     assert grid.sent_to(back[0])[:2] == ["query", "query"]
 
 
-def test_a_node_that_leaves_before_it_says_who_it_is_is_asked_again(grid, configure, play):
+def test_a_node_that_leaves_before_it_says_who_it_is_is_asked_again(grid, configure, play, monkeypatch):
+    monkeypatch.setattr(handshake, "_AGAIN", 0.0)
     grid.people("abc")
     shy = []
 

@@ -195,6 +195,46 @@ def test_the_test_is_of_the_nodes_that_are_there_when_the_final_training_begins(
     assert played.strategy.outcome.final.trials[0].metrics["nodes"] == 3
 
 
+@pytest.mark.parametrize("moment", [SEARCH, FINAL])
+@pytest.mark.parametrize("changes", [{"scoring": {"min_nodes": 3}}, {}, {"aggregation": {"name": "fedmedian"}}])
+def test_a_stage_waits_for_the_nodes_that_are_away_as_it_begins(grid, configure, play, moment, changes):
+    ids, moments = grid.people("abc"), []
+
+    def go():
+        for name in "bc":
+            grid.leave(ids[name])
+        moments.append(0)
+
+    def a_while_later():
+        moments.extend([1] * bool(moments))
+        if len(moments) == 12:
+            for name in "bc":
+                grid.come_back(ids[name])
+
+    played = play(grid, configure(federation={"patience": 5.0}, **changes), when=[(moment, go)], stop=a_while_later)
+    assert played.error is None
+    assert {trial.metrics["nodes"] for trial in played.search.trials} == {3}
+    assert played.strategy.outcome.final.trials[0].metrics["nodes"] == 3
+
+
+def test_a_moment_in_which_flower_accepts_nothing_fails_no_trial(grid, configure, play, monkeypatch):
+    grid.people("abc")
+    refused, push = [], grid.push_messages
+
+    def nothing_for_a_while(messages):
+        messages = list(messages)
+        if "order" in messages[0].content and len(refused) < 6:
+            refused.append(1)
+            return []
+        return push(messages)
+
+    monkeypatch.setattr(grid, "push_messages", nothing_for_a_while)
+    played = play(grid, configure(), final=False)
+    assert played.error is None
+    assert states(played) == [FINISHED] * 3
+    assert {event["tries"] for event in played.kinds("retried")} == {1, 2}
+
+
 # ---------------------------------------------------------------- the final training
 
 
@@ -448,6 +488,29 @@ def test_nodes_that_turn_out_to_be_too_small_are_no_verdict_on_a_spec(grid, many
     assert played.error is None
     assert FAILED not in states(played)
     assert {event["node"] for event in played.kinds("absent")} == late
+
+
+def test_a_question_that_is_lost_at_once_is_not_asked_at_full_speed(grid, many, play, monkeypatch):
+    grid.people(NAMES)
+    first = play(grid, many, final=False)
+    odd = next(name for names in first.trainers() for name in names if name not in first.strategy.outcome.nodes)
+    other = type(grid)(grid._files)
+    other.people(NAMES)
+    tries, push = [], other.push_messages
+
+    def loses(messages):
+        messages = list(messages)
+        if "question" in messages[0].content and other.name(messages[0]) == odd:
+            tries.append(1)
+            return []
+        return push(messages)
+
+    monkeypatch.setattr(other, "push_messages", loses)
+    played = play(other, replace(many, federation=replace(many.federation, patience=0.3)), final=False)
+    assert played.error is None
+    assert states(played) == [FINISHED] * 3
+    assert odd in {event["node"] for event in played.kinds("absent")}
+    assert len(tries) < 20
 
 
 def test_patience_grows_with_the_number_of_nodes_so_that_speed_admits_nobody(grid, configure, play):

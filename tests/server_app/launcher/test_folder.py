@@ -95,3 +95,13 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"set run\.dir"), kept(tmp_path / "file" / "run"):
         pytest.fail("kept nothing")
+
+
+def test_a_folder_that_people_made_is_left_to_them_and_one_of_ours_goes_where_it_stays_empty(tmp_path):
+    theirs, ours, new = (tmp_path / name for name in ("theirs", "ours", "new"))
+    theirs.mkdir()
+    ours.mkdir()
+    for folder, made in ((theirs, False), (ours, True), (new, False)):
+        with kept(folder, made):
+            pass
+    assert [folder.is_dir() for folder in (theirs, ours, new)] == [True, False, False]

@@ -377,6 +377,27 @@ def test_trials_are_ranked_by_the_nodes_that_they_have_in_common():
     assert scores == {0: pytest.approx(1.7 / 3), 1: pytest.approx(1.7 / 3 - 0.05)}
 
 
+def test_a_winner_that_a_later_score_makes_still_has_its_weights():
+    """Each trial lacks one node; what the third says of the nodes puts the second before the first."""
+    scores = {
+        "trial-0000": {"a": 0.9, "b": 0.5},
+        "trial-0001": {"b": 0.6, "c": 0.6},
+        "trial-0002": {"a": 0.9, "c": 0.1},
+    }
+
+    def respond(node, job):
+        if job.action == "train":
+            return answer(node, job)
+        score = scores[job.trial].get(node)
+        return score if score is None else Result(job.trial, job.action, job.round, "done", "", 5, {"accuracy": score})
+
+    search, events = make(SPECS[:3], concurrency=1)
+    play(search, respond=respond)
+    assert search.winner.number in search.trained
+    assert kinds(events, "best")[-1]["trial"] == f"trial-{search.winner.number:04d}"
+    assert [event["trial"] for event in kinds(events, "best")] == ["trial-0000", "trial-0001"]
+
+
 def test_a_node_that_claims_more_examples_than_it_holds_is_refused_and_no_other():
     search, events = make(SPECS[:1])
     search.held = lambda _, action: {"train": 10, "score": 5}[action]
