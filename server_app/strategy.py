@@ -135,9 +135,9 @@ class FedNASStrategy(Strategy):
         if search.done:
             return []
         questions = [*self._handshake.questions(there), *self._handshake.ask(search.waiting)]
-        free = self._free = {name for name in names if self._letter(name) is None}
-        free = {name for name in free if name in self._roster.reports}
-        return [*self._orders.write(server_round, search.dispatch(free, time.monotonic())), *questions]
+        self._free = {name for name in names if self._letter(name) is None}
+        jobs_of = search.dispatch(self._free & self._roster.reports.keys(), time.monotonic())
+        return [*self._orders.write(server_round, jobs_of), *questions]
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]

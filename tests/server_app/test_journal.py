@@ -174,3 +174,4 @@ def test_a_request_to_stop_is_made_seen_and_forgotten(tmp_path):
 def test_a_folder_that_is_not_ours_to_write_is_no_error(tmp_path):
     ask_to_stop(tmp_path / "nowhere")
     forget_stop(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
