@@ -55,7 +55,7 @@ def _do(content: RecordDict, node: Node) -> RecordDict:
     results = (*do_jobs(order, node), *refused) if order.jobs else refused
     for result in results:
         if result.status in ("failed", "refused"):
-            log(WARNING, "%s, %s: %s: %s", result.trial, result.action, result.status, result.reason)
+            log(WARNING, "%s: %s: %s", result.job, result.status, result.reason)
     return encode_results(code_digest(), results, node.limits, order.precision)
 
 

@@ -89,7 +89,7 @@ def check_data_source(node: Node, dataset: DatasetSettings) -> None:
 
 
 def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
-    """Return what the server learns of `node`: shapes, counts, names of classes, never labels.
+    """Return what the server learns of `node`: shapes, counts, what its head says of labels, never labels.
 
     Raises
     ------
@@ -101,13 +101,12 @@ def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
     return NodeReport(
         name=node.name,
         input_shape=list(data.task.input_shape),
-        num_classes=data.task.num_classes,
+        head=data.task.head,
         num_train=len(data.train),
         num_validation=len(data.validation),
         cores=cores(),
         memory_mb=memory_mb(),
         device=str(device()),
-        classes=list(data.classes),
         macs_per_second=macs_per_second(),
         limits=node.limits,
         num_test=data.num_test,

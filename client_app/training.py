@@ -14,15 +14,16 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
 from common.data.base import Examples
 from common.models.dropout import Dropout
 from common.seeding import child_seed, generator
 from common.settings import TrainingSettings
+from common.tasks import Head
 
 Tensors = list[Tensor]
 Step = Callable[[Tensors], None]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # torch.optim.Adam's defaults
 
@@ -30,7 +31,7 @@ _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # torch.optim.Adam's defaults
 _run_backward = torch.autograd.Variable._execution_engine.run_backward
 
 
-def train(model: nn.Module, examples: Examples, settings: TrainingSettings, seed: int) -> float:
+def train(model: nn.Module, examples: Examples, head: Head, settings: TrainingSettings, seed: int) -> float:
     """Train `model` in place, with a fresh optimizer.
 
     Parameters
@@ -39,6 +40,8 @@ def train(model: nn.Module, examples: Examples, settings: TrainingSettings, seed
         Left in training mode.
     examples : Examples
         At least one; the last mini-batch of an epoch may be a short one.
+    head : Head
+        What is trained on, and which loss is lowered.
     settings : TrainingSettings
         Optimizer, learning rate, mini-batches, epochs.
     seed : int
@@ -55,27 +58,30 @@ def train(model: nn.Module, examples: Examples, settings: TrainingSettings, seed
     parameters: Tensors = list(model.parameters())
     step = _proximal(parameters, settings, _OPTIMIZERS[settings.optimizer](parameters, settings))
     order = generator(seed, "batches")
+    criterion, examples = head.loss(), Examples(examples.x, head.targets(examples.y))
     loss = math.nan
     for _ in range(settings.epochs):
         shuffled = examples.take(order.permutation(len(examples)))
-        loss = _epoch(model, parameters, shuffled, settings.batch_size, step)
+        loss = _epoch(model, parameters, shuffled, settings.batch_size, criterion, step)
         if not math.isfinite(loss):
             break
     return loss
 
 
-def _epoch(model: nn.Module, parameters: Tensors, examples: Examples, batch_size: int, step: Step) -> float:
+def _epoch(
+    model: nn.Module, parameters: Tensors, examples: Examples, batch_size: int, criterion: Loss, step: Step
+) -> float:
     device = parameters[0].device
     inputs = torch.split(torch.from_numpy(examples.x).to(device), batch_size)
-    labels = torch.split(torch.from_numpy(examples.y).to(device), batch_size)
+    targets = torch.split(torch.from_numpy(examples.y).to(device), batch_size)
     leaves, one = tuple(parameters), torch.ones((), device=device)
     losses = []
-    for x, y in zip(inputs, labels, strict=True):
-        loss = F.cross_entropy(model(x), y)
+    for x, y in zip(inputs, targets, strict=True):
+        loss = criterion(model(x), y)
         gradients = _run_backward((loss,), (one,), False, False, leaves, allow_unreachable=True, accumulate_grad=False)
         step([gradient.contiguous() for gradient in gradients])
         losses.append(loss.detach())
-    sizes = torch.tensor([float(len(y)) for y in labels], device=device)
+    sizes = torch.tensor([float(len(y)) for y in targets], device=device)
     return float(torch.stack(losses) @ sizes) / len(examples)
 
 

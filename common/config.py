@@ -121,10 +121,13 @@ class RunConfig:
     dir: str | None
     launcher_pid: int
     started_at: float
+    resume: bool = False
 
     def __post_init__(self) -> None:
         if self.dir == "":
             raise ConfigError("run.dir must name a folder", self.dir, fix="Leave it out for a new one below runs/")
+        if self.resume and self.dir is None:
+            raise ConfigError("run.resume needs the folder of the run", fix="Set run.dir")
 
 
 @dataclass(frozen=True)

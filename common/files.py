@@ -1,4 +1,4 @@
-"""Files that nobody ever sees half of."""
+"""Files that nobody ever sees half of, and that stay when the power fails."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ def write_aside(path: Path, content: str | bytes) -> None:
         raise StorageError(
             "A folder for results must be writable", str(path), fix=f"{error}; free space or choose another"
         ) from None
+
+
+def sync(path: Path) -> None:
+    """Return once a file's content, or a folder's list of names, is on the disk; raises `OSError`."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -10,15 +10,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.limits import NO_LIMITS, Limits
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
+from common.tasks import Head, Task
 
-Action = Literal["train", "score", "score_all", "test"]
+WorkKind = Literal["train", "score"]
+Split = Literal["train", "validation", "all", "test"]
+"""Of a node's data; ``all`` is training and validation examples together, for a node that never trains."""
 Status = Literal["done", "failed", "refused", "unfinished"]
 
 Weights = NDArray[np.float32]
+Arrays = Mapping[str, Weights]
+"""Packed arrays by what they are: ``weights`` in the order of `common.architecture.layout`, others beside them."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done with a model.
+
+    Parameters
+    ----------
+    kind : {"train", "score"}
+        Training gives arrays and a loss; scoring gives the metrics of the task's head.
+    split : {"train", "validation", "all", "test"}
+        On which of the node's examples.
+    round : int
+        The trial's round, from 1; the seed of the mini-batches comes from it.
+    training : TrainingSettings
+        How to train: the trial's recipe. It belongs to the trial, so it is there in a score too.
+    """
+
+    kind: WorkKind
+    split: Split
+    round: int
+    training: TrainingSettings = field(default_factory=TrainingSettings)
 
 
 @dataclass(frozen=True)
@@ -27,24 +53,23 @@ class Job:
 
     Parameters
     ----------
+    id : str
+        Unique within a message; several jobs of one trial may share it.
     trial : str
-        Name of the trial, unique within a message.
-    action : {"train", "score", "score_all", "test"}
-        Train on the training split; score on the validation split, on both (a node that never trains), or
-        on the test split.
-    round : int
-        The trial's round, from 1; the seed of the mini-batches comes from it.
+        Name of the trial.
     spec : ArchitectureSpec
         What to build.
-    weights : Weights
-        Packed state, shape ``(size of the state,)``; the order is that of `common.architecture.layout`.
+    arrays : Arrays
+        What it starts from; ``weights`` at least.
+    work : Work
+        What to do.
     """
 
+    id: str
     trial: str
-    action: Action
-    round: int
     spec: ArchitectureSpec
-    weights: Weights
+    arrays: Arrays
+    work: Work
 
 
 @dataclass(frozen=True)
@@ -57,25 +82,21 @@ class Order:
         The run's seed.
     budget : float
         Seconds of compute; a node begins no further job once they are spent.
-    task : TaskShape
+    task : Task
         Agreed in the handshake; a node's own labels may lack some of its classes.
-    dataset, training : DatasetSettings, TrainingSettings
-        On what and how.
+    dataset : DatasetSettings
+        On what.
     jobs : tuple of Job
         Done in this order.
-    classes : tuple of str
-        Names of the task's classes where they have names: labels are numbered by them.
     precision : {"float32", "float16"}
-        In which type weights travel, in both directions.
+        In which type arrays travel, in both directions.
     """
 
     seed: int
     budget: float
-    task: TaskShape
+    task: Task
     dataset: DatasetSettings
-    training: TrainingSettings
     jobs: tuple[Job, ...]
-    classes: tuple[str, ...] = ()
     precision: Precision = "float32"
 
 
@@ -85,8 +106,8 @@ class Result:
 
     Parameters
     ----------
-    trial, action, round
-        As in the `Job`.
+    job : str
+        Id of the `Job`.
     status : {"done", "failed", "refused", "unfinished"}
         ``refused``: the spec is malformed or above the node's limits, and nothing was allocated for it;
         ``unfinished``: the budget was spent before the job began.
@@ -94,23 +115,21 @@ class Result:
         Why it failed or was refused; empty otherwise.
     num_examples : int
         Examples trained or scored on.
-    metrics : dict of str to float
-        ``loss`` of a training job; `common.metrics` of a scoring job.
+    metrics : mapping of str to float
+        ``loss`` of a training job; the head's metrics of a scoring job.
     seconds : float
         Compute time.
-    update : Weights, optional
-        The packed state after training.
+    arrays : Arrays
+        What training made of the job's arrays, by the same names; empty otherwise.
     """
 
-    trial: str
-    action: Action
-    round: int
+    job: str
     status: Status
     reason: str = ""
     num_examples: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
-    update: Weights | None = None
+    arrays: Arrays = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,12 +142,12 @@ class NodeReport:
         Stable: the ``name`` of the node config, else ``partition-<id>``.
     input_shape : list of int
         One example, without the batch axis.
-    num_classes, num_train, num_validation : int
+    head : Head
+        The node's own: what its data hold, before anything is agreed on.
+    num_train, num_validation : int
         Counts; never per label. No result of this node may claim more examples.
     cores, memory_mb, device
         What the node has to compute with.
-    classes : list of str
-        Names of the classes in the node's data; empty where its labels are numbers.
     macs_per_second : int
         Measured speed of one thread; 0 where it was not measured.
     limits : Limits
@@ -139,22 +158,21 @@ class NodeReport:
 
     name: str
     input_shape: list[int]
-    num_classes: int
+    head: Head
     num_train: int
     num_validation: int
     cores: int
     memory_mb: int
     device: str
-    classes: list[str] = field(default_factory=list)
     macs_per_second: int = 0
     limits: Limits = NO_LIMITS
     num_test: int = 0
 
-    def held(self, action: Action) -> int:
-        """Return on how many examples at most the node can do a job of this kind."""
+    def held(self, split: Split) -> int:
+        """Return how many examples of this split the node has."""
         return {
             "train": self.num_train,
-            "score": self.num_validation,
-            "score_all": self.num_train + self.num_validation,
+            "validation": self.num_validation,
+            "all": self.num_train + self.num_validation,
             "test": self.num_test,
-        }[action]
+        }[split]

@@ -10,9 +10,9 @@ from typing import Any
 from common.architecture.cost import cost_of
 from common.architecture.memory import peak_memory
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.errors import ConfigError
 from common.settings import TrainingSettings
+from common.tasks import Task
 
 _MIB = 2**20
 
@@ -37,10 +37,11 @@ class Needs:
 
 
 @lru_cache(maxsize=1024)
-def needs_of(spec: ArchitectureSpec, task: TaskShape, training: TrainingSettings) -> Needs:
+def needs_of(spec: ArchitectureSpec, task: Task, training: TrainingSettings) -> Needs:
     """Return what `spec` takes on `task`; raises `SpecError` where the two do not fit."""
-    cost = cost_of(spec, task)
-    return Needs(cost.parameters, cost.macs, -(-peak_memory(spec, task, training) // _MIB))
+    graph = spec.lower(task)
+    cost = cost_of(graph)
+    return Needs(cost.parameters, cost.macs, -(-peak_memory(graph, training) // _MIB))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -23,9 +24,9 @@ def number_bytes(precision: Precision) -> int:
     return np.dtype(precision).itemsize
 
 
-def wire_bytes(weights: NDArray[np.float32], precision: Precision) -> int:
-    """Count the bytes of packed weights on the wire."""
-    return weights.size * number_bytes(precision)
+def wire_bytes(arrays: Mapping[str, NDArray[np.float32]], precision: Precision) -> int:
+    """Count the bytes of packed arrays on the wire."""
+    return sum(array.size for array in arrays.values()) * number_bytes(precision)
 
 
 def check_finite(what: str, weights: NDArray[np.float32], precision: Precision) -> None:

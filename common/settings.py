@@ -68,7 +68,7 @@ class DatasetSettings(_Wire):
     Parameters
     ----------
     name : str
-        A module of ``common.data``: ``digits``, ``synthetic`` or ``local``.
+        A module of ``common.data``: ``digits``, ``synthetic``, ``diabetes`` or ``local``.
     path : str, optional
         The file or folder of ``local``. In a deployment the node config's ``data`` wins.
     partition : {"iid", "dirichlet", "natural"}

@@ -11,4 +11,4 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run one search, as the run config says."""
-    run(grid, context.run_config)
+    run(grid, context.run_config, context.run_id)

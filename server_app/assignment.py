@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, SearchError
 from server_app.placement.base import Request
 
 if TYPE_CHECKING:
-    from common.architecture.spec import ArchitectureSpec
     from server_app.placement.base import Placement
     from server_app.scoring import Scoring
+    from server_app.trials import Trial
 
 BUSY = "still busy with an earlier message"
 
-Excess = Callable[[str, "ArchitectureSpec"], str]
-"""From a node's name and a spec: which limit of the node the spec exceeds, in words; empty where it fits."""
+Excess = Callable[[str, "Trial"], str]
+"""From a node's name and a trial: which limit of the node the trial exceeds, in words; empty where it fits."""
 
 
 class TooFewFree(Exception):  # noqa: N818
@@ -50,7 +50,7 @@ class Assigner:
     scoring : Scoring
         Which nodes score.
     excess : callable
-        Says why a node cannot hold a spec.
+        Says why a node cannot hold a trial.
     seed : int
         The run's seed; the panel is drawn from it.
 
@@ -69,6 +69,7 @@ class Assigner:
         self._seed = seed
         self.panel: tuple[str, ...] = ()
         self.min_scores = 1
+        self._restored = False
 
     def begin(self, nodes: Sequence[str], admitted: Sequence[str], slots: int, least: int) -> None:
         """Draw the panel; raise `ConfigError` where these nodes are too few for a choice that was made.
@@ -84,10 +85,10 @@ class Assigner:
         least : int
             Nodes that the aggregation needs in a round.
         """
-        scoring = self._scoring
-        self.panel = scoring.panel_of(admitted, self._seed)
-        self.min_scores = scoring.least(self.panel)
-        if len(self.panel) < self.min_scores and scoring.central is None:
+        if not self._restored:
+            self.panel = self._scoring.panel_of(admitted, self._seed)
+            self.min_scores = self._scoring.least(self.panel)
+        if len(self.panel) < self.min_scores:
             raise ConfigError(
                 f"A score counts from scoring.min_nodes={self.min_scores} nodes",
                 len(self.panel),
@@ -102,17 +103,25 @@ class Assigner:
                     fix="Start more nodes, raise placement.nodes_per_round, or choose aggregation=fedavg",
                 )
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the panel as JSON."""
+        return {"panel": list(self.panel), "min_scores": self.min_scores}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the panel back: it is not drawn anew, whoever is there."""
+        self.panel, self.min_scores, self._restored = tuple(state["panel"]), state["min_scores"], True
+
     def trainers(
-        self, spec: ArchitectureSpec, request: Request, nodes: Sequence[str], free: Collection[str], least: int
+        self, trial: Trial, request: Request, nodes: Sequence[str], free: Collection[str], least: int
     ) -> Assignment:
-        """Return who trains `spec` in the round of `request`.
+        """Return who trains `trial` in the round of `request`.
 
         A chosen node that cannot hold the spec is left out. Where too few of those chosen can, the choice is made among
         those that can, for the trial would be lost to the draw.
 
         Parameters
         ----------
-        spec : ArchitectureSpec
+        trial : Trial
             What is to be held.
         request : Request
             For the placement.
@@ -129,7 +138,7 @@ class Assigner:
             Too few can hold the spec.
         """
         candidates = self._trainers(nodes)
-        unable = self._unable(spec, candidates, least)
+        unable = self._unable(trial, candidates, least)
         try:
             chosen = self._placement.select(request, candidates)
         except ConfigError as error:  # at the start there were enough
@@ -144,7 +153,7 @@ class Assigner:
         return _assignment(chosen, unable, free, least)
 
     def scorers(
-        self, spec: ArchitectureSpec, nodes: Collection[str], free: Collection[str], known: Collection[str] = ()
+        self, trial: Trial, nodes: Collection[str], free: Collection[str], known: Collection[str] = ()
     ) -> Assignment:
         """Return who of the panel is there and did not give its score yet, as those `known` did.
 
@@ -152,15 +161,15 @@ class Assigner:
         """
         there, least = set(nodes) - set(known), max(1, self.min_scores - len(known))
         left = [node for node in self.panel if node in there]
-        return _assignment(left, self._unable(spec, left, least), free, least)
+        return _assignment(left, self._unable(trial, left, least), free, least)
 
     def _trainers(self, nodes: Sequence[str]) -> list[str]:
         kept_out = set(self.panel) if self._scoring.unseen else set()
         return [node for node in nodes if node not in kept_out]
 
-    def _unable(self, spec: ArchitectureSpec, candidates: Sequence[str], least: int) -> dict[str, str]:
-        """Return why some of the candidates cannot hold `spec`; raises `SearchError` where too few of them can."""
-        unable = {node: reason for node in sorted(candidates) if (reason := self._excess(node, spec))}
+    def _unable(self, trial: Trial, candidates: Sequence[str], least: int) -> dict[str, str]:
+        """Return why some of the candidates cannot hold `trial`; raises `SearchError` where too few of them can."""
+        unable = {node: reason for node in sorted(candidates) if (reason := self._excess(node, trial))}
         able = len(candidates) - len(unable)
         if able < least <= len(candidates):
             raise SearchError(_too_few(least, able, unable))

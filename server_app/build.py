@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from logging import WARNING
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from flwr.common.logger import log
 
 from common.architecture.cost import cost_of
-from common.architecture.listed import ListedSpace
-from common.architecture.space import SearchSpace
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.config import Choice, Config, options_of
-from common.data import Holder, load_node_data, load_server_test
+from common.data import Holder, load_node_data
 from common.errors import ConfigError, DataError, SpecError
-from common.jobs import Weights
-from common.limits import needs_of, tightest
+from common.limits import Limits
 from common.seeding import child_seed, generator
-from common.settings import TrainingSettings
-from server_app.assignment import Excess
-from server_app.controllers.random import Random
-from server_app.federation import Federation
-from server_app.fidelity.full import Full
+from common.tasks import Task
+from server_app.blobs import Blobs
+from server_app.capacity import excess_of_any, excess_of_node
+from server_app.federation import Facts, Federation
 from server_app.journal import Journal
-from server_app.phases import panel_metrics
+from server_app.objectives.base import Objectives
 from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.roster import Roster
-from server_app.scoring import CentralScore, Scoring
+from server_app.scoring import Scoring
+from server_app.spaces.base import SearchSpace
+from server_app.stages.final import Final
 from server_app.stages.search import Search
-from server_app.strategy import FedNASStrategy
+from server_app.strategy import FedNASStrategy, State
+from server_app.testset import server_test
 from server_app.trials import Trial
+from server_app.weights.base import WeightStore
 from server_app.weights.scratch import Scratch
 
 _LEAST_TTL = 10.0
 
 
 def build_strategy(
-    config: Config, journal: Journal | None = None, stop: Callable[[], str | None] = lambda: None
+    config: Config,
+    journal: Journal | None = None,
+    stop: Callable[[], str | None] = lambda: None,
+    *,
+    blobs: Blobs | None = None,
+    save: Callable[[dict[str, Any]], None] = lambda _: None,
+    state: State | None = None,
 ) -> FedNASStrategy:
     """Build the strategy that a configuration describes.
 
@@ -53,6 +57,10 @@ def build_strategy(
         Where events go; None keeps none.
     stop : callable
         Returns why the search should stop, or None.
+    blobs : Blobs, optional
+        Where weights are stored; None keeps them in memory.
+    save, state : callable, mapping, optional
+        As of `FedNASStrategy`.
 
     Examples
     --------
@@ -63,15 +71,25 @@ def build_strategy(
     for note in notes:
         log(WARNING, "%s", note)
     check(config)
-    journal = journal or Journal()
-    federation = config.federation
+    journal, blobs = journal or Journal(), blobs or Blobs(None)
     return FedNASStrategy(
-        lambda task, roster: build_search(config, task, journal, roster),
-        lambda task, winner, roster: build_final(config, task, winner, journal, roster),
-        seed=config.seed,
-        dataset=config.dataset,
-        training=config.training,
-        federation=Federation(
+        lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits),
+        lambda task, winner, roster: build_final(config, task, winner, journal, blobs, roster),
+        facts=facts_of(config),
+        journal=journal,
+        stop=stop,
+        save=save,
+        state=state,
+    )
+
+
+def facts_of(config: Config) -> Facts:
+    """Return what all messages of a run have in common."""
+    federation = config.federation
+    return Facts(
+        config.seed,
+        config.dataset,
+        Federation(
             nodes=federation.nodes,
             min_nodes=federation.min_nodes,
             wanted=max(config.scoring.panel or 0, config.scoring.min_nodes or 0),
@@ -84,8 +102,6 @@ def build_strategy(
             one_by_one=federation.name == "deployment",
             precision=federation.precision,
         ),
-        journal=journal,
-        stop=stop,
     )
 
 
@@ -136,32 +152,41 @@ def rehearse(config: Config) -> None:
         task = load_node_data(config.dataset, Holder(0, nodes), config.seed).task
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
-    search = build_search(config, task, Journal())
-    _server_test(config, task, ())
+    search = build_search(config, task, Journal(), Blobs(None))
+    server_test(config, task)
     search.controller.space.sample(generator(config.seed, "rehearsal"))
     search.begin([f"partition-{index}" for index in range(nodes)])
 
 
-def build_space(config: Config, task: TaskShape) -> SearchSpace:
+def build_space(config: Config, task: Task) -> SearchSpace:
     """Build the space for the task that the handshake told."""
     cls, options = _choose(config, "space")
     space: SearchSpace = cls(task, options)
     return space
 
 
-def build_search(config: Config, task: TaskShape, journal: Journal, roster: Roster | None = None) -> Search:
+def build_search(
+    config: Config,
+    task: Task,
+    journal: Journal,
+    blobs: Blobs,
+    roster: Roster | None = None,
+    limits: Mapping[str, Limits] = MappingProxyType({}),
+) -> Search:
     """Build the search, one choice on each axis.
 
     Parameters
     ----------
     config : Config
         What was chosen.
-    task : TaskShape
+    task : Task
         That the handshake told.
-    journal : Journal
-        Where events go.
+    journal, blobs : Journal, Blobs
+        Where events and weights go.
     roster : Roster, optional
-        The nodes: no proposal exceeds the limits of one of those that are in it now.
+        The nodes.
+    limits : mapping of str to Limits
+        By node: no proposal exceeds any of them.
 
     Raises
     ------
@@ -170,61 +195,55 @@ def build_search(config: Config, task: TaskShape, journal: Journal, roster: Rost
     """
     roster = roster or Roster()
     _baseline(config, task)  # or nobody would notice before the search is over
+    objectives = _objectives(config, task)
     space = build_space(config, task)
-    space.excess = _excess_of_any(roster, task, config.training)
+    space.excess = excess_of_any(limits, task, config.training, objectives)
     space.sample(generator(config.seed, "rehearsal"))
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
-    weights, weights_options = _choose(config, "weights")
     start, scoring = _specs(config.search.start), config.scoring
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
         deadline=config.federation.deadline,
-        controller=controller(space, config.seed, config.search.trials, controller_options, start),
+        controller=controller(space, config.seed, config.search.trials, controller_options, start, config.training),
         fidelity=fidelity(fidelity_options),
         placement=placement(config.seed, config.search.concurrency, placement_options),
-        weights=weights(task, config.seed, weights_options),
-        objective=_maker(config, "objective")(),
-        make_aggregation=_maker(config, "aggregation"),
-        scoring=Scoring("score_all" if scoring.unseen else "score", scoring.panel, scoring.unseen, scoring.min_nodes),
+        weights=_weights(config, task, config.seed, blobs),
+        objectives=objectives,
+        scoring=Scoring("all" if scoring.unseen else "validation", scoring.panel, scoring.unseen, scoring.min_nodes),
         journal=journal,
-        excess=_excess(roster, task, config.training),
+        excess=excess_of_node(roster, task),
         held=roster.held,
         precision=config.federation.precision,
     )
 
 
 def build_final(
-    config: Config, task: TaskShape, winner: Trial, journal: Journal, roster: Roster | None = None
-) -> Search:
+    config: Config, task: Task, winner: Trial, journal: Journal, blobs: Blobs, roster: Roster | None = None
+) -> Final:
     """Build the final training: winner and baseline, from scratch, with the same full budget, then the test.
 
-    It is a search over two given specs, so it runs through the same code; it has seeds of its own. The baseline may
-    exceed the limits of a node, which then takes no part in its training.
+    It has seeds of its own. The baseline may exceed the limits of a node, which then takes no part in its training.
     """
     roster = roster or Roster()
-    baseline = _baseline(config, task)
-    specs = [winner.spec] if baseline == winner.spec else [winner.spec, baseline]
-    space = ListedSpace(task, ListedSpace.Options([spec.to_dict() for spec in specs]))
+    candidates = dict.fromkeys([winner.identity, (_baseline(config, task), config.training)])
     seed = child_seed(config.seed, "final")
     placement, placement_options = _choose(config, "placement")
-    return Search(
+    return Final(
         seed=seed,
-        concurrency=len(specs),
         deadline=config.federation.deadline,
-        controller=Random(space, seed, len(specs), start=specs),
-        fidelity=Full(Full.Options(max_rounds=config.final.rounds)),
+        candidates=list(candidates),
+        rounds=config.final.rounds,
         placement=placement(seed, 1, placement_options),
-        weights=Scratch(task, seed),
-        objective=_maker(config, "objective")(),
-        make_aggregation=_maker(config, "aggregation"),
-        scoring=Scoring("test", min_nodes=config.scoring.min_nodes, central=_server_test(config, task, roster.classes)),
+        weights=Scratch(task, seed, _maker(config, "aggregation"), blobs),
+        objectives=_objectives(config, task),
+        scoring=Scoring("test", min_nodes=config.scoring.min_nodes),
+        server_test=server_test(config, task),
+        cost=lambda spec: cost_of(spec.lower(task)),
         journal=journal,
-        label="final",
-        keep=len(specs),
-        excess=_excess(roster, task, config.training),
+        excess=excess_of_node(roster, task),
         held=roster.held,
         precision=config.federation.precision,
     )
@@ -242,11 +261,23 @@ def _maker(config: Config, axis: str) -> Callable[[], Any]:
     return lambda: cls(options)
 
 
-def _baseline(config: Config, task: TaskShape) -> ArchitectureSpec:
+def _objectives(config: Config, task: Task) -> Objectives:
+    cls, options = _choose(config, "objective")
+    objectives: Objectives = cls(task.head, options)
+    return objectives
+
+
+def _weights(config: Config, task: Task, seed: int, blobs: Blobs) -> WeightStore:
+    cls, options = _choose(config, "weights")
+    weights: WeightStore = cls(task, seed, _maker(config, "aggregation"), blobs, options)
+    return weights
+
+
+def _baseline(config: Config, task: Task) -> ArchitectureSpec:
     """Return the baseline; raises `ConfigError` where it cannot be built for the task."""
     baseline = _spec(config.baseline, "baseline")
     try:
-        cost_of(baseline, task)
+        cost_of(baseline.lower(task))
     except SpecError as error:
         raise ConfigError(
             f"baseline must fit examples of shape {task.input_shape} ({str(error).rstrip('.')})",
@@ -265,42 +296,3 @@ def _spec(value: Any, where: str) -> ArchitectureSpec:
         return ArchitectureSpec.from_dict(value)
     except SpecError as error:
         raise ConfigError(f"{where} must be an architecture spec ({str(error).rstrip('.')})", fix="Mend it") from None
-
-
-def _excess(roster: Roster, task: TaskShape, training: TrainingSettings) -> Excess:
-    """Return what says why a node, with the limits that it has then, cannot hold a spec."""
-    needs = lru_cache(maxsize=1024)(lambda spec: needs_of(spec, task, training))
-    return lambda node, spec: roster.excess(node, needs(spec))
-
-
-def _excess_of_any(roster: Roster, task: TaskShape, training: TrainingSettings) -> Callable[[ArchitectureSpec], str]:
-    """Return what says which of the nodes that are there now cannot hold a spec, and why."""
-    limits = {name: roster.reports[name].limits for name in sorted(roster.reports)}
-    least = tightest(limits.values())
-
-    def excess(spec: ArchitectureSpec) -> str:
-        needs = needs_of(spec, task, training)
-        if not least.exceeded(needs):
-            return ""
-        return next(f"node {name!r}: {reason}" for name, one in limits.items() if (reason := one.exceeded(needs)))
-
-    return excess
-
-
-def _server_test(config: Config, task: TaskShape, classes: tuple[str, ...]) -> CentralScore | None:
-    """Return a scorer on the server's test set, by person where the people are known; None where there is none."""
-    test = load_server_test(config.dataset, config.seed, classes)
-    if test is None:
-        return None
-
-    def score(trial: Trial, weights: Weights) -> dict[str, float]:
-        # torch takes seconds to import and a search needs it nowhere else on the server
-        from common.models.builder import build
-        from common.models.evaluation import evaluate
-
-        model = build(trial.spec, task, weights)
-        group = np.zeros(len(test.examples), np.int64) if test.group is None else test.group
-        parts = {str(person): test.examples.take(np.flatnonzero(group == person)) for person in np.unique(group)}
-        return panel_metrics({name: (evaluate(model, part), len(part)) for name, part in parts.items()})
-
-    return score

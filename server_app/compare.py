@@ -19,6 +19,7 @@ from rich.table import Table
 from common.config import Config, from_yaml
 from common.errors import ConfigError, SearchError, StorageError
 from common.seeding import child_seed
+from common.tasks import task_from_record
 from server_app.journal import write_json
 
 Launch = Callable[[Config], dict[str, Any]]
@@ -39,8 +40,8 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``seeds``; for ``winner`` and ``baseline`` the tests' metrics, one a seed; the ``gain`` in
-        accuracy, one a seed.
+        ``seeds``; the ``task``; for ``winner`` and ``baseline`` the tests' metrics, one a seed; the ``gain`` in the
+        task's primary metric, one a seed, above 0 where the winner is better.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def repeat_config(config: Config, winner: dict[str, Any], seed: int, folder: Pat
 
 def summary(seeds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Gather the tests of winner and baseline over seeds."""
-    found: dict[str, Any] = {"seeds": list(seeds)}
+    found: dict[str, Any] = {"seeds": list(seeds), "task": results[0]["task"]}
     for side in ("winner", "baseline"):
         entries = [result[side] for result in results]
         found[side] = {
@@ -90,7 +91,9 @@ def summary(seeds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str
             "test": [entry["test"] for entry in entries],
         }
     pairs = zip(found["winner"]["test"], found["baseline"]["test"], strict=True)
-    found["gain"] = [ours["accuracy"] - theirs["accuracy"] for ours, theirs in pairs]
+    metric, better = task_from_record(found["task"]).head.primary
+    sign = 1 if better == "max" else -1
+    found["gain"] = [sign * (ours[metric] - theirs[metric]) for ours, theirs in pairs]
     return found
 
 
@@ -101,17 +104,15 @@ def render(found: dict[str, Any]) -> Table:
     table.add_column("winner", justify="right", style="bold")
     table.add_column("baseline", justify="right")
     sides = [found["winner"], found["baseline"]]
-    for title, key in (
-        ("accuracy", "accuracy"),
-        ("balanced accuracy", "balanced_accuracy"),
-        ("macro F1", "macro_f1"),
-        ("spread over nodes or people", "accuracy_std"),
-        ("worst decile of them", "accuracy_worst_decile"),
-    ):
-        table.add_row(title, *(_mean([test[key] for test in side["test"]]) for side in sides))
+    head = task_from_record(found["task"]).head
+    form = {row.metric: row.form for row in head.rows}
+    for row in head.rows:
+        if all(row.metric in test for side in sides for test in side["test"]):
+            table.add_row(row.title, *(_mean([test[row.metric] for test in side["test"]], row.form) for side in sides))
     table.add_row("parameters", *(f"{side['parameters']:,}" for side in sides))
     table.add_row("MACs", *(f"{side['macs']:,}" for side in sides))
-    table.caption = f"gain in accuracy {_mean(found['gain'])}; winner: {found['winner']['architecture']}"
+    gain = _mean(found["gain"], form[head.primary[0]])
+    table.caption = f"gain in {head.primary[0]} {gain}; winner: {found['winner']['architecture']}"
     return table
 
 
@@ -138,9 +139,9 @@ def _tested(result: dict[str, Any], seed: int) -> dict[str, Any]:
     return result
 
 
-def _mean(values: Sequence[float]) -> str:
+def _mean(values: Sequence[float], form: str) -> str:
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.4f} ({spread:.4f})"
+    return f"{form.format(statistics.fmean(values))} ({form.format(spread)})"
 
 
 def _read(folder: Path) -> tuple[Config, dict[str, Any]]:

@@ -10,6 +10,7 @@ from flwr.app import Error, Message
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 
+from server_app.outcome import Counts
 from server_app.post import Letter, Post
 from server_app.pulls import Pulls
 
@@ -36,6 +37,8 @@ class Exchange:
         Flower's way to the nodes.
     post : Post
         The letters under way: whoever sends a message has written it there, and who takes a reply tells it.
+    counts : Counts
+        Where messages are counted.
     poll : float
         Seconds between two looks for replies.
     deadline : float
@@ -50,6 +53,7 @@ class Exchange:
         self,
         grid: Grid,
         post: Post,
+        counts: Counts,
         *,
         poll: float,
         deadline: float = math.inf,
@@ -61,8 +65,8 @@ class Exchange:
         self._poll = poll
         self._deadline = deadline
         self._pulls = Pulls(self._pull_together, poll) if one_by_one else None
+        self._counts = counts
         self._stop = stop
-        self.messages = 0
 
     def node_ids(self) -> list[int]:
         """Return the ids of the nodes that Flower holds to be there."""
@@ -74,7 +78,7 @@ class Exchange:
         for message in messages:
             if any(self._grid.push_messages([message])):
                 self._post.sent(message)
-                self.messages += 1
+                self._counts.messages += 1
             elif (letter := self._post.withdraw(message.metadata.dst_node_id)) is not None:
                 refused.append(letter)
         return refused

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from common.digest import code_digest
 from common.precision import Precision
+from common.settings import DatasetSettings
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,25 @@ class Federation:
     poll: float = 0.01
     one_by_one: bool = False
     precision: Precision = "float32"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What all messages of a run have in common.
+
+    Parameters
+    ----------
+    seed : int
+        The run's seed.
+    dataset : DatasetSettings
+        What the nodes load.
+    federation : Federation
+        How the nodes are dealt with.
+    digest : str
+        Digest of this side's code.
+    """
+
+    seed: int
+    dataset: DatasetSettings
+    federation: Federation
+    digest: str = field(default_factory=code_digest)

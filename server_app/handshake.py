@@ -12,16 +12,16 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from flwr.app import DEFAULT_TTL, Message, MessageType
+from flwr.app import Message, MessageType
 
-from common.architecture.task import TaskShape
 from common.errors import FederationError, FlwrNasError, ProtocolError
 from common.jobs import NodeReport
 from common.seeding import ranked
-from common.settings import DatasetSettings
+from common.tasks import Task
 from common.wire.handshake import decode_name, decode_report, encode_call, encode_question
 from common.wire.header import check_header, encode_refusal, refusal
 from server_app.exchange import NEVER_ANSWERED, Exchange
+from server_app.federation import Facts
 from server_app.journal import Journal
 from server_app.post import Letter, Post
 from server_app.roster import Roster
@@ -45,39 +45,24 @@ class Handshake:
     ----------
     roster, post, journal : Roster, Post, Journal
         Where to admit nodes, where to write letters to them, and where to write it down.
-    digest : str
-        Digest of this side's code.
-    dataset : DatasetSettings
-        What the nodes are to load.
-    seed : int
-        The run's seed.
-    patience : float
-        Seconds to wait for nodes, and again for their answers; there half a second more for each that has a question.
-    ttl : float
-        Seconds after which a node that was asked and did not answer is asked again.
+    facts : Facts
+        What all messages of the run have in common: patience is that to wait for nodes, and again for their answers,
+        there half a second more for each that has a question; who does not answer is asked again after the ttl.
+    known : collection of str
+        Nodes that were admitted before the run was interrupted; the journal has them already.
     """
 
-    def __init__(
-        self,
-        roster: Roster,
-        post: Post,
-        journal: Journal,
-        *,
-        digest: str,
-        dataset: DatasetSettings,
-        seed: int,
-        patience: float = 60.0,
-        ttl: float = DEFAULT_TTL,
-    ) -> None:
+    def __init__(self, roster: Roster, post: Post, journal: Journal, facts: Facts, known: Collection[str] = ()) -> None:
         self._roster = roster
         self._post = post
         self._journal = journal
-        self._digest = digest
-        self._seed = seed
-        self._call = encode_call(digest)
-        self._question = encode_question(digest, dataset, seed)
-        self._patience = patience
-        self._ttl = ttl
+        self._known = frozenset(known)
+        self._digest = facts.digest
+        self._seed = facts.seed
+        self._call = encode_call(facts.digest)
+        self._question = encode_question(facts.digest, facts.dataset, facts.seed)
+        self._patience = facts.federation.patience
+        self._ttl = facts.federation.ttl
         self._by_name = False
         self._asked: dict[int, float] = {}
         self._until: dict[int, float] = {}
@@ -99,7 +84,7 @@ class Handshake:
         """Tell whether a node was asked what it has, and has let the time for its answer pass."""
         return self._until.get(self._roster.id_of(name), math.inf) < time.monotonic()
 
-    def gather(self, exchange: Exchange, *, nodes: int | None, min_nodes: int, wanted: int = 0) -> TaskShape:
+    def gather(self, exchange: Exchange, *, nodes: int | None, min_nodes: int, wanted: int = 0) -> Task:
         """Wait for the nodes, admit those that fit, and agree on the task.
 
         Parameters
@@ -115,7 +100,7 @@ class Handshake:
 
         Returns
         -------
-        TaskShape
+        Task
             What most nodes have data for.
 
         Raises
@@ -228,6 +213,8 @@ class Handshake:
         if letter.name not in ("", report.name):
             raise ProtocolError(f"A node must keep its name, {letter.name!r}", report.name)
         self._roster.admit(letter.node_id, report)
+        if report.name in self._known:
+            return
         self._journal.write(
             "node",
             node=report.name,
@@ -235,8 +222,8 @@ class Handshake:
             validation=report.num_validation,
             test=report.num_test,
             input_shape=list(report.input_shape),
-            num_classes=report.num_classes,
-            classes=report.classes,
+            head=report.head.to_dict(),
+            **report.head.facts(),
             cores=report.cores,
             memory_mb=report.memory_mb,
             device=report.device,

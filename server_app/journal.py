@@ -1,32 +1,32 @@
-"""The run folder: a journal of events, one JSON line each, and files written aside and renamed.
-
-- ``config.yaml``: the whole configuration
-- ``journal.jsonl``: what happened, as it happens
-- ``result.json``: winner, baseline, counts, seconds, versions
-- ``history.json``: all trials, ranked
-- ``best/spec.json``, ``best/model.safetensors``: the model that was found
-- ``stop``: there for as long as the run was asked to end and has not
-"""
+"""The journal: one JSON line for each event, numbered, flushed, and never written again."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
-from uuid import uuid4
+from typing import Any, BinaryIO, Self, TypedDict
 
 from common.errors import StorageError
 from common.files import write_aside
+from server_app.run_folder import taken, unwritable
 
 Listener = Callable[[dict[str, Any]], None]
 
-_LONGEST_NAME = 60
-"""Letters of a search's name in that of its folder; a file system has room for 255 bytes."""
+
+class Position(TypedDict):
+    """Where a journal has come to: the number of its next line, its size in bytes, and the time of its last line."""
+
+    line: int
+    bytes: int
+    time: float
+
+
+START = Position(line=0, bytes=0, time=0.0)
 
 
 class Journal:
@@ -37,25 +37,64 @@ class Journal:
     Parameters
     ----------
     path : Path, optional
-        The file; None keeps nothing.
+        The file, a new one; None keeps nothing.
     listeners : callables
         Called with each event.
     """
 
     def __init__(self, path: Path | None = None, *listeners: Listener) -> None:
-        self._started = time.monotonic()
-        self._listeners = list(listeners)
-        self._file = None
+        self._begin(START, listeners)
+        self._file: BinaryIO | None = None
         if path is not None:
-            check_fresh(path)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # of two that looked at the same time, one creates the file; a device has no first writer
-                self._file = path.open("a" if path.is_char_device() else "x", encoding="utf-8")
+                self._file = path.open("ab" if path.is_char_device() else "xb")
             except FileExistsError:
-                raise _taken(path) from None
+                raise taken(path.parent) from None
             except OSError as error:
-                raise _unwritable(path, error) from None
+                raise unwritable(path, error) from None
+
+    @classmethod
+    def resumed(cls, path: Path, position: Position, *listeners: Listener) -> Self:
+        """Open a journal that is there, and go on at a position: numbers and time go on too.
+
+        What was written after it, perhaps half a line, is cut away. `START` cuts away all, and needs no file.
+
+        Raises
+        ------
+        StorageError
+            The journal was another one when it had this position, or it cannot be written.
+        """
+        journal = cls()
+        journal._begin(position, listeners)
+        try:
+            kept = b""
+            if position["bytes"]:
+                with path.open("rb") as file:
+                    kept = file.read(position["bytes"])
+            if len(kept) < position["bytes"] or kept.count(b"\n") != position["line"] or kept[-1:] not in (b"", b"\n"):
+                raise StorageError(
+                    f"A run is resumed with the journal that it wrote, up to line {position['line']}",
+                    str(path),
+                    fix="Put that journal back, or begin the run anew in another run.dir",
+                )
+            journal._file = path.open("ab")
+            journal._file.truncate(position["bytes"])
+        except OSError as error:
+            raise unwritable(path, error) from None
+        return journal
+
+    def _begin(self, position: Position, listeners: Sequence[Listener]) -> None:
+        self._position = position
+        self._number = position["line"]
+        self._started = time.monotonic() - position["time"]
+        self._listeners = list(listeners)
+
+    @property
+    def position(self) -> Position:
+        """Where the file has come to; it stays where a full disk kept the journal from going on."""
+        return self._position
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every later event."""
@@ -63,16 +102,27 @@ class Journal:
 
     def write(self, event: str, **fields: Any) -> None:
         """Write one event, and flush it."""
-        line = {"event": event, "time": round(time.monotonic() - self._started, 3), **fields}
+        now = round(time.monotonic() - self._started, 3)
+        line = {"n": self._number, "event": event, "time": now, **fields}
+        self._number += 1
         if self._file is not None:
+            content = json.dumps(_finite(line)).encode() + b"\n"
             try:
-                self._file.write(json.dumps(_finite(line)) + "\n")
+                self._file.write(content)
                 self._file.flush()
+                size = self._position["bytes"] + len(content)
+                self._position = Position(line=self._number, bytes=size, time=now)
             except OSError as error:
                 self.close()
                 self.write("journal_lost", reason=f"{error}; free some space, the search goes on without its journal")
         for listener in self._listeners:
             listener(line)
+
+    def sync(self) -> None:
+        """Return once all lines are on the disk, and stay there if the power fails."""
+        if self._file is not None:
+            with suppress(OSError):  # a device; a disk that is full was found out when the line was written
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
@@ -86,73 +136,6 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def run_folder(folder: str | None, name: str) -> Path:
-    """Return `folder`, or where there is none make a new one under runs/, named by the time and the search.
-
-    Raises
-    ------
-    StorageError
-        No folder can be made here.
-    """
-    if folder is not None:
-        return Path(folder)
-    stem = _stem(name)
-    new, number = stem, 1
-    while True:
-        try:
-            new.mkdir(parents=True)  # it is ours once we made it, whoever begins in the same second
-            return new
-        except FileExistsError:
-            if not new.parent.is_dir():  # a link to nowhere
-                raise _unwritable(new, f"{new.parent} is no folder") from None
-            number += 1
-            new = stem.with_name(f"{stem.name}-{number}")
-        except OSError as error:
-            raise _unwritable(new, error) from None
-
-
-def distant_folder(name: str) -> Path:
-    """Return a new name under runs/ for a folder that another machine will make, and that nobody else will think of."""
-    stem = _stem(name)
-    return stem.with_name(f"{stem.name}-{uuid4().hex[:8]}")
-
-
-def check_fresh(path: Path) -> None:
-    """Raise `StorageError` where a journal is there already: a run never touches another's results."""
-    if path.is_file():
-        raise _taken(path)
-
-
-def ask_to_stop(folder: Path) -> None:
-    """Ask the run in this folder to end; where that cannot be written, it does not hear of it."""
-    with suppress(OSError):
-        (folder / "stop").touch()
-
-
-def asked_to_stop(folder: Path) -> bool:
-    """Return whether the run in this folder was asked to end."""
-    return (folder / "stop").exists()
-
-
-def forget_stop(folder: Path) -> None:
-    """Take the request back, or away once it was heard."""
-    with suppress(OSError):
-        (folder / "stop").unlink(missing_ok=True)
-
-
-def _stem(name: str) -> Path:
-    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
-    return Path("runs") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{plain}"
-
-
-def _taken(journal: Path) -> StorageError:
-    return StorageError("A run needs a folder of its own", str(journal.parent), fix="Set another run.dir")
-
-
-def _unwritable(folder: Path, reason: object) -> StorageError:
-    return StorageError("The run folder must be writable", str(folder), fix=f"{reason}; set run.dir")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,13 +9,12 @@ from flwr.app import Message, MessageType, RecordDict
 
 from common.errors import ProtocolError
 from common.jobs import Job, Order
-from common.settings import DatasetSettings, TrainingSettings
+from common.wire.arrays import Packer, num_bytes
 from common.wire.header import check_header, decode_limits, refusal
 from common.wire.order import encode_order
-from common.wire.packing import num_bytes, pack
 from common.wire.results import decode_results
 from server_app.exchange import EXPIRED, NEVER_ANSWERED
-from server_app.federation import Federation
+from server_app.federation import Facts
 from server_app.journal import Journal
 from server_app.outcome import Counts
 from server_app.post import Letter, Post
@@ -32,38 +31,17 @@ class Orders:
     ----------
     roster, post, journal, counts : Roster, Post, Journal, Counts
         Who the nodes are, where letters are written, where events and bytes go.
-    digest : str
-        Digest of this side's code.
-    seed : int
-        The run's seed.
-    dataset, training : DatasetSettings, TrainingSettings
-        What the nodes load and how they train.
-    federation : Federation
-        How to deal with the nodes.
+    facts : Facts
+        What all messages of the run have in common.
     """
 
-    def __init__(
-        self,
-        roster: Roster,
-        post: Post,
-        journal: Journal,
-        counts: Counts,
-        *,
-        digest: str,
-        seed: int,
-        dataset: DatasetSettings,
-        training: TrainingSettings,
-        federation: Federation,
-    ) -> None:
+    def __init__(self, roster: Roster, post: Post, journal: Journal, counts: Counts, facts: Facts) -> None:
         self._roster = roster
         self._post = post
         self._journal = journal
         self._counts = counts
-        self._digest = digest
-        self._seed = seed
-        self._dataset = dataset
-        self._training = training
-        self._federation = federation
+        self._facts = facts
+        self._federation = facts.federation
         self._expired: Counter[str] = Counter()
 
     def write(self, server_round: int, jobs_of: Mapping[str, Sequence[Job]]) -> list[Message]:
@@ -74,19 +52,18 @@ class Orders:
         server_round : int
             Flower's number of the exchange.
         jobs_of : mapping
-            What each node is to do, by its name; a trial's jobs are the same wherever they are done.
+            What each node is to do, by its name; jobs of one id are the same wherever they are done.
         """
-        weights = {job.trial: job.weights for jobs in jobs_of.values() for job in jobs}
-        packed = {trial: pack(array, self._federation.precision) for trial, array in weights.items()}
+        packer = Packer(self._federation.precision)
         contents: dict[tuple[str, ...], RecordDict] = {}
         messages = []
         for name, jobs in jobs_of.items():
-            trials = tuple(job.trial for job in jobs)
-            if trials not in contents:
-                contents[trials] = encode_order(self._digest, self._order(jobs), packed)
-            kind = MessageType.TRAIN if any(job.action == "train" for job in jobs) else MessageType.EVALUATE
+            ids = tuple(job.id for job in jobs)
+            if ids not in contents:
+                contents[ids] = encode_order(self._facts.digest, self._order(jobs), packer)
+            kind = MessageType.TRAIN if any(job.work.kind == "train" for job in jobs) else MessageType.EVALUATE
             ttl = self._federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
-            message = Message(contents[trials], self._roster.id_of(name), kind, ttl=ttl, group_id=str(server_round))
+            message = Message(contents[ids], self._roster.id_of(name), kind, ttl=ttl, group_id=str(server_round))
             messages.append(self._post.write(Letter(message, "order", name, tuple(jobs))))
         return messages
 
@@ -107,13 +84,11 @@ class Orders:
     def _order(self, jobs: Sequence[Job]) -> Order:
         assert self._roster.task is not None
         return Order(
-            self._seed,
+            self._facts.seed,
             self._federation.budget,
             self._roster.task,
-            self._dataset,
-            self._training,
+            self._facts.dataset,
             tuple(jobs),
-            self._roster.classes,
             self._federation.precision,
         )
 
@@ -122,7 +97,7 @@ class Orders:
             raise ProtocolError(f"The node failed: {reply.error.reason}")
         if (reason := refusal(reply.content)) is not None:
             raise ProtocolError(f"The node refused: {reason}")
-        check_header(reply.content, self._digest, letter.name)
+        check_header(reply.content, self._facts.digest, letter.name)
         limits = decode_limits(reply.content)
         if self._roster.learn(letter.name, limits):  # it started again with others
             self._journal.write("limits", node=letter.name, limits=limits.to_dict())
@@ -132,5 +107,11 @@ class Orders:
             raise ProtocolError(f"A reply has {len(letter.jobs)} results at most, one for each job", len(results))
         if results and all(result.status == "unfinished" for result in results):
             raise ProtocolError("A node does the first job of an order, whatever time that takes")
+        asked = {job.id: job for job in letter.jobs}
         for result in results:
-            stage.take(letter.name, result)
+            if (job := asked.pop(result.job, None)) is not None:
+                stage.take(letter.name, job, result)
+            else:
+                self._journal.write(
+                    "refused", node=letter.name, reason=f"A result must answer a job, got {result.job!r}."
+                )

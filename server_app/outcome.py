@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from common.architecture.task import TaskShape
-from common.limits import NO_LIMITS, Limits
+from common.limits import Limits, tightest
+from common.tasks import Task
+from server_app.stages.final import Final
 from server_app.stages.search import Search
 
 
@@ -25,30 +28,39 @@ class Outcome:
 
     Parameters
     ----------
-    task : TaskShape
+    task : Task
         Agreed in the handshake.
-    nodes : list of str
-        Who was admitted.
+    nodes : dict of str to Limits
+        Who was admitted at the start, with the limits that every proposal keeps.
     search : Search
         The search; `search.ranking` is its history.
-    final : Search, optional
-        The final training: its trial 0 is the winner, trial 1 the baseline, their metrics are of the
-        test split.
     counts : Counts
         Messages and bytes.
+    final : Final, optional
+        The final training: its trial 0 is the winner, trial 1 the baseline, their metrics are of the test split.
     seconds : dict of str to float
         ``handshake``, ``search`` and ``final``.
-    classes : tuple of str
-        Names of the task's classes; empty where they are numbers.
-    limits : Limits
-        The tightest of those admitted at the start: every proposal keeps them.
     """
 
-    task: TaskShape
-    nodes: list[str]
+    task: Task
+    nodes: Mapping[str, Limits]
     search: Search
     counts: Counts
-    final: Search | None = None
+    final: Final | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-    limits: Limits = NO_LIMITS
+
+    @property
+    def limits(self) -> Limits:
+        """The tightest of those admitted at the start."""
+        return tightest(self.nodes.values())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON; its arrays are in the stores of the stages."""
+        return {
+            "task": self.task.to_dict(),
+            "nodes": {name: limits.to_dict() for name, limits in self.nodes.items()},
+            "counts": asdict(self.counts),
+            "seconds": dict(self.seconds),
+            "search": self.search.state_dict(),
+            "final": None if self.final is None else self.final.state_dict(),
+        }

@@ -1,7 +1,7 @@
 """One step of one trial: a round of training on some nodes, or a score from the panel.
 
-A phase knows which nodes still owe a result, takes results one by one as they come, and has an
-outcome once nobody owes one: because all answered, or because those who did not are left out.
+A phase knows which nodes still owe a result, takes results one by one as they come, and is complete
+once nobody owes one: because all answered, or because those who did not are left out.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from common.errors import ProtocolError, SearchError
-from common.metrics import summarise
+from common.metrics import Measured
+from server_app.weights.base import joined
 
 if TYPE_CHECKING:
-    from common.jobs import Action, Result, Weights
+    from common.jobs import Result, Work
+    from common.tasks import Head
     from server_app.aggregation.base import Aggregation
-
-NodeScore = tuple[dict[str, float], int]
-"""One node's metrics, and the number of examples behind them."""
 
 
 class Phase(ABC):
@@ -28,10 +27,8 @@ class Phase(ABC):
 
     Parameters
     ----------
-    action : {"train", "score", "score_all", "test"}
+    work : Work
         What the nodes are asked to do.
-    round : int
-        The trial's round that the request belongs to.
     nodes : iterable of str
         Who is asked.
     turn : int
@@ -52,9 +49,8 @@ class Phase(ABC):
         Whether any job was handed out.
     """
 
-    def __init__(self, action: Action, round: int, nodes: Iterable[str], turn: int) -> None:
-        self.action = action
-        self.round = round
+    def __init__(self, work: Work, nodes: Iterable[str], turn: int) -> None:
+        self.work = work
         self.nodes = tuple(sorted(nodes))
         self.turn = turn
         self.waiting = set(self.nodes)
@@ -71,7 +67,7 @@ class Phase(ABC):
     @property
     @abstractmethod
     def short(self) -> bool:
-        """Whether there are too few results for an outcome."""
+        """Whether there are too few results."""
 
     def hand_out(self, node: str, deadline: float) -> None:
         """Note that the job of a node that waited for it is on its way."""
@@ -123,21 +119,28 @@ class Phase(ABC):
 
 
 class TrainPhase(Phase):
-    """A round of training; the outcome is the aggregate of the updates."""
+    """A round of training, whose updates are folded into an aggregation as they come.
 
-    def __init__(self, round: int, nodes: Iterable[str], turn: int, aggregation: Aggregation, weights: Weights) -> None:
-        super().__init__("train", round, nodes, turn)
+    Parameters
+    ----------
+    aggregation : Aggregation
+        Its round has begun.
+    others
+        As in `Phase`.
+    """
+
+    def __init__(self, work: Work, nodes: Iterable[str], turn: int, aggregation: Aggregation) -> None:
+        super().__init__(work, nodes, turn)
         self._aggregation = aggregation
         self._losses: dict[str, tuple[float, int]] = {}
-        aggregation.begin(weights)
 
     def _take(self, node: str, result: Result) -> None:
-        if result.update is None:
+        if not result.arrays:
             raise ProtocolError("A training result must carry an update")
         loss = result.metrics.get("loss", 0.0)
         if not math.isfinite(loss):
             raise ProtocolError("A training loss must be finite", loss)
-        self._aggregation.add(node, result.update, result.num_examples, result.metrics)
+        self._aggregation.add(node, joined(result.arrays), result.num_examples, result.metrics)
         self._losses[node] = (loss, result.num_examples)
 
     @property
@@ -150,18 +153,19 @@ class TrainPhase(Phase):
         """Mean training loss of the nodes, weighted by examples."""
         return _weighted(self._losses)
 
-    def outcome(self) -> Weights:
-        """Return the new weights; raises `SearchError` where there are none."""
+    def check(self) -> None:
+        """Raise `SearchError` where nobody trained."""
         if not self._losses:
-            raise SearchError(f"Round {self.round} failed, {self.why_nobody()}")
-        return self._aggregation.result()
+            raise SearchError(f"Round {self.work.round} failed, {self.why_nobody()}")
 
 
 class ScorePhase(Phase):
-    """A score from the panel; the outcome is the metrics' mean and spread over its nodes.
+    """A score from the panel.
 
     Parameters
     ----------
+    head : Head
+        Says what a score must hold, and what the panel's table is.
     min_nodes : int
         A score from fewer does not count.
     scores : dict
@@ -172,16 +176,17 @@ class ScorePhase(Phase):
 
     def __init__(
         self,
-        action: Action,
-        round: int,
+        work: Work,
         nodes: Iterable[str],
         turn: int,
+        head: Head,
         min_nodes: int,
-        scores: Mapping[str, NodeScore] = MappingProxyType({}),
+        scores: Mapping[str, Measured] = MappingProxyType({}),
     ) -> None:
-        super().__init__(action, round, nodes, turn)
+        super().__init__(work, nodes, turn)
+        self._head = head
         self._min_nodes = min_nodes
-        self.scores: dict[str, NodeScore] = dict(scores)
+        self.scores: dict[str, Measured] = dict(scores)
 
     @property
     def short(self) -> bool:
@@ -189,48 +194,17 @@ class ScorePhase(Phase):
         return len(self.scores) < self._min_nodes
 
     def _take(self, node: str, result: Result) -> None:
-        if result.num_examples < 1 or "accuracy" not in result.metrics:
-            raise ProtocolError("A score must carry an accuracy over at least 1 example", result.num_examples)
-        bad = {name: value for name, value in result.metrics.items() if not math.isfinite(value)}
-        if bad or not 0 <= result.metrics["accuracy"] <= 1:
-            raise ProtocolError("A score must be finite, and an accuracy lie in [0, 1]", bad or dict(result.metrics))
+        self._head.check_metrics(result.metrics, result.num_examples)
         self.scores[node] = (dict(result.metrics), result.num_examples)
 
-    def outcome(self) -> dict[str, float]:
+    def table(self) -> dict[str, float]:
         """Return the panel's metrics; raises `SearchError` where too few nodes scored."""
         if self.short:
             reason = self.why_nobody() if not self.scores else f"left out: {sorted(self.left_out)}"
             raise SearchError(
                 f"A score needs scoring.min_nodes={self._min_nodes} nodes, but {len(self.scores)} gave one ({reason})"
             )
-        return panel_metrics(self.scores)
-
-
-def panel_metrics(scores: Mapping[str, NodeScore]) -> dict[str, float]:
-    """Fold the scores of nodes (or of people) into one table, in name order.
-
-    Parameters
-    ----------
-    scores : dict
-        By name: the metrics and the number of examples behind them.
-
-    Returns
-    -------
-    dict of str to float
-        Each metric's mean weighted by examples; ``accuracy_std`` (standard deviation) and
-        ``accuracy_worst_decile`` over the names; ``nodes`` and ``examples``.
-    """
-    names = sorted(scores)
-    sizes = [scores[name][1] for name in names]
-    common = set.intersection(*(set(scores[name][0]) for name in names))
-    table: dict[str, float] = {}
-    for metric in sorted(common):
-        summary = summarise([scores[name][0][metric] for name in names], sizes)
-        table[metric] = summary["mean"]
-        if metric == "accuracy":
-            table["accuracy_std"] = summary["std"]
-            table["accuracy_worst_decile"] = summary["worst_decile"]
-    return {**table, "nodes": float(len(names)), "examples": float(sum(sizes))}
+        return self._head.summarise(self.scores)
 
 
 def _weighted(values: dict[str, tuple[float, int]]) -> float:

@@ -17,11 +17,11 @@ from common.errors import ConfigError
 
 AXES: dict[str, tuple[str, str, str]] = {
     # axis: package of its choices, module of the base class, base class
-    "space": ("common.architecture", "common.architecture.space", "SearchSpace"),
+    "space": ("server_app.spaces", "server_app.spaces.base", "SearchSpace"),
     "controller": ("server_app.controllers", "server_app.controllers.base", "Controller"),
     "fidelity": ("server_app.fidelity", "server_app.fidelity.base", "Fidelity"),
-    "weights": ("server_app.weights", "server_app.weights.base", "WeightSource"),
-    "objective": ("server_app.objectives", "server_app.objectives.base", "Objective"),
+    "weights": ("server_app.weights", "server_app.weights.base", "WeightStore"),
+    "objective": ("server_app.objectives", "server_app.objectives.base", "Objectives"),
     "placement": ("server_app.placement", "server_app.placement.base", "Placement"),
     "aggregation": ("server_app.aggregation", "server_app.aggregation.base", "Aggregation"),
 }

@@ -10,12 +10,12 @@ from typing import Any
 
 from common import __version__
 from common.architecture.cost import cost_of
-from common.architecture.task import TaskShape
 from common.config import Config
 from common.files import write_aside
 from common.jobs import Weights
 from common.models.export import save_model
 from common.precision import number_bytes
+from common.tasks import Task
 from server_app.journal import write_json
 from server_app.outcome import Outcome
 from server_app.trials import Trial
@@ -50,10 +50,10 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
         stage, trial, weights = kept
         metadata = {
             "score": result["winner"]["score"],
-            "test": trial.metrics if stage == "final" else {},
+            "test": dict(trial.metrics) if stage == "final" else {},
             "trained": result["model"],
             "seed": config.seed,
-            "classes": list(outcome.classes),
+            **outcome.task.head.facts(),
         }
         save_model(folder / "best", trial.spec, outcome.task, weights, metadata)
     return result
@@ -61,11 +61,13 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
 
 def _kept(outcome: Outcome) -> tuple[str, Trial, Weights] | None:
     """Return the winner's weights: of the final training, or while it has none of the best that the search kept."""
-    if outcome.final is not None and 0 in outcome.final.trained:
-        return "final", outcome.final.trials[0], outcome.final.trained[0]
-    trained = outcome.search.trained
-    best = next((trial for trial in outcome.search.ranking if trial.ranks and trial.number in trained), None)
-    return None if best is None else ("search", best, trained[best.number])
+    if outcome.final is not None and (weights := outcome.final.weights_of(0)) is not None:
+        return "final", outcome.final.trials[0], weights
+    search = outcome.search
+    for trial in search.ranking:
+        if trial.ranks and (weights := search.weights.weights(trial.number)) is not None:
+            return "search", trial, weights
+    return None
 
 
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
@@ -98,11 +100,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
             "final": round(sum(trial.ledger.node_seconds for trial in final.trials), 3) if final else 0.0,
         },
         "seed": config.seed,
-        "task": {
-            "input_shape": list(outcome.task.input_shape),
-            "num_classes": outcome.task.num_classes,
-            "classes": list(outcome.classes),
-        },
+        "task": outcome.task.to_record(),
         "limits": outcome.limits.to_dict(),
         "precision": config.federation.precision,
         "versions": _versions(),
@@ -111,9 +109,9 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
 
 
 def _entry(
-    config: Config, task: TaskShape, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False
+    config: Config, task: Task, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False
 ) -> dict[str, Any]:
-    cost = cost_of(trial.spec, task)
+    cost = cost_of(trial.spec.lower(task))
     message_bytes = (cost.parameters + cost.buffers) * number_bytes(config.federation.precision)
     final = tested.get(trial.spec.id)
     return {
@@ -122,8 +120,8 @@ def _entry(
         "architecture": trial.spec.describe(),
         "spec": trial.spec.to_dict(),
         "score": None if is_baseline else trial.score,
-        "validation": {} if is_baseline else trial.metrics,
-        "test": final.metrics if final else {},
+        "validation": {} if is_baseline else dict(trial.metrics),
+        "test": dict(final.metrics) if final else {},
         "parameters": cost.parameters,
         "macs": cost.macs,
         "message_bytes": message_bytes,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from common.architecture.task import TaskShape
 from common.errors import FederationError, ProtocolError
-from common.jobs import Action, NodeReport
+from common.jobs import NodeReport, Split
 from common.limits import Limits, Needs
+from common.tasks import Task
 
 
 @dataclass
@@ -23,15 +24,12 @@ class Roster:
     ----------
     reports : dict of str to NodeReport
         What each admitted node said of itself, by name, with the limits that it told last.
-    task : TaskShape, optional
+    task : Task, optional
         What the nodes have data for, once `agree` was called; who does not fit is not admitted from then on.
-    classes : tuple of str
-        The names of the classes, once `agree` was called; empty where labels are numbers.
     """
 
     reports: dict[str, NodeReport] = field(default_factory=dict)
-    task: TaskShape | None = None
-    classes: tuple[str, ...] = ()
+    task: Task | None = None
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
@@ -62,7 +60,7 @@ class Roster:
             Where another node of that name is there, or its data do not fit the task.
         """
         self.meet(node_id, report.name)
-        if self.task is not None and (misfit := self._misfit(report, self.task)) is not None:
+        if self.task is not None and (misfit := _misfit(report, self.task)) is not None:
             raise misfit
         self.reports[report.name] = report
 
@@ -112,21 +110,21 @@ class Roster:
         report = self.reports.get(name)
         return "" if report is None else report.limits.exceeded(needs)
 
-    def held(self, name: str, action: Action) -> int:
-        """Return on how many examples at most a node can do a job of this kind, by its own word."""
+    def held(self, name: str, split: Split) -> int:
+        """Return how many examples of a split a node has, by its own word."""
         report = self.reports.get(name)
-        return 0 if report is None else report.held(action)
+        return 0 if report is None else report.held(split)
 
-    def agree(self) -> TaskShape:
-        """Agree on the task that most nodes have data for, and on the names of its classes.
+    def agree(self) -> Task:
+        """Agree on the task that most nodes have data for.
 
-        Most nodes decide the shape of an example, and whether classes have names. Names: all that one of these nodes
-        has, sorted. Numbers: as many classes as the one with the most has.
+        Most nodes decide the shape of an example and the family of the head; the head is what those of these nodes
+        come to (`Head.agree`).
 
         Raises
         ------
         FederationError
-            Where there is no node, or they have fewer than 2 classes between them.
+            Where there is no node, or there is nothing to learn from their data.
         """
         if not self.reports:
             raise FederationError(
@@ -135,48 +133,26 @@ class Roster:
         kinds = Counter(_kind(self.reports[name]) for name in sorted(self.reports))
         kind, _ = kinds.most_common(1)[0]
         fitting = [report for report in self.reports.values() if _kind(report) == kind]
-        self.classes = tuple(sorted({name for report in fitting for name in report.classes}))
-        if len(self.classes) == 1:
-            raise FederationError(
-                "The nodes must have at least 2 classes between them", self.classes[0], fix="Check their labels"
-            )
-        shape, _ = kind
-        self.task = TaskShape(shape, len(self.classes) or max(report.num_classes for report in fitting))
+        held = [(report.head, report.num_train) for report in fitting]
+        self.task = Task(kind[0], type(held[0][0]).agree(held))
         return self.task
 
     def misfits(self) -> dict[str, ProtocolError]:
         """Return those that were admitted before the task was known and do not fit it, with the reason."""
         task = self.task
         assert task is not None
-        return {name: error for name, report in self.reports.items() if (error := self._misfit(report, task))}
-
-    def _misfit(self, report: NodeReport, task: TaskShape) -> ProtocolError | None:
-        if tuple(report.input_shape) != task.input_shape:
-            return ProtocolError(
-                f"A node's data must have the shape {task.input_shape}",
-                tuple(report.input_shape),
-                fix="Check the node's data file",
-            )
-        if bool(report.classes) != bool(self.classes):
-            one, other = ("names", "numbers") if self.classes else ("numbers", "names")
-            return ProtocolError(
-                f"The classes of this search are {one}, and those of this node's data {other}",
-                fix=f"Write the classes as {one}, as the other nodes do",
-            )
-        if strange := sorted(set(report.classes) - set(self.classes)):
-            return ProtocolError(
-                f"A node that joins must have no other classes than were agreed on, {', '.join(self.classes)}",
-                strange,
-                fix="Correct the names, or start the search again with this node",
-            )
-        if report.num_classes > task.num_classes:
-            return ProtocolError(
-                f"A node's data must have {task.num_classes} classes at most",
-                report.num_classes,
-                fix="Check the node's data file, or start the search again with this node",
-            )
-        return None
+        return {name: error for name, report in self.reports.items() if (error := _misfit(report, task))}
 
 
-def _kind(report: NodeReport) -> tuple[tuple[int, ...], bool]:
-    return tuple(report.input_shape), bool(report.classes)
+def _misfit(report: NodeReport, task: Task) -> ProtocolError | None:
+    if tuple(report.input_shape) != task.input_shape:
+        return ProtocolError(
+            f"A node's data must have the shape {task.input_shape}",
+            tuple(report.input_shape),
+            fix="Check the node's data file",
+        )
+    return task.head.misfit(report.head)
+
+
+def _kind(report: NodeReport) -> tuple[tuple[int, ...], tuple[Any, ...]]:
+    return tuple(report.input_shape), report.head.family

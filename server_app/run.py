@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from logging import WARNING
 from pathlib import Path
@@ -15,17 +16,34 @@ from flwr.common.logger import log
 from flwr.serverapp import Grid
 
 from common.config import Config, compose_config, from_json
-from common.errors import ConfigError, FlwrNasError
+from common.errors import ConfigError, FlwrNasError, StorageError
+from server_app.blobs import Blobs, keys_in
 from server_app.build import build_strategy, without_foreign_options
+from server_app.changes import changed_code, changed_config, overridden
 from server_app.exchange import StopRequested
-from server_app.journal import Journal, asked_to_stop, forget_stop, run_folder
+from server_app.journal import START, Journal
+from server_app.lock import RunLock, end_earlier
 from server_app.outcome import Outcome
 from server_app.reporting.lines import log_event
 from server_app.results import write_config, write_results
+from server_app.run_folder import (
+    JOURNAL,
+    WEIGHTS,
+    asked_to_stop,
+    check_fresh,
+    check_resumable,
+    forget_state,
+    forget_stop,
+    run_folder,
+)
+from server_app.state import config_of, read_state, write_state
+
+Opened = tuple[Journal, dict[str, Any] | None, StorageError | None]
+"""A run's journal, what was saved of it, and why its configuration could not be written."""
 
 
-def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
-    """Run one search and leave its run folder, also where it ends early.
+def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
+    """Run one search, or go on with one, and leave its run folder, also where it ends early.
 
     Parameters
     ----------
@@ -34,16 +52,28 @@ def run(grid: Grid, run_config: Mapping[str, Any]) -> None:
     run_config : mapping
         ``config``: a whole configuration as JSON, as the flwr-nas command sends it; or ``overrides``:
         Hydra overrides, as a person types them after ``flwr run``.
+    run_id : int
+        Flower's number of the run.
     """
     config = read_config(run_config, "simulation" if type(grid).__name__ == "InMemoryGrid" else "deployment")
     folder = run_folder(config.run.dir, config.run.name)
-    with Journal(folder / "journal.jsonl", log_event) as journal:
-        journal.write("start", name=config.run.name, seed=config.seed, folder=str(folder))
+    changes = _free(folder, config)
+    with RunLock(folder, run_id), _opened(folder, config, changes) as (journal, state, problem):
         began = time.time()
         status, message, strategy = "failed", "", None
         try:
-            write_config(folder, config)
-            strategy = build_strategy(config, journal, stop_watch(folder, config.run.launcher_pid))
+            if problem is not None:
+                raise problem
+            blobs = Blobs(folder / WEIGHTS)
+            blobs.sweep(keys_in(state))
+            strategy = build_strategy(
+                config,
+                journal,
+                stop_watch(folder, config.run.launcher_pid),
+                blobs=blobs,
+                save=saver(folder, journal, blobs),
+                state=state,
+            )
             strategy.start(grid=grid)
             status = "finished"
         except StopRequested as reason:
@@ -85,11 +115,38 @@ def read_config(run_config: Mapping[str, Any], federation: str = "simulation") -
         ) from None
     if not any(override.startswith("federation=") for override in overrides):
         overrides.insert(0, f"federation={federation}")
-    config, notes = without_foreign_options(compose_config(overrides))
+    composed = compose_config(overrides)
+    if composed.run.resume:
+        return _resumed_config(composed, overrides)
+    config, notes = without_foreign_options(composed)
     for note in notes:
         log(WARNING, "%s", note)
     # Flower, not we, decides how many nodes `flwr run` simulates.
     return replace(config, federation=replace(config.federation, nodes=None))
+
+
+def saver(folder: Path, journal: Journal, blobs: Blobs) -> Callable[[dict[str, Any]], None]:
+    """Return a function that saves a state, as `Blobs.put_state` returned it, so that the run can go on from there.
+
+    A full disk does not end a search: it says so once, and the state before stays.
+    """
+    lost = False
+
+    def save(state: dict[str, Any]) -> None:
+        nonlocal lost
+        try:
+            journal.sync()
+            blobs.sync()
+            write_state(folder, state, journal.position)
+        except StorageError as error:
+            if not lost:
+                journal.write("state_lost", reason=str(error))
+            lost = True
+            return
+        lost = False
+        blobs.sweep(keys_in(state))
+
+    return save
 
 
 def stop_watch(folder: Path, launcher_pid: int) -> Callable[[], str | None]:
@@ -103,6 +160,69 @@ def stop_watch(folder: Path, launcher_pid: int) -> Callable[[], str | None]:
         return None
 
     return stop
+
+
+def _resumed_config(composed: Config, overrides: Sequence[str]) -> Config:
+    """Return the configuration that lies in the run folder, with what people want to have changed."""
+    folder = Path(str(composed.run.dir))
+    check_resumable(folder)
+    saved = config_of(folder)
+    changed = overridden(saved, [override for override in overrides if not override.startswith("run.")])
+    run = replace(composed.run, name=saved.run.name)
+    return replace(changed, run=run)
+
+
+def _free(folder: Path, config: Config) -> list[str]:
+    """Make sure that the folder is this run's, and return what the reader must know of that, in sentences.
+
+    Raises
+    ------
+    StorageError
+        Another run has it, or it holds none to go on with.
+    ConfigError
+        The run that it holds is another one.
+    """
+    if not config.run.resume:
+        check_fresh(folder)
+        return []
+    check_resumable(folder)
+    told = [changed_config(config_of(folder), config), end_earlier(folder)]
+    forget_stop(folder)
+    check_resumable(folder)  # the earlier one may have finished meanwhile
+    return [sentence for sentence in told if sentence]
+
+
+def _describe(folder: Path, config: Config) -> StorageError | None:
+    """Write config.yaml, so that a run can be resumed from its first line on; return what kept us from it.
+
+    That is the journal's to tell, and there is none yet.
+    """
+    try:
+        write_config(folder, replace(config, run=replace(config.run, resume=False)))
+    except StorageError as error:
+        return error
+    return None
+
+
+@contextmanager
+def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened]:
+    """Open the journal, and return it with what was saved of the run; without that it begins anew."""
+    path, resume = folder / JOURNAL, config.run.resume
+    if not resume:
+        check_fresh(folder)  # once more: another run may have had the lock before us
+    saved = read_state(folder) if resume else None
+    if saved is not None and (sentence := changed_code(saved)) is not None:
+        changes = [*changes, sentence]
+    position = START if saved is None else saved.journal
+    problem = _describe(folder, config)
+    with Journal.resumed(path, position, log_event) if resume else Journal(path, log_event) as journal:
+        if saved is None:
+            journal.write(
+                "start", name=config.run.name, seed=config.seed, folder=str(folder), started_at=config.run.started_at
+            )
+        else:
+            journal.write("resuming", line=position["line"], changes=changes, started_at=config.run.started_at)
+        yield journal, None if saved is None else saved.state, problem
 
 
 def _alive(pid: int) -> bool:
@@ -130,3 +250,5 @@ def _close(
             status, message = "failed", message or str(error)
     forget_stop(folder)
     journal.write("end", status=status, message=message)
+    if status == "finished":
+        forget_state(folder)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.jobs import Action, Weights
+from common.jobs import Split
 from common.seeding import ranked_sample
-from server_app.trials import Trial
-
-CentralScore = Callable[[Trial, Weights], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -18,9 +15,9 @@ class Scoring:
 
     Parameters
     ----------
-    action : {"score", "score_all", "test"}
-        On the validation split; with `unseen`, on all but the test split; after the final training, on
-        the test split.
+    split : {"validation", "all", "test"}
+        On which examples: of the validation split; with `unseen`, on all but the test split; after the final training,
+        on the test split.
     panel : int, optional
         Nodes in the panel, the same for every trial; None for all.
     unseen : bool
@@ -29,15 +26,12 @@ class Scoring:
     min_nodes : int, optional
         A score from fewer does not count; None for more than half of the panel, so that any two scores have nodes in
         common.
-    central : callable, optional
-        Scores on data that the server holds instead of asking a panel.
     """
 
-    action: Action = "score"
+    split: Split = "validation"
     panel: int | None = None
     unseen: bool = False
     min_nodes: int | None = None
-    central: CentralScore | None = None
 
     def least(self, panel: Sequence[str]) -> int:
         """Return how many nodes of the panel a score needs."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from common.architecture.spec import ArchitectureSpec
+from common.settings import TrainingSettings
 from server_app.comparison import over_common_nodes
+from server_app.scores import Score
 
-if TYPE_CHECKING:
-    from common.architecture.spec import ArchitectureSpec
+Recipe = TrainingSettings
+"""How a trial trains: with the spec, what it is a trial of."""
+
+Identity = tuple[ArchitectureSpec, Recipe]
+"""What a trial tries; two trials of one identity differ by chance only."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One spec that a controller wants to see tried.
+    """One spec, with its recipe, that a controller wants to see tried.
 
     Parameters
     ----------
@@ -23,16 +29,22 @@ class Proposal:
         Number of the trial that it becomes, from 0.
     spec : ArchitectureSpec
         Legal in the controller's space.
+    recipe : Recipe
+        How it is trained.
     origin : str
         How it came about: ``given``, ``sample``, ``mutation``, ``crossover`` ...
     parent : int, optional
         Number of the trial that it descends from.
+    repeats : int, optional
+        Number of the trial that it repeats on purpose.
     """
 
     number: int
     spec: ArchitectureSpec
+    recipe: Recipe
     origin: str
     parent: int | None = None
+    repeats: int | None = None
 
 
 class TrialState(StrEnum):
@@ -65,86 +77,140 @@ class Trial:
 
     Parameters
     ----------
-    number, spec, origin, parent
+    number, spec, recipe, origin, parent, repeats
         As in its `Proposal`.
     state : TrialState
-        Changed by the search only.
-    rung : int
-        Rungs completed; 0 before the first score.
+        Changed by its stage only.
     rounds : int
         Rounds trained.
-    score : float, optional
-        Score at the last completed rung, finite, oriented so that more is better; None before the first,
-        and for ever in a trial that failed before it.
-    metrics : dict
-        The panel's metrics behind `score`.
+    scores : list of Score
+        One a completed rung, the last one last; none before the first, and for ever in a trial that failed before it.
     failure : str
         Why the trial failed.
-    by_node : dict
-        The score of each node of the panel that gave one, and the examples behind it: trials are compared by these.
     unheard : bool
         It failed because nodes were silent, which says nothing of its spec.
     """
 
     number: int
     spec: ArchitectureSpec
+    recipe: Recipe = field(default_factory=Recipe)
     origin: str = "given"
     parent: int | None = None
+    repeats: int | None = None
     state: TrialState = TrialState.RUNNING
-    rung: int = 0
     rounds: int = 0
-    score: float | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
+    scores: list[Score] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     failure: str = ""
-    by_node: dict[str, tuple[float, int]] = field(default_factory=dict)
     unheard: bool = False
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> Trial:
+        """Return the trial that a proposal becomes."""
+        return cls(**{item.name: getattr(proposal, item.name) for item in fields(proposal)})
+
+    @property
+    def identity(self) -> Identity:
+        """What it is a trial of."""
+        return self.spec, self.recipe
+
+    @property
+    def last(self) -> Score | None:
+        """The score of the last completed rung."""
+        return self.scores[-1] if self.scores else None
+
+    @property
+    def rung(self) -> int:
+        """Rungs completed; 0 before the first score."""
+        return self.scores[-1].rung if self.scores else 0
+
+    @property
+    def score(self) -> float | None:
+        """What ranks it; see `Score.value`."""
+        return self.scores[-1].value if self.scores else None
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The panel's table at the last completed rung."""
+        return self.scores[-1].metrics if self.scores else {}
 
     @property
     def ranks(self) -> bool:
         """Whether the trial has a score that counts; a failed one has none, whatever it scored before it failed."""
-        return self.score is not None and self.state is not TrialState.FAILED
-
-    @property
-    def node_scores(self) -> dict[str, tuple[float, int]]:
-        """`by_node`, or the score as that of a single node where it is known as a whole only."""
-        assert self.score is not None
-        return self.by_node or {"": (self.score, 1)}
+        return bool(self.scores) and self.state is not TrialState.FAILED
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values for the history."""
+        """Return plain JSON values for the history, for people."""
+        last = self.last
         return {
             "number": self.number,
             "spec_id": self.spec.id,
             "spec": self.spec.to_dict(),
+            "recipe": self.recipe.to_json(),
             "origin": self.origin,
             "parent": self.parent,
+            "repeats": self.repeats,
             "state": str(self.state),
             "rung": self.rung,
             "rounds": self.rounds,
             "score": self.score,
+            "values": dict(last.values) if last else {},
+            "feasible": last.feasible if last else None,
             "metrics": dict(self.metrics),
-            "by_node": {name: list(pair) for name, pair in sorted(self.by_node.items())},
+            "by_node": {name: list(pair) for name, pair in sorted(last.comparable.items()) if name} if last else {},
+            "scores": [{"rung": s.rung, "rounds": s.rounds, "score": s.value} for s in self.scores],
             "bytes_down": self.ledger.bytes_down,
             "bytes_up": self.ledger.bytes_up,
             "failure": self.failure,
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON."""
+        return {
+            "number": self.number,
+            "spec": self.spec.to_dict(),
+            "recipe": self.recipe.to_json(),
+            "origin": self.origin,
+            "parent": self.parent,
+            "repeats": self.repeats,
+            "state": str(self.state),
+            "rounds": self.rounds,
+            "scores": [score.to_json() for score in self.scores],
+            "ledger": asdict(self.ledger),
+            "failure": self.failure,
+            "unheard": self.unheard,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Trial:
+        """Build from what `state_dict` returned."""
+        return cls(
+            **{
+                **state,
+                "spec": ArchitectureSpec.from_dict(state["spec"]),
+                "recipe": Recipe.from_json(state["recipe"]),
+                "state": TrialState(state["state"]),
+                "scores": [Score.from_json(score) for score in state["scores"]],
+                "ledger": Ledger(**state["ledger"]),
+            }
+        )
+
 
 def comparable(trials: Sequence[Trial]) -> dict[int, float]:
     """Return by number the scores that compare, of trials of one rung; see `over_common_nodes`."""
-    scores = over_common_nodes([trial.node_scores for trial in trials])
+    scores = over_common_nodes([trial.scores[-1].comparable for trial in trials])
     return {trial.number: score for trial, score in zip(trials, scores, strict=True)}
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Sort trials best first: by rung (scores of different rungs do not compare), then by comparable score.
+    """Sort trials best first: by rung (scores of different rungs do not compare), feasibility, then comparable score.
 
     Ties go to the earlier trial; those without a score that counts come last.
     """
-    standing: dict[int, tuple[int, float]] = {}
+    standing: dict[int, tuple[int, bool, float]] = {}
     for rung in {trial.rung for trial in trials if trial.ranks}:
-        scores = comparable([trial for trial in trials if trial.ranks and trial.rung == rung])
-        standing |= {number: (rung, score) for number, score in scores.items()}
-    last = (-1, 0.0)
+        same = [trial for trial in trials if trial.ranks and trial.rung == rung]
+        values = comparable(same)
+        standing |= {trial.number: (rung, trial.scores[-1].feasible, values[trial.number]) for trial in same}
+    last = (-1, False, 0.0)
     return sorted(trials, key=lambda t: (*(-part for part in standing.get(t.number, last)), t.number))

@@ -1,12 +1,11 @@
-"""What a spec costs, computed without torch."""
+"""What a graph costs, computed without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.architecture.layout import layout, steps
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.graph import Graph
+from common.architecture.layout import layout
 
 _BYTES = 4
 
@@ -33,10 +32,10 @@ class Cost:
     message_bytes: int
 
 
-def cost_of(spec: ArchitectureSpec, task: TaskShape) -> Cost:
-    """Return the cost of `spec` on `task`; raises `SpecError` where the two do not fit."""
-    tensors = layout(spec, task)
+def cost_of(graph: Graph) -> Cost:
+    """Return the cost of a network."""
+    tensors = layout(graph)
     parameters = sum(tensor.size for tensor in tensors if tensor.trainable)
     buffers = sum(tensor.size for tensor in tensors if not tensor.trainable)
-    macs = sum(step.macs() for step in steps(spec, task))
+    macs = sum(node.operation.macs(*graph.entering(node)) for node in graph.nodes)
     return Cost(parameters, buffers, macs, _BYTES * (parameters + buffers))

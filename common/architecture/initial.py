@@ -7,12 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from common.architecture.layout import layout, state_size, unpack
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.graph import Graph
+from common.architecture.layout import layout, state_size, views_of
 
 
-def initial_weights(spec: ArchitectureSpec, task: TaskShape, rng: np.random.Generator) -> NDArray[np.float32]:
+def initial_weights(graph: Graph, rng: np.random.Generator) -> NDArray[np.float32]:
     """Draw the packed state that a model starts from, as torch's layers do by default.
 
     Weights and biases of linear maps and convolutions come from U(-b, b), b = 1 / sqrt(fan_in): what
@@ -23,9 +22,9 @@ def initial_weights(spec: ArchitectureSpec, task: TaskShape, rng: np.random.Gene
     NDArray
         float32, shape ``(state size,)``, in the order of `layout`.
     """
-    tensors = layout(spec, task)
+    tensors = layout(graph)
     packed = rng.random(state_size(tensors), dtype=np.float32)
-    views = unpack(packed, tensors)
+    views = views_of(packed, tensors)
     for tensor in tensors:
         view = views[tensor.name]
         if tensor.init == "uniform":

@@ -1,4 +1,4 @@
-"""How much memory a job of a spec takes at its peak, estimated without torch and rather too high than too low.
+"""How much memory a job takes at its peak, estimated without torch and rather too high than too low.
 
 Counted is what one job allocates: its weights as they arrive and as they are trained, gradients, the optimizer's
 moments, and the activations of one mini-batch. Not counted is what a node holds in any case (Python with torch and
@@ -8,12 +8,9 @@ Flower, some 300 MB; its examples), nor the weights of the other jobs of the sam
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
-from common.architecture.layout import Step, layout, state_size, steps
-from common.architecture.operations import MaxPool, Weighted
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.graph import INPUT, Graph
+from common.architecture.layout import layout, state_size
 from common.settings import TrainingSettings
 
 SCORING_BATCH = 512
@@ -25,12 +22,12 @@ _PASSING = 4
 convolution's input and output in the order that oneDNN wants."""
 
 
-def peak_memory(spec: ArchitectureSpec, task: TaskShape, training: TrainingSettings) -> int:
-    """Return the bytes that training or scoring `spec` takes on a node, whichever takes more.
+def peak_memory(graph: Graph, training: TrainingSettings) -> int:
+    """Return the bytes that training or scoring a network takes on a node, whichever takes more.
 
     Parameters
     ----------
-    spec, task : ArchitectureSpec, TaskShape
+    graph : Graph
         What is built.
     training : TrainingSettings
         Mini-batch and optimizer.
@@ -41,48 +38,41 @@ def peak_memory(spec: ArchitectureSpec, task: TaskShape, training: TrainingSetti
     ``P (4 + moments + proximal) + B (input + every tensor that the forward pass makes + 4 times the largest)``: the
     received weights, the model, its gradients and their contiguous copies; 2 moments with Adam, 1 with momentum; 2
     more with FedProx (the start, and the distance to it). All that the forward pass makes is taken to be kept for the
-    backward pass, though some of it is not. Scoring has a batch of 512 and keeps nothing that a later layer does
-    not read. Torch's memory of convolutions is that with oneDNN, as in its wheels for x86-64 and 64-bit ARM; a
-    build without it unfolds their inputs and takes more.
-
-    Raises
-    ------
-    SpecError
-        Where spec and task do not fit.
+    backward pass, though some of it is not. Scoring has a batch of 512 and keeps, beside the input, what later nodes
+    read, for as long as they do. Torch's memory of convolutions is that with oneDNN, as in its wheels for x86-64 and
+    64-bit ARM; a build without it unfolds their inputs and takes more.
     """
-    return _BYTES * max(_training(spec, task, training), _scoring(spec, task))
+    return _BYTES * max(_training(graph, training), _scoring(graph))
 
 
-def _training(spec: ArchitectureSpec, task: TaskShape, training: TrainingSettings) -> int:
+def _training(graph: Graph, training: TrainingSettings) -> int:
     moments = {"adam": 2, "sgd": 1 if training.momentum else 0}[training.optimizer]
     copies = 4 + moments + (2 if training.proximal_mu else 0)
-    made = [size for step in steps(spec, task) for size in _made(step)]
-    example = math.prod(task.input_shape) + sum(made) + _PASSING * max(made)
-    return copies * state_size(layout(spec, task)) + training.batch_size * example
+    made = _made(graph)
+    loss = 2 * math.prod(graph.nodes[-1].output_shape)
+    example = math.prod(graph.input_shape) + sum(made) + loss + _PASSING * max(made)
+    return copies * state_size(layout(graph)) + training.batch_size * example
 
 
-def _scoring(spec: ArchitectureSpec, task: TaskShape) -> int:
-    made = [list(_made(step)) for step in steps(spec, task)]
-    read_later = any(step.skip is not None for step in steps(spec, task))
-    kept = sum(math.prod(step.output_shape) for step in steps(spec, task)) if read_later else 0
-    example = math.prod(task.input_shape) + kept + _PASSING * max(size for sizes in made for size in sizes)
-    return 2 * state_size(layout(spec, task)) + SCORING_BATCH * example
+def _scoring(graph: Graph) -> int:
+    example = math.prod(graph.input_shape) + _waiting(graph) + _PASSING * max(_made(graph))
+    return 2 * state_size(layout(graph)) + SCORING_BATCH * example
 
 
-def _made(step: Step) -> Iterator[int]:
-    """Yield the sizes, for one example, of the tensors that a layer makes in the forward pass of training."""
-    output = math.prod(step.output_shape)
-    if step.reduce in ("avg", "max"):
-        yield step.input_shape[0]
-    yield output
-    if isinstance(step.layer, MaxPool):
-        yield 2 * output  # the places of the maxima, as 64-bit integers
-    if isinstance(step.layer, Weighted):
-        dropout = 3 if step.layer.dropout else 0  # random bits, mask, product
-        yield from [output] * ((step.layer.norm != "none") + (step.layer.activation != "none") + dropout)
-    if step.name == "classifier":
-        yield from [output] * 2  # of the loss
-    if step.skip is not None:
-        if step.skip.pools:
-            yield step.skip.source_shape[0] * math.prod(step.output_shape[1:])
-        yield from [output] * (1 + step.skip.projects)
+def _made(graph: Graph) -> list[int]:
+    """Return the sizes, for one example, of all tensors that the forward pass of training makes."""
+    return [size for node in graph.nodes for size in node.operation.made(*graph.entering(node))]
+
+
+def _waiting(graph: Graph) -> int:
+    """Return the most numbers of one example that wait, while a node is computed, beside one that it reads.
+
+    That one is among the tensors that live for a moment; all others count for as long as a node reads them.
+    """
+    sizes = [math.prod(node.output_shape) for node in graph.nodes]
+    most = waiting = 0
+    for size, done in zip(sizes, graph.released(), strict=True):
+        read = [sizes[index] for index in done if index != INPUT]
+        most = max(most, waiting - max(read, default=0))
+        waiting += size - sum(read)
+    return most

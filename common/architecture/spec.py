@@ -4,87 +4,108 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar, NoReturn
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
-from common.architecture.operations import Layer, Weighted, layer_from_dict
-from common.architecture.rules import MAX_LAYERS, is_whole, one_of
+from common.architecture.rules import is_whole
 from common.errors import SpecError
 
-REDUCTIONS = ("flatten", "avg", "max")
+if TYPE_CHECKING:
+    from common.architecture.graph import Graph
+    from common.tasks import Task
+
+KINDS = {"layered": "LayeredSpec"}
+"""By the name of its module, the class of each kind: a node opens no module by a name that a message gives."""
+
 MAX_TEXT = 64 * 1024
 
 
 @dataclass(frozen=True)
-class ArchitectureSpec:
-    """One architecture: layers in order; a linear classifier over the task's classes always follows.
+class ArchitectureSpec(ABC):
+    """One architecture; a subclass is one kind, a frozen dataclass in a module of ``common.architecture.kinds``.
 
-    Equal specs have equal JSON and equal ids. A spec says nothing of the input: whether it fits a task
-    is for `common.architecture.layout` to say. No layers at all make softmax regression.
+    A spec says nothing of the input: whether it fits a task is for `lower` to say.
 
-    Parameters
-    ----------
-    layers : sequence of Layer
-        At most 64.
-    reduce : {"flatten", "avg", "max"}
-        How spatial features become a vector before the first linear layer: all of them, or their
-        mean or maximum over space.
+    Equal specs have equal JSON and equal ids, and the id is the canonical form of the network alone: specs that
+    are the same network on every task are to be equal. A kind in which a network can be written in several ways
+    (the nodes of a cell in another order, an edge that nobody reads) therefore brings its fields into one form in
+    ``__post_init__``. That form depends on the spec alone and never on a task, and it never changes: histories of
+    earlier runs name specs by their ids. What only a task could tell (a `reduce` that never meets space) may make
+    two specs of one network.
     """
 
-    layers: tuple[Layer, ...] = ()
-    reduce: str = "flatten"
-
-    version: ClassVar[int] = 1
-    kind: ClassVar[str] = "layered"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.layers, Sequence) or not all(isinstance(layer, Layer) for layer in self.layers):
-            raise SpecError("layers must be a sequence of layers", self.layers, fix="Use from_dict for JSON values")
-        object.__setattr__(self, "layers", tuple(self.layers))
-        one_of(REDUCTIONS)("reduce", self.reduce)
-        _check_depth(self.layers)
-        for index, layer in enumerate(self.layers):
-            if isinstance(layer, Weighted) and layer.skip is not None and layer.skip >= index:
-                raise SpecError(
-                    f"Layer {index}: {layer.op} skip must name an earlier layer, from -1 (the input) to {index - 1}",
-                    layer.skip,
-                    fix="Layers count from 0",
-                )
+    kind: ClassVar[str]
+    """Its name in JSON, and that of its module."""
+    version: ClassVar[int]
+    """Of its JSON; raised where the same JSON would mean another network."""
 
     @cached_property
     def id(self) -> str:
         """12 hexadecimal digits, a hash of the canonical JSON."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=6).hexdigest()
 
+    @abstractmethod
     def describe(self) -> str:
-        """Return one line for people, such as ``conv2d 32 k3 s2 → max_pool 2 → linear 64``."""
-        return " → ".join(layer.describe() for layer in self.layers) or "classifier only"
+        """Return one line for people."""
+
+    def lower(self, task: Task) -> Graph:
+        """Write the network out for `task`, the head's linear map last.
+
+        Raises
+        ------
+        SpecError
+            Where the two do not fit; names the place.
+        """
+        return _lowered(self, task)
+
+    @abstractmethod
+    def _lower(self, task: Task) -> Graph:
+        """Do what `lower` says; its result is kept."""
+
+    @abstractmethod
+    def to_values(self) -> dict[str, Any]:
+        """Return all fields as plain JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Build from fields as `to_values` wrote them; those that have a default may lack.
+
+        Raises
+        ------
+        SpecError
+            For anything odd.
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """Return all as plain JSON values."""
-        layers = [layer.to_dict() for layer in self.layers]
-        return {"version": self.version, "kind": self.kind, "layers": layers, "reduce": self.reduce}
+        return {"version": self.version, "kind": self.kind, **self.to_values()}
 
     def to_json(self) -> str:
         """Return the canonical JSON: sorted keys, no spaces."""
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    @classmethod
-    def from_dict(cls, values: Any) -> ArchitectureSpec:
-        """Build from plain JSON values; missing fields take their defaults, anything odd raises `SpecError`."""
-        _check_header(values)
-        layers = values["layers"]
-        if not isinstance(layers, list | tuple):
-            raise SpecError("layers must be a list", layers, fix="Give one object for each layer")
-        _check_depth(layers)
-        return cls(
-            tuple(_parse_layer(index, layer) for index, layer in enumerate(layers)), values.get("reduce", "flatten")
-        )
+    @staticmethod
+    def from_dict(values: Any) -> ArchitectureSpec:
+        """Build a spec of any kind from plain JSON values; anything odd raises `SpecError`."""
+        cls = _kind_of(values)
+        header = ("version", "kind")
+        known = [*header, *(item.name for item in fields(cls))]
+        unknown = sorted(str(name) for name in values if name not in known)
+        if unknown:
+            raise SpecError(
+                f"A {cls.kind} spec knows only {', '.join(known[:-1])} and {known[-1]}",
+                unknown,
+                fix="Remove the unknown fields",
+            )
+        return cls.from_values({name: value for name, value in values.items() if name not in header})
 
-    @classmethod
-    def from_json(cls, text: str) -> ArchitectureSpec:
+    @staticmethod
+    def from_json(text: str) -> ArchitectureSpec:
         """Parse JSON; refuses duplicate keys, NaN, and more than 64 KiB."""
         if not isinstance(text, str):
             raise SpecError("A spec must be JSON text", type(text).__name__, fix="Use from_dict for JSON values")
@@ -94,35 +115,26 @@ class ArchitectureSpec:
             values = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise SpecError(f"A spec must be valid JSON ({error})", _shorten(text), fix="Check the text") from None
-        return cls.from_dict(values)
+        return ArchitectureSpec.from_dict(values)
 
 
-def _check_header(values: Any) -> None:
+@lru_cache(maxsize=1024)
+def _lowered(spec: ArchitectureSpec, task: Task) -> Graph:
+    return spec._lower(task)
+
+
+def _kind_of(values: Any) -> type[ArchitectureSpec]:
+    """Return the class of the kind that `values` name, having checked kind and version."""
     if not isinstance(values, dict):
-        raise SpecError("A spec must be an object with version, kind and layers", values, fix="Check the text")
-    for name, wanted in (("version", ArchitectureSpec.version), ("kind", ArchitectureSpec.kind)):
-        got = values.get(name)
-        if got != wanted or (is_whole(wanted) and not is_whole(got)):
-            raise SpecError(
-                f"A spec's {name} must be {wanted!r}", got, fix="Use the version of flwr-nas that wrote the spec"
-            )
-    unknown = sorted(str(name) for name in values if name not in ("version", "kind", "layers", "reduce"))
-    if unknown:
-        raise SpecError("A spec knows only version, kind, layers and reduce", unknown, fix="Remove the unknown fields")
-    if "layers" not in values:
-        raise SpecError("A spec needs layers", sorted(values), fix="Give a list of layers; it may be empty")
-
-
-def _check_depth(layers: Sequence[Any]) -> None:
-    if len(layers) > MAX_LAYERS:
-        raise SpecError(f"A spec must have {MAX_LAYERS} layers at most", len(layers), fix="Use fewer layers")
-
-
-def _parse_layer(index: int, values: Any) -> Layer:
-    try:
-        return layer_from_dict(values)
-    except SpecError as error:
-        raise SpecError(f"Layer {index}: {str(error).removesuffix('.')}") from None
+        raise SpecError("A spec must be an object with version, kind and its fields", values, fix="Check the text")
+    way_out = "Use the version of flwr-nas that wrote the spec"
+    kind, version = values.get("kind"), values.get("version")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise SpecError(f"A spec's kind must be one of {', '.join(KINDS)}", kind, fix=way_out)
+    cls: type[ArchitectureSpec] = getattr(import_module(f"common.architecture.kinds.{kind}"), KINDS[kind])
+    if not is_whole(version) or version != cls.version:
+        raise SpecError(f"A {kind} spec's version must be {cls.version}", version, fix=way_out)
+    return cls
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 The whole of it for a caller::
 
-    load_node_data(settings, holder, seed, classes) -> NodeData        # train, validation, task, classes
-    load_node_test(settings, holder, seed, classes) -> Examples | None
-    load_server_test(settings, seed, classes) -> TestSet | None
+    load_node_data(settings, holder, seed, head) -> NodeData        # train, validation, task
+    load_node_test(settings, holder, seed, head) -> Examples | None
+    load_server_test(settings, seed, head) -> TestSet | None
     natural_partitions(settings) -> int | None
 
 A node loads its data for every message, and in a simulation one process serves many nodes. So each
@@ -31,6 +31,7 @@ from pkgutil import iter_modules
 from common.data.base import Dataset, Examples, Holder, NodeData, TestSet
 from common.errors import ConfigError
 from common.settings import DatasetSettings
+from common.tasks import Head
 
 __all__ = [
     "Examples",
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 
-def load_node_data(settings: DatasetSettings, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
+def load_node_data(settings: DatasetSettings, holder: Holder, seed: int, head: Head | None = None) -> NodeData:
     """Return what a node trains on and is scored on.
 
     Parameters
@@ -56,41 +57,39 @@ def load_node_data(settings: DatasetSettings, holder: Holder, seed: int, classes
         Which node.
     seed : int
         The run's seed: all nodes cut the pool alike, whoever asks first.
-    classes : tuple of str
-        The names of the classes that the handshake agreed on: the sorted union over the nodes. Labels are numbered by
-        them, whatever names these data hold. Empty: nothing was agreed on, and the data number their own classes.
+    head : Head, optional
+        What the handshake agreed on: labels are those of this head, whatever head these data have of their own. None:
+        nothing was agreed on, and the task has the node's own head.
 
     Raises
     ------
     ConfigError
         A setting is wrong, or does not go with the data or the number of nodes.
     DataError
-        A file is missing or malformed, the node has too few examples, or it has classes that are not among `classes`.
+        A file is missing or malformed, the node has too few examples, or its labels do not fit `head`.
     """
-    return _node_data(_key(settings_for(settings, holder)), holder, seed, classes)
+    return _node_data(_key(settings_for(settings, holder)), holder, seed, head)
 
 
-def load_node_test(
-    settings: DatasetSettings, holder: Holder, seed: int, classes: tuple[str, ...] = ()
-) -> Examples | None:
+def load_node_test(settings: DatasetSettings, holder: Holder, seed: int, head: Head | None = None) -> Examples | None:
     """Return a node's own test split, disjoint from what `load_node_data` gave it.
 
     None where the server has the test set (a shared pool with a test part), or where
     ``test_fraction`` is 0. Only for the end of a search; arguments and errors as in `load_node_data`.
     """
-    return _dataset(_key(settings_for(settings, holder))).node_test(holder, seed, classes)
+    return _dataset(_key(settings_for(settings, holder))).node_test(holder, seed, head)
 
 
 def load_server_test(
     settings: DatasetSettings,
     seed: int,  # noqa: ARG001 - a data set may draw it
-    classes: tuple[str, ...] = (),
+    head: Head | None = None,
 ) -> TestSet | None:
     """Return the test set that the server holds; None where the tests are on the nodes.
 
     Only for the end of a search; arguments and errors as in `load_node_data`.
     """
-    return _dataset(_key(settings)).server_test(classes)
+    return _dataset(_key(settings)).server_test(head)
 
 
 def natural_partitions(settings: DatasetSettings) -> int | None:
@@ -122,8 +121,8 @@ def _key(settings: DatasetSettings) -> str:
 
 
 @lru_cache(maxsize=32)
-def _node_data(key: str, holder: Holder, seed: int, classes: tuple[str, ...]) -> NodeData:
-    return _dataset(key).node_data(holder, seed, classes)
+def _node_data(key: str, holder: Holder, seed: int, head: Head | None) -> NodeData:
+    return _dataset(key).node_data(holder, seed, head)
 
 
 @lru_cache(maxsize=4)

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from common.architecture.task import TaskShape
 from common.errors import ConfigError
 from common.settings import DatasetSettings
+from common.tasks import Head, Task
 
 OptionsT = TypeVar("OptionsT")
 
@@ -32,11 +32,11 @@ class Examples:
     x : NDArray
         float32, shape ``(n, *input_shape)``.
     y : NDArray
-        int64, shape ``(n,)``, from 0.
+        Shape ``(n, ...)``: int64 or float32, as the task's head says.
     """
 
     x: NDArray[np.float32]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -76,19 +76,15 @@ class NodeData:
     ----------
     train, validation : Examples
         Disjoint.
-    task : TaskShape
-        Shape of an example, and how many classes there are.
-    classes : tuple of str
-        The names of the classes in the order of y where the data name them (folders of images, a column of
-        texts); empty where labels are numbers from 0.
+    task : Task
+        Shape of an example, and what comes out: as was agreed, else as this node's training examples say.
     num_test : int
         Size of the node's own test split, which is counted and not opened.
     """
 
     train: Examples
     validation: Examples
-    task: TaskShape
-    classes: tuple[str, ...] = ()
+    task: Task
     num_test: int = 0
 
 
@@ -133,15 +129,15 @@ class Dataset(ABC):
                 )
 
     @abstractmethod
-    def node_data(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
-        """Return what `holder` trains on and is scored on, labelled by `classes` where they were agreed on."""
+    def node_data(self, holder: Holder, seed: int, head: Head | None = None) -> NodeData:
+        """Return what `holder` trains on and is scored on, labelled for `head` where one was agreed on."""
 
     @abstractmethod
-    def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
+    def node_test(self, holder: Holder, seed: int, head: Head | None = None) -> Examples | None:
         """Return the test split of `holder`, or None where it has none of its own."""
 
     @abstractmethod
-    def server_test(self, classes: tuple[str, ...] = ()) -> TestSet | None:
+    def server_test(self, head: Head | None = None) -> TestSet | None:
         """Return the server's test set, or None where the tests are on the nodes."""
 
     @abstractmethod

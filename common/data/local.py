@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from common.data.base import parse_options
-from common.data.checks import pool_of
 from common.data.formats import read
+from common.data.ingest import pool_of
 from common.data.pool import Pool, PooledDataset
 from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings

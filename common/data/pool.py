@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.architecture.task import TaskShape
 from common.data.base import Dataset, Examples, Holder, NodeData, TestSet, check_holder
-from common.data.classes import renumber
 from common.data.overlap import recording_order
 from common.data.partition import dirichlet, iid, natural
 from common.data.splits import Split, check_split_settings, split_examples
 from common.errors import ConfigError, DataError
 from common.seeding import generator
 from common.settings import DatasetSettings
+from common.tasks import Classification, Head, Task
 
 Index = NDArray[np.int64]
 
@@ -34,39 +33,37 @@ class Pool:
     x : NDArray
         uint8 or a float of at most 4 bytes, shape ``(n, *task.input_shape)``.
     y : NDArray
-        int64, shape ``(n,)``.
-    task : TaskShape
-        Shape of an example, and number of classes.
+        Shape ``(n, ...)``: int64 or float32, as the head of `task` says.
+    task : Task
+        Shape of an example, and the head of these data.
     scale : float
         What `x` is divided by on use.
     people : NDArray, optional
         int64, shape ``(n,)``: whose example it is.
     test : NDArray, optional
         bool, shape ``(n,)``: which examples are for the test only; None where the pool comes without.
-    classes : tuple of str
-        Names of the classes in the order of `y`; empty where labels are numbers.
     """
 
     x: NDArray[Any]
-    y: Index
-    task: TaskShape
+    y: NDArray[Any]
+    task: Task
     scale: float = 1.0
     people: Index | None = None
     test: NDArray[np.bool_] | None = None
-    classes: tuple[str, ...] = ()
 
-    def take(self, rows: Index, classes: tuple[str, ...] = ()) -> Examples:
-        """Return the examples at `rows`, as float32 and scaled, labelled by `classes` where they were agreed on.
+    def take(self, rows: Index, head: Head | None = None) -> Examples:
+        """Return the examples at `rows`, as float32 and scaled, labelled for `head` where one was agreed on.
 
         Raises
         ------
         DataError
-            The pool's classes are not among `classes`, or its labels are numbers.
+            The pool's labels do not fit `head`.
         """
         x = self.x[rows].astype(np.float32)
         if self.scale != 1:
             x /= self.scale
-        return renumber(Examples(x, self.y[rows]), self.classes, classes)
+        y = self.y[rows]
+        return Examples(x, y if head is None else head.relabel(y, self.task.head))
 
     @property
     def train_rows(self) -> Index:
@@ -77,6 +74,12 @@ class Pool:
     def test_rows(self) -> Index | None:
         """Rows of the test part, or None where the pool comes without."""
         return None if self.test is None else np.flatnonzero(self.test)
+
+
+def class_names(pool: Pool) -> tuple[str, ...]:
+    """Return what a pool calls its classes, in the order of their numbers; empty where they have no names."""
+    head = pool.task.head
+    return head.classes if isinstance(head, Classification) else ()
 
 
 class PooledDataset(Dataset):
@@ -102,29 +105,29 @@ class PooledDataset(Dataset):
         """Whether there is a pool without a node's own file."""
         return True
 
-    def node_data(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
+    def node_data(self, holder: Holder, seed: int, head: Head | None = None) -> NodeData:
         """Return the training and validation examples of `holder`."""
         pool, rows, split = self._node(holder, seed)
-        train, validation = (pool.take(rows[part], classes) for part in (split.train, split.validation))
-        task = TaskShape(pool.task.input_shape, len(classes)) if classes else pool.task
+        train, validation = (pool.take(rows[part], head) for part in (split.train, split.validation))
+        task = Task(pool.task.input_shape, head or pool.task.head.fitted(train.y))
         held = split.test if pool.test_rows is None else pool.test_rows if holder.path is not None else ()
-        return NodeData(train, validation, task, classes or pool.classes, len(held))
+        return NodeData(train, validation, task, len(held))
 
-    def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
+    def node_test(self, holder: Holder, seed: int, head: Head | None = None) -> Examples | None:
         """Return the test examples that `holder` has of its own."""
         pool = self._checked(holder.path)
         if pool.test_rows is not None:
-            return None if holder.path is None else pool.take(pool.test_rows, classes)
+            return None if holder.path is None else pool.take(pool.test_rows, head)
         pool, rows, split = self._node(holder, seed)
-        return pool.take(rows[split.test], classes) if len(split.test) else None
+        return pool.take(rows[split.test], head) if len(split.test) else None
 
-    def server_test(self, classes: tuple[str, ...] = ()) -> TestSet | None:
+    def server_test(self, head: Head | None = None) -> TestSet | None:
         """Return the test part of the shared pool."""
         pool = self._checked(None) if self.shared else None
         if pool is None or pool.test_rows is None:
             return None
         group = None if pool.people is None else pool.people[pool.test_rows]
-        return TestSet(pool.take(pool.test_rows, classes), group)
+        return TestSet(pool.take(pool.test_rows, head), group)
 
     def natural_partitions(self) -> int | None:
         """Count the people in the training part of the shared pool."""
@@ -145,7 +148,10 @@ class PooledDataset(Dataset):
         if self.settings.split == "block" and pool.task.kind == "sequence":
             rows = rows[recording_order(pool.x[rows])]
         rng = generator(seed, "split", holder.partition)
-        return pool, rows, split_examples(pool.y[rows], self.settings, rng, with_test=pool.test is None)
+        strata = pool.task.head.strata(pool.y[rows])
+        if strata is None:  # all alike
+            strata = np.zeros(len(rows), np.int64)
+        return pool, rows, split_examples(strata, self.settings, rng, with_test=pool.test is None)
 
     def _checked(self, own_file: str | None) -> Pool:
         pool = self.pool(own_file)
@@ -172,7 +178,7 @@ def partition_pool(pool: Pool, kind: str, alpha: float, partitions: int, seed: i
     Raises
     ------
     ConfigError
-        There are too few examples or people.
+        There are too few examples or people, or with ``dirichlet`` the labels are no classes.
     """
     rng = generator(seed, "partition")
     rows = pool.train_rows
@@ -180,10 +186,20 @@ def partition_pool(pool: Pool, kind: str, alpha: float, partitions: int, seed: i
         assert pool.people is not None
         parts = natural(pool.people[rows], partitions, rng)
     elif kind == "dirichlet":
-        parts = dirichlet(pool.y[rows], partitions, alpha, rng)
+        parts = dirichlet(_classes_of(pool, rows), partitions, alpha, rng)
     else:
         parts = iid(len(rows), partitions, rng)
     return [rows[part] for part in parts]
+
+
+def _classes_of(pool: Pool, rows: Index) -> Index:
+    classes = pool.task.head.strata(pool.y[rows])
+    if classes is None:
+        raise ConfigError(
+            f"dataset.partition=dirichlet shares out classes unevenly, and data for {pool.task.head.kind} have none",
+            fix="Set dataset.partition to iid, or to natural where it is known whose each example is",
+        )
+    return classes
 
 
 def check_people(pool: Pool, settings: DatasetSettings) -> None:

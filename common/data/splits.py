@@ -1,7 +1,7 @@
 """Splits of one node's own examples into train, validation and test.
 
 The test part is set aside first, then the validation part from the rest. Both ways of setting
-aside take about the same fraction of each class.
+aside take about the same fraction of each class; labels that are no classes are all of one.
 
 ``random``
     Any examples of a class.

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.architecture.task import TaskShape
 from common.data.base import (
     Dataset,
     Examples,
@@ -22,10 +21,10 @@ from common.data.base import (
     check_holder,
     parse_options,
 )
-from common.data.classes import numbers_of
 from common.errors import ConfigError
 from common.seeding import generator
 from common.settings import DatasetSettings
+from common.tasks import Classification, Head, Task
 
 
 @dataclass(frozen=True)
@@ -66,21 +65,19 @@ class Synthetic(Dataset):
         super().__init__(settings)
         self.options = parse_options(SyntheticOptions, settings)
 
-    def node_data(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> NodeData:
+    def node_data(self, holder: Holder, seed: int, head: Head | None = None) -> NodeData:
         """Return the training and validation examples of `holder`."""
-        _refuse_names(classes)
-        train = self._draw(holder, seed, "train", self.options.examples)
-        validation = self._draw(holder, seed, "validation", self.options.validation_examples)
-        task = TaskShape((self.options.features,), self.options.classes)
+        train = self._draw(holder, seed, "train", self.options.examples, head)
+        validation = self._draw(holder, seed, "validation", self.options.validation_examples, head)
+        task = Task((self.options.features,), head or Classification(self.options.classes))
         return NodeData(train, validation, task, num_test=self.options.test_examples)
 
-    def node_test(self, holder: Holder, seed: int, classes: tuple[str, ...] = ()) -> Examples | None:
+    def node_test(self, holder: Holder, seed: int, head: Head | None = None) -> Examples | None:
         """Return the test examples of `holder`; None where `test_examples` is 0."""
-        _refuse_names(classes)
-        test = self._draw(holder, seed, "test", self.options.test_examples)
+        test = self._draw(holder, seed, "test", self.options.test_examples, head)
         return test if len(test) else None
 
-    def server_test(self, classes: tuple[str, ...] = ()) -> TestSet | None:  # noqa: ARG002 - there is none
+    def server_test(self, head: Head | None = None) -> TestSet | None:  # noqa: ARG002 - there is none
         """Return None: the nodes have test examples of their own."""
         return None
 
@@ -88,17 +85,11 @@ class Synthetic(Dataset):
         """Return None: there may be any number of nodes."""
         return None
 
-    def _draw(self, holder: Holder, seed: int, part: str, count: int) -> Examples:
+    def _draw(self, holder: Holder, seed: int, part: str, count: int, head: Head | None) -> Examples:
         check_holder(holder)
         options = self.options
         rng = generator(seed, "synthetic", holder.partition, part)
         y = rng.integers(options.classes, size=count)
         x = rng.standard_normal((count, options.features), dtype=np.float32)
         x[np.arange(count), y % options.features] += options.shift
-        return Examples(x, y)
-
-
-def _refuse_names(classes: tuple[str, ...]) -> None:
-    """Raise `DataError` where the other nodes have names for their classes."""
-    if classes:
-        numbers_of((), classes)
+        return Examples(x, y if head is None else head.relabel(y, Classification(options.classes)))

@@ -1,6 +1,6 @@
-"""Builds a torch module from a spec, its whole state in one contiguous buffer.
+"""Builds a torch module from a graph, its whole state in one contiguous buffer.
 
-    module = build(spec, task, weights)
+    module = build(spec.lower(task), weights)
     ... train ...
     update = flat_state(module).numpy()
 
@@ -12,90 +12,77 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from common.architecture.graph import INPUT, Graph
 from common.architecture.initial import initial_weights
-from common.architecture.layout import Step, check_size, layout, steps
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.layout import check_size, layout
 from common.architecture.tensors import TensorInfo
 from common.errors import SpecError
-from common.models.operations import Shortcut, modules_of
+from common.models.operations import module_of
 from common.seeding import generator
 
 
-class SkipNetwork(nn.Module):
-    """Layers with skip connections between them; without any, a plain ``nn.Sequential`` does.
+class GraphNetwork(nn.Module):
+    """Nodes with branches between them; for a chain a plain ``nn.Sequential`` does.
 
     Parameters
     ----------
-    layers : tuple of Step
-        The classifier last.
+    graph : Graph
+        Its nodes are the module's children, by name.
     """
 
-    def __init__(self, layers: tuple[Step, ...]) -> None:
+    def __init__(self, graph: Graph) -> None:
         super().__init__()
-        stages: list[tuple[tuple[nn.Module, ...], int, nn.Module | None]] = []
-        for step in layers:
-            modules = modules_of(step)
-            shortcut = None if step.skip is None else Shortcut(step.skip)
-            source = 0 if step.skip is None else step.skip.source + 1
-            stages.append((tuple(modules.values()), source, shortcut))
-            for name, module in modules.items():
-                self.add_module(name, module)
-            if shortcut is not None:
-                self.add_module(f"{step.name}_skip", shortcut)
-        self._stages = tuple(stages)
+        plan: list[tuple[nn.Module, tuple[int, ...], tuple[int, ...]]] = []
+        for (name, module), node, done in zip(_modules(graph), graph.nodes, graph.released(), strict=True):
+            self.add_module(name, module)
+            plan.append((module, _places(node.inputs), _places(done)))
+        self._plan = tuple(plan)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits of shape ``(n, classes)``."""
-        outputs = [x]
-        for modules, source, shortcut in self._stages:
-            for module in modules:
-                x = module(x)
-            if shortcut is not None:
-                x = x + shortcut(outputs[source])
-            outputs.append(x)
-        return x
+        """Return the output, shape ``(n, width of the head)``; what no later node reads is let go on the way."""
+        values: list[Any] = [x]
+        for module, inputs, done in self._plan:
+            values.append(module(*[values[place] for place in inputs]))
+            for place in done:
+                values[place] = None
+        return cast("Tensor", values[-1])
 
 
-def build(
-    spec: ArchitectureSpec,
-    task: TaskShape,
-    weights: NDArray[np.float32] | None = None,
-    device: torch.device | str = "cpu",
-) -> nn.Module:
-    """Build the module of `spec`, in training mode.
+def build(graph: Graph, weights: NDArray[np.float32] | None = None, device: torch.device | str = "cpu") -> nn.Module:
+    """Build the module of a graph, in training mode.
 
     Parameters
     ----------
-    spec, task : ArchitectureSpec, TaskShape
-        What to build, for which input and classes.
+    graph : Graph
+        What to build.
     weights : NDArray, optional
-        Packed state, copied; by default freshly drawn from a seed of the spec's own.
+        Packed state, copied; by default drawn from a seed that is always the same.
     device : torch.device or str
         Where the state lives. ``module.to(...)`` later on would cut the tie to the one buffer.
 
     Returns
     -------
     nn.Module
-        Maps float32 ``(n, *input_shape)`` to logits ``(n, classes)``.
+        Maps float32 ``(n, *input_shape)`` to ``(n, width of the head)``.
 
     Raises
     ------
     SpecError
-        Where spec and task do not fit, or `weights` has another size than the state.
+        Where `weights` has another size than the state.
     """
-    infos = layout(spec, task)
+    infos = layout(graph)
     if weights is None:
-        weights = initial_weights(spec, task, generator(0, "build", spec.id))
+        weights = initial_weights(graph, generator(0, "build"))
     check_size(np.shape(weights), infos)
     state = torch.from_numpy(np.array(weights, dtype=np.float32)).to(device)
-    module = _network(steps(spec, task))
+    module = nn.Sequential(OrderedDict(_modules(graph))) if graph.is_chain else GraphNetwork(graph)
     _assign(module, state, infos)
     return module
 
@@ -123,10 +110,14 @@ def flat_state(module: nn.Module) -> Tensor:
     return torch.empty(0, device=tensors[0].device).set_(storage, 0, (offset,))  # type: ignore[call-overload,no-any-return]
 
 
-def _network(layers: tuple[Step, ...]) -> nn.Module:
-    if any(step.skip is not None for step in layers):
-        return SkipNetwork(layers)
-    return nn.Sequential(OrderedDict(item for step in layers for item in modules_of(step).items()))
+def _modules(graph: Graph) -> Iterator[tuple[str, nn.Module]]:
+    for node in graph.nodes:
+        yield node.name, module_of(node.operation, *graph.entering(node))
+
+
+def _places(indices: tuple[int, ...]) -> tuple[int, ...]:
+    """Return where in a list that begins with the network's input the outputs of nodes are."""
+    return tuple(index - INPUT for index in indices)
 
 
 def _assign(module: nn.Module, state: Tensor, infos: tuple[TensorInfo, ...]) -> None:

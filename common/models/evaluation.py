@@ -8,23 +8,25 @@ from torch import nn
 
 from common.architecture.memory import SCORING_BATCH
 from common.data.base import Examples
-from common.metrics import classification_metrics
+from common.tasks import Head
 
 
-def evaluate(model: nn.Module, examples: Examples) -> dict[str, float]:
-    """Return the scores of `common.metrics.classification_metrics`.
+def evaluate(model: nn.Module, examples: Examples, head: Head) -> dict[str, float]:
+    """Return the scores that `Head.metrics` gives.
 
     Parameters
     ----------
     model : nn.Module
-        Gives logits; scored in evaluation mode, then put back into the mode it was in.
+        Scored in evaluation mode, then put back into the mode it was in.
     examples : Examples
         At least one.
+    head : Head
+        What the model's outputs are.
 
     Raises
     ------
     DataError
-        There are no examples, or an output of the model is not finite.
+        There are no examples, or the model diverged.
     """
     device = next(model.parameters()).device
     training = model.training
@@ -33,7 +35,7 @@ def evaluate(model: nn.Module, examples: Examples) -> dict[str, float]:
         with torch.inference_mode():
             starts = range(0, len(examples), SCORING_BATCH)
             batches = (torch.from_numpy(examples.x[start : start + SCORING_BATCH]).to(device) for start in starts)
-            logits = [model(batch).cpu().numpy() for batch in batches]
+            outputs = [model(batch).cpu().numpy() for batch in batches]
     finally:
         model.train(training)
-    return classification_metrics(np.concatenate(logits or [np.empty((0, 0), np.float32)]), examples.y)
+    return head.metrics(np.concatenate(outputs or [np.empty((0, 0), np.float32)]), examples.y)

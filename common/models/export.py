@@ -1,7 +1,7 @@
 """A trained model as two files: spec.json and model.safetensors.
 
     model = load_model("runs/.../best")
-    logits = model(inputs)
+    outputs = model(inputs)    # a classifier's logits; a regression's numbers in the units of its targets
 
 Writing needs no torch. Any safetensors reader can read the weights; their names are those of the
 module's ``state_dict``.
@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from common.architecture.layout import layout, unpack
-from common.architecture.rules import is_whole
+from common.architecture.layout import layout, views_of
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
-from common.errors import StorageError
+from common.errors import SpecError, StorageError
 from common.files import write_aside
+from common.tasks import Task, task_from_record
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +35,7 @@ MODEL_FILE = "model.safetensors"
 def save_model(
     folder: Path | str,
     spec: ArchitectureSpec,
-    task: TaskShape,
+    task: Task,
     weights: NDArray[np.float32],
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
@@ -46,7 +45,7 @@ def save_model(
     ----------
     folder : Path or str
         Made where it is missing.
-    spec, task : ArchitectureSpec, TaskShape
+    spec, task : ArchitectureSpec, Task
         What the model is.
     weights : NDArray
         Packed state, float32, in the order of `common.architecture.layout`.
@@ -60,11 +59,11 @@ def save_model(
     StorageError
         Where the folder cannot be written.
     """
-    tensors = unpack(np.ascontiguousarray(weights, dtype=np.float32), layout(spec, task))
+    tensors = views_of(np.ascontiguousarray(weights, dtype=np.float32), layout(spec.lower(task)))
     description = {
         "id": spec.id,
         "spec": spec.to_dict(),
-        "task": {"input_shape": list(task.input_shape), "num_classes": task.num_classes},
+        "task": task.to_record(),
         "metadata": dict(metadata or {}),
     }
     folder = Path(folder)
@@ -75,6 +74,9 @@ def save_model(
 def load_model(folder: Path | str) -> nn.Module:
     """Return the module that `save_model` wrote, in evaluation mode.
 
+    A classifier gives logits. A regression is trained on scaled targets, so what was trained is followed by a module
+    that puts its outputs into the units of the targets: an `nn.Sequential` of the two, the first of them without.
+
     Raises
     ------
     StorageError
@@ -82,38 +84,38 @@ def load_model(folder: Path | str) -> nn.Module:
     SpecError
         Where the spec is malformed.
     """
+    from torch import nn
+
     from common.models.builder import build
 
     folder = Path(folder)
     spec, task = _parse(_read(folder / SPEC_FILE), folder / SPEC_FILE)
     weights = _packed(_read(folder / MODEL_FILE), spec, task, folder / MODEL_FILE)
-    return build(spec, task, weights).eval()
+    model, readout = build(spec.lower(task), weights), task.head.readout()
+    return (model if readout is None else nn.Sequential(model, readout)).eval()
 
 
-def _parse(content: bytes, path: Path) -> tuple[ArchitectureSpec, TaskShape]:
+def _parse(content: bytes, path: Path) -> tuple[ArchitectureSpec, Task]:
     try:
         description = json.loads(content)
-        spec, task = description["spec"], description["task"]
-        shape, classes = task["input_shape"], task["num_classes"]
-        if not isinstance(shape, list) or not shape or not all(is_whole(number) for number in (*shape, classes)):
-            raise ValueError("the task needs whole numbers")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        spec, task = description["spec"], task_from_record(description["task"])
+    except (ValueError, KeyError, TypeError, RecursionError, SpecError) as error:
         raise StorageError(
             f"{SPEC_FILE} must hold a spec and a task, as save_model writes them ({error!r})",
             str(path),
             fix="Point to the folder of a finished run, such as runs/.../best",
         ) from None
-    return ArchitectureSpec.from_dict(spec), TaskShape(tuple(shape), classes)
+    return ArchitectureSpec.from_dict(spec), task
 
 
-def _packed(content: bytes, spec: ArchitectureSpec, task: TaskShape, path: Path) -> NDArray[np.float32]:
+def _packed(content: bytes, spec: ArchitectureSpec, task: Task, path: Path) -> NDArray[np.float32]:
     try:
         arrays = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{MODEL_FILE} must be a safetensors file ({error})", str(path), fix="Copy it again"
         ) from None
-    infos = layout(spec, task)
+    infos = layout(spec.lower(task))
     wanted = {info.name: ("float32", info.shape) for info in infos}
     found = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
     if wanted != found:

@@ -1,4 +1,4 @@
-"""The torch side of each operation: one small function a layer class of `common.architecture.operations`.
+"""The torch side of each operation: one small function a class of `common.architecture.operations`.
 
 Modules are made without drawing weights: the builder assigns views of one packed buffer, and drawing
 first would cost more than building.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from common.architecture import operations as ops
-from common.architecture.layout import Skip, Step
+from common.architecture.tensors import Shape
 from common.models.dropout import Dropout
 
 _META = torch.device("meta")
@@ -89,34 +89,27 @@ class GlobalPool(nn.Module):
         return flat.mean(2) if self.how == "avg" else flat.amax(2)
 
 
-class Shortcut(nn.Module):
-    """A skip connection: averages down to the target's extents, then projects onto its channels."""
+class AverageTo(nn.Module):
+    """Mean over windows: ``(n, channels, ...)`` to ``(n, channels, *extents)``."""
 
-    def __init__(self, skip: Skip) -> None:
+    def __init__(self, extents: Shape) -> None:
         super().__init__()
-        self.extents = skip.target_shape[1:]
-        self.pools = skip.pools
-        shapes = [tensor.shape for tensor in skip.tensors()]
-        self.weight = nn.Parameter(torch.empty(shapes[0], device=_META)) if shapes else None
+        self.extents = extents
+        self._average: Callable[..., Tensor] = (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d)[len(extents) - 1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what is added to the target layer's output."""
-        if self.pools:
-            x = _average_to(x, self.extents)
-        if self.weight is None:
-            return x
-        project: Callable[[Tensor, Tensor], Tensor] = (F.linear, F.conv1d, F.conv2d)[len(self.extents)]
-        return project(x, self.weight)
+        """Average each window."""
+        return self._average(x, self.extents)
 
 
-def _average_to(x: Tensor, extents: tuple[int, ...]) -> Tensor:
-    if not extents:
-        return x.flatten(2).mean(2)
-    return (
-        F.adaptive_avg_pool1d(x, extents[0])
-        if len(extents) == 1
-        else F.adaptive_avg_pool2d(x, (extents[0], extents[1]))
-    )
+class Add(nn.Module):
+    """The sum of its inputs."""
+
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        """Add one after the other."""
+        for other in others:
+            first = first + other
+        return first
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -127,58 +120,41 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def _linear(layer: ops.Linear, step: Step) -> nn.Module:
-    return Linear(step.input_shape[0], layer.width, device=_META)
+def _linear(operation: ops.Linear, shape: Shape) -> nn.Module:
+    return Linear(shape[0], operation.width, operation.bias, device=_META)
 
 
-def _convolution(layer: ops.Convolution, step: Step) -> nn.Module:
-    cls: Any = Conv1d if len(step.input_shape) == 2 else Conv2d
-    return cls(  # type: ignore[no-any-return]
-        step.input_shape[0], layer.width, layer.kernel, layer.stride, layer.kernel // 2, device=_META
-    )
+def _convolution(operation: ops.Convolution, shape: Shape) -> nn.Module:
+    cls: Any = (Conv1d, Conv2d)[len(shape) - 2]
+    width, kernel, padding = operation.width, operation.kernel, operation.kernel // 2
+    module: nn.Module = cls(shape[0], width, kernel, operation.stride, padding, bias=operation.bias, device=_META)
+    return module
 
 
-def _pool(layer: ops.Pool, step: Step) -> nn.Module:
-    one, two = {"max_pool": (nn.MaxPool1d, nn.MaxPool2d), "avg_pool": (nn.AvgPool1d, nn.AvgPool2d)}[layer.op]
-    cls: Any = one if len(step.input_shape) == 2 else two
-    return cls(layer.kernel, layer.stride)  # type: ignore[no-any-return]
+def _max_pool(operation: ops.MaxPool, shape: Shape) -> nn.Module:
+    return (nn.MaxPool1d, nn.MaxPool2d)[len(shape) - 2](operation.kernel, operation.stride)
 
 
-OPERATIONS: dict[str, Callable[[Any, Step], nn.Module]] = {
-    "linear": _linear,
-    "conv1d": _convolution,
-    "conv2d": _convolution,
-    "max_pool": _pool,
-    "avg_pool": _pool,
+def _avg_pool(operation: ops.AvgPool, shape: Shape) -> nn.Module:
+    return (nn.AvgPool1d, nn.AvgPool2d)[len(shape) - 2](operation.kernel, operation.stride)
+
+
+OPERATIONS: dict[type[ops.Operation], Callable[..., nn.Module]] = {
+    ops.Linear: _linear,
+    ops.Convolution: _convolution,
+    ops.MaxPool: _max_pool,
+    ops.AvgPool: _avg_pool,
+    ops.AverageTo: lambda operation, _: AverageTo(operation.extents),
+    ops.GlobalPool: lambda operation, _: GlobalPool(operation.how),
+    ops.Flatten: lambda *_: nn.Flatten(),
+    ops.GroupNorm: lambda operation, shape: GroupNorm(operation.groups, shape[0], device=_META),
+    ops.BatchNorm: lambda _, shape: BatchNorm(shape[0]),
+    ops.Activation: lambda operation, _: ACTIVATIONS[operation.function](),
+    ops.Dropout: lambda operation, _: Dropout(operation.p),
+    ops.Add: lambda *_: Add(),
 }
 
 
-def modules_of(step: Step) -> dict[str, nn.Module]:
-    """Return the modules that `step` passes through in turn, by name; its skip connection is not among them.
-
-    Parameters
-    ----------
-    step : Step
-        From `common.architecture.layout.steps`. The modules' tensors are on the meta device.
-    """
-    found: dict[str, nn.Module] = {}
-    if step.reduce is not None:
-        found["reduce"] = nn.Flatten() if step.reduce == "flatten" else GlobalPool(step.reduce)
-    found[""] = OPERATIONS[step.layer.op](step.layer, step)
-    if isinstance(step.layer, ops.Weighted):
-        found |= _around(step.layer, step)
-    return {f"{step.name}_{name}" if name else step.name: module for name, module in found.items()}
-
-
-def _around(layer: ops.Weighted, step: Step) -> dict[str, nn.Module]:
-    """Return norm, activation and dropout; what does nothing is left out."""
-    found: dict[str, nn.Module] = {}
-    if layer.norm == "group":
-        found["norm"] = GroupNorm(ops.num_groups(step.output_shape), layer.width, device=_META)
-    elif layer.norm == "batch":
-        found["norm"] = BatchNorm(layer.width)
-    if layer.activation != "none":
-        found["activation"] = ACTIVATIONS[layer.activation]()
-    if layer.dropout > 0:
-        found["dropout"] = Dropout(layer.dropout)
-    return found
+def module_of(operation: ops.Operation, *inputs: Shape) -> nn.Module:
+    """Return the module of an operation on inputs of these shapes; its tensors are on the meta device."""
+    return OPERATIONS[type(operation)](operation, *inputs)

@@ -5,10 +5,12 @@ A message to a node (records of one `RecordDict`):
     header    ConfigRecord   protocol, version, digest                                      header.py
     call      ConfigRecord   nothing: who are you?                                          handshake.py
     question  ConfigRecord   dataset (JSON), seed: what do you have?                        handshake.py
-    order     ConfigRecord   seed, budget, task, classes, precision, dataset and training   order.py
-                             (JSON), specs[] (JSON), and the columns trial[], action[],
-                             round[], spec[] (which of specs) with one entry a job
-    weights   ArrayRecord    one packed array a job, keyed by the trial
+    order     ConfigRecord   seed, budget, task (JSON, with the head), precision, dataset   order.py
+                             (JSON), what jobs share: specs[], trainings[] (JSON, each
+                             once), and the columns with one entry a job: job[] (its id),
+                             trial[], kind[], split[], round[], and by number spec[],
+                             training[], arrays[] (which set)
+    arrays    ArrayRecord    the sets of packed arrays, keyed by set and name: 3/weights    arrays.py
 
 Its reply:
 
@@ -17,10 +19,12 @@ Its reply:
     limits    ConfigRecord   the node's limits, those that are set                          header.py
     name      ConfigRecord   name                                                           handshake.py
     report    ConfigRecord   node (JSON)                                                    handshake.py
-    results   ConfigRecord   the columns trial[], action[], round[], status[], reason[]     results.py
+    results   ConfigRecord   the columns job[] (its id), status[], reason[]                 results.py
     metrics   MetricRecord   the columns num-examples[], seconds[] and one for each metric
-    updates   ArrayRecord    one packed array for each job that trained
+    arrays    ArrayRecord    the sets of those that trained, keyed by row and name          arrays.py
 
-Nothing here is pickled; arrays travel as flwr Arrays, specs and settings as JSON. What arrives is measured before it
-is parsed, and a job's weights are looked at last: a spec that the node cannot hold costs it nothing.
+The ids of jobs differ within a message; a trial may have several jobs in it, and those that start from the same
+arrays share one set. Nothing here is pickled; arrays travel as flwr Arrays, specs and settings as JSON. What arrives
+is measured before it is parsed, and a job's arrays are looked at last: a spec that the node cannot hold costs it
+nothing.
 """

@@ -15,6 +15,9 @@ _MAX_TEXT = 64 * 1024
 _MAX_METRIC = 1e30
 """Squares of larger ones overflow."""
 
+_MAX_DIGITS = 19
+"""Of a whole number in JSON, as in a record's field of 64 bits: Python cannot write or divide by ever larger ones."""
+
 T = TypeVar("T")
 
 
@@ -47,29 +50,41 @@ def column_of(record: ConfigRecord, name: str, kind: type[T]) -> list[T]:
     return values
 
 
-def json_of(record: ConfigRecord, name: str) -> dict[str, Any]:
-    """Return the JSON object in a field; a text is measured before it is parsed."""
-    text = field_of(record, name, str)
-    if len(text) > _MAX_TEXT:
-        raise ProtocolError(f"The field {name!r} must have {_MAX_TEXT} characters at most", len(text))
+def json_of(record: ConfigRecord, name: str, most: int = _MAX_TEXT) -> dict[str, Any]:
+    """Return the JSON object in a field."""
+    return parsed(name, field_of(record, name, str), most)
+
+
+def parsed(name: str, text: str, most: int = _MAX_TEXT) -> dict[str, Any]:
+    """Return the JSON object in a text of the field `name`; it is measured before it is parsed."""
+    if len(text) > most:
+        raise ProtocolError(f"The field {name!r} must have {most} characters at most", len(text))
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ProtocolError(f"The field {name!r} must be a JSON object", text[:80])
+        raise ProtocolError(
+            f"The field {name!r} must be a JSON object, its whole numbers of {_MAX_DIGITS} digits at most", text[:80]
+        )
     return value
 
 
+def _whole(digits: str) -> int:
+    """Return a whole number of a JSON text; raises `ValueError` for one that is too large."""
+    if len(digits.removeprefix("-")) > _MAX_DIGITS:
+        raise ValueError("a whole number is too large")
+    return int(digits)
+
+
 def rows_of(record: ConfigRecord, kinds: Mapping[str, type[Any]]) -> list[Any]:
-    """Return one tuple a job, in the order of `kinds`; the trials must differ, for arrays are keyed by them."""
-    columns: list[list[Any]] = [column_of(record, name, kind) for name, kind in kinds.items()]
-    if len({len(column) for column in columns}) > 1:
-        raise ProtocolError(f"The columns {list(kinds)} must have one length", [len(c) for c in columns])
-    trials = column_of(record, "trial", str)
-    if len(set(trials)) < len(trials):
-        raise ProtocolError("A message must have one job for each trial at most", trials)
-    return list(zip(*columns, strict=True))
+    """Return one tuple a job, in the order of `kinds`; the jobs must differ, for results name them."""
+    columns: dict[str, list[Any]] = {name: column_of(record, name, kind) for name, kind in kinds.items()}
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ProtocolError(f"The columns {list(kinds)} must have one length", [len(c) for c in columns.values()])
+    if len(set(columns["job"])) < len(columns["job"]):
+        raise ProtocolError("The jobs of a message must have ids that differ", columns["job"])
+    return list(zip(*columns.values(), strict=True))
 
 
 def metrics_of(record: MetricRecord, rows: int) -> dict[str, list[float]]:

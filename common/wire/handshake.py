@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields, replace
+from typing import Any
 
 from flwr.app import ConfigRecord, RecordDict
 
-from common.architecture.task import MOST_CLASSES, TaskShape
 from common.errors import ProtocolError, SpecError
 from common.jobs import NodeReport
 from common.limits import Limits
 from common.settings import DatasetSettings
+from common.tasks import Head, Task, head_from_dict
 from common.wire.fields import field_of, is_a, json_of, record_of
 from common.wire.header import decode_limits, header_of, limits_record
 
@@ -38,7 +39,7 @@ def encode_name(digest: str, name: str) -> RecordDict:
 def decode_name(content: RecordDict) -> str:
     """Return what the node that was called is called; raises `ProtocolError` for what is no name."""
     name = field_of(record_of(content, "name"), "name", str)
-    _check_names(name)
+    _check_name(name)
     return name
 
 
@@ -56,8 +57,8 @@ def decode_question(content: RecordDict) -> tuple[DatasetSettings, int]:
 
 def encode_report(digest: str, report: NodeReport) -> RecordDict:
     """Answer the handshake."""
-    values = {key: value for key, value in asdict(report).items() if key != "limits"}
-    record = ConfigRecord({"node": json.dumps(values)})
+    values = {item.name: getattr(report, item.name) for item in fields(report) if item.name != "limits"}
+    record = ConfigRecord({"node": json.dumps(values | {"head": report.head.to_dict()})})
     return RecordDict({"header": header_of(digest), "limits": limits_record(report.limits), "report": record})
 
 
@@ -68,22 +69,30 @@ def decode_report(content: RecordDict) -> NodeReport:
         report = NodeReport(**values | {"limits": decode_limits(content)})
     except TypeError as error:
         raise ProtocolError("A node's report has fixed fields", sorted(values), fix=str(error)) from None
+    report = replace(report, head=_head_of(report.head))
     for item in fields(NodeReport):
-        kind = {"str": str, "int": int, "Limits": Limits}.get(str(item.type), list)
+        kind = {"str": str, "int": int, "Limits": Limits, "Head": Head}.get(str(item.type), list)
         if not is_a(getattr(report, item.name), kind):
             raise ProtocolError(
                 f"The field {item.name!r} of a node's report must be a {kind.__name__}", values[item.name]
             )
     _check_task(report)
-    _check_names(report.name, *report.classes)
+    _check_name(report.name)
     _check_counts(report)
     return report
 
 
-def _check_names(*names: str) -> None:
-    if not all(name.isprintable() and 0 < len(name) <= _MAX_NAME for name in names):
+def _head_of(value: Any) -> Head:
+    try:
+        return head_from_dict(value)
+    except SpecError as error:
+        raise ProtocolError("A node must say what its data are for", fix=str(error)) from error
+
+
+def _check_name(name: str) -> None:
+    if not (name.isprintable() and 0 < len(name) <= _MAX_NAME):
         raise ProtocolError(
-            f"Names must be printable, with 1 to {_MAX_NAME} characters", fix="Choose others in the node's config"
+            f"Names must be printable, with 1 to {_MAX_NAME} characters", fix="Choose another in the node's config"
         )
 
 
@@ -99,15 +108,10 @@ def _check_counts(report: NodeReport) -> None:
 
 
 def _check_task(report: NodeReport) -> None:
-    """Raise `ProtocolError` unless the node has data for a classifier; one whose classes have names may have one."""
+    """Raise `ProtocolError` unless the shape of a node's examples is one."""
     if not all(is_a(extent, int) for extent in report.input_shape):
         raise ProtocolError("The input shape of a node must be whole numbers", report.input_shape)
-    names = report.classes
-    if max(report.num_classes, len(names)) > MOST_CLASSES:
-        raise ProtocolError(f"A node has {MOST_CLASSES} classes at most", report.num_classes, fix="Check its labels")
-    if not all(is_a(name, str) for name in names) or len(set(names)) < len(names):
-        raise ProtocolError("The classes of a node must be names that differ", names)
     try:
-        TaskShape(tuple(report.input_shape), max(2, len(names)) if names else report.num_classes)
+        Task(tuple(report.input_shape), report.head)
     except SpecError as error:
-        raise ProtocolError("A node must have data for a classifier", fix=str(error)) from error
+        raise ProtocolError("A node's examples must have a shape", fix=str(error)) from error

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import cast, get_args
+from typing import TypeVar, cast, get_args
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 
 from common.architecture.layout import layout, state_size
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.errors import ConfigError, FlwrNasError, ProtocolError, SpecError
-from common.jobs import Action, Job, Order, Result
+from common.jobs import Job, Order, Result, Split, Work, WorkKind
 from common.limits import NO_LIMITS, Limits, needs_of
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
-from common.wire.fields import column_of, field_of, json_of, record_of, rows_of
+from common.tasks import Task
+from common.wire.arrays import Packer, ReceivedSets, record_of_sets
+from common.wire.fields import column_of, field_of, json_of, parsed, record_of, rows_of
 from common.wire.header import header_of
-from common.wire.packing import unpack
+
+_COLUMNS: dict[str, type] = {
+    "job": str,
+    "trial": str,
+    "kind": str,
+    "split": str,
+    "round": int,
+    "spec": int,
+    "training": int,
+    "arrays": int,
+}
+_SPLITS: dict[WorkKind, tuple[Split, ...]] = {"train": ("train",), "score": ("validation", "all", "test")}
+"""On what each kind of work may be done."""
+
+T = TypeVar("T", bound=Hashable)
+
+_MAX_TASK = 2**22
+"""Characters of a task: it names all classes, of which there may be thousands."""
 
 
-def encode_order(digest: str, order: Order, packed: Mapping[str, Array]) -> RecordDict:
+def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
     """Write an order.
 
     Parameters
@@ -30,30 +48,34 @@ def encode_order(digest: str, order: Order, packed: Mapping[str, Array]) -> Reco
     digest : str
         Digest of this side's code.
     order : Order
-        Its jobs' weights are taken from `packed`, so that they are serialized once for all nodes.
-    packed : mapping of str to Array
-        `pack` of the weights in the order's precision, by trial.
+        Jobs that share a set of arrays, as the score and the training of one trial do, send it once.
+    packer : Packer
+        In the order's precision; serializes each set of arrays once for all messages.
     """
-    specs = list(dict.fromkeys(job.spec for job in order.jobs))
+    specs, spec = _distinct([job.spec for job in order.jobs])
+    trainings, training = _distinct([job.work.training for job in order.jobs])
+    _, arrays = _distinct([id(job.arrays) for job in order.jobs])
     record = ConfigRecord(
         {
             "seed": order.seed,
             "budget": float(order.budget),
-            "input_shape": list(order.task.input_shape),
-            "num_classes": order.task.num_classes,
-            "classes": list(order.classes),
+            "task": json.dumps(order.task.to_dict()),
             "precision": str(order.precision),
             "dataset": json.dumps(order.dataset.to_json()),
-            "training": json.dumps(order.training.to_json()),
-            "specs": [spec.to_json() for spec in specs],
+            "specs": [one.to_json() for one in specs],
+            "trainings": [json.dumps(one.to_json()) for one in trainings],
+            "job": [job.id for job in order.jobs],
             "trial": [job.trial for job in order.jobs],
-            "action": [str(job.action) for job in order.jobs],
-            "round": [job.round for job in order.jobs],
-            "spec": [specs.index(job.spec) for job in order.jobs],
+            "kind": [str(job.work.kind) for job in order.jobs],
+            "split": [str(job.work.split) for job in order.jobs],
+            "round": [job.work.round for job in order.jobs],
+            "spec": spec,
+            "training": training,
+            "arrays": arrays,
         }
     )
-    weights = ArrayRecord({job.trial: packed[job.trial] for job in order.jobs})
-    return RecordDict({"header": header_of(digest), "order": record, "weights": weights})
+    sets = {number: packer.packed(job.arrays) for number, job in zip(arrays, order.jobs, strict=True)}
+    return RecordDict({"header": header_of(digest), "order": record, "arrays": record_of_sets(sets)})
 
 
 def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order, tuple[Result, ...]]:
@@ -71,8 +93,8 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
     Order
         With the jobs that this node can do.
     tuple of Result
-        The others, ``refused`` with the reason: their spec is malformed, too long, of another version, or above
-        the limits, or their weights are not those of the spec.
+        The others, ``refused`` with the reason: their spec or recipe is malformed, too long, of another version, or
+        above the limits, or their weights are not those of the spec.
 
     Raises
     ------
@@ -80,46 +102,59 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
         What all jobs have in common is malformed.
     """
     record = record_of(content, "order")
-    arrays = content.array_records.get("weights", ArrayRecord())
-    texts = column_of(record, "specs", str)
+    specs, trainings = column_of(record, "specs", str), column_of(record, "trainings", str)
     order = _read_settings(record)
+    sets = ReceivedSets(content.array_records.get("arrays", ArrayRecord()), order.precision)
     jobs, refused = [], []
-    for trial, action, number, index in rows_of(record, {"trial": str, "action": str, "round": int, "spec": int}):
-        if action not in get_args(Action):
-            raise ProtocolError("A job names its action", action)
+    for job, trial, kind, split, number, spec_at, training_at, arrays_at in rows_of(record, _COLUMNS):
+        if split not in _SPLITS.get(kind, ()):
+            raise ProtocolError("A job trains on the train split, or scores on validation, all or test", (kind, split))
         try:
-            spec = _read_spec(texts, index, order, limits)
-            size = state_size(layout(spec, order.task))
-            weights = unpack(trial, arrays, order.precision, size)
-            jobs.append(Job(trial, cast(Action, action), number, spec, weights))
+            training = _read_training(trainings, training_at)
+            spec = ArchitectureSpec.from_json(_text_of("specs", specs, spec_at))
+            _check_limits(spec, order.task, training, limits)
+            arrays = sets.read(arrays_at, job, state_size(layout(spec.lower(order.task))))
         except FlwrNasError as error:
-            refused.append(Result(trial, cast(Action, action), number, "refused", str(error)))
+            refused.append(Result(job, "refused", str(error)))
+        else:
+            jobs.append(Job(job, trial, spec, arrays, Work(kind, split, number, training)))
     return replace(order, jobs=tuple(jobs)), tuple(refused)
+
+
+def _distinct(values: Sequence[T]) -> tuple[list[T], list[int]]:
+    """Return the values that differ, and which of them each one is."""
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return list(numbers), [numbers[value] for value in values]
 
 
 def _read_settings(record: ConfigRecord) -> Order:
     """Return what all jobs of an order have in common."""
-    precision, classes = field_of(record, "precision", str), tuple(column_of(record, "classes", str))
+    precision = field_of(record, "precision", str)
     try:
-        task = TaskShape(tuple(column_of(record, "input_shape", int)), field_of(record, "num_classes", int))
+        task = Task.from_dict(json_of(record, "task", _MAX_TASK))
         dataset = DatasetSettings.from_json(json_of(record, "dataset"))
-        training = TrainingSettings.from_json(json_of(record, "training"))
     except (SpecError, ConfigError) as error:
-        raise ProtocolError("An order must hold a legal task and settings", fix=str(error)) from error
+        raise ProtocolError("An order must hold a legal task and data set", fix=str(error)) from error
     if precision not in get_args(Precision):
         raise ProtocolError(f"The precision must be one of {get_args(Precision)}", precision)
-    if classes and len(set(classes)) != task.num_classes:
-        raise ProtocolError(f"The names of {task.num_classes} classes must be as many, and differ", classes)
     seed, budget = field_of(record, "seed", int), field_of(record, "budget", float)
-    return Order(seed, budget, task, dataset, training, (), classes, cast(Precision, precision))
+    return Order(seed, budget, task, dataset, (), cast(Precision, precision))
 
 
-def _read_spec(texts: Sequence[str], index: int, order: Order, limits: Limits) -> ArchitectureSpec:
-    """Return a job's spec; raises `SpecError` or `ProtocolError` where this node cannot hold it."""
+def _text_of(name: str, texts: Sequence[str], index: int) -> str:
+    """Return the text that a job names."""
     if not 0 <= index < len(texts):
-        raise ProtocolError(f"A job names one of the {len(texts)} specs of its message", index)
-    spec = ArchitectureSpec.from_json(texts[index])
-    reason = limits.exceeded(needs_of(spec, order.task, order.training))
+        raise ProtocolError(f"A job names one of the {len(texts)} {name} of its message", index)
+    return texts[index]
+
+
+def _read_training(texts: Sequence[str], index: int) -> TrainingSettings:
+    """Return a job's recipe; raises `ConfigError` or `ProtocolError` for what is none."""
+    return TrainingSettings.from_json(parsed("trainings", _text_of("trainings", texts, index)))
+
+
+def _check_limits(spec: ArchitectureSpec, task: Task, training: TrainingSettings, limits: Limits) -> None:
+    """Raise `SpecError` or `ProtocolError` where this node cannot hold the spec."""
+    reason = limits.exceeded(needs_of(spec, task, training))
     if reason:
         raise ProtocolError(f"A spec must stay within the node's limits: {reason}")
-    return spec

@@ -9,12 +9,12 @@ from typing import cast, get_args
 from flwr.app import ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
 from common.errors import ProtocolError
-from common.jobs import Action, Result, Status
+from common.jobs import Result, Status
 from common.limits import NO_LIMITS, Limits
 from common.precision import Precision
+from common.wire.arrays import Packer, ReceivedSets, record_of_sets
 from common.wire.fields import metrics_of, record_of, rows_of
 from common.wire.header import MAX_REASON, header_of, limits_record
-from common.wire.packing import pack, unpack
 
 _MAX_EXAMPLES = 2**40
 
@@ -36,16 +36,15 @@ def encode_results(
     )
     table = ConfigRecord(
         {
-            "trial": [result.trial for result in results],
-            "action": [str(result.action) for result in results],
-            "round": [result.round for result in results],
+            "job": [result.job for result in results],
             "status": [str(result.status) for result in results],
             "reason": [result.reason[:MAX_REASON] for result in results],
         }
     )
-    updates = ArrayRecord({r.trial: pack(r.update, precision) for r in results if r.update is not None})
+    packer = Packer(precision)
+    arrays = record_of_sets({index: packer.packed(result.arrays) for index, result in enumerate(results)})
     head = {"header": header_of(digest), "limits": limits_record(limits)}
-    return RecordDict({**head, "results": table, "metrics": metrics, "updates": updates})
+    return RecordDict({**head, "results": table, "metrics": metrics, "arrays": arrays})
 
 
 def decode_results(content: RecordDict, precision: Precision = "float32") -> tuple[Result, ...]:
@@ -56,15 +55,15 @@ def decode_results(content: RecordDict, precision: Precision = "float32") -> tup
     """
     table = record_of(content, "results")
     metrics = content.metric_records.get("metrics", MetricRecord())
-    updates = content.array_records.get("updates", ArrayRecord())
-    rows = rows_of(table, {"trial": str, "action": str, "round": int, "status": str, "reason": str})
+    sets = ReceivedSets(content.array_records.get("arrays", ArrayRecord()), precision)
+    rows = rows_of(table, {"job": str, "status": str, "reason": str})
     columns = metrics_of(metrics, len(rows))
     examples = columns.pop("num-examples", [0.0] * len(rows))
     seconds = columns.pop("seconds", [0.0] * len(rows))
     results = []
-    for index, (trial, action, number, status, reason) in enumerate(rows):
-        if action not in get_args(Action) or status not in get_args(Status):
-            raise ProtocolError("A result names its action and its status", (action, status))
+    for index, (job, status, reason) in enumerate(rows):
+        if status not in get_args(Status):
+            raise ProtocolError("A result names its status", status)
         if not (abs(examples[index]) <= _MAX_EXAMPLES and 0 <= seconds[index] < math.inf):
             raise ProtocolError(
                 f"The number of examples of a result (at most {_MAX_EXAMPLES}) and its seconds must be numbers",
@@ -72,15 +71,13 @@ def decode_results(content: RecordDict, precision: Precision = "float32") -> tup
             )
         results.append(
             Result(
-                trial=trial,
-                action=cast(Action, action),
-                round=number,
+                job=job,
                 status=cast(Status, status),
                 reason=reason,
                 num_examples=int(examples[index]),
                 metrics={name: values[index] for name, values in columns.items() if not math.isnan(values[index])},
                 seconds=seconds[index],
-                update=unpack(trial, updates, precision) if trial in updates else None,
+                arrays=sets.read(index, job),
             )
         )
     return tuple(results)

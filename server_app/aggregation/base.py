@@ -8,6 +8,7 @@ weights. This base class validates and counts; a subclass holds the rule only:
         def _fold(self, node, update, num_examples, metrics): ...
         def _combine(self): return new_weights
 
+A rule that remembers anything from round to round, such as momentum, has ``_memory`` and ``_remember`` too.
 Put it into ``aggregation/mine.py``, add ``conf/aggregation/mine.yaml`` with ``name: mine``, and the
 contract tests run on it.
 """
@@ -26,6 +27,8 @@ from common.errors import ConfigError, ProtocolError, SearchError
 
 if TYPE_CHECKING:
     from common.jobs import Weights
+
+_BUG = "Report a bug"
 
 
 class Aggregation(ABC):
@@ -71,6 +74,15 @@ class Aggregation(ABC):
     @abstractmethod
     def _combine(self) -> NDArray[np.floating[Any]]:
         """Return the new weights, shape ``(size of the state,)``, and let the round's replies go."""
+
+    def _memory(self) -> dict[str, Any]:
+        """Return all that rounds to come depend on: JSON, with arrays as leaves."""
+        return {}
+
+    def _remember(self, memory: dict[str, Any]) -> None:
+        """Take over what `_memory` returned, and leave it as it is."""
+        if memory:
+            raise ConfigError(f"{type(self).__name__} remembers nothing between rounds", sorted(memory), fix=_BUG)
 
     # ------------------------------------------------------------ what the search calls
 
@@ -133,7 +145,7 @@ class Aggregation(ABC):
         self._examples += num_examples
 
     @final
-    def result(self) -> Weights:
+    def combined(self) -> Weights:
         """End the round and return the new weights: float32, finite, of the shape of the old ones.
 
         Raises
@@ -159,9 +171,29 @@ class Aggregation(ABC):
             )
         return weights
 
+    @final
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the rounds to come depend on: JSON, with arrays as leaves, none of which changes later.
+
+        A round that is open is left out: it is begun again after `load_state_dict`.
+        """
+        return {"size": self._size, "memory": self._memory()}
+
+    @final
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on as the instance of which `state_dict` was asked would, between two rounds.
+
+        Parameters
+        ----------
+        state : dict
+            As it was, or through JSON; for an instance with the same options that has begun no round.
+        """
+        self._size = state["size"]
+        self._remember(state["memory"])
+
     def _check_open(self) -> None:
         if not self._open:
-            raise ConfigError("A round is begun before replies are added and combined", fix="Report a bug")
+            raise ConfigError("A round is begun before replies are added and combined", fix=_BUG)
 
 
 def _check_packed(what: str, array: Weights, size: int) -> None:

@@ -11,14 +11,10 @@ weights of the round:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 from flwr.serverapp import strategy as flower
 
 from server_app.aggregation.flower_rule import FlowerRule, check_fraction, check_positive
-
-if TYPE_CHECKING:
-    from flwr.app import ArrayRecord
 
 
 class FedAvgM(FlowerRule):
@@ -47,8 +43,3 @@ class FedAvgM(FlowerRule):
     def strategy_class() -> type[flower.FedAvg]:
         """Return Flower's FedAvgM."""
         return flower.FedAvgM
-
-    def _configure(self, weights: ArrayRecord) -> None:
-        # Flower's takes the weights of the first round only and goes on with its own result thereafter.
-        cast(flower.FedAvgM, self._strategy).current_arrays = None
-        super()._configure(weights)

@@ -13,6 +13,11 @@ How it is fed, and where that departs from a plain Flower run:
   it then samples no nodes (that would draw from the global ``random``) and needs no grid.
 - ``server_round`` counts the rounds that came to a result; a round without one does not move a bias
   correction.
+- ``current_arrays``, which some keep of a round for the next, is forgotten in between: they are told the weights anew.
+
+A strategy remembers in its attributes: moments, a momentum vector. So its state is every attribute that is another
+than at the start, and every one that could have changed without being replaced. One of a kind that we cannot save is
+an error, never left out.
 
 All replies of a round are kept until its end: memory grows with the number of nodes, other than with
 `fedavg`.
@@ -59,6 +64,9 @@ if TYPE_CHECKING:
     from common.jobs import Weights
 
 _KEY = "weights"
+_ABSENT = object()
+_PLAIN = (bool, int, float, str)
+_CHANGEABLE = (np.ndarray, dict, list, ArrayRecord)
 
 
 class FlowerRule(Aggregation):
@@ -71,6 +79,7 @@ class FlowerRule(Aggregation):
         super().__init__(options)
         self._strategy = self.strategy_class()(**asdict(self.options))
         self._strategy.fraction_train = 0.0
+        self._at_first = dict(vars(self._strategy))
         self._rounds = 0
         self._replies: dict[str, tuple[Weights, dict[str, float]]] = {}
 
@@ -105,9 +114,25 @@ class FlowerRule(Aggregation):
                 arrays, _ = self._strategy.aggregate_train(self._rounds, replies)
         except AppExitException as error:  # would end the whole run
             raise SearchError(f"Flower's {type(self).__name__} could not combine the updates: {error}") from error
+        finally:
+            del self._weights
+            if hasattr(self._strategy, "current_arrays"):
+                self._strategy.current_arrays = None
         if arrays is None:
             raise SearchError(f"Flower's {type(self).__name__} must return weights", len(replies), fix="Add nodes")
         return arrays[_KEY].numpy()
+
+    def _memory(self) -> dict[str, Any]:
+        changed = {
+            name: value
+            for name, value in vars(self._strategy).items()
+            if value is not self._at_first.get(name, _ABSENT) or isinstance(value, _CHANGEABLE)
+        }
+        return {"rounds": self._rounds, "strategy": {name: _saved(name, value) for name, value in changed.items()}}
+
+    def _remember(self, memory: dict[str, Any]) -> None:
+        self._rounds = memory["rounds"]
+        vars(self._strategy).update(_restored(memory["strategy"]))
 
 
 def check_positive(option: str, value: float) -> None:
@@ -128,6 +153,32 @@ def check_malicious(count: int) -> None:
         raise ConfigError(
             "aggregation.num_malicious_nodes must be 0 or more", count, fix="Set aggregation.num_malicious_nodes=1"
         )
+
+
+def _saved(name: str, value: Any) -> Any:
+    """Return a copy of a strategy's attribute as JSON with arrays; raises `ConfigError` for what we do not know."""
+    if value is None or type(value) in _PLAIN:
+        return value
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: _saved(name, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_saved(name, item) for item in value]
+    raise ConfigError(
+        "A rule that is resumed remembers numbers, texts and arrays in its attributes",
+        f"{name}: {type(value).__name__}",
+        fix="Save it in _memory of the rule",
+    )
+
+
+def _restored(value: Any) -> Any:
+    """Return a copy of what `_saved` returned: a strategy may change its attributes in place."""
+    if isinstance(value, dict):
+        return {key: _restored(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _record(weights: Weights) -> ArrayRecord:

@@ -23,6 +23,7 @@ _EPILOG = """examples:
   flwr-nas search controller=random seed=3           other choices, see `flwr-nas search --help`
   flwr-nas search -m seed=1,2,3                      a sweep, one search after the other
   flwr-nas search --cfg job                          print the configuration and do nothing
+  flwr-nas search --resume runs/NAME                 go on with a search that was stopped or killed
   flwr-nas search federation=deployment              on real nodes
   flwr-nas data check FILE                           whether a node's data fit, before it joins
 """
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments; by default those of this process. All that follow ``search`` are Hydra's.
+        Arguments; by default those of this process. All that follow ``search`` are Hydra's, but for ``--resume``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

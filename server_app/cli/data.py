@@ -6,14 +6,13 @@ They work where only a node is installed: torch, numpy and flwr.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from common.data.check import Wanted
+    from common.data.tools.suitability import Wanted
 
 _CHECK = """Says in plain words whether a node's data fit a search, before anything is joined: an .npz, .csv or
 .parquet file, or a folder of images with one folder for each class. Nothing is sent anywhere.
@@ -46,33 +45,32 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from common.data.check import check
-    from server_app.reporting.data import found, style_of, unreadable
+    from common.data.tools.suitability import check
+    from server_app.reporting.data import found, show, unreadable
 
-    style = style_of(sys.stdout)
     try:
         finding = check(arguments.file, wanted_of(arguments.classes, arguments.shape), arguments.label)
     except DataError as error:
-        print(*unreadable(arguments.file, error, style), sep="\n")
+        show(unreadable(arguments.file, error))
         return 1
-    print(*found(arguments.file, finding, arguments.label, style), sep="\n")
+    show(found(arguments.file, finding, arguments.label))
     return 0 if finding.problem is None else 1
 
 
 def _split(arguments: argparse.Namespace) -> int:
-    from common.data.cut import cut, read_source, write
-    from common.data.summary import class_counts
+    from common.data.tools.division import divide, read_source, write
+    from common.data.tools.summary import class_counts
     from common.settings import DatasetSettings
-    from server_app.reporting.data import shares
+    from server_app.reporting.data import shares, show
 
     settings = DatasetSettings("local", arguments.source, arguments.partition, arguments.alpha)
     try:
-        parts = cut(read_source(arguments.source, arguments.label), settings, arguments.nodes, arguments.seed)
+        parts = divide(read_source(arguments.source, arguments.label), settings, arguments.nodes, arguments.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
     paths = write(parts, arguments.out, force=arguments.force)
-    print(*shares([class_counts(part) for part in parts]), sep="\n")
-    print(f"\nWritten: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
+    show([shares([class_counts(part) for part in parts]), ""])
+    print(f"Written: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
     return 0
 
 
@@ -84,7 +82,7 @@ def wanted_of(classes: str | None, shape: str | None) -> Wanted:
     ConfigError
         The shape is not numbers, or the number of classes makes no sense.
     """
-    from common.data.check import Wanted
+    from common.data.tools.suitability import Wanted
 
     lengths = [part.strip() for part in shape.split(",")] if shape else []
     if not all(length.isdecimal() and int(length) for length in lengths) or len(lengths) > 3:

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import FlwrNasError
+from server_app.cli.resume import resume, resumption
 
 if TYPE_CHECKING:
     from common.config import Config
 
 
 def search(overrides: Sequence[str]) -> int:
-    """Run the search, or the sweep, that Hydra's command line describes; returns the exit code."""
+    """Run the search, or the sweep, that Hydra's command line describes, or resume one; returns the exit code."""
+    began = time.time()
+    if (asked := resumption(overrides)) is not None:
+        return resume(*asked, began)
     from common.config import run_hydra
 
-    began = time.time()
     codes: list[int] = []
 
     def task(config: Config) -> None:
@@ -39,8 +42,8 @@ def search(overrides: Sequence[str]) -> int:
 def launch_search(config: Config, began: float) -> int:
     """Run one search, after what can be known to be wrong with it was said; returns the exit code."""
     from server_app.build import without_foreign_options
-    from server_app.journal import check_fresh, distant_folder, run_folder
     from server_app.launcher import launch
+    from server_app.run_folder import check_fresh, distant_folder, run_folder
 
     config, notes = without_foreign_options(config)
     for note in notes:
@@ -57,11 +60,11 @@ def launch_search(config: Config, began: float) -> int:
         folder = distant_folder(config.run.name)
     else:
         folder = Path(config.run.dir)  # as the ServerApp sees it: its working directory counts
-    check_fresh(folder / "journal.jsonl")
+    check_fresh(folder)
     run = replace(config.run, dir=str(folder), started_at=began)
     if config.federation.name == "simulation":
         run = replace(run, launcher_pid=os.getpid())
         if config.dataset.path is not None:
             config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
     made, config = config.run.dir is None, replace(config, run=run)
-    return launch(config.to_json(), config.federation, folder, check, made=made)
+    return launch({"config": config.to_json()}, config.federation, folder, check, made=made)

@@ -2,7 +2,7 @@
 
 A controller proposes specs and observes what became of them. This base class counts, validates,
 deduplicates and remembers; a subclass holds the idea only: given the history and a generator that
-belongs to this one proposal, which spec next?
+belongs to this one proposal, which spec next? (And, where it knows better than the search, trained how?)
 
     class Mine(Controller):
         def suggest(self, rng):
@@ -17,66 +17,26 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, SpaceError, SpecError
 from common.seeding import generator
-from server_app.comparison import ByNode, over_common_nodes
-from server_app.trials import Proposal, Trial, TrialState
+from server_app.comparison import over_common_nodes
+from server_app.controllers.observations import Observation, Suggestion
+from server_app.trials import Identity, Proposal, Recipe, Trial, TrialState
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from common.architecture.space import SearchSpace
+    from server_app.spaces.base import SearchSpace
+
+__all__ = ["Controller", "Observation", "Suggestion"]
 
 _ATTEMPTS = 200
 _FAILURES = 10
 """Suggestions that may fail, each after 1000 draws, before a space too large to list counts as exhausted."""
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A subclass's idea: a spec, how it came about, and the trial it descends from."""
-
-    spec: ArchitectureSpec
-    origin: str
-    parent: int | None = None
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What a controller remembers of an ended trial.
-
-    Parameters
-    ----------
-    number : int
-        The trial.
-    spec : ArchitectureSpec
-        What was tried.
-    rung : int
-        Rungs completed.
-    score : float, optional
-        More is better; None for a failed trial. Comparable within a rung, so it may move while trials are observed
-        that other nodes scored.
-    by_node : mapping
-        The scores of the nodes behind it, and their examples.
-    unheard : bool
-        The trial failed because nodes were silent; its spec may be proposed again.
-    """
-
-    number: int
-    spec: ArchitectureSpec
-    rung: int
-    score: float | None
-    by_node: ByNode = field(default_factory=dict)
-    unheard: bool = False
-
-    @property
-    def rank(self) -> tuple[int, float]:
-        """Sort key, more is better: by rung, then by score."""
-        return (self.rung, self.score) if self.score is not None else (-1, 0.0)
 
 
 class Controller(ABC):
@@ -94,6 +54,15 @@ class Controller(ABC):
         What only this controller knows.
     start : sequence of ArchitectureSpec
         Known specs, tried first, in this order, each once.
+    recipe : Recipe
+        How a trial trains where its suggestion does not say.
+
+    Attributes
+    ----------
+    history : list of Observation
+        The trials that have ended, in that order.
+    under_way : dict of int to Observation
+        Those that completed a rung and have not ended, as they were at their last rung.
     """
 
     @dataclass(frozen=True)
@@ -107,6 +76,7 @@ class Controller(ABC):
         max_trials: int,
         options: Any = None,
         start: Sequence[ArchitectureSpec] = (),
+        recipe: Recipe = Recipe(),  # noqa: B008 - frozen
     ) -> None:
         if max_trials < 1:
             raise ConfigError("search.trials must be 1 or more", max_trials, fix="Set search.trials=20")
@@ -114,10 +84,12 @@ class Controller(ABC):
         self.seed = seed
         self.max_trials = max_trials
         self.options: Any = self.Options() if options is None else options
+        self.recipe = recipe
         self.history: list[Observation] = []
+        self.under_way: dict[int, Observation] = {}
         self._start = tuple(dict.fromkeys(start))
-        self._proposed: list[ArchitectureSpec] = []
-        self._seen: set[ArchitectureSpec] = set()
+        self._proposed: list[Identity] = []
+        self._seen: set[Identity] = set()
         self._exhausted = False
         for spec in self._start:
             space.check(spec)
@@ -132,7 +104,7 @@ class Controller(ABC):
         """
 
     def learn(self, observation: Observation) -> None:  # noqa: B027, a hook
-        """Take in one more observation (already in `history`); only for state that cannot be derived."""
+        """Take in one more observation (already remembered); only for state that cannot be derived."""
 
     def extra_state(self) -> dict[str, Any]:
         """Return what `learn` keeps, as JSON."""
@@ -145,7 +117,7 @@ class Controller(ABC):
 
     @property
     def in_flight(self) -> int:
-        """Proposals that were not observed yet."""
+        """Proposals whose trials have not ended."""
         return len(self._proposed) - len(self.history)
 
     @property
@@ -161,37 +133,53 @@ class Controller(ABC):
             suggestion = self._next()
             if suggestion is None:
                 break
+            spec, recipe = identity = self._identity(suggestion)
             number = len(self._proposed)
-            self._proposed.append(suggestion.spec)
-            self._seen.add(suggestion.spec)
-            proposals.append(Proposal(number, suggestion.spec, suggestion.origin, suggestion.parent))
+            self._proposed.append(identity)
+            self._seen.add(identity)
+            proposals.append(Proposal(number, spec, recipe, suggestion.origin, suggestion.parent, suggestion.repeats))
         return proposals
 
     @final
-    def observe(self, trial: Trial) -> None:
-        """Take in an ended trial; called once per trial."""
-        if not trial.state.ended:
-            raise ConfigError("Only ended trials are observed", str(trial.state), fix="Report a bug")
-        if trial.number not in range(len(self._proposed)) or trial.spec != self._proposed[trial.number]:
+    def observe(self, trial: Trial, final: bool) -> None:
+        """Take in a trial that completed a rung, and once more, as `final`, when it has ended."""
+        if trial.state.ended != final:
+            raise ConfigError("Only ended trials are observed for good", str(trial.state), fix="Report a bug")
+        if trial.number not in range(len(self._proposed)) or trial.identity != self._proposed[trial.number]:
             raise ConfigError("Only trials of this controller's own proposals are observed", trial.number)
         if any(seen.number == trial.number for seen in self.history):
-            raise ConfigError("A trial is observed once", trial.number, fix="Report a bug")
-        score = None if trial.state is TrialState.FAILED else trial.score
-        if score is not None and not math.isfinite(score):
-            raise ConfigError("A score is finite; a trial without one fails", score, fix="Report a bug")
-        by_node = {} if score is None else trial.node_scores
-        self._remember(Observation(trial.number, trial.spec, trial.rung, score, by_node, trial.unheard))
-        self.learn(self.history[-1])
+            raise ConfigError("A trial is observed for good once", trial.number, fix="Report a bug")
+        score = None if trial.state is TrialState.FAILED else trial.last
+        if not final and score is None:
+            raise ConfigError("A trial that completed a rung has a score", trial.number, fix="Report a bug")
+        if score is not None and not math.isfinite(score.value):
+            raise ConfigError("A score is finite; a trial without one fails", score.value, fix="Report a bug")
+        observation = Observation(
+            trial.number,
+            trial.spec,
+            trial.recipe,
+            trial.rung,
+            None if score is None else score.value,
+            {} if score is None else score.comparable,
+            trial.unheard,
+            score is not None and score.feasible,
+            final,
+        )
+        if final:
+            self.under_way.pop(trial.number, None)
+            self._remember(observation)
+            self.learn(self.history[-1])
+        else:
+            self.under_way[trial.number] = observation
+            self.learn(observation)
 
     @final
     def state_dict(self) -> dict[str, Any]:
         """Return all state as JSON: restored and continued equals never interrupted."""
         return {
-            "proposed": [spec.to_dict() for spec in self._proposed],
-            "history": [
-                {"number": o.number, "rung": o.rung, "score": o.score, "by_node": o.by_node, "unheard": o.unheard}
-                for o in self.history
-            ],
+            "proposed": [[spec.to_dict(), recipe.to_json()] for spec, recipe in self._proposed],
+            "history": [seen.to_json() for seen in self.history],
+            "under_way": [seen.to_json() for seen in self.under_way.values()],
             "exhausted": self._exhausted,
             "extra": self.extra_state(),
         }
@@ -199,11 +187,11 @@ class Controller(ABC):
     @final
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
-        self._proposed = [ArchitectureSpec.from_dict(spec) for spec in state["proposed"]]
-        self.history = [
-            Observation(spec=self._proposed[row["number"]], **row | {"by_node": _pairs(row["by_node"])})
-            for row in state["history"]
+        self._proposed = [
+            (ArchitectureSpec.from_dict(spec), Recipe.from_json(recipe)) for spec, recipe in state["proposed"]
         ]
+        self.history = [self._observation(row) for row in state["history"]]
+        self.under_way = {row["number"]: self._observation(row) for row in state["under_way"]}
         self._seen = self._tried()
         self._exhausted = state["exhausted"]
         self.load_extra_state(state["extra"])
@@ -222,10 +210,16 @@ class Controller(ABC):
             for i, score in zip(rung, over_common_nodes([self.history[i].by_node for i in rung]), strict=True):
                 self.history[i] = replace(self.history[i], score=score)
 
-    def _tried(self) -> set[ArchitectureSpec]:
-        """Return the specs that are not to be proposed again."""
+    def _tried(self) -> set[Identity]:
+        """Return what is not to be proposed again."""
         unheard = {seen.number for seen in self.history if seen.unheard}
-        return {spec for number, spec in enumerate(self._proposed) if number not in unheard}
+        return {identity for number, identity in enumerate(self._proposed) if number not in unheard}
+
+    def _identity(self, suggestion: Suggestion) -> Identity:
+        return suggestion.spec, suggestion.recipe or self.recipe
+
+    def _observation(self, row: dict[str, Any]) -> Observation:
+        return Observation.from_json(row, self._proposed[row["number"]])
 
     def _next(self) -> Suggestion | None:
         number = len(self._proposed)
@@ -246,9 +240,18 @@ class Controller(ABC):
             if suggestion is None:
                 return None
             self._check(suggestion.spec)
-            if suggestion.spec not in self._seen:
+            if suggestion.repeats is not None:
+                return self._repetition(suggestion)
+            if self._identity(suggestion) not in self._seen:
                 return suggestion
         return self._fresh_sample(rng)
+
+    def _repetition(self, suggestion: Suggestion) -> Suggestion:
+        """Return a suggestion that repeats what it says it does."""
+        repeated = dict(enumerate(self._proposed)).get(-1 if suggestion.repeats is None else suggestion.repeats)
+        if repeated != self._identity(suggestion):
+            raise SpecError(f"{type(self).__name__} must repeat a trial as it was", suggestion.repeats)
+        return suggestion
 
     def _check(self, spec: ArchitectureSpec) -> None:
         try:
@@ -258,12 +261,8 @@ class Controller(ABC):
 
     def _fresh_sample(self, rng: np.random.Generator) -> Suggestion | None:
         """Fall back on a new random spec; a space where none is left, or none was found, ends the search."""
-        spec = self.space.sample_other(self._seen, rng)
+        spec = self.space.sample_other({spec for spec, recipe in self._seen if recipe == self.recipe}, rng)
         if spec is None:
             self._exhausted = True
             return None
         return Suggestion(spec, "sample")
-
-
-def _pairs(by_node: dict[str, Any]) -> ByNode:
-    return {name: (score, examples) for name, (score, examples) in by_node.items()}

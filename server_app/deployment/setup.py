@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.data.cut import DIGITS, cut, read_source, write
+from common.data.tools.division import DIGITS, divide, read_source, write
 from common.errors import ConfigError, StorageError
 from common.settings import DatasetSettings
 from server_app.deployment.certificates import make_server_certificate, names_of
@@ -78,6 +78,6 @@ def _deal_digits(folder: Path, nodes: int) -> None:
     """Deal the embedded digits out to the nodes, unless one of them has data."""
     files = [folder / f"node-{number}" / "data.npz" for number in range(1, nodes + 1)]
     if not any(file.exists() for file in files):
-        write(cut(read_source(DIGITS), DatasetSettings("local", DIGITS, "dirichlet", _ALPHA), nodes, seed=0), folder)
+        write(divide(read_source(DIGITS), DatasetSettings("local", DIGITS, "dirichlet", _ALPHA), nodes, seed=0), folder)
         for file in files:
             file.chmod(0o600)

@@ -1,7 +1,8 @@
 """The contract of a fidelity: how much training each trial gets, and who goes on.
 
-A trial trains up to a *rung* (a number of rounds in all), is scored by the panel, and is reported
-here. The answer is a list of decisions, also about other trials that were waiting.
+A trial trains up to a *rung* (a number of rounds in all), is scored by the panel, and is reported here. The answer says
+which trials end with that, also others that were waiting. A free place is offered here first: `next` promotes a trial
+that waits, or leaves the place to a new one.
 """
 
 from __future__ import annotations
@@ -15,22 +16,35 @@ from server_app.trials import Trial
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What happens to a trial that completed a rung.
+class Ending:
+    """The end of a trial that completed a rung.
 
     Parameters
     ----------
     trial : int
         Its number.
-    action : {"promote", "finish", "stop"}
-        Train on up to `rounds`, end at the top rung, or end early.
-    rounds : int
-        With ``promote``: rounds in all at the next rung.
+    action : {"finish", "stop"}
+        It ends at the top rung, or early.
     """
 
     trial: int
-    action: Literal["promote", "finish", "stop"]
-    rounds: int = 0
+    action: Literal["finish", "stop"]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A trial that trains on.
+
+    Parameters
+    ----------
+    trial : int
+        Its number.
+    rounds : int
+        Rounds in all at its next rung.
+    """
+
+    trial: int
+    rounds: int
 
 
 class Fidelity(ABC):
@@ -73,15 +87,18 @@ class Fidelity(ABC):
         """Take in a new trial; return the rounds of its first rung."""
 
     @abstractmethod
-    def report(self, trial: Trial) -> list[Decision]:
-        """Take in a trial that completed a rung, or failed; return the decisions that follow.
+    def report(self, trial: Trial) -> list[Ending]:
+        """Take in a trial that completed a rung, or failed; return the trials that end with it.
 
-        A trial about which nothing is decided waits. A failed trial gets no decision of its own, but
-        may let others go on.
+        A trial that does not end waits. A failed trial has ended already, but may let others end or go on.
         """
 
-    def close(self) -> list[Decision]:
-        """Let nobody wait for trials that have not started yet; return the decisions that this allows.
+    def next(self) -> Promotion | None:
+        """Return the trial that trains on in a free place, each promotion once; None leaves the place to a new one."""
+        return None
+
+    def close(self) -> list[Ending]:
+        """Let nobody wait for trials that have not started yet; return the trials that end with it.
 
         For the end of the proposals, and for a controller that has none until it observes one of the
         trials that wait. A trial may still start afterwards.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server_app.fidelity.base import Decision, Fidelity
+from server_app.fidelity.base import Ending, Fidelity
 from server_app.trials import Trial, TrialState
 
 
@@ -15,9 +15,9 @@ class Full(Fidelity):
         """Return `max_rounds`."""
         return self.max_rounds
 
-    def report(self, trial: Trial) -> list[Decision]:
+    def report(self, trial: Trial) -> list[Ending]:
         """Finish the trial, unless it failed."""
-        return [] if trial.state is TrialState.FAILED else [Decision(trial.number, "finish")]
+        return [] if trial.state is TrialState.FAILED else [Ending(trial.number, "finish")]
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: no decision depends on an earlier one."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from common.errors import ConfigError
 from server_app.comparison import ByNode, over_common_nodes
-from server_app.fidelity.base import Decision, Fidelity
+from server_app.fidelity.base import Ending, Fidelity, Promotion
 from server_app.trials import Trial, TrialState
 
 
@@ -37,6 +37,8 @@ class Bracket:
         Those of them that have not failed.
     scores : dict of int to dict
         By trial, of those that completed the rung: the scores of its nodes, see `over_common_nodes`.
+    infeasible : list of int
+        Those of them that break a hard constraint; they rank behind the others.
     """
 
     filling: bool = True
@@ -44,11 +46,18 @@ class Bracket:
     entered: int = 0
     racing: list[int] = field(default_factory=list)
     scores: dict[int, ByNode] = field(default_factory=dict)
+    infeasible: list[int] = field(default_factory=list)
+
+    def best_first(self) -> list[int]:
+        """Return the trials that race, best first; ties go to the lower number."""
+        scores = dict(zip(self.scores, over_common_nodes(list(self.scores.values())), strict=True))
+        return sorted(self.racing, key=lambda number: (number in self.infeasible, -scores[number], number))
 
     def leave(self, number: int) -> None:
         """Let a trial go that trains no more."""
         self.racing.remove(number)
         self.scores.pop(number, None)
+        self.infeasible = [other for other in self.infeasible if other != number]
 
 
 class SuccessiveHalving(Fidelity):
@@ -102,6 +111,7 @@ class SuccessiveHalving(Fidelity):
         super().__init__(options)
         self.rungs = rungs(self.options.min_rounds, self.options.max_rounds, self.options.eta)
         self._brackets: list[Bracket] = []
+        self._promotions: list[Promotion] = []
 
     def start(self, trial: Trial) -> int:
         """Put the trial into the bracket that fills; return the rounds of the first rung."""
@@ -115,34 +125,42 @@ class SuccessiveHalving(Fidelity):
         bracket.filling = bracket.entered < self.options.bracket_size
         return self.rungs[0]
 
-    def report(self, trial: Trial) -> list[Decision]:
+    def report(self, trial: Trial) -> list[Ending]:
         """Take in a score or a failure; decide once the rung of its bracket is complete."""
         bracket = self._bracket_of(trial.number)
         if trial.state is TrialState.FAILED:
             bracket.leave(trial.number)
             return self._decide(bracket)
-        if trial.score is None or not math.isfinite(trial.score) or trial.number in bracket.scores:
+        score = trial.last
+        if score is None or not math.isfinite(score.value) or trial.number in bracket.scores:
             raise ConfigError("A trial reports one finite score a rung", trial.score, fix="Report a bug")
         if bracket.rung == len(self.rungs) - 1:
             # Nobody is compared any more; the finished trial must not wait for a bracket to fill either.
             bracket.leave(trial.number)
             self._forget_empty()
-            return [Decision(trial.number, "finish")]
-        bracket.scores[trial.number] = trial.node_scores
+            return [Ending(trial.number, "finish")]
+        bracket.scores[trial.number] = score.comparable
+        if not score.feasible:
+            bracket.infeasible.append(trial.number)
         return self._decide(bracket)
 
-    def close(self) -> list[Decision]:
+    def next(self) -> Promotion | None:
+        """Return who was promoted first and has not trained on yet."""
+        return self._promotions.pop(0) if self._promotions else None
+
+    def close(self) -> list[Ending]:
         """Let the bracket that fills go on with the trials that it has."""
-        decisions = []
+        endings = []
         for bracket in list(self._brackets):
             if bracket.filling:
                 bracket.filling = False
-                decisions += self._decide(bracket)
-        return decisions
+                endings += self._decide(bracket)
+        return endings
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the brackets that still race."""
-        return {"brackets": [asdict(bracket) | {"scores": list(bracket.scores.items())} for bracket in self._brackets]}
+        """Return the brackets that still race, and who was promoted and has not trained on yet."""
+        brackets = [asdict(bracket) | {"scores": list(bracket.scores.items())} for bracket in self._brackets]
+        return {"brackets": brackets, "promotions": [asdict(promotion) for promotion in self._promotions]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
@@ -150,6 +168,7 @@ class SuccessiveHalving(Fidelity):
             Bracket(**row | {"racing": list(row["racing"]), "scores": _scores(row["scores"])})
             for row in state["brackets"]
         ]
+        self._promotions = [Promotion(**row) for row in state["promotions"]]
 
     def _bracket_of(self, number: int) -> Bracket:
         for bracket in self._brackets:
@@ -160,20 +179,18 @@ class SuccessiveHalving(Fidelity):
     def _forget_empty(self) -> None:
         self._brackets = [bracket for bracket in self._brackets if bracket.racing or bracket.filling]
 
-    def _decide(self, bracket: Bracket) -> list[Decision]:
+    def _decide(self, bracket: Bracket) -> list[Ending]:
         if bracket.filling or len(bracket.scores) < len(bracket.racing):
             return []
-        scores = dict(zip(bracket.scores, over_common_nodes(list(bracket.scores.values())), strict=True))
-        best = sorted(bracket.racing, key=lambda number: (-scores[number], number))
-        promoted = sorted(best[: max(1, bracket.entered // self.options.eta)])
-        rounds = self.rungs[bracket.rung + 1] if promoted else 0
-        decisions = [
-            Decision(number, "promote", rounds) if number in promoted else Decision(number, "stop")
-            for number in sorted(bracket.racing)
-        ]
-        bracket.rung, bracket.entered, bracket.racing, bracket.scores = bracket.rung + 1, len(promoted), promoted, {}
+        promoted = sorted(bracket.best_first()[: max(1, bracket.entered // self.options.eta)])
+        endings = [Ending(number, "stop") for number in sorted(bracket.racing) if number not in promoted]
+        if promoted:
+            rounds = self.rungs[bracket.rung + 1]
+            self._promotions += [Promotion(number, rounds) for number in promoted]
+        bracket.rung, bracket.entered, bracket.racing = bracket.rung + 1, len(promoted), promoted
+        bracket.scores, bracket.infeasible = {}, []
         self._forget_empty()
-        return decisions
+        return endings
 
 
 def _scores(rows: list[Any]) -> dict[int, ByNode]:

@@ -2,10 +2,11 @@
 
 bundle.py       the app's files, wherever this package is installed
 control.py      what we ask of a SuperLink
-child.py        runs inside the processes that are started here
+roles.py        runs inside the processes that are started here
 proxies.py      which proxy of the environment leads where, and none to this machine
 processes.py    start processes, find their descendants, end them
 folder.py       a run folder for one command alone
+left.py         what a command that was killed left running
 simulation.py   a private SuperLink and Flower's simulation engine
 deployment.py   a run on a SuperLink that somebody else runs
 follow.py       the journal of a run that goes on elsewhere
@@ -15,16 +16,18 @@ interrupts.py   Ctrl-C
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import FlwrNasError
-from server_app.launcher.folder import kept
-from server_app.launcher.follow import Ending
+from server_app.launcher.folder import kept, kept_again
+from server_app.launcher.follow import Ending, ResumedTail, Tail
 from server_app.launcher.interrupts import Interrupted, Interrupts
+from server_app.run_folder import JOURNAL, STATE
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -33,19 +36,20 @@ FINISHED, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def launch(
-    config: str,
+    run_config: Mapping[str, str],
     federation: FederationConfig,
     run_dir: Path,
     rehearse: Callable[[], None] = lambda: None,
     *,
     made: bool = False,
+    resumed_at: float | None = None,
 ) -> int:
     """Run one search until it ends or somebody stops it.
 
     Parameters
     ----------
-    config : str
-        The whole configuration as JSON, for the run config's ``config``.
+    run_config : mapping of str to str
+        Flower's, as `server_app.run` reads it.
     federation : FederationConfig
         Where to run it.
     run_dir : Path
@@ -54,6 +58,8 @@ def launch(
         Whether the folder is there because this command has just made it.
     rehearse : callable, optional
         Raises `FlwrNasError` if the configuration cannot work; called while Flower starts, before the run begins.
+    resumed_at : float, optional
+        For a run that is resumed: its ``run.started_at``, by which its journal tells it from the run before.
 
     Returns
     -------
@@ -66,23 +72,29 @@ def launch(
         The folder of a simulation cannot be made, or it is another run's.
     """
     simulated = federation.name == "simulation"
-    with Interrupts() as interrupts, kept(run_dir, made) if simulated else nullcontext():
+    with Interrupts() as interrupts, _folder(run_dir, made, resumed_at is not None) if simulated else nullcontext():
+        journal = run_dir / JOURNAL
+        tail = Tail(journal) if resumed_at is None else ResumedTail(journal, resumed_at)
         try:
             if simulated:
                 from server_app.launcher.simulation import simulate
 
-                ending = simulate(config, federation, run_dir, interrupts, rehearse)
+                ending = simulate(run_config, federation, tail, run_dir, interrupts, rehearse)
             else:
                 from server_app.launcher.deployment import deploy
 
                 rehearse()
-                ending = deploy(config, federation, run_dir, interrupts)
+                ending = deploy(run_config, federation, tail, run_dir, interrupts)
         except Interrupted:
             ending = Ending("stopped", "The run was interrupted.")
         except FlwrNasError as error:
             ending = Ending("failed", str(error))
     _show(ending, run_dir)
     return {"finished": FINISHED, "stopped": INTERRUPTED}.get(ending.status, FAILED)
+
+
+def _folder(run_dir: Path, made: bool, resumed: bool) -> AbstractContextManager[None]:
+    return kept_again(run_dir) if resumed else kept(run_dir, made)
 
 
 def _show(ending: Ending, run_dir: Path) -> None:
@@ -98,3 +110,5 @@ def _show(ending: Ending, run_dir: Path) -> None:
         Console().print(render(json.loads(result.read_text(encoding="utf-8"))))
     if run_dir.is_dir():
         print(f"Run folder: {run_dir}", flush=True)
+    if ending.status != "finished" and (run_dir / STATE).is_file():
+        print(f"To go on: flwr-nas search --resume {shlex.quote(str(run_dir))}", flush=True)

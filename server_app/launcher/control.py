@@ -1,6 +1,6 @@
 """What we ask of a SuperLink.
 
-With `child`, this is the only module that uses what Flower does not document; it was checked against Flower 1.42.
+With `roles`, this is the only module that uses what Flower does not document; it was checked against Flower 1.42.
 ``flwr run`` does the same as `SuperLink.submit`; calling it as a command would cost a process that imports
 Flower once more, after the SuperLink is up instead of meanwhile. `SuperLink.take_simulation` is what a
 SuperExec does, without the process and without its waits.
@@ -141,7 +141,7 @@ class SuperLink:
             for part in self._control.StreamLogs(StreamLogsRequest(run_id=run_id)):
                 yield part.log_output
 
-    def outcome(self, run_id: int) -> tuple[str, str] | None:
+    def ending(self, run_id: int) -> tuple[str, str] | None:
         """Return how a run ended (``completed``, ``failed`` or ``stopped``) and why; None while it goes on."""
         with self._readable():
             status = self._control.ListRuns(ListRunsRequest(run_id=run_id)).run_dict[run_id].status

@@ -6,16 +6,16 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, FederationError
-from server_app.journal import forget_stop
 from server_app.launcher.follow import Ending, Tail, follow
 from server_app.launcher.interrupts import Interrupted, Interrupts
 from server_app.launcher.proxies import proxy_for, split_address
+from server_app.run_folder import forget_stop
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -33,7 +33,9 @@ _ASK = 2.0
 _ENDINGS = {"completed": "finished", "stopped": "stopped"}
 
 
-def deploy(config: str, federation: FederationConfig, run_dir: Path, interrupts: Interrupts) -> Ending:
+def deploy(
+    run_config: Mapping[str, str], federation: FederationConfig, tail: Tail, run_dir: Path, interrupts: Interrupts
+) -> Ending:
     """Run a search on a SuperLink until it ends; see `launch`.
 
     Its journal is followed where the run folder can be seen from here (the same machine, or a folder that a
@@ -45,11 +47,10 @@ def deploy(config: str, federation: FederationConfig, run_dir: Path, interrupts:
     _connect(federation.address, "http" if certificates is None else "https")
     from server_app.launcher.control import SuperLink
 
-    tail = Tail(run_dir / "journal.jsonl")
     with SuperLink(federation.address, certificates) as superlink:
-        run = superlink.submit({"config": config})
+        run = superlink.submit(run_config)
         print(f"Run {run} is on the SuperLink at {federation.address}", flush=True)
-        watch = Watch(lambda: superlink.outcome(run))
+        watch = Watch(lambda: superlink.ending(run))
         try:
             if _visible(watch, tail, interrupts):
                 return _follow_journal(watch, run, tail, run_dir, interrupts)
@@ -65,7 +66,7 @@ class Watch:
     Parameters
     ----------
     ask : callable
-        Returns status and details, or None while the run goes on; see `SuperLink.outcome`.
+        Returns status and details, or None while the run goes on; see `SuperLink.ending`.
     interval, silence : float
         Seconds between two questions, and until no answer counts as a loss.
     """
@@ -76,26 +77,26 @@ class Watch:
         self._ask = ask
         self._interval = interval
         self._silence = silence
-        self._outcome: tuple[str, str] | None = None
+        self._ending: tuple[str, str] | None = None
         self._asked = -math.inf
         self._answered = time.monotonic()
 
-    def outcome(self) -> tuple[str, str] | None:
+    def ending(self) -> tuple[str, str] | None:
         """Return the outcome as far as it is known; raises `FederationError` after too long a silence."""
-        if self._outcome is None and time.monotonic() >= self._asked + self._interval:
+        if self._ending is None and time.monotonic() >= self._asked + self._interval:
             try:
-                self._outcome = self._ask()
+                self._ending = self._ask()
                 self._answered = time.monotonic()
             except FederationError:
                 if time.monotonic() > self._answered + self._silence:
                     raise
             self._asked = time.monotonic()
-        return self._outcome
+        return self._ending
 
 
 def _visible(watch: Watch, tail: Tail, interrupts: Interrupts) -> bool:
     until = time.monotonic() + VISIBLE_LIMIT
-    while time.monotonic() < until and watch.outcome() is None:
+    while time.monotonic() < until and watch.ending() is None:
         if tail.visible():
             return True
         interrupts.check()
@@ -107,10 +108,10 @@ def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupt
     from server_app.reporting.progress import Progress
 
     def gone() -> FederationError | None:
-        outcome = watch.outcome()
-        if outcome is None:
+        found = watch.ending()
+        if found is None:
             return None
-        return FederationError("The run must close its journal", outcome[1] or outcome[0], fix=f"See `flwr log {run}`")
+        return FederationError("The run must close its journal", found[1] or found[0], fix=f"See `flwr log {run}`")
 
     try:
         with Progress() as progress:
@@ -123,11 +124,11 @@ def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupt
 def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:
     printer = threading.Thread(target=_print_log, args=(superlink, run), daemon=True)
     printer.start()
-    while (outcome := watch.outcome()) is None:
+    while (found := watch.ending()) is None:
         interrupts.check()
         time.sleep(_POLL)
     printer.join(CONNECT_LIMIT)
-    status, details = outcome
+    status, details = found
     return Ending(_ENDINGS.get(status, "failed"), details)
 
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common.errors import StorageError
-from server_app.journal import check_fresh, forget_stop
+from server_app.launcher.left import end_left
+from server_app.run_folder import check_fresh, check_resumable, forget_stop
 
 
 @contextmanager
@@ -38,7 +39,8 @@ def kept(run_dir: Path, made: bool = False) -> Iterator[None]:
         raise StorageError("The run folder must be writable", str(run_dir), fix=f"{error}; set run.dir") from None
     try:
         _lock(handle, run_dir)
-        check_fresh(run_dir / "journal.jsonl")
+        check_fresh(run_dir)
+        end_left(run_dir)
         try:
             forget_stop(run_dir)
             yield
@@ -51,6 +53,37 @@ def kept(run_dir: Path, made: bool = False) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def kept_again(run_dir: Path) -> Iterator[None]:
+    """Keep other commands out of the folder of a run that is resumed, and end what an earlier one left running there.
+
+    Parameters
+    ----------
+    run_dir : Path
+        The folder.
+
+    Raises
+    ------
+    StorageError
+        Another command has it, or there is no run to go on with.
+    FederationError
+        What was left running cannot be ended.
+    """
+    check_resumable(run_dir)
+    handle = os.open(run_dir, os.O_RDONLY)
+    try:
+        _lock(handle, run_dir)
+        end_left(run_dir)
+        check_resumable(run_dir)  # it may have finished meanwhile
+        try:
+            forget_stop(run_dir)
+            yield
+        finally:
+            forget_stop(run_dir)
+    finally:
+        os.close(handle)
+
+
 def _lock(handle: int, run_dir: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,7 +91,7 @@ def _lock(handle: int, run_dir: Path) -> None:
         raise StorageError(
             "A run needs a folder of its own, and another command uses this one",
             str(run_dir),
-            fix="Set another run.dir",
+            fix="End that command first, or set another run.dir",
         ) from None
     except OSError:  # a file system without locks; a journal is still created but once
         return

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import FederationError
-from server_app.journal import ask_to_stop
 from server_app.launcher.interrupts import Interrupted, Interrupts
+from server_app.run_folder import ask_to_stop
 
 if TYPE_CHECKING:
     from server_app.reporting.progress import Progress
@@ -62,6 +62,50 @@ class Tail:
         self._position += len(new)
         *lines, self._rest = (self._rest + new).split(b"\n")
         return [json.loads(line) for line in lines if line.strip()]
+
+
+class ResumedTail(Tail):
+    """Reads all events of a run that is resumed, from its first one on.
+
+    What an earlier run wrote last, perhaps its end, is still there until the journal is cut; that it was cut is known
+    by the first line of the resumed run.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    started_at : float
+        Which that line repeats.
+    """
+
+    def __init__(self, path: Path, started_at: float) -> None:
+        super().__init__(path)
+        self._started_at = started_at
+        self._cut = False
+        self._looked = (0, 0)
+
+    def visible(self) -> bool:
+        """Return whether the resumed run has begun to write here."""
+        if not self._cut and self._changed():
+            self._position, self._rest = 0, b""
+            self._cut = any(map(self._is_first, super().read()))
+            self._position, self._rest = 0, b""
+        return self._cut
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the events that were written since the last call; none before the resumed run has begun."""
+        return super().read() if self.visible() else []
+
+    def _changed(self) -> bool:
+        """Return whether a further look is worth it: a journal may be long."""
+        if not self._path.is_file():
+            return False
+        found = self._path.stat()
+        before, self._looked = self._looked, (found.st_size, found.st_mtime_ns)
+        return self._looked != before
+
+    def _is_first(self, event: dict[str, Any]) -> bool:
+        return event["event"] in ("start", "resuming") and event.get("started_at") == self._started_at
 
 
 def follow(

@@ -12,18 +12,20 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import Popen
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from common.errors import ConfigError, FederationError, FlwrNasError
-from server_app.launcher import child
+from server_app.launcher import roles
 from server_app.launcher.bundle import ROOT
 from server_app.launcher.follow import Ending, Tail, follow, last_words
 from server_app.launcher.interrupts import Interrupts
+from server_app.launcher.left import forget, remember
 from server_app.launcher.processes import end, start
 from server_app.launcher.proxies import for_this_machine
+from server_app.run_folder import forget_state
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -39,8 +41,9 @@ _LONGEST_TEMP = 16
 
 
 def simulate(
-    config: str,
+    run_config: Mapping[str, str],
     federation: FederationConfig,
+    tail: Tail,
     run_dir: Path,
     interrupts: Interrupts,
     rehearse: Callable[[], None] = lambda: None,
@@ -48,19 +51,23 @@ def simulate(
     """Simulate a search in a folder that is there until it ends; see `launch`."""
     if federation.nodes is None:
         raise ConfigError("A simulation needs a number of nodes", None, fix="Set federation.nodes=10")
-    tail = Tail(run_dir / "journal.jsonl")
     log = run_dir / "flower.log"
+    logged = log.is_file()
     with Simulation(federation, log) as simulation:
         try:
             rehearse()
         except FlwrNasError:
-            log.unlink()  # no run ever began
+            if not logged:
+                log.unlink()  # no run ever began
             raise
         from server_app.reporting.progress import Progress
 
         with Progress() as progress:
-            simulation.submit(config, interrupts)
-            return follow(tail, run_dir, progress, interrupts, simulation.gone)
+            simulation.submit(run_config, interrupts)
+            ending = follow(tail, run_dir, progress, interrupts, simulation.gone)
+    if ending.status == "finished":
+        forget_state(run_dir)  # the run does so after its last event, and may have been killed in the middle of it
+    return ending
 
 
 class Simulation:
@@ -84,7 +91,7 @@ class Simulation:
     def __enter__(self) -> Self:
         base = tempfile.gettempdir()
         self._home = Path(tempfile.mkdtemp(prefix="flwr-nas-", dir=base if len(base) <= _LONGEST_TEMP else "/tmp"))
-        self._log.write_text("", encoding="utf-8")
+        self._log.touch()
         host, port = self._address.split(":")
         try:
             self._start("superlink", "--simulation", "--isolation", "process", "--host", host, "--port", port)
@@ -99,14 +106,14 @@ class Simulation:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def submit(self, config: str, interrupts: Interrupts) -> None:
+    def submit(self, run_config: Mapping[str, str], interrupts: Interrupts) -> None:
         """Submit the run as soon as the SuperLink answers, and hand it to the simulation process."""
         from server_app.launcher.control import SuperLink, simulation_config
 
         with SuperLink(self._address) as superlink:
             self._wait(superlink.healthy, interrupts)
             nodes = self._federation.nodes or 1
-            superlink.submit({"config": config}, simulation_config(nodes, self._federation.gpus_per_node))
+            superlink.submit(run_config, simulation_config(nodes, self._federation.gpus_per_node))
             token = self._wait(superlink.take_simulation, interrupts)
         pipe = self._processes["simulation"].stdin
         assert pipe is not None
@@ -139,13 +146,16 @@ class Simulation:
     def close(self) -> None:
         """End all processes and remove what they left."""
         left = end(list(self._processes.values()))
+        if not left:
+            forget(self._log.parent)
         shutil.rmtree(self._home, ignore_errors=True)
         if left:
             raise FederationError("All processes must end with the search", left, fix="Kill them by hand")
 
     def _start(self, role: str, *arguments: str) -> None:
-        command = [sys.executable, "-P", child.__file__, str(os.getpid()), str(self._home), role, *arguments]
+        command = [sys.executable, "-P", roles.__file__, str(os.getpid()), str(self._home), role, *arguments]
         self._processes[role] = start([*command, "--insecure"], self._environment(), self._log)
+        remember(self._log.parent, list(self._processes.values()))
 
     def _environment(self) -> dict[str, str]:
         """Return ours, without what would lead to another Flower or Ray, and with nothing that calls home."""

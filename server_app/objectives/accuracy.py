@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from common.architecture.cost import Cost
-from server_app.objectives.base import Objective
+from server_app.objectives.base import Objective, Objectives
 
 
-class Accuracy(Objective):
+class Accuracy(Objectives):
     """Mean validation accuracy over the panel, in [0, 1]."""
 
-    def score(self, metrics: Mapping[str, float], cost: Cost) -> float:  # noqa: ARG002
+    def terms(self) -> tuple[Objective, ...]:
         """Return the accuracy."""
-        return self.metric(metrics, "accuracy")
+        return (Objective("accuracy", "max"),)

@@ -1,58 +1,150 @@
-"""The contract of an objective: what is better."""
+"""The contract of the objectives: what is better, and what is not allowed.
+
+    class Mine(Objectives):
+        def terms(self):
+            return (Objective("macro_f1", "max"), Objective("macs", "min"))
+
+Put it into ``objectives/mine.py``, add ``conf/objective/mine.yaml`` with ``name: mine``, and the contract tests run
+on it.
+"""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, final
 
 from common.architecture.cost import Cost
-from common.errors import ProtocolError
+from common.errors import ConfigError, ProtocolError
+from common.metrics import Direction
+from common.tasks import Head
+
+_COSTS = frozenset(item.name for item in fields(Cost))
 
 
-class Objective(ABC):
-    """Turns the panel's metrics and the cost of a spec into a score; more is better.
+@dataclass(frozen=True)
+class Objective:
+    """A number to raise or to lower.
 
     Parameters
     ----------
+    name : str
+        A metric of the task's head, or a field of `Cost`.
+    direction : {"max", "min"}
+        Whether more or less of it is better.
+    """
+
+    name: str
+    direction: Direction
+
+    def value(self, metrics: Mapping[str, float], cost: Cost) -> float:
+        """Return the number; raises `ProtocolError` where the panel did not report it, or it is not finite."""
+        return float(getattr(cost, self.name)) if self.name in _COSTS else _metric(metrics, self.name)
+
+    def oriented(self, value: float) -> float:
+        """Return `value` so that more is better."""
+        return value if self.direction == "max" else -value
+
+
+class Objectives(ABC):
+    """An ordered list of objectives with hard constraints; the first of them ranks.
+
+    Parameters
+    ----------
+    head : Head
+        Of the task.
     options : Options
-        What only this objective knows.
+        What only this choice knows.
+
+    Raises
+    ------
+    ConfigError
+        A constraint is none.
     """
 
     @dataclass(frozen=True)
     class Options:
-        """No options."""
+        """Options that all objectives have.
 
-    def __init__(self, options: Any = None) -> None:
+        Parameters
+        ----------
+        constraints : dict
+            By name of a cost or a metric, ``{max: ...}`` or ``{min: ...}`` or both. No spec is proposed that breaks
+            one on its cost; a trial whose metrics break one ranks behind all that keep them.
+        """
+
+        constraints: dict[str, dict[str, float]] = field(default_factory=dict)
+
+        def __post_init__(self) -> None:
+            for name, bounds in self.constraints.items():
+                if not bounds or set(bounds) - {"max", "min"} or not all(map(math.isfinite, bounds.values())):
+                    raise ConfigError(
+                        f"objective.constraints.{name} must have a max, a min, or both",
+                        dict(bounds),
+                        fix=f"Write objective.constraints.{name}={{max: 100000}}",
+                    )
+
+    def __init__(self, head: Head, options: Any = None) -> None:
+        self.head = head
         self.options: Any = self.Options() if options is None else options
 
     @abstractmethod
-    def score(self, metrics: Mapping[str, float], cost: Cost) -> float:
-        """Return the score of one trial.
+    def terms(self) -> tuple[Objective, ...]:
+        """Return the objectives, the one that ranks first."""
+
+    @final
+    def violations(self, cost: Cost) -> list[str]:
+        """Return in words what a spec of this cost breaks, before it is trained."""
+        return self._broken({name: float(getattr(cost, name)) for name in _COSTS})
+
+    @final
+    def feasible(self, metrics: Mapping[str, float], cost: Cost) -> bool:
+        """Tell whether all constraints are kept; one on a metric that nobody reported is broken."""
+        missing = self.options.constraints.keys() - _COSTS - metrics.keys()
+        return not (missing or self._broken(metrics) or self.violations(cost))
+
+    @final
+    def values(self, metrics: Mapping[str, float], cost: Cost) -> dict[str, float]:
+        """Return the value of each objective, by name.
 
         Parameters
         ----------
         metrics : mapping of str to float
-            Means over the panel, weighted by validation examples.
+            The panel's table, or that of one node.
         cost : Cost
             What the spec costs.
 
         Raises
         ------
         ProtocolError
-            Where the panel did not report a finite value of a metric that is needed.
+            A metric is missing or not finite.
         """
+        return {term.name: term.value(metrics, cost) for term in self.terms()}
 
-    @staticmethod
-    def metric(metrics: Mapping[str, float], name: str) -> float:
-        """Return one of the panel's metrics; raises `ProtocolError` where it is missing or not finite."""
-        value = metrics.get(name)
-        if value is None or not math.isfinite(value):
-            raise ProtocolError(
-                f"The panel must report a finite {name!r}",
-                value,
-                fix="Run the same version on every node; a model that diverges has no score",
-            )
-        return float(value)
+    @final
+    def ranking_value(self, metrics: Mapping[str, float], cost: Cost) -> float:
+        """Return what ranks: the first objective, oriented so that more is better; errors as in `values`."""
+        first = self.terms()[0]
+        return first.oriented(first.value(metrics, cost))
+
+    def _broken(self, numbers: Mapping[str, float]) -> list[str]:
+        return [
+            f"{name} must be {bound:g} at {'most' if side == 'max' else 'least'}, and is {numbers[name]:g}"
+            for name, bounds in self.options.constraints.items()
+            if name in numbers
+            for side, bound in bounds.items()
+            if (numbers[name] > bound if side == "max" else numbers[name] < bound)
+        ]
+
+
+def _metric(metrics: Mapping[str, float], name: str) -> float:
+    value = metrics.get(name)
+    if value is None or not math.isfinite(value):
+        raise ProtocolError(
+            f"The panel must report a finite {name!r}",
+            value,
+            fix="Choose an objective that the task's head has; a model that diverges has no score",
+        )
+    return float(value)

@@ -1,81 +1,66 @@
-"""What is said about data, as plain lines: a node's installation has no rich."""
+"""What is said about data, for the people who have them: lines and tables for a terminal or a log."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from common.data.check import Finding
-    from common.data.summary import ClassCount, Summary
+    from common.data.tools.suitability import Finding
+    from common.data.tools.summary import ClassCount, Summary
     from common.errors import DataError
 
 _MOST_ROWS = 40
 _BAR = 30
 _NAME = 24
+_WIDTH = 1000
+"""Columns that a line may take: what is longer than the screen, the terminal wraps, and nothing is cut off."""
 
 
-@dataclass(frozen=True)
-class Style:
-    """How lines may look where they are shown.
-
-    Parameters
-    ----------
-    colour : bool
-        Whether ANSI escapes are understood.
-    blocks : bool
-        Whether the block character can be encoded.
-    """
-
-    colour: bool = False
-    blocks: bool = False
-
-    def paint(self, text: str, code: str) -> str:
-        """Return `text` in a colour, by its ANSI code."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
-
-    def bar(self, share: float) -> str:
-        """Return a bar of a length between 0 and 1."""
-        return ("█" if self.blocks else "#") * (max(1, round(share * _BAR)) if share > 0 else 0)
+def show(lines: Iterable[RenderableType]) -> None:
+    """Print what one of the functions below says."""
+    console = Console(width=_WIDTH)
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
-def style_of(stream: TextIO) -> Style:
-    """Return what `stream` can show; https://no-color.org is respected."""
-    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    try:
-        "█".encode(stream.encoding or "ascii")
-    except UnicodeEncodeError:
-        return Style(colour, False)
-    return Style(colour, True)
-
-
-def unreadable(path: str, error: DataError, style: Style) -> Iterator[str]:
+def unreadable(path: str, error: DataError) -> Iterator[RenderableType]:
     """Say why data cannot be read."""
-    yield style.paint(path, "1")
+    yield Text(path, "bold")
     yield ""
-    yield from _refusal(error, style)
+    yield from _refusal(error)
 
 
-def found(path: str, finding: Finding, label: str, style: Style) -> Iterator[str]:
+def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
     """Say what data are, and whether they fit."""
     summary = finding.summary
-    yield style.paint(path, "1")
-    yield f"  {what(summary)}"
-    yield f"  {_classes(summary)}"
+    yield Text(path, "bold")
+    yield Text(f"  {what(summary)}")
+    yield Text(f"  {_labels(summary)}")
     yield ""
-    yield from (f"  {line}" for line in _table(summary, style))
-    yield style.paint("  These counts stay on this machine; a search never sends them.", "2")
-    yield ""
-    yield from (f"  {name:<12}{text}" for name, text in _facts(finding))
-    notes = list(_notes(finding, label))
-    yield from ["", *(f"  {style.paint('Note:', '33')} {note}" for note in notes)] if notes else []
+    if summary.counts:
+        yield Padding(_table(summary), (0, 0, 0, 2), expand=False)
+        yield Text("  These counts stay on this machine; a search never sends them.", "dim")
+        yield ""
+    facts = Table.grid(padding=(0, 3, 0, 0))
+    for fact in _facts(finding):
+        facts.add_row(*map(Text, fact))
+    yield Padding(facts, (0, 0, 0, 2), expand=False)
+    notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, label)]
+    if notes:
+        yield ""
+        yield from notes
     yield ""
     if finding.problem is None:
-        yield style.paint("It fits.", "1;32")
+        yield Text("It fits.", "bold green")
     else:
-        yield from _refusal(finding.problem, style)
+        yield from _refusal(finding.problem)
 
 
 def what(summary: Summary) -> str:
@@ -89,33 +74,34 @@ def what(summary: Summary) -> str:
     return f"{number} {colours} of {shape[2]} x {shape[1]} pixels"
 
 
-def shares(parts: list[tuple[ClassCount, ...]]) -> Iterator[str]:
+def shares(parts: list[tuple[ClassCount, ...]]) -> Table:
     """Lay out the examples of each class and node, or how many classes a node has where they are many."""
     names = [_short(count.name) for count in parts[0]]
     few = len(names) <= 12
     tested = any(count.test for counts in parts for count in counts)
-    head = ["node", "examples", *(["test"] if tested else []), *(names if few else ["classes"])]
-    rows = [head]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("node")
+    for title in ("examples", *(["test"] if tested else []), *(names if few else ["classes"])):
+        table.add_column(Text(title), justify="right")
     for number, counts in enumerate(parts, 1):
         train, test = sum(count.train for count in counts), sum(count.test for count in counts)
         held = [count.train + count.test for count in counts]
         of_classes = [f"{each:,}" for each in held] if few else [f"{sum(map(bool, held))} of {len(held)}"]
-        rows.append([f"node-{number}", f"{train + test:,}", *([f"{test:,}"] if tested else []), *of_classes])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        yield "  ".join(cells).rstrip()
+        table.add_row(f"node-{number}", f"{train + test:,}", *([f"{test:,}"] if tested else []), *of_classes)
+    return table
 
 
-def _refusal(error: DataError, style: Style) -> Iterator[str]:
+def _refusal(error: DataError) -> Iterator[Text]:
     rule = error.rule[0].lower() + error.rule[1:] if error.rule[1:2].islower() or error.rule[1:2] == " " else error.rule
-    yield style.paint("It does not fit:", "1;31") + f" {rule}. {error.fix}."
+    yield Text.assemble(("It does not fit:", "bold red"), f" {rule}. {error.fix}.")
     if error.detail:
-        yield f"  Found: {error.detail}."
+        yield Text(f"  Found: {error.detail}.")
 
 
-def _classes(summary: Summary) -> str:
+def _labels(summary: Summary) -> str:
     held = [count.name for count in summary.counts if count.train + count.test]
+    if not held:
+        return "labels that are no classes"
     number = _count(len(held), "class", "classes")
     if summary.named:
         return f"{number}, with names" if len(held) > 1 else f"{number}, with a name"
@@ -124,24 +110,39 @@ def _classes(summary: Summary) -> str:
     )
 
 
-def _table(summary: Summary, style: Style) -> Iterator[str]:
+def _table(summary: Summary) -> Table:
     shown = summary.counts[:_MOST_ROWS]
-    width = max(5, *(len(_short(count.name)) for count in shown))
     most = max(count.train + count.test for count in summary.counts)
-    test = f"{'test':>10}" if summary.has_test else ""
-    yield style.paint(f"{'class':<{width}}{'training' if summary.has_test else 'examples':>10}{test}", "1")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("class")
+    for title in ["training", "test"] if summary.has_test else ["examples"]:
+        table.add_column(title, justify="right", min_width=8)
+    table.add_column("")
     for count in shown:
-        tested = f"{count.test:>10,}" if summary.has_test else ""
-        bar = style.paint(style.bar((count.train + count.test) / most), "36")
-        yield f"{_short(count.name):<{width}}{count.train:>10,}{tested}  {bar}".rstrip()
+        numbers = [count.train, *([count.test] if summary.has_test else [])]
+        table.add_row(Text(_short(count.name)), *(f"{number:,}" for number in numbers), _Bar(sum(numbers) / most))
     if len(summary.counts) > len(shown):
-        yield f"... and {len(summary.counts) - len(shown)} more"
+        table.add_row(f"... and {len(summary.counts) - len(shown)} more")
+    return table
+
+
+class _Bar:
+    """A bar of a length between 0 and 1, of characters that can be shown."""
+
+    def __init__(self, share: float) -> None:
+        self.length = max(1, round(share * _BAR)) if share > 0 else 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(("#" if options.ascii_only else "█") * self.length, "cyan")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(self.length, self.length)
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     summary = finding.summary
     yield "people", f"{summary.people:,}" if summary.people is not None else "not said ('client' would say it)"
-    yield "test part", f"{sum(count.test for count in summary.counts):,} examples" if summary.has_test else "none given"
+    yield "test part", f"{summary.test:,} examples" if summary.has_test else "none given"
     if finding.parts:
         train, validation, test = (f"{part:,}" for part in finding.parts)
         yield "a search", f"trains on {train}, validates on {validation} and at its end tests on {test} examples"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from logging import INFO, WARNING
 from typing import Any
 
 from flwr.common.logger import log
 
+from server_app.changes import changed_nodes
 
-def _score(value: float | None) -> str:
-    return "no score" if value is None else f"{value:.4f}"
+
+def worth(values: Mapping[str, float]) -> str:
+    """Return the values of a trial's objectives for people, in their own units."""
+    parts = (f"{name} {value:.4f}" if abs(value) < 100 else f"{name} {value:.5g}" for name, value in values.items())
+    return ", ".join(parts) or "no score"
 
 
 def _limits(limits: dict[str, int]) -> str:
@@ -18,14 +22,17 @@ def _limits(limits: dict[str, int]) -> str:
 
 
 _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "resuming": lambda e: " ".join([f"The run goes on from line {e['line']} of its journal.", *e["changes"]]),
+    "resumed": lambda e: f"It has {e['trials']} trials so far. {changed_nodes(e['missing'], e['new']) or ''}".rstrip(),
+    "state_lost": lambda e: f"The state cannot be saved: {e['reason']}",
     "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: f"{e['trials']} trials on {len(e['nodes'])} nodes",
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
-    "best": lambda e: f"{e['trial']} is the best so far: {_score(e['score'])} at rung {e['rung']}",
-    "finished": lambda e: f"{e['trial']} finished: {_score(e['score'])}",
-    "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {_score(e['score'])}",
+    "best": lambda e: f"{e['trial']} is the best so far: {worth(e['values'])} at rung {e['rung']}",
+    "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
+    "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
     "failed": lambda e: f"{e['trial']} failed: {e['reason']}",
     "refused": lambda e: f"A reply of {e.get('node', 'a node')} is refused: {e['reason']}",
     "absent": lambda e: f"{e['node']} is left out of round {e['round']} of {e['trial']}: {e['reason']}",
@@ -35,7 +42,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
-_WARNINGS = {"node_refused", "failed", "refused", "absent", "retried", "journal_lost"}
+_WARNINGS = {"node_refused", "failed", "refused", "absent", "retried", "journal_lost", "state_lost"}
 
 
 def line_of(event: dict[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.architecture.spec import ArchitectureSpec
-from server_app.reporting.lines import line_of
+from server_app.reporting.lines import line_of, worth
 
 _STATES = {"finished": "green", "stopped": "yellow", "failed": "red"}
 
@@ -26,7 +26,7 @@ class Row:
     architecture: str
     origin: str
     rounds: int = 0
-    score: float | None = None
+    worth: str = ""
     state: str = "running"
 
 
@@ -68,6 +68,11 @@ class Board:
     def _on_search(self, event: dict[str, Any]) -> None:
         self.total, self.nodes = event["trials"], set(event["nodes"])
 
+    def _on_resumed(self, event: dict[str, Any]) -> None:
+        self.nodes = self.nodes - set(event["missing"]) | set(event["new"])
+        if event["missing"] or event["new"]:
+            self._note(event)
+
     def _on_final(self, event: dict[str, Any]) -> None:
         self.final_total = event["trials"]
 
@@ -80,7 +85,7 @@ class Board:
         self.trials[event["trial"]].rounds = event["round"]
 
     def _on_scored(self, event: dict[str, Any]) -> None:
-        self.trials[event["trial"]].score = event["score"]
+        self.trials[event["trial"]].worth = worth(event["values"])
 
     def _on_best(self, event: dict[str, Any]) -> None:
         if event["trial"].startswith("trial"):
@@ -98,7 +103,7 @@ class Board:
     def _note(self, event: dict[str, Any]) -> None:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
-    _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _note
+    _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
 
 
 class Progress:
@@ -114,7 +119,8 @@ class Progress:
         self.console = console or Console()
         self.board = Board()
         self._began = time.monotonic()
-        self._searching = self._began
+        self._zero = self._began  # of the run's own clock, which stands still while a run is not there
+        self._searching = 0.0
         self._live = Live(console=self.console, get_renderable=self._render, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -130,8 +136,9 @@ class Progress:
 
     def update(self, event: dict[str, Any]) -> None:
         """Take in one event of the journal."""
+        self._zero = time.monotonic() - event["time"]
         if event["event"] == "search":
-            self._searching = time.monotonic()
+            self._searching = event["time"]
         self.board.update(event)
         if not self.console.is_terminal and (line := line_of(event)) is not None:
             self.console.print(f"{event['time']:8.1f} s  {line}", highlight=False, markup=False, soft_wrap=True)
@@ -147,7 +154,7 @@ class Progress:
 
     def _bars(self) -> Table:
         board, grid = self.board, Table.grid(padding=(0, 2))
-        elapsed = time.monotonic() - self._searching
+        elapsed = time.monotonic() - self._zero - self._searching
         left = elapsed / board.ended * (board.total - board.ended) if board.ended else None
         bars = [("search", board.ended, board.total, "" if left is None else f"about {_clock(left)} left")]
         if board.final_total:
@@ -160,9 +167,9 @@ class Progress:
 
 def _best_line(board: Board) -> Text:
     best = board.trials.get(board.best)
-    if best is None or best.score is None:
+    if best is None or not best.worth:
         return Text("best so far: none yet", style="dim")
-    return Text.assemble("best so far: ", (f"{best.score:.4f}", "bold green"), f"  {board.best}  {best.architecture}")
+    return Text.assemble("best so far: ", (best.worth, "bold green"), f"  {board.best}  {best.architecture}")
 
 
 def _trial_table(board: Board) -> Table:
@@ -173,9 +180,8 @@ def _trial_table(board: Board) -> Table:
     ended = [name for name, row in board.trials.items() if row.state != "running"]
     for name in [*ended[-6:], *running[-12:]]:
         row = board.trials[name]
-        score = "" if row.score is None else f"{row.score:.4f}"
         state = Text(row.state, style=_STATES.get(row.state, "cyan"))
-        table.add_row(name, row.origin, str(row.rounds), score, state, row.architecture)
+        table.add_row(name, row.origin, str(row.rounds), row.worth, state, row.architecture)
     return table
 
 

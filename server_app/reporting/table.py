@@ -9,14 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-_ROWS = (
-    ("test accuracy", "accuracy", "{:.4f}"),
-    ("spread over nodes or people", "accuracy_std", "{:.4f}"),
-    ("worst decile of them", "accuracy_worst_decile", "{:.4f}"),
-    ("balanced accuracy", "balanced_accuracy", "{:.4f}"),
-    ("macro F1", "macro_f1", "{:.4f}"),
-    ("test loss", "loss", "{:.4f}"),
-)
+from common.tasks import task_from_record
 
 
 def render(result: dict[str, Any]) -> RenderableType:
@@ -37,9 +30,9 @@ def render(result: dict[str, Any]) -> RenderableType:
     if baseline:
         table.add_column("baseline", justify="right")
         columns.append(baseline)
-    for title, key, form in _ROWS:
-        if any(key in column["test"] for column in columns):
-            table.add_row(title, *(_cell(column["test"].get(key), form) for column in columns))
+    for row in task_from_record(result["task"]).head.rows:
+        if any(row.metric in column["test"] for column in columns):
+            table.add_row(row.title, *(_cell(column["test"].get(row.metric), row.form) for column in columns))
     table.add_row("parameters", *(f"{column['parameters']:,}" for column in columns))
     table.add_row("MACs", *(f"{column['macs']:,}" for column in columns))
     table.add_row("bytes sent, final training", *(size(column["bytes_sent"]) for column in columns))

@@ -6,9 +6,12 @@
     expire    go on without who is late
     settle    close what is complete            (the stage's own idea)
 
-This base class knows who owes what; what trials there are, and what follows from a result, is a subclass's. There is no
-Flower here: who sends the jobs, and when it waits, is the strategy's business. The clock is whatever the caller passes
-as `now`, in seconds.
+A run is a plan of stages that share the exchange. This base class knows who owes what; what trials there are, and
+what follows from a result, is a subclass's. There is no Flower here: who sends the jobs, and when it waits, is the
+strategy's business. The clock is whatever the caller passes as `now`, in seconds.
+
+Between `settle` and the next `refill` a stage can be saved: `state_dict` holds all but what is under way, which is
+asked again.
 """
 
 from __future__ import annotations
@@ -17,38 +20,35 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.errors import ProtocolError
-from common.jobs import Action, Job, Result, Weights
+from common.jobs import Job, Result, Split
+from common.metrics import Measured
 from common.precision import Precision, wire_bytes
 from server_app.assignment import Excess
-from server_app.phases import NodeScore, Phase
+from server_app.phases import Phase
 
 if TYPE_CHECKING:
-    from server_app.aggregation.base import Aggregation
     from server_app.journal import Journal
     from server_app.trials import Trial
-
-_DIGITS = 9
-"""Most that a trial's number has; Python raises where it is to read thousands of them."""
+    from server_app.weights.base import WeightStore
 
 
 @dataclass
 class Active:
-    """A trial that holds a place, or waits for one, with its weights.
+    """A trial that holds a place, or waits for one.
 
     `tries` and `scores` are of the phase that is being tried: how often nodes were asked, and what they gave so far.
     """
 
     trial: Trial
-    weights: Weights
+    name: str
     target: int
-    aggregation: Aggregation
     slot: int | None = None
     phase: Phase | None = None
     tries: int = 0
-    scores: dict[str, NodeScore] = field(default_factory=dict)
+    scores: dict[str, Measured] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -61,12 +61,12 @@ class Stage(ABC):
         Seconds that a node has for what was handed out to it.
     journal : Journal
         Where events go.
-    label : str
-        Prefix of the trials' names on the wire.
+    weights : WeightStore
+        Who owns the trials' weights.
     excess : callable
-        From a node's name and a spec: why the node cannot hold it, empty where it can.
+        From a node's name and a trial: why the node cannot hold it, empty where it can.
     held : callable
-        From a node's name and an action: on how many examples it can do such a job; a result that claims more is none.
+        From a node's name and a split: how many such examples it has; a result that claims more is none.
     precision : {"float32", "float16"}
         In which type weights travel, for the ledgers.
 
@@ -74,15 +74,23 @@ class Stage(ABC):
     ----------
     blocked : str
         Why trials cannot go on for want of nodes; empty where all can.
+    retries : int
+        Phases that were tried again so far.
     """
+
+    name: ClassVar[str]
+    """What it is called where its time is counted."""
+    label: ClassVar[str]
+    """Prefix of the trials' names in the journal and on the wire."""
 
     deadline: float
     journal: Journal
-    label: str
-    excess: Excess = lambda node, spec: ""  # noqa: ARG005
-    held: Callable[[str, Action], float] = lambda node, action: math.inf  # noqa: ARG005
+    weights: WeightStore
+    excess: Excess = lambda node, trial: ""  # noqa: ARG005
+    held: Callable[[str, Split], float] = lambda node, split: math.inf  # noqa: ARG005
     precision: Precision = "float32"
     blocked: str = field(default="", init=False)
+    retries: int = field(default=0, init=False)
     _active: dict[int, Active] = field(default_factory=dict, init=False)
 
     # ------------------------------------------------------------ what a subclass provides
@@ -109,8 +117,20 @@ class Stage(ABC):
         """Start what can be started on `nodes`, going on without those of them that are `unavailable`."""
 
     @abstractmethod
-    def settle(self) -> None:
-        """Close every phase that nobody owes a result to, and decide what follows."""
+    def settle(self) -> bool:
+        """Close every phase that nobody owes a result to, and decide what follows; return whether there was any."""
+
+    @abstractmethod
+    def figures(self) -> dict[str, int | list[float]]:
+        """Return what Flower's log shows of an exchange."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state as JSON, but for what is under way."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
 
     # ------------------------------------------------------------ what the strategy asks
 
@@ -150,39 +170,38 @@ class Stage(ABC):
 
     # ------------------------------------------------------------ results
 
-    def take(self, node: str, result: Result) -> None:
-        """Take one result of one node; what makes no sense is refused with its reason in the journal."""
+    def take(self, node: str, job: Job, result: Result) -> None:
+        """Take the result of one job of one node; what makes no sense is refused with its reason in the journal."""
         try:
-            active = self._owed(node, result)
+            active = self._owed(node, job)
             ledger = active.trial.ledger
             ledger.node_seconds += result.seconds
-            if result.update is not None:
-                ledger.bytes_up += wire_bytes(result.update, self.precision)
+            ledger.bytes_up += wire_bytes(result.arrays, self.precision)
             assert active.phase is not None
-            if result.num_examples > self.held(node, active.phase.action):
+            if result.num_examples > self.held(node, job.work.split):
                 reason = f"A node must not claim more examples than it said it holds, got {result.num_examples}"
                 result = replace(result, status="failed", reason=reason)
             if result.status == "unfinished":
                 active.phase.hand_back(node)
-                self.journal.write("unfinished", node=node, trial=result.trial, round=result.round)
+                self.journal.write("unfinished", node=node, trial=job.trial, round=job.work.round)
             else:
                 active.phase.take(node, result)
         except ProtocolError as error:
-            self.journal.write("refused", node=node, trial=result.trial, round=result.round, reason=str(error))
+            self.journal.write("refused", node=node, trial=job.trial, round=job.work.round, reason=str(error))
 
     def leave_out(self, node: str, jobs: Sequence[Job], reason: str, *, undecided: bool = False) -> None:
         """Go on without what `node` was asked to do in `jobs`; `undecided` where it said nothing to them."""
         for job in jobs:
-            active = self._active.get(self._number(job.trial))
-            if active and self._matches(active, node, job.action, job.round):
+            active = self._asked(node, job)
+            if active is not None:
                 self._absent(active, node, reason, undecided=undecided)
 
     def unsent(self, node: str, jobs: Sequence[Job], reason: str) -> None:
         """Go on without what `node` was to be asked and never was."""
         for job in jobs:
-            active = self._active.get(self._number(job.trial))
+            active = self._asked(node, job)
             if active is not None:
-                active.trial.ledger.bytes_down -= wire_bytes(job.weights, self.precision)
+                active.trial.ledger.bytes_down -= wire_bytes(job.arrays, self.precision)
         self.leave_out(node, jobs, reason, undecided=True)
 
     def expire(self, now: float) -> None:
@@ -202,40 +221,34 @@ class Stage(ABC):
             for node in sorted(phase.waiting.difference(free)):
                 self._absent(active, node, "not there, or busy with other messages", undecided=True)
             for node in sorted(phase.waiting):
-                if reason := self.excess(node, active.trial.spec):
+                if reason := self.excess(node, active.trial):
                     self._absent(active, node, reason, undecided=True)
 
     def _job(self, active: Active, node: str, deadline: float) -> Job:
         trial, phase = active.trial, active.phase
         assert phase is not None
         phase.hand_out(node, deadline)
-        trial.ledger.bytes_down += wire_bytes(active.weights, self.precision)
-        return Job(self._name(trial.number), phase.action, phase.round, trial.spec, active.weights)
+        arrays = self.weights.lend(trial)
+        trial.ledger.bytes_down += wire_bytes(arrays, self.precision)
+        work = phase.work
+        return Job(f"{active.name}/{work.kind}-{work.split}-{work.round}", active.name, trial.spec, arrays, work)
 
-    def _owed(self, node: str, result: Result) -> Active:
-        active = self._active.get(self._number(result.trial))
-        if active is None or not self._matches(active, node, result.action, result.round):
-            raise ProtocolError(
-                "A result must answer a job that its node still owes",
-                f"{result.action} of {result.trial!r}, round {result.round}",
-            )
+    def _owed(self, node: str, job: Job) -> Active:
+        active = self._asked(node, job)
+        if active is None:
+            raise ProtocolError("A result must answer a job that its node still owes", job.id)
         return active
 
-    @staticmethod
-    def _matches(active: Active, node: str, action: str, round: int) -> bool:
-        phase = active.phase
-        return phase is not None and node in phase.sent and (phase.action, phase.round) == (action, round)
+    def _asked(self, node: str, job: Job) -> Active | None:
+        """Return the trial for which `node` owes this job; None where it does not, or not any more."""
+        active = next((active for active in self._active.values() if active.name == job.trial), None)
+        phase = None if active is None else active.phase
+        return active if phase is not None and node in phase.sent and phase.work == job.work else None
 
     def _absent(self, active: Active, node: str, reason: str, *, undecided: bool = False) -> None:
         assert active.phase is not None
         active.phase.leave_out(node, reason, undecided=undecided)
-        self.journal.write(
-            "absent", node=node, trial=self._name(active.trial.number), round=active.phase.round, reason=reason
-        )
+        self.journal.write("absent", node=node, trial=active.name, round=active.phase.work.round, reason=reason)
 
     def _name(self, number: int) -> str:
         return f"{self.label}-{number:04d}"
-
-    def _number(self, name: str) -> int:
-        prefix, _, digits = name.rpartition("-")
-        return int(digits) if prefix == self.label and digits.isdecimal() and len(digits) <= _DIGITS else -1

@@ -1,42 +1,123 @@
-"""The contract of the weights axis: what a trial starts from."""
+"""The contract of the weights axis: who owns weights, lends them to a round, and takes back what became of them.
+
+    lend      what a trial's next job starts from
+    open      a round that begins with it: updates are folded into the aggregation
+    fold      the round's result becomes the trial's weights
+    close     all rounds of a turn have ended: what is shared between trials is merged once
+    rest      the trial waits: what waits is on disk, not in memory
+    retain    the trials whose weights may still be wanted; all others go
+
+A stage never keeps weights of its own. `Blobs` is where they are stored, each array once under the hash of its content.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from common.architecture.task import TaskShape
-    from common.jobs import Weights
+    from common.jobs import Arrays, Weights
+    from common.tasks import Task
+    from server_app.aggregation.base import Aggregation
+    from server_app.blobs import Blobs
     from server_app.trials import Trial
 
 
-class WeightSource(ABC):
-    """Gives each trial the weights that it starts from.
+class WeightStore(ABC):
+    """Owns the weights of all trials of a stage.
 
     Parameters
     ----------
-    task : TaskShape
-        Input shape and classes.
+    task : Task
+        What the models are for.
     seed : int
-        The run's seed.
+        The stage's seed.
+    make_aggregation : callable
+        Makes the rule that combines the updates of one trial.
+    blobs : Blobs
+        Where arrays are stored.
     options : Options
-        What only this source knows.
+        What only this choice knows.
+
+    Attributes
+    ----------
+    minimum : int
+        Updates that a round needs.
     """
 
     @dataclass(frozen=True)
     class Options:
         """No options."""
 
-    def __init__(self, task: TaskShape, seed: int, options: Any = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        seed: int,
+        make_aggregation: Callable[[], Aggregation],
+        blobs: Blobs,
+        options: Any = None,
+    ) -> None:
         self.task = task
         self.seed = seed
+        self.make_aggregation = make_aggregation
+        self.blobs = blobs
         self.options: Any = self.Options() if options is None else options
+        self.minimum = make_aggregation().minimum
 
     @abstractmethod
-    def initial(self, trial: Trial) -> Weights:
-        """Return the packed state that `trial` starts from."""
+    def lend(self, trial: Trial) -> Arrays:
+        """Return what the trial's next job starts from; the caller must not write into it.
 
-    def keep(self, trial: Trial, weights: Weights) -> None:  # noqa: B027, a hook
-        """Take in the weights of a trial that completed a rung, for those that may inherit them."""
+        It is the same mapping until it changes: what has one identity travels once.
+        """
+
+    @abstractmethod
+    def open(self, trial: Trial) -> Aggregation:
+        """Return an aggregation whose round has begun with what is lent."""
+
+    @abstractmethod
+    def fold(self, trial: Trial) -> None:
+        """Make the result of the trial's open round its weights; raises `SearchError` where there is none."""
+
+    def close(self, turn: int) -> None:  # noqa: B027, a hook
+        """Merge what the trials of a turn share, once all their rounds have ended."""
+
+    @abstractmethod
+    def rest(self, trial: Trial) -> None:
+        """Let a trial wait: nothing of it stays in memory that can be on disk."""
+
+    @abstractmethod
+    def retain(self, numbers: Collection[int]) -> None:
+        """Forget the weights of all trials but these."""
+
+    @abstractmethod
+    def weights(self, number: int) -> Weights | None:
+        """Return the packed weights of a trial; None where they were never lent, or were forgotten."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state between rounds as JSON; `blobs` has the arrays that it names."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+
+
+def joined(arrays: Arrays) -> Weights:
+    """Return the arrays one after the other, in the order of their names: an aggregation sees one vector."""
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    return np.concatenate([arrays[name] for name in sorted(arrays)])
+
+
+def parted(vector: Weights, like: Arrays) -> dict[str, Weights]:
+    """Return what `joined` made one, with the names and sizes of `like`."""
+    parts, start = {}, 0
+    for name in sorted(like):
+        parts[name] = vector[start : start + like[name].size]
+        start += like[name].size
+    return parts

@@ -27,7 +27,7 @@ def round_of(aggregation: Aggregation, updates: list[np.ndarray]) -> tuple[float
         aggregation.add(f"node-{index}", updates[index % len(updates)], 100 + index, {"loss": 1.0})
         adds.append(perf_counter() - start)
     start = perf_counter()
-    aggregation.result()
+    aggregation.combined()
     return min(adds), begun + perf_counter() - start
 
 

@@ -39,8 +39,8 @@ from sklearn.datasets import load_digits
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.config import Config, compose_config
+from common.tasks import Classification, Task
 from server_app.build import build_search, without_foreign_options
 from server_app.journal import Journal
 from tests.benchmarks.tracing.breakdown import STEPS, Message, mean_steps, messages_of, read
@@ -48,7 +48,7 @@ from tests.support.federation import Federation, wait_for
 
 BENCHMARKS = Path(__file__).resolve().parent
 ROOT = BENCHMARKS.parents[1]
-TASK = TaskShape((1, 8, 8), 10)
+TASK = Task((1, 8, 8), Classification(10))
 NODES = 4
 WANTED = {"b": 8.0, "c": 3.0}
 TITLES = {"a": "a, FedAvg.start", "a2": "a2, the same with our training loop"}
@@ -124,7 +124,7 @@ def candidates_of(config: Config) -> list[ArchitectureSpec]:
 
 def sample_of(specs: list[ArchitectureSpec], count: int) -> list[ArchitectureSpec]:
     """Return some that stand for all: those in the middle of equal parts, by MACs."""
-    by_macs = sorted(specs, key=lambda spec: cost_of(spec, TASK).macs)
+    by_macs = sorted(specs, key=lambda spec: cost_of(spec.lower(TASK)).macs)
     return [by_macs[int((index + 0.5) * len(by_macs) / count)] for index in range(count)]
 
 
@@ -150,9 +150,8 @@ def measure_stock(federation: Federation, title: str, config: Config, sample: in
     candidates = candidates_of(config)
     specs = sample_of(candidates, sample)
     out = federation.folder / f"stock-{loop}.json"
-    texts = [
-        {"spec": spec.to_dict(), "input_shape": TASK.input_shape, "num_classes": TASK.num_classes} for spec in specs
-    ]
+    told = {"input_shape": TASK.input_shape, "num_classes": TASK.head.output_width}
+    texts = [{"spec": spec.to_dict(), **told} for spec in specs]
     rounds = int(config.fidelity["max_rounds"])
     run_config = {
         "candidates": json.dumps(texts),
@@ -169,7 +168,7 @@ def measure_stock(federation: Federation, title: str, config: Config, sample: in
     began, ended = found[0]["began"], found[-1]["ended"]
     events = read(federation.folder / "trace")
     exchanges = [event for event in events if event["event"] == "exchange" and began <= event["began"] <= ended]
-    size = sum(4 * cost_of(spec, TASK).parameters for spec in candidates) * NODES * rounds
+    size = sum(4 * cost_of(spec.lower(TASK)).parameters for spec in candidates) * NODES * rounds
     return Measured(
         title,
         ended - began,
@@ -195,7 +194,7 @@ def _submit(federation: Federation, run_config: dict[str, Any]) -> None:
     with federation.superlink() as superlink:
         run = superlink._control.StartRun(request)
         assert run.HasField("run_id"), run.note
-        status, details = wait_for(lambda: superlink.outcome(run.run_id), "the end of the stock app", LIMIT)
+        status, details = wait_for(lambda: superlink.ending(run.run_id), "the end of the stock app", LIMIT)
         assert status == "completed", details
 
 

@@ -24,17 +24,18 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from client_app.training import train
 from common.architecture.cost import cost_of
-from common.architecture.operations import Conv1d, Linear, MaxPool
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv1d, Linear, MaxPool
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.data.base import Examples
 from common.models.builder import build
 from common.seeding import generator
 from common.settings import TrainingSettings
+from common.tasks import Classification, Task
 
 BATCH = 32
-MLP = ArchitectureSpec((Linear(128, norm="none", dropout=0.1), Linear(64, norm="none", dropout=0.1)))
-CNN = ArchitectureSpec(
+MLP = LayeredSpec((Linear(128, norm="none", dropout=0.1), Linear(64, norm="none", dropout=0.1)))
+CNN = LayeredSpec(
     (
         Conv1d(64, kernel=5, norm="none"),
         MaxPool(2),
@@ -45,8 +46,13 @@ CNN = ArchitectureSpec(
     reduce="avg",
 )
 CASES = {
-    "MLP 32-128-64-10, dropout": (MLP, TaskShape((32,), 10), 200, 20),  # examples of a node, epochs of one timing
-    "CNN 9x128, three layers": (CNN, TaskShape((9, 128), 6), 256, 2),
+    "MLP 32-128-64-10, dropout": (
+        MLP,
+        Task((32,), Classification(10)),
+        200,
+        20,
+    ),  # examples of a node, epochs of one timing
+    "CNN 9x128, three layers": (CNN, Task((9, 128), Classification(6)), 256, 2),
 }
 
 
@@ -85,12 +91,12 @@ def loop_by_hand(model: nn.Module, examples: Examples, epochs: int, *, fused: bo
             loss.item()
 
 
-def loops(spec: ArchitectureSpec, task: TaskShape, examples: Examples, epochs: int) -> dict[str, Callable[[], object]]:
+def loops(spec: ArchitectureSpec, task: Task, examples: Examples, epochs: int) -> dict[str, Callable[[], object]]:
     """Return the loops to compare, by name; each builds its model anew."""
     by_hand = mlp_by_hand if task.kind == "vector" else cnn_by_hand
     settings = TrainingSettings(batch_size=BATCH, epochs=epochs)
     return {
-        "ours": lambda: train(build(spec, task), examples, settings, 0),
+        "ours": lambda: train(build(spec.lower(task)), examples, task.head, settings, 0),
         "by hand, fused Adam, no DataLoader": lambda: loop_by_hand(
             by_hand(), examples, epochs, fused=True, loader=False
         ),
@@ -107,10 +113,10 @@ def main() -> None:
     torch.set_num_threads(1)
     rng = generator(0, "benchmark")
     for title, (spec, task, n, epochs) in CASES.items():
-        cost = cost_of(spec, task)
+        cost = cost_of(spec.lower(task))
         print(f"{title}: {cost.parameters} parameters, {cost.macs} MACs, batches of {BATCH}")
         x = rng.normal(size=(n, *task.input_shape)).astype(np.float32)
-        compared = loops(spec, task, Examples(x, rng.integers(0, task.num_classes, n)), epochs)
+        compared = loops(spec, task, Examples(x, rng.integers(0, task.head.output_width, n)), epochs)
         seconds: dict[str, list[float]] = {name: [] for name in compared}
         for _ in range(repeats):
             for name, loop in compared.items():

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,23 +10,23 @@ from client_app import jobs
 from client_app.app import app
 from client_app.node import node_of
 from common.architecture.initial import initial_weights
-from common.architecture.operations import Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.digest import code_digest
-from common.jobs import Job, Order
+from common.jobs import Job, Order, Split, Work
 from common.seeding import generator
-from common.settings import DatasetSettings, TrainingSettings
-from common.wire import packing
+from common.settings import DatasetSettings
+from common.tasks import Classification, Task
+from common.wire import arrays
+from common.wire.arrays import Packer, num_bytes
 from common.wire.handshake import decode_report, encode_question
 from common.wire.header import check_header, decode_limits, refusal
 from common.wire.order import encode_order
-from common.wire.packing import num_bytes, pack
 from common.wire.results import decode_results
 
-TASK = TaskShape((32,), 10)
-SPEC = ArchitectureSpec((Linear(16, norm="none", dropout=0.2),))
-WEIGHTS = initial_weights(SPEC, TASK, generator(0, "weights"))
+TASK = Task((32,), Classification(10))
+SPEC = LayeredSpec((Linear(16, norm="none", dropout=0.2),))
+WEIGHTS = initial_weights(SPEC.lower(TASK), generator(0, "weights"))
 DATA = DatasetSettings("synthetic")
 
 
@@ -41,26 +42,30 @@ def ask(content: RecordDict, kind: str = MessageType.TRAIN, node_id: int = 4, **
     return recorddict_from_proto(recorddict_to_proto(reply.content))
 
 
-def order_of(*jobs: Job, budget: float = 60.0, digest: str = "") -> RecordDict:
-    order = Order(7, budget, TASK, DATA, TrainingSettings(), jobs)
-    return encode_order(digest or code_digest(), order, {job.trial: pack(job.weights) for job in jobs})
+def order_of(*jobs: Job, digest: str = "", **changes: object) -> RecordDict:
+    order = replace(Order(7, 60.0, TASK, DATA, jobs), **changes)
+    return encode_order(digest or code_digest(), order, Packer(order.precision))
 
 
-def train_job(trial: str = "trial-0001", number: int = 1, weights: np.ndarray = WEIGHTS) -> Job:
-    return Job(trial, "train", number, SPEC, weights)
+def train_job(name: str = "a", number: int = 1, weights: np.ndarray = WEIGHTS) -> Job:
+    return Job(name, "trial-0001", SPEC, {"weights": weights}, Work("train", "train", number))
+
+
+def score_job(name: str, split: Split = "validation", spec: LayeredSpec = SPEC, weights: np.ndarray = WEIGHTS) -> Job:
+    return Job(name, "trial-0001", spec, {"weights": weights}, Work("score", split, 1))
 
 
 def update_of(node_id: int = 4, number: int = 1, **config: object) -> bytes:
     (result,) = decode_results(ask(order_of(train_job(number=number)), node_id=node_id, **config))
     assert result.status == "done", result.reason
-    return result.update.tobytes()
+    return result.arrays["weights"].tobytes()
 
 
 def test_the_handshake():
     content = ask(encode_question(code_digest(), DATA, 7), MessageType.QUERY)
     told = decode_report(content)
     assert refusal(content) is None
-    assert (told.name, told.input_shape, told.num_classes, told.num_train) == ("partition-1", [32], 10, 200)
+    assert (told.name, told.input_shape, told.head, told.num_train) == ("partition-1", [32], Classification(10), 200)
 
 
 @pytest.mark.parametrize("kind", [MessageType.TRAIN, MessageType.EVALUATE])
@@ -68,40 +73,60 @@ def test_an_order_of_many_jobs_of_which_some_fail(kind: str):
     jobs = (
         train_job("a"),
         train_job("b", weights=np.full_like(WEIGHTS, np.nan)),
-        Job("c", "score", 1, SPEC, WEIGHTS),
-        Job("d", "score", 1, SPEC, WEIGHTS[1:]),
-        Job("e", "test", 1, SPEC, WEIGHTS),
+        score_job("c"),
+        score_job("d", weights=WEIGHTS[1:]),
+        score_job("e", "test"),
     )
-    results = sorted(decode_results(ask(order_of(*jobs), kind)), key=lambda result: result.trial)
-    assert [(r.trial, r.action, r.round, r.status) for r in results] == [
-        ("a", "train", 1, "done"),
-        ("b", "train", 1, "failed"),
-        ("c", "score", 1, "done"),
-        ("d", "score", 1, "refused"),
-        ("e", "test", 1, "done"),
+    results = sorted(decode_results(ask(order_of(*jobs), kind)), key=lambda result: result.job)
+    assert [(r.job, r.status, list(r.arrays)) for r in results] == [
+        ("a", "done", ["weights"]),
+        ("b", "failed", []),
+        ("c", "done", []),
+        ("d", "refused", []),
+        ("e", "done", []),
     ]
-    assert [r.update is not None for r in results] == [True, False, False, False, False]
     assert "finite" in results[1].reason
     assert f"array of {len(WEIGHTS)} numbers" in results[3].reason
     assert set(results[0].metrics) == {"loss"}
     assert set(results[2].metrics) == set(results[4].metrics) == {"accuracy", "balanced_accuracy", "macro_f1", "loss"}
 
 
+def test_a_trial_is_scored_on_the_weights_that_it_is_then_trained_from():
+    score, train = score_job("score"), train_job("train")
+    content = order_of(score, replace(train, arrays=score.arrays))
+    assert num_bytes(content) == 4 * len(WEIGHTS)  # both jobs share them
+    scored, trained = decode_results(ask(content))
+    assert [(r.job, r.status, list(r.arrays)) for r in (scored, trained)] == [
+        ("score", "done", []),
+        ("train", "done", ["weights"]),
+    ]
+    (alone,) = decode_results(ask(order_of(score)))
+    assert scored.metrics == alone.metrics
+    assert trained.arrays["weights"].tobytes() == update_of()
+
+
+def test_a_node_that_is_given_other_arrays_beside_the_weights_trains_all_the_same():
+    arrays = {"weights": WEIGHTS, "alphas": np.zeros(5, np.float32)}
+    (result,) = decode_results(ask(order_of(replace(train_job(), arrays=arrays))))
+    assert (result.status, list(result.arrays)) == ("done", ["weights"])
+    assert result.arrays["weights"].tobytes() == update_of()
+
+
 def test_a_spec_above_the_limits_is_refused_with_the_limits_and_the_others_are_done(flower_log):
-    small = ArchitectureSpec()
-    weights = initial_weights(small, TASK, generator(0))
+    small = LayeredSpec()
+    weights = initial_weights(small.lower(TASK), generator(0))
     config = {"partition-id": 1, "num-partitions": 10, "max-params": len(weights)}
-    content = ask(order_of(train_job("a"), Job("b", "score", 1, small, weights)), **config)
+    content = ask(order_of(train_job("a"), score_job("b", spec=small, weights=weights)), **config)
     done, refused = decode_results(content)
-    assert (done.trial, done.status, refused.trial, refused.status) == ("b", "done", "a", "refused")
+    assert (done.job, done.status, refused.job, refused.status) == ("b", "done", "a", "refused")
     assert f"takes {len(weights)} parameters at most (max-params), and this spec needs 698" in refused.reason
     assert decode_limits(content) == node_of(config).limits
-    assert f"a, train: refused: {refused.reason}" in flower_log.text
+    assert f"a: refused: {refused.reason}" in flower_log.text
 
 
 def test_nothing_is_allocated_for_a_spec_above_the_limits(monkeypatch: pytest.MonkeyPatch):
     touched = []
-    for module, name in ((jobs, "load_node_data"), (jobs, "build"), (packing.np, "frombuffer")):
+    for module, name in ((jobs, "load_node_data"), (jobs, "build"), (arrays.np, "frombuffer")):
         monkeypatch.setattr(module, name, lambda *_, name=name, **__: touched.append(name))
     content = ask(order_of(train_job()), **{"partition-id": 1, "num-partitions": 10, "max-macs": 1})
     assert [result.status for result in decode_results(content)] == ["refused"]
@@ -109,18 +134,16 @@ def test_nothing_is_allocated_for_a_spec_above_the_limits(monkeypatch: pytest.Mo
 
 
 def test_weights_travel_back_in_the_precision_of_the_order():
-    order = Order(7, 60.0, TASK, DATA, TrainingSettings(), (train_job(),), precision="float16")
-    content = ask(encode_order(code_digest(), order, {"trial-0001": pack(WEIGHTS, "float16")}))
+    content = ask(order_of(train_job(), precision="float16"))
     assert num_bytes(content) == 2 * len(WEIGHTS)
     (result,) = decode_results(content, "float16")
     assert result.status == "done"
-    assert result.update.dtype == np.float32
+    assert result.arrays["weights"].dtype == np.float32
 
 
 def test_a_spent_budget():
     results = decode_results(ask(order_of(train_job("a"), train_job("b"), budget=0.0)))
-    assert [(r.trial, r.status) for r in results] == [("a", "done"), ("b", "unfinished")]
-    assert results[1].update is None
+    assert [(r.job, r.status, list(r.arrays)) for r in results] == [("a", "done", ["weights"]), ("b", "unfinished", [])]
 
 
 def test_an_order_without_jobs():
@@ -154,7 +177,8 @@ def test_what_cannot_be_served_is_refused_with_its_reason_on_both_sides(case: st
 
 
 @pytest.mark.parametrize(
-    "field", ["seed", "budget", "input_shape", "specs", "classes", "precision", "trial", "action", "round", "training"]
+    "field",
+    ["seed", "budget", "task", "specs", "trainings", "precision", "job", "trial", "kind", "split", "round", "arrays"],
 )
 def test_a_malformed_order_is_refused(field: str):
     content = order_of(train_job())

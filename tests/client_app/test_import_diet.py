@@ -46,18 +46,20 @@ stages.append(set(sys.modules))
 from client_app.jobs import do_jobs
 from client_app.node import Node
 from common.architecture.initial import initial_weights
-from common.architecture.operations import Conv1d, Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layers import Conv1d, Linear
+from common.architecture.kinds.layered import LayeredSpec
+from common.tasks import Classification, Task
 from common.data import Holder
-from common.jobs import Job, Order
+from common.jobs import Job, Order, Work
 from common.seeding import generator
 from common.settings import DatasetSettings, TrainingSettings
-task, spec = TaskShape((32,), 10), ArchitectureSpec((Linear(8, dropout=0.1), Linear(8, norm="batch")))
-weights = initial_weights(spec, task, generator(0))
+task, spec = Task((32,), Classification(10)), LayeredSpec((Linear(8, dropout=0.1), Linear(8, norm="batch")))
+weights = initial_weights(spec.lower(task), generator(0))
 for optimizer in ("adam", "sgd"):
-    jobs = tuple(Job(action, action, 1, spec, weights) for action in ("train", "score", "test"))
-    order = Order(0, 60.0, task, DatasetSettings("synthetic"), TrainingSettings(optimizer, proximal_mu=0.1), jobs)
+    recipe = TrainingSettings(optimizer, proximal_mu=0.1)
+    works = [Work("train" if split == "train" else "score", split, 1, recipe) for split in ("train", "all", "test")]
+    jobs = tuple(Job(work.split, "trial", spec, {"weights": weights}, work) for work in works)
+    order = Order(0, 60.0, task, DatasetSettings("synthetic"), jobs)
     assert [result.status for result in do_jobs(order, Node("n", Holder(0, 2)))] == ["done"] * 3
 stages.append(set(sys.modules))
 print(json.dumps([sorted(stage) for stage in stages]))

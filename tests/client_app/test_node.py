@@ -9,6 +9,7 @@ from common.data import Holder, load_node_data
 from common.errors import ConfigError, DataError
 from common.limits import Limits
 from common.settings import DatasetSettings
+from common.tasks import Classification
 
 MEMORY = Limits(max_memory_mb=2000)
 
@@ -101,10 +102,10 @@ def test_a_report_counts_and_never_tells_labels():
     settings, node = DatasetSettings("synthetic"), node_of({"partition-id": 2, "num-partitions": 10})
     data = load_node_data(settings, node.holder, 7)
     told = report(node, settings, 7)
-    assert (told.name, told.input_shape, told.num_classes) == ("partition-2", [32], 10)
+    assert (told.name, told.input_shape, told.head) == ("partition-2", [32], Classification(10))
     assert (told.num_train, told.num_validation) == (len(data.train), len(data.validation))
     assert (told.cores, told.memory_mb, told.device) == (cores(), 8000, "cpu")
-    assert (told.classes, told.limits, told.macs_per_second) == ([], MEMORY, macs_per_second())
+    assert (told.limits, told.macs_per_second) == (MEMORY, macs_per_second())
 
 
 def test_a_node_without_its_data_cannot_report():

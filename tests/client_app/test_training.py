@@ -6,35 +6,38 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from client_app.training import train
-from common.architecture.operations import Conv1d, Linear, MaxPool
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv1d, Linear, MaxPool
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.data.base import Examples
 from common.models.builder import build, flat_state
 from common.seeding import generator
 from common.settings import TrainingSettings
+from common.tasks import Classification, Regression, Task
 
-VECTOR, SEQUENCE = TaskShape((6,), 3), TaskShape((2, 12), 3)
-MLP = ArchitectureSpec((Linear(16, norm="none"), Linear(8, norm="none", activation="tanh")))
-DROPPING = ArchitectureSpec((Linear(32, norm="none", dropout=0.5), Linear(32, norm="none", dropout=0.5)))
-CNN = ArchitectureSpec((Conv1d(8), MaxPool(2), Conv1d(8, norm="batch", skip=0), Linear(8, norm="batch")))
+VECTOR, SEQUENCE = Task((6,), Classification(3)), Task((2, 12), Classification(3))
+MLP = LayeredSpec((Linear(16, norm="none"), Linear(8, norm="none", activation="tanh")))
+DROPPING = LayeredSpec((Linear(32, norm="none", dropout=0.5), Linear(32, norm="none", dropout=0.5)))
+CNN = LayeredSpec((Conv1d(8), MaxPool(2), Conv1d(8, norm="batch", skip=0), Linear(8, norm="batch")))
 CASES = {"mlp": (MLP, VECTOR), "cnn": (CNN, SEQUENCE)}
 
 
-def examples_of(task: TaskShape, n: int = 56, seed: int = 0) -> Examples:
+def examples_of(task: Task, n: int = 56, seed: int = 0) -> Examples:
     rng = generator(seed, "examples")
-    return Examples(rng.normal(size=(n, *task.input_shape)).astype(np.float32), rng.integers(0, task.num_classes, n))
+    return Examples(
+        rng.normal(size=(n, *task.input_shape)).astype(np.float32), rng.integers(0, task.head.output_width, n)
+    )
 
 
-def trained(spec: ArchitectureSpec, task: TaskShape, settings: TrainingSettings, seed: int = 1, n: int = 56):
-    model = build(spec, task)
-    loss = train(model, examples_of(task, n), settings, seed)
+def trained(spec: ArchitectureSpec, task: Task, settings: TrainingSettings, seed: int = 1, n: int = 56):
+    model = build(spec.lower(task))
+    loss = train(model, examples_of(task, n), task.head, settings, seed)
     return loss, flat_state(model).numpy()
 
 
-def by_hand(spec: ArchitectureSpec, task: TaskShape, settings: TrainingSettings, make, mu: float = 0.0):
+def by_hand(spec: ArchitectureSpec, task: Task, settings: TrainingSettings, make, mu: float = 0.0):
     """The same loop as anybody would write it with torch.optim."""
-    model = build(spec, task)
+    model = build(spec.lower(task))
     start = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = make(model.parameters())
     examples, order = examples_of(task), generator(1, "batches")
@@ -88,8 +91,31 @@ def test_sgd_is_that_of_torch(case: str, momentum: float, weight_decay: float, m
     assert loss == pytest.approx(expected_loss, abs=1e-6)
 
 
+def test_a_regression_lowers_the_square_of_scaled_errors():
+    task = Task((6,), Regression((5.0, -200.0), (2.0, 30.0)))
+    y = generator(0, "targets").normal((5, -200), (2, 30), (56, 2)).astype(np.float32)
+    examples = Examples(examples_of(VECTOR).x, y)
+    model = build(MLP.lower(task))
+    loss = train(model, examples, task.head, TrainingSettings("sgd", 0.05, 16, 3), 1)
+    twin, order, total = build(MLP.lower(task)), generator(1, "batches"), 0.0
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.05)
+    for _ in range(3):
+        index, total = order.permutation(56), 0.0
+        for begin in range(0, 56, 16):
+            batch = examples.take(index[begin : begin + 16])
+            optimizer.zero_grad()
+            scaled = (torch.from_numpy(batch.y) - torch.tensor([5.0, -200.0])) / torch.tensor([2.0, 30.0])
+            error = ((twin(torch.from_numpy(batch.x)) - scaled) ** 2).mean()
+            error.backward()
+            optimizer.step()
+            total += error.item() * len(batch)
+    assert loss == pytest.approx(total / 56, abs=1e-6)
+    assert (flat_state(model) - flat_state(twin)).abs().max() < 1e-6
+    assert np.array_equal(examples.y, y)
+
+
 def test_the_proximal_term_pulls_back():
-    start = flat_state(build(MLP, VECTOR)).numpy()
+    start = flat_state(build(MLP.lower(VECTOR))).numpy()
     distances = [
         np.linalg.norm(trained(MLP, VECTOR, TrainingSettings("sgd", 0.1, epochs=10, proximal_mu=mu))[1] - start)
         for mu in (0.0, 1.0, 5.0)
@@ -100,13 +126,13 @@ def test_the_proximal_term_pulls_back():
 def test_training_learns():
     examples = examples_of(VECTOR, 90)
     labelled = Examples(examples.x, examples.x[:, :3].argmax(axis=1))
-    model = build(MLP, VECTOR)
-    first = train(model, labelled, TrainingSettings(learning_rate=0.01), 0)
-    assert train(model, labelled, TrainingSettings(learning_rate=0.01, epochs=40), 1) < 0.5 * first
+    model = build(MLP.lower(VECTOR))
+    first = train(model, labelled, VECTOR.head, TrainingSettings(learning_rate=0.01), 0)
+    assert train(model, labelled, VECTOR.head, TrainingSettings(learning_rate=0.01, epochs=40), 1) < 0.5 * first
 
 
 @pytest.mark.parametrize(("spec", "task"), [(DROPPING, VECTOR), (CNN, SEQUENCE)])
-def test_the_same_seed_gives_the_same_bits(spec: ArchitectureSpec, task: TaskShape):
+def test_the_same_seed_gives_the_same_bits(spec: ArchitectureSpec, task: Task):
     settings = TrainingSettings(epochs=3)
     (loss, first), (again, second) = trained(spec, task, settings, 5), trained(spec, task, settings, 5)
     assert loss == again
@@ -116,7 +142,7 @@ def test_the_same_seed_gives_the_same_bits(spec: ArchitectureSpec, task: TaskSha
 
 def test_dropout_comes_from_the_seed():
     alike = Examples(np.ones((40, 6), np.float32), np.zeros(40, np.int64))  # in whatever order: only masks can differ
-    losses = [train(build(DROPPING, VECTOR), alike, TrainingSettings(), seed) for seed in (1, 2)]
+    losses = [train(build(DROPPING.lower(VECTOR)), alike, VECTOR.head, TrainingSettings(), seed) for seed in (1, 2)]
     assert abs(losses[0] - losses[1]) > 1e-3
 
 
@@ -133,14 +159,14 @@ def test_global_random_states_are_neither_used_nor_changed():
 def test_examples_are_not_written_to():
     examples = examples_of(VECTOR)
     x, y = examples.x.copy(), examples.y.copy()
-    train(build(MLP, VECTOR), examples, TrainingSettings(epochs=2), 0)
+    train(build(MLP.lower(VECTOR)), examples, VECTOR.head, TrainingSettings(epochs=2), 0)
     assert np.array_equal(examples.x, x)
     assert np.array_equal(examples.y, y)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_few_examples_and_a_last_batch_of_one_are_trained_on(n: int):
-    spec = ArchitectureSpec((Linear(8, norm="batch"), Linear(8, norm="group")))
+    spec = LayeredSpec((Linear(8, norm="batch"), Linear(8, norm="group")))
     loss, weights = trained(spec, VECTOR, TrainingSettings(batch_size=2), n=n)
     assert math.isfinite(loss)
     assert np.isfinite(weights).all()
@@ -153,7 +179,7 @@ def test_the_loss_is_the_mean_over_examples():
 
 
 def test_divergence_ends_training_at_once():
-    model = build(MLP, VECTOR)
+    model = build(MLP.lower(VECTOR))
     flat_state(model)[0] = math.nan
     settings = TrainingSettings(epochs=10**9)  # would never end
-    assert math.isnan(train(model, examples_of(VECTOR), settings, 0))
+    assert math.isnan(train(model, examples_of(VECTOR), VECTOR.head, settings, 0))

@@ -7,33 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from common.architecture.layered import LayeredSpace
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.seeding import generator
-
-TASKS = (
-    TaskShape((5,), 3),
-    TaskShape((1,), 2),
-    TaskShape((3, 21), 4),
-    TaskShape((1, 2), 2),
-    TaskShape((2, 9, 7), 3),
-    TaskShape((1, 1, 4), 2),
-)
-OPTIONS = LayeredSpace.Options(
-    min_layers=0,
-    max_layers=6,
-    width=[1, 2, 6, 16, 33],
-    kernel=[1, 3, 5],
-    stride=[1, 2, 3],
-    activation=["relu", "gelu", "silu", "tanh", "none"],
-    norm=["group", "batch", "none"],
-    dropout={"low": 0.0, "high": 0.5},
-    skip=0.5,
-    reduce=["flatten", "avg", "max"],
-    max_parameters=None,
-    max_macs=None,
-)
+from common.tasks import Task
+from tests.support.spaces import everything
 
 
 @pytest.fixture(autouse=True)
@@ -43,16 +20,11 @@ def logs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def spaces() -> list[LayeredSpace]:
-    """One space that offers everything for each of a few tasks."""
-    return [LayeredSpace(task, OPTIONS) for task in TASKS]
-
-
-@pytest.fixture(scope="session")
-def random_case(spaces: list[LayeredSpace]) -> Callable[[int], tuple[ArchitectureSpec, TaskShape]]:
+def random_case() -> Callable[[int], tuple[ArchitectureSpec, Task]]:
     """A function from a seed to a legal spec and its task."""
+    spaces = everything()
 
-    def draw(seed: int) -> tuple[ArchitectureSpec, TaskShape]:
+    def draw(seed: int) -> tuple[ArchitectureSpec, Task]:
         rng = generator(seed, "case")
         space = spaces[int(rng.integers(len(spaces)))]
         return space.sample(rng), space.task

@@ -1,7 +1,7 @@
 import pytest
 
 from common.errors import StorageError
-from common.files import write_aside
+from common.files import sync, write_aside
 
 
 def test_text_and_bytes_are_there_whole_in_a_new_folder(tmp_path):
@@ -17,3 +17,9 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(StorageError, match=r"result\.json"):
         write_aside(tmp_path / "result.json", "text")
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_what_is_not_there_cannot_be_on_the_disk(tmp_path):
+    sync(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync(tmp_path / "nothing")

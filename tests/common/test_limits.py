@@ -3,27 +3,27 @@ from __future__ import annotations
 import pytest
 
 from common.architecture.cost import cost_of
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv2d, Linear
 from common.architecture.memory import peak_memory
-from common.architecture.operations import Conv2d, Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.errors import ConfigError, SpecError
 from common.limits import Limits, Needs, needs_of, tightest
 from common.settings import TrainingSettings
+from common.tasks import Classification, Task
 
-TASK, TRAINING = TaskShape((100,), 10), TrainingSettings()
-SPEC = ArchitectureSpec((Linear(700, norm="none"),))
+TASK, TRAINING = Task((100,), Classification(10)), TrainingSettings()
+SPEC = LayeredSpec((Linear(700, norm="none"),))
 NEEDS = Needs(1000, 2000, 3)
 
 
 def test_needs_are_cost_and_memory():
-    cost = cost_of(SPEC, TASK)
+    cost = cost_of(SPEC.lower(TASK))
     needs = needs_of(SPEC, TASK, TRAINING)
     assert (needs.parameters, needs.macs) == (cost.parameters, cost.macs)
-    exact = peak_memory(SPEC, TASK, TRAINING) / 2**20
+    exact = peak_memory(SPEC.lower(TASK), TRAINING) / 2**20
     assert needs.memory_mb - 1 < exact <= needs.memory_mb
     with pytest.raises(SpecError, match="Layer 0"):
-        needs_of(ArchitectureSpec((Conv2d(4),)), TASK, TRAINING)
+        needs_of(LayeredSpec((Conv2d(4),)), TASK, TRAINING)
 
 
 @pytest.mark.parametrize(

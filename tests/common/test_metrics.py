@@ -7,69 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import DataError
-from common.metrics import classification_metrics, summarise
-
-
-def case(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal((count, classes)).astype(np.float32) * 5, rng.integers(classes, size=count)
-
-
-@pytest.mark.parametrize(("seed", "count", "classes"), [(0, 500, 4), (1, 7, 10), (2, 1, 3), (3, 40, 2), (4, 12, 10)])
-@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
-def test_they_are_scikit_learns(seed: int, count: int, classes: int) -> None:
-    from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
-
-    logits, y = case(seed, count, classes)
-    predicted = logits.argmax(axis=1)
-    odds = np.exp(logits.astype(np.float64))
-    expected = {
-        "accuracy": accuracy_score(y, predicted),
-        "balanced_accuracy": balanced_accuracy_score(y, predicted),
-        "macro_f1": f1_score(y, predicted, average="macro", zero_division=0),
-        "loss": log_loss(y, odds / odds.sum(axis=1, keepdims=True), labels=np.arange(classes)),
-    }
-    assert classification_metrics(logits, y) == pytest.approx(expected, rel=1e-9)
-
-
-def test_by_hand() -> None:
-    # labels 0 0 0 1, predictions 0 0 2 1: recalls 2/3 and 1; F1 4/5 (2 of 3 found, no false one), 1, and 0
-    logits = np.eye(3, dtype=np.float32)[[0, 0, 2, 1]]
-    scores = classification_metrics(logits, np.array([0, 0, 0, 1]))
-    log_total = math.log(math.e + 2)
-    assert scores == pytest.approx(
-        {
-            "accuracy": 3 / 4,
-            "balanced_accuracy": (2 / 3 + 1) / 2,
-            "macro_f1": (4 / 5 + 1 + 0) / 3,
-            "loss": (3 * (log_total - 1) + log_total) / 4,
-        }
-    )
-
-
-def test_the_loss_is_finite_for_huge_logits() -> None:
-    scores = classification_metrics(np.array([[3e38, -3e38], [1e30, 1e30]], dtype=np.float32), np.array([0, 1]))
-    assert scores["loss"] == pytest.approx(math.log(2) / 2)
-
-
-def test_the_order_of_examples_does_not_matter() -> None:
-    logits, y = case(5, 50, 3)
-    order = np.random.default_rng(0).permutation(50)
-    assert classification_metrics(logits[order], y[order]) == pytest.approx(classification_metrics(logits, y))
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_model_that_diverged_has_no_score(value: float) -> None:
-    logits, y = case(6, 5, 3)
-    logits[2, 1] = value
-    with pytest.raises(DataError, match=r"must be finite.*Lower training.learning_rate"):
-        classification_metrics(logits, y)
-
-
-@pytest.mark.parametrize(("rows", "labels"), [(0, 0), (3, 2)])
-def test_shapes_that_do_not_fit_are_refused(rows: int, labels: int) -> None:
-    with pytest.raises(DataError, match="Scores need logits"):
-        classification_metrics(np.zeros((rows, 3), dtype=np.float32), np.zeros(labels, dtype=np.int64))
+from common.metrics import over_nodes, summarise
 
 
 def test_a_summary_by_hand() -> None:
@@ -81,6 +19,12 @@ def test_a_summary_by_hand() -> None:
 def test_the_worst_decile_is_the_mean_of_the_lowest_tenth(count: int, lowest: int) -> None:
     values = np.random.default_rng(0).permutation(count).astype(float).tolist()
     assert summarise(values, [1] * count)["worst_decile"] == pytest.approx(sum(range(lowest)) / lowest)
+
+
+@pytest.mark.parametrize(("count", "highest"), [(1, [0]), (19, [18]), (20, [19, 18])])
+def test_where_less_is_better_the_worst_are_the_largest(count: int, highest: list[int]) -> None:
+    values = np.random.default_rng(1).permutation(count).astype(float).tolist()
+    assert summarise(values, [1] * count, "min")["worst_decile"] == pytest.approx(sum(highest) / len(highest))
 
 
 def test_one_node_has_no_spread() -> None:
@@ -109,3 +53,11 @@ def test_weights_sum_to_one(value: float, weights: list[int]) -> None:
 def test_a_mean_of_nothing_is_refused(values: list[float], weights: list[float]) -> None:
     with pytest.raises(DataError, match="weights above 0"):
         summarise(values, weights)
+
+
+def test_a_table_holds_what_all_nodes_have_and_the_spread_of_the_primary_metric() -> None:
+    scores = {"b": ({"error": 6.0, "loss": 1.0, "more": 5.0}, 1), "a": ({"error": 2.0, "loss": 3.0}, 3)}
+    # (3*2 + 1*6) / 4 and (3*3 + 1*1) / 4; both errors lie 2 from their plain mean 4, and the worst tenth is the largest
+    assert over_nodes(scores, ("error", "min")) == pytest.approx(
+        {"error": 3.0, "error_std": 2.0, "error_worst_decile": 6.0, "loss": 2.5, "nodes": 2.0, "examples": 4.0}
+    )

@@ -22,7 +22,9 @@ def test_float16_rounds_to_the_nearest():
 
 
 def test_bytes_on_the_wire():
-    assert (wire_bytes(WEIGHTS, "float32"), wire_bytes(WEIGHTS, "float16")) == (20, 10)
+    arrays = {"weights": WEIGHTS, "alphas": WEIGHTS[:2]}
+    assert (wire_bytes(arrays, "float32"), wire_bytes(arrays, "float16")) == (4 * 7, 2 * 7)
+    assert wire_bytes({}, "float32") == 0
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 
 from common.architecture.cost import Cost
-from common.architecture.operations import Linear
-from common.architecture.space import SearchSpace
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.errors import SpecError
+from common.tasks import Classification, Task
+from server_app.spaces.base import SearchSpace
 
 
 class DigitSpace(SearchSpace):
     """Strings of `length` digits in [0, base), each digit the width (less one) of a linear layer."""
 
     def __init__(self, length, base):
-        super().__init__(TaskShape((4,), 2))
+        super().__init__(Task((4,), Classification(2)))
         self.length, self.base = length, base
 
     def spec(self, digits):
-        return ArchitectureSpec(tuple(Linear(int(digit) + 1) for digit in digits))
+        return LayeredSpec(tuple(Linear(int(digit) + 1) for digit in digits))
 
     def digits(self, spec):
         return "".join(str(layer.width - 1) for layer in spec.layers)
@@ -37,7 +37,7 @@ class DigitSpace(SearchSpace):
 
     def _child(self, a, b, rng):
         picks = rng.integers(2, size=self.length)
-        return ArchitectureSpec(tuple((x, y)[pick] for x, y, pick in zip(a.layers, b.layers, picks, strict=True)))
+        return LayeredSpec(tuple((x, y)[pick] for x, y, pick in zip(a.layers, b.layers, picks, strict=True)))
 
     def _check_membership(self, spec):
         if len(spec.layers) != self.length or any(layer.width > self.base for layer in spec.layers):

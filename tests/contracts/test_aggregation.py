@@ -1,12 +1,15 @@
 """What every aggregation must hold: run for each choice that the registry finds."""
 
+import json
 import random
 
 import numpy as np
 import pytest
+from flwr.app import ArrayRecord
 
 from common.errors import ConfigError, ProtocolError, SearchError
 from common.seeding import generator
+from server_app.blobs import Blobs
 from server_app.registry import choices, load_choice
 
 pytestmark = pytest.mark.parametrize("name", choices("aggregation"))
@@ -39,7 +42,7 @@ def run(aggregation, start, added):
     aggregation.begin(start)
     for reply in added:
         aggregation.add(*reply)
-    return aggregation.result()
+    return aggregation.combined()
 
 
 def test_the_result_is_a_finite_packed_state(aggregation):
@@ -93,8 +96,8 @@ def test_instances_share_nothing(name):
         ):
             one.add(node, update, count, metrics)
             other.add(node, -3 * foreign, 7, metrics)
-        other.result()
-        assert np.array_equal(one.result(), wanted)
+        other.combined()
+        assert np.array_equal(one.combined(), wanted)
 
 
 def test_is_not_steered_by_global_randomness_nor_steers_it(name):
@@ -141,7 +144,7 @@ def test_what_the_caller_does_to_its_arrays_later_does_not_matter(name):
     for node, update, count, metrics in replies(9):
         aggregation.add(node, update, count, metrics)
         update.fill(np.nan)
-    assert np.array_equal(aggregation.result(), expected)
+    assert np.array_equal(aggregation.combined(), expected)
 
 
 def test_leaves_the_callers_arrays_alone(aggregation):
@@ -201,7 +204,7 @@ def test_refuses_a_broken_reply_with_its_reason_and_goes_on(name, kind):
     assert (aggregation.count, aggregation.examples) == (1, second[2])
     for reply in (first, *others):
         aggregation.add(*reply)
-    assert np.array_equal(aggregation.result(), expected)
+    assert np.array_equal(aggregation.combined(), expected)
 
 
 def test_the_minimum_of_replies_is_enough(aggregation):
@@ -216,9 +219,9 @@ def test_fewer_replies_than_the_minimum_are_an_error_that_names_it(aggregation):
     for reply in replies(few):
         aggregation.add(*reply)
     with pytest.raises(SearchError, match=rf"updates of {aggregation.minimum} nodes in a round, got {few}\."):
-        aggregation.result()
+        aggregation.combined()
     aggregation.add(*replies(few + 1)[-1])
-    assert np.isfinite(aggregation.result()).all()
+    assert np.isfinite(aggregation.combined()).all()
 
 
 def test_a_round_without_a_result_leaves_no_trace(name):
@@ -234,7 +237,7 @@ def test_a_round_ends_once(aggregation):
         aggregation.add(*replies(1)[0])
     run(aggregation, weights(), replies(9))
     with pytest.raises(ConfigError, match="begun before"):
-        aggregation.result()
+        aggregation.combined()
     with pytest.raises(ConfigError, match="begun before"):
         aggregation.add(*replies(1)[0])
 
@@ -255,3 +258,90 @@ def test_the_size_of_a_trial_does_not_change(aggregation):
     run(aggregation, weights(), replies(9))
     with pytest.raises(ProtocolError, match=r"shape \(40,\), got \(39,\)"):
         aggregation.begin(weights()[:-1])
+
+
+# ---------------------------------------------------------------- saved and gone on with
+
+
+def resumed(name, aggregation, folder):
+    """Return another instance with the state of this one, as a run that was killed would read it."""
+    text = json.dumps(Blobs(folder).put_state(aggregation.state_dict()))
+    other = load_choice("aggregation", name)()
+    other.load_state_dict(Blobs(folder).get_state(json.loads(text)))
+    return other
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2, 5])
+def test_resumed_equals_never_interrupted(name, aggregation, rounds, tmp_path):
+    result = weights()
+    for round_ in range(rounds):
+        result = run(aggregation, result, replies(9, round_))
+    other, other_result = resumed(name, aggregation, tmp_path), result
+    for round_ in range(rounds, rounds + 4):
+        result = run(aggregation, result, replies(9, round_))
+        other_result = run(other, other_result, replies(9, round_))
+        assert other_result.tobytes() == result.tobytes()
+        other = resumed(name, other, tmp_path)
+
+
+def test_an_open_round_is_no_part_of_the_state(name, aggregation, tmp_path):
+    result = run(aggregation, weights(), replies(9))
+    between = json.dumps(Blobs(tmp_path).put_state(aggregation.state_dict()))
+    aggregation.begin(result)
+    for reply in replies(9, 2)[:5]:
+        aggregation.add(*reply)
+    assert json.dumps(Blobs(tmp_path).put_state(aggregation.state_dict())) == between
+    other = resumed(name, aggregation, tmp_path)
+    with pytest.raises(ConfigError, match="begun before"):
+        other.add(*replies(1)[0])
+    for reply in replies(9, 2)[5:]:
+        aggregation.add(*reply)
+    assert run(other, result, replies(9, 2)).tobytes() == aggregation.combined().tobytes()
+
+
+def test_a_state_does_not_change_with_the_rounds_that_follow(name, aggregation, tmp_path):
+    result = run(aggregation, weights(), replies(9))
+    state = aggregation.state_dict()
+    before = Blobs(tmp_path).put_state(state)
+    other = load_choice("aggregation", name)()
+    other.load_state_dict(state)
+    for each in (aggregation, other):
+        run(each, result, replies(9, 2))
+    assert Blobs(tmp_path).put_state(state) == before
+
+
+def test_a_resumed_trial_keeps_its_size(name, aggregation, tmp_path):
+    run(aggregation, weights(), replies(9))
+    with pytest.raises(ProtocolError, match=r"shape \(40,\), got \(39,\)"):
+        resumed(name, aggregation, tmp_path).begin(weights()[:-1])
+
+
+def test_all_that_a_rule_remembers_is_saved(name, aggregation, tmp_path):
+    """Whatever of an instance, and of the strategy in it, differs after some rounds is the same in a resumed one."""
+    result = weights()
+    for round_ in range(3):
+        result = run(aggregation, result, replies(9, round_))
+    assert remembered(resumed(name, aggregation, tmp_path)) == remembered(aggregation)
+    assert (remembered(aggregation) == remembered(load_choice("aggregation", name)())) is (name == "fedavg")
+
+
+def remembered(aggregation):
+    """Return all attributes but those of the round that is over, as bytes and texts."""
+    own = {key: value for key, value in vars(aggregation).items() if key not in PER_ROUND}
+    return {key: vars_of(value) for key, value in own.items()}
+
+
+# Set by `begin`, and of no meaning until the next; the size of a trial has a test of its own.
+PER_ROUND = {"_open", "_size", "_nodes", "_examples", "_at_first"}
+
+
+def vars_of(value):
+    if isinstance(value, np.ndarray):
+        return (value.dtype.str, value.shape, value.tobytes())
+    if isinstance(value, ArrayRecord):
+        return vars_of({key: array.numpy() for key, array in value.items()})
+    if isinstance(value, dict):
+        return {key: vars_of(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [vars_of(item) for item in value]
+    return vars_of(vars(value)) if hasattr(value, "aggregate_train") else value

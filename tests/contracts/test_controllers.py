@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 
 from common.architecture.cost import cost_of
-from common.architecture.layered import LayeredSpace
-from common.architecture.listed import ListedSpace
-from common.architecture.operations import Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.errors import ConfigError, SpaceError, SpecError
+from common.tasks import Classification, Task
+from server_app.controllers.observations import Suggestion
 from server_app.registry import choices, load_choice
-from server_app.trials import Trial, TrialState
+from server_app.spaces.layered import LayeredSpace
+from server_app.spaces.listed import ListedSpace
+from server_app.trials import Recipe, Trial, TrialState
+from tests.support.trials import scored, trial_of
 
 pytestmark = pytest.mark.parametrize("name", choices("controller"))
 
@@ -38,21 +40,24 @@ class Drive:
         """Fill up, then end one trial; returns False when the search is over."""
         proposals = self.controller.propose(self.width - len(self.open))
         assert len(proposals) <= self.width - len(self.open)
-        self.open += [Trial(p.number, p.spec, p.origin, p.parent) for p in proposals]
+        self.open += [Trial.of(proposal) for proposal in proposals]
         self.log += proposals
         if self.open:
-            self.controller.observe(self.end(self.open.pop(self.step * 7 % len(self.open))))
+            self.end(self.open.pop(self.step * 7 % len(self.open)))
         self.step += 1
         return bool(self.open) or not self.controller.done
 
     def end(self, trial):
+        """Let a trial complete its rungs one after the other, and observe each; then it ends."""
         if self.fails(trial.number):
             trial.state, trial.failure = TrialState.FAILED, "toy"
-            return trial
-        trial.rung = 1 + trial.number % 2
-        trial.state = TrialState.FINISHED if trial.rung == 2 else TrialState.STOPPED
-        trial.score = sum(layer.width for layer in trial.spec.layers) / 10
-        return trial
+        else:
+            value = sum(layer.width for layer in trial.spec.layers) / 10
+            for rung in range(1, 2 + trial.number % 2):
+                scored(trial, value, rung).state = TrialState.WAITING
+                self.controller.observe(trial, final=False)
+            trial.state = TrialState.FINISHED if trial.rung == 2 else TrialState.STOPPED
+        self.controller.observe(trial, final=True)
 
     def run(self, steps=10 * TRIALS):
         for _ in range(steps):
@@ -140,14 +145,14 @@ def linear_space(widths, max_layers):
         max_parameters=None,
         max_macs=None,
     )
-    return LayeredSpace(TaskShape((4,), 2), options)
+    return LayeredSpace(Task((4,), Classification(2)), options)
 
 
 def listed_space(count, fitting):
     """A list of layers of width 2, 3, ..., of which the first `fitting` have few enough parameters."""
-    task = TaskShape((4,), 2)
-    specs = [ArchitectureSpec((Linear(width + 2),)) for width in range(count)]
-    limit = cost_of(specs[fitting - 1], task).parameters
+    task = Task((4,), Classification(2))
+    specs = [LayeredSpec((Linear(width + 2),)) for width in range(count)]
+    limit = cost_of(specs[fitting - 1].lower(task)).parameters
     return ListedSpace(task, ListedSpace.Options([spec.to_dict() for spec in specs], max_parameters=limit))
 
 
@@ -175,7 +180,7 @@ def test_a_space_that_cannot_be_listed_is_exhausted_when_nothing_new_is_drawn(ma
     options = LayeredSpace.Options(
         max_layers=1, width=[2], activation=["relu"], norm=["none"], dropout={"low": 0.0, "high": 0.0001}, skip=0.0
     )
-    space = LayeredSpace(TaskShape((4,), 2), options)
+    space = LayeredSpace(Task((4,), Classification(2)), options)
     controller = make(space=space)
     proposals = Drive(controller).run()
     assert space.size() == math.inf
@@ -288,47 +293,93 @@ def test_state_is_a_copy(make):
     assert json.dumps(state) == text
 
 
-def ended(proposal, **changes):
-    values = {"state": TrialState.FINISHED, "rung": 1, "score": 0.5} | changes
-    return Trial(proposal.number, proposal.spec, **values)
-
-
-def test_a_trial_is_observed_once(make):
+def test_a_trial_is_observed_for_good_once(make):
     controller = make()
     (proposal,) = controller.propose(1)
-    controller.observe(ended(proposal))
-    with pytest.raises(ConfigError, match="once"):
-        controller.observe(ended(proposal))
+    controller.observe(trial_of(proposal, 0.5), final=True)
+    for trial, final in ((trial_of(proposal, 0.5), True), (trial_of(proposal, 0.5, state=TrialState.WAITING), False)):
+        with pytest.raises(ConfigError, match="once"):
+            controller.observe(trial, final=final)
     assert len(controller.history) == 1
 
 
 @pytest.mark.parametrize(
-    "changes", [{"state": TrialState.RUNNING}, {"state": TrialState.WAITING}, {"score": float("nan")}]
+    ("value", "state", "final"),
+    [
+        (0.5, TrialState.RUNNING, True),
+        (0.5, TrialState.WAITING, True),
+        (math.nan, TrialState.FINISHED, True),
+        (0.5, TrialState.FINISHED, False),
+        (None, TrialState.WAITING, False),
+    ],
 )
-def test_an_unfinished_trial_is_not_observed(make, changes):
+def test_what_makes_no_sense_is_not_observed(make, value, state, final):
     controller = make()
     (proposal,) = controller.propose(1)
     with pytest.raises(ConfigError):
-        controller.observe(ended(proposal, **changes))
-    assert controller.history == []
+        controller.observe(trial_of(proposal, value, state=state), final=final)
+    assert (controller.history, controller.under_way) == ([], {})
+
+
+def test_each_rung_is_observed_and_the_trial_stays_in_flight(make):
+    controller = make()
+    (proposal,) = controller.propose(1)
+    for rung in (1, 2):
+        controller.observe(trial_of(proposal, rung / 10, rung, TrialState.WAITING), final=False)
+        seen = controller.under_way[proposal.number]
+        assert (seen.rung, seen.score, seen.final) == (rung, rung / 10, False)
+        assert (controller.in_flight, controller.history) == (1, [])
+    controller.observe(trial_of(proposal, 0.2, 2, TrialState.STOPPED), final=True)
+    assert (controller.in_flight, controller.under_way) == (0, {})
+    assert controller.history[0].final
+
+
+def test_a_recipe_makes_another_trial_of_the_same_spec(make, space):
+    """Where a subclass says how to train, the same spec is new; and what is repeated is repeated on purpose."""
+    controller = make(trials=4)
+    spec, quick = space.spec("000000"), Recipe(learning_rate=0.1)
+    ideas = [
+        Suggestion(spec, "sample"),
+        Suggestion(spec, "sample", recipe=quick),
+        Suggestion(spec, "again", repeats=0),
+        Suggestion(spec, "again", recipe=quick, repeats=1),
+    ]
+    controller.suggest = lambda _: ideas[len(controller._proposed)]
+    proposals = controller.propose(4)
+    assert [(p.spec, p.recipe, p.repeats) for p in proposals] == [
+        (spec, Recipe(), None),
+        (spec, quick, None),
+        (spec, Recipe(), 0),
+        (spec, quick, 1),
+    ]
+
+
+@pytest.mark.parametrize("repeats", [0, 1, -1])
+def test_a_repetition_is_of_what_was_proposed(make, space, repeats):
+    controller = make(start=[space.spec("111111")])
+    controller.propose(1)
+    controller.suggest = lambda _: Suggestion(space.spec("000000"), "again", repeats=repeats)
+    with pytest.raises(SpecError, match="must repeat a trial as it was"):
+        controller.propose(1)
 
 
 def test_a_stranger_s_trial_is_not_observed(make, space):
     controller = make()
     (proposal,) = controller.propose(1)
     other = space.mutate(proposal.spec, np.random.default_rng(0))
-    for stranger in (Trial(7, proposal.spec), Trial(-1, proposal.spec), Trial(0, other)):
+    strangers = [Trial(7, proposal.spec), Trial(-1, proposal.spec), Trial(0, other)]
+    for stranger in [*strangers, Trial(0, proposal.spec, Recipe(learning_rate=0.5))]:
         stranger.state = TrialState.FAILED
         with pytest.raises(ConfigError, match="own proposals"):
-            controller.observe(stranger)
+            controller.observe(stranger, final=True)
 
 
 def test_trials_are_observed_in_any_order(make):
     controller = make()
     drive = Drive(controller, width=6)
-    drive.open = [Trial(p.number, p.spec) for p in controller.propose(6)]
+    drive.open = [Trial.of(proposal) for proposal in controller.propose(6)]
     for trial in reversed(list(drive.open)):
-        controller.observe(drive.end(trial))
+        drive.end(trial)
     drive.open.clear()
     assert controller.in_flight == 0
     assert [proposal.number for proposal in drive.run()] == list(range(6, TRIALS))

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from common.architecture.spec import ArchitectureSpec
+from common.architecture.kinds.layered import LayeredSpec
 from common.errors import ConfigError
 from common.seeding import generator
 from server_app.registry import choices, load_choice
 from server_app.trials import Trial, TrialState
+from tests.support.trials import scored
 
 pytestmark = pytest.mark.parametrize("name", choices("fidelity"))
 
@@ -36,7 +37,7 @@ class Race:
     def __init__(self, fidelity, count, fails=nobody, seed=0, restore=False):
         self.fidelity, self.count, self.fails, self.restore = fidelity, count, fails, restore
         self.rng = generator(seed, "order")
-        self.trials, self.targets, self.decided = [], {}, {}
+        self.trials, self.targets, self.decided, self.promoted = [], {}, {}, {}
 
     def run(self):
         while self.running or len(self.trials) < self.count:
@@ -45,7 +46,7 @@ class Race:
         while self.running:
             self.step()
         assert [trial.number for trial in self.trials if not trial.state.ended] == []
-        return self.decided
+        return self.decided, self.promoted
 
     @property
     def running(self):
@@ -64,7 +65,7 @@ class Race:
             self.complete(running[pick])
 
     def start(self):
-        trial = Trial(len(self.trials), ArchitectureSpec())
+        trial = Trial(len(self.trials), LayeredSpec())
         self.trials.append(trial)
         self.targets[trial.number] = self.fidelity.start(trial)
         assert 1 <= self.targets[trial.number] <= self.fidelity.max_rounds
@@ -73,25 +74,29 @@ class Race:
         if self.fails(trial.number, trial.rung):
             trial.state = TrialState.FAILED
         else:
-            trial.rounds, trial.rung, trial.state = self.targets[trial.number], trial.rung + 1, TrialState.WAITING
-            trial.score = round(float(generator(0, "score", trial.number, trial.rung).random()), 1)
+            trial.rounds, rung, trial.state = self.targets[trial.number], trial.rung + 1, TrialState.WAITING
+            draw = generator(0, "score", trial.number, rung)
+            scored(trial, round(float(draw.random()), 1), rung, feasible=draw.random() < 0.8)
         self.apply(self.fidelity.report(trial))
 
-    def apply(self, decisions):
-        for decision in decisions:
-            trial = self.trials[decision.trial]
-            assert trial.state is TrialState.WAITING, "only a trial that waits is decided about, and only once"
-            self.decided[trial.number, trial.rung] = decision
-            if decision.action == "promote":
-                assert trial.rounds < decision.rounds <= self.fidelity.max_rounds
-                self.targets[trial.number], trial.state = decision.rounds, TrialState.RUNNING
-            elif decision.action == "finish":
+    def apply(self, endings):
+        for ending in endings:
+            trial = self.trials[ending.trial]
+            assert trial.state is TrialState.WAITING, "only a trial that waits ends, and only once"
+            self.decided[trial.number, trial.rung] = ending.action
+            if ending.action == "finish":
                 assert trial.rounds == self.fidelity.max_rounds
                 trial.state = TrialState.FINISHED
             else:
-                assert decision.action == "stop"
+                assert ending.action == "stop"
                 assert trial.rounds < self.fidelity.max_rounds
                 trial.state = TrialState.STOPPED
+        while (promotion := self.fidelity.next()) is not None:
+            trial = self.trials[promotion.trial]
+            assert trial.state is TrialState.WAITING, "only a trial that waits is promoted, and only once"
+            assert trial.rounds < promotion.rounds <= self.fidelity.max_rounds
+            self.promoted[trial.number, trial.rung] = promotion.rounds
+            self.targets[trial.number], trial.state = promotion.rounds, TrialState.RUNNING
 
 
 @pytest.fixture
@@ -111,7 +116,7 @@ def test_every_trial_ends_once(make, count, fails):
         assert TrialState.FINISHED in states
     if fails is everybody:
         assert set(states) == {TrialState.FAILED}
-        assert race.decided == {}
+        assert (race.decided, race.promoted) == ({}, {})
 
 
 @pytest.mark.parametrize("fails", [nobody, some])

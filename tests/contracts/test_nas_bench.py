@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from server_app.registry import load_choice
-from server_app.trials import Trial, TrialState
+from tests.support.trials import trial_of
 
 DATA = Path(os.environ.get("FLWR_NAS_DATA") or Path(__file__).parents[3] / "shared" / "data")
 TABLE = DATA / "nas-bench-macro_cifar10.json"
@@ -32,7 +32,7 @@ def regret(controller, digits, table, evaluations):
     for _ in range(evaluations):
         (proposal,) = controller.propose(1)
         score = table[digits(proposal.spec)]
-        controller.observe(Trial(proposal.number, proposal.spec, state=TrialState.FINISHED, rung=1, score=score))
+        controller.observe(trial_of(proposal, score), final=True)
         best = max(best, score)
     return max(table.values()) - best
 

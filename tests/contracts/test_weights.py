@@ -1,56 +1,104 @@
-"""What every source of weights must hold: run for each choice that the registry finds."""
+"""What every store of weights must hold: run for each choice that the registry finds."""
+
+import json
 
 import numpy as np
 import pytest
 
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv1d, Linear, MaxPool
 from common.architecture.layout import layout, state_size
-from common.architecture.operations import Conv1d, Linear, MaxPool
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.errors import SearchError
+from common.tasks import Classification, Task
+from server_app.aggregation.fedadam import FedAdam
+from server_app.aggregation.fedavg import FedAvg
+from server_app.blobs import Blobs
 from server_app.registry import choices, load_choice
 from server_app.trials import Trial
 
 pytestmark = pytest.mark.parametrize("name", choices("weights"))
 
-TASK = TaskShape((3, 16), 4)
+TASK = Task((3, 16), Classification(4))
 SPECS = (
-    ArchitectureSpec(),
-    ArchitectureSpec((Linear(8),)),
-    ArchitectureSpec((Conv1d(width=4, norm="batch"), MaxPool(2), Linear(8, skip=0))),
+    LayeredSpec(),
+    LayeredSpec((Linear(8),)),
+    LayeredSpec((Conv1d(width=4, norm="batch"), MaxPool(2), Linear(8, skip=0))),
 )
 
 
 @pytest.fixture
 def make(name):
     cls = load_choice("weights", name)
-    return lambda seed=0: cls(TASK, seed)
+    return lambda seed=0, rule=FedAvg, blobs=None: cls(TASK, seed, rule, blobs or Blobs(None))
+
+
+def train(store, trial, shift=0.5):
+    """Let two nodes add `shift` and twice as much; returns what is lent then."""
+    start = store.lend(trial)["weights"].copy()
+    aggregation = store.open(trial)
+    for factor, node in enumerate("ab", start=1):
+        aggregation.add(node, start + np.float32(factor * shift), 10, {"loss": 1.0})
+    store.fold(trial)
+    store.close(1)
+    return store.lend(trial)["weights"]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.describe())
-def test_gives_the_packed_state(make, spec):
-    weights = make().initial(Trial(0, spec))
+def test_lends_the_packed_state(make, spec):
+    weights = make().lend(Trial(0, spec))["weights"]
     assert weights.dtype == np.float32
-    assert weights.shape == (state_size(layout(spec, TASK)),)
+    assert weights.shape == (state_size(layout(spec.lower(TASK))),)
     assert np.isfinite(weights).all()
 
 
 def test_is_repeated_with_the_run(make):
     for number in range(3):
         trial = Trial(number, SPECS[2])
-        np.testing.assert_array_equal(make().initial(trial), make().initial(trial))
+        np.testing.assert_array_equal(make().lend(trial)["weights"], make().lend(trial)["weights"])
 
 
-def test_the_caller_owns_the_array(make):
-    source, trial = make(), Trial(0, SPECS[1])
-    first = source.initial(trial)
-    kept = first.copy()
-    first.fill(7)
-    np.testing.assert_array_equal(source.initial(trial), kept)
+def test_what_is_folded_is_lent_next(make):
+    store, trial = make(), Trial(0, SPECS[1])
+    start = store.lend(trial)["weights"].copy()
+    np.testing.assert_allclose(train(store, trial), start + 0.75, atol=1e-6)
+    np.testing.assert_array_equal(store.weights(0), store.lend(trial)["weights"])
 
 
-def test_keep_takes_what_a_trial_learnt(make):
-    source, trial = make(), Trial(0, SPECS[1])
-    learnt = source.initial(trial)
-    before = learnt.copy()
-    source.keep(trial, learnt)
-    assert (learnt == before).all()
+def test_a_round_that_nobody_answered_changes_nothing(make):
+    store, trial = make(), Trial(0, SPECS[1])
+    before = train(store, trial).copy()
+    store.open(trial)
+    with pytest.raises(SearchError):
+        store.fold(trial)
+    np.testing.assert_array_equal(store.lend(trial)["weights"], before)
+
+
+def test_what_rests_comes_back_as_it_was(make, tmp_path):
+    store, trial = make(blobs=Blobs(tmp_path)), Trial(0, SPECS[1])
+    before = train(store, trial).copy()
+    store.rest(trial)
+    np.testing.assert_array_equal(store.lend(trial)["weights"], before)
+
+
+def test_what_is_not_retained_is_forgotten(make):
+    store = make()
+    for number in range(3):
+        train(store, Trial(number, SPECS[1]))
+    store.retain({1})
+    assert [store.weights(number) is None for number in range(3)] == [True, False, True]
+
+
+@pytest.mark.parametrize("rule", [FedAvg, FedAdam])
+def test_restored_and_continued_equals_never_interrupted(make, rule, tmp_path):
+    whole, trials = make(3, rule), [Trial(number, spec) for number, spec in enumerate(SPECS)]
+    other, blobs = make(3, rule, Blobs(tmp_path)), Blobs(tmp_path)
+    for step in range(4):
+        for trial in trials:
+            train(whole, trial, shift=0.1 * step)
+            train(other, trial, shift=0.1 * step)
+        other.rest(trials[step % 3])
+        state = json.loads(json.dumps(other.state_dict()))
+        other = make(3, rule, blobs)
+        other.load_state_dict(state)
+    for trial in trials:
+        np.testing.assert_array_equal(other.weights(trial.number), whole.weights(trial.number))

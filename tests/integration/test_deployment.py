@@ -100,7 +100,7 @@ def test_nodes_need_nothing_that_only_the_server_has(run, node_site):
 
 def test_the_run_is_over_on_the_superlink(federation, run):
     with federation.superlink() as superlink:
-        assert wait_for(lambda: superlink.outcome(run.number), "the end of the run")[0] == "completed"
+        assert wait_for(lambda: superlink.ending(run.number), "the end of the run")[0] == "completed"
 
 
 def test_ctrl_c_ends_the_run_on_the_superlink(federation, run):
@@ -109,5 +109,5 @@ def test_ctrl_c_ends_the_run_on_the_superlink(federation, run):
     endless.interrupt()
     assert endless.ended() == INTERRUPTED
     with federation.superlink() as superlink:
-        wait_for(lambda: superlink.outcome(endless.number), "the end of the run")
+        wait_for(lambda: superlink.ending(endless.number), "the end of the run")
     assert endless.events[-1]["status"] == "stopped"

@@ -52,7 +52,7 @@ from flwr.app import Array, ArrayRecord, Message
 from flwr.clientapp import ClientApp
 
 from client_app.honest import app as honest
-from common.wire.packing import pack
+from common.wire.arrays import pack
 
 app = ClientApp()
 HUGE = 10_000_000
@@ -68,15 +68,16 @@ def train(message, context):
     sleep_once(context.node_config)
     reply = honest(message, context)
     if "lies" in context.node_config:
-        updates = reply.content["updates"]
+        arrays = reply.content["arrays"]
         metrics = reply.content["metrics"]
-        for index, trial in enumerate(reply.content["results"]["trial"]):
+        for index, trial in enumerate(trials_of(message, reply)):
+            weights = f"{index}/weights"
             if trial == "trial-0000":
-                updates[trial] = pack(np.full(updates[trial].shape, math.nan, np.float32))
+                arrays[weights] = pack(np.full(arrays[weights].shape, math.nan, np.float32))
             if trial == "trial-0001":
-                updates[trial] = pack(np.zeros(3, np.float32))
+                arrays[weights] = pack(np.zeros(3, np.float32))
             if trial == "trial-0002":
-                updates[trial] = pack(np.random.default_rng(0).random(HUGE, np.float32))
+                arrays[weights] = pack(np.random.default_rng(0).random(HUGE, np.float32))
             if trial == "trial-0003":
                 metrics["num-examples"] = [*metrics["num-examples"][:index], -5, *metrics["num-examples"][index + 1 :]]
     return reply
@@ -85,9 +86,17 @@ def train(message, context):
 @app.evaluate()
 def score(message, context):
     reply = honest(message, context)
-    if "lies" in context.node_config and "trial-0000" in reply.content["results"]["trial"]:
-        reply.content["updates"] = ArrayRecord({"trial-0000": Array("poem", (-1,), "numpy.ndarray", b"roses are red")})
+    trials = trials_of(message, reply)
+    if "lies" in context.node_config and "trial-0000" in trials:
+        key = f"{trials.index('trial-0000')}/weights"
+        reply.content["arrays"] = ArrayRecord({key: Array("poem", (-1,), "numpy.ndarray", b"roses are red")})
     return reply
+
+
+def trials_of(message, reply):
+    order = message.content["order"]
+    trial_of = dict(zip(order["job"], order["trial"]))
+    return [trial_of[job] for job in reply.content["results"]["job"]]
 
 
 def sleep_once(config):
@@ -182,7 +191,7 @@ def test_the_search_ends_with_a_result(story):
 
 def test_the_run_ends_on_the_superlink_though_a_reply_is_still_coming(story):
     with story.federation.superlink() as superlink:
-        outcome = wait_for(lambda: superlink.outcome(story.run.number), "the end of the run on the SuperLink")
+        outcome = wait_for(lambda: superlink.ending(story.run.number), "the end of the run on the SuperLink")
     assert outcome[0] == "completed"
 
 

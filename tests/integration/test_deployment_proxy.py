@@ -49,7 +49,7 @@ def test_the_control_and_runtime_apis_are_refused(federation, outside, tmp_path,
         return {
             "register a key": lambda: superlink.register_node(make_node_key(tmp_path).public),
             "stop a run": lambda: superlink.stop(1),
-            "list runs": lambda: superlink.outcome(1),
+            "list runs": lambda: superlink.ending(1),
             "take a task": superlink.take_simulation,
         }[api]()
 

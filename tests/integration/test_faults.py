@@ -16,7 +16,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDic
 from flwr.clientapp import ClientApp
 
 from client_app.honest import app as honest
-from common.wire.packing import pack
+from common.wire.arrays import pack
 
 app = ClientApp()
 
@@ -37,16 +37,16 @@ def work(message, context):
         raise RuntimeError("the sensor is unplugged")
     reply = honest(message, context)
     content = reply.content
-    updates = content.array_records.get("updates", {})
+    updates = content.array_records.get("arrays", {})
     if partition == 1:  # other shapes
-        content["updates"] = ArrayRecord({key: pack(np.zeros(3, np.float32)) for key in updates})
+        content["arrays"] = ArrayRecord({key: pack(np.zeros(3, np.float32)) for key in updates})
     if partition == 2:  # NaN
-        content["updates"] = ArrayRecord(
+        content["arrays"] = ArrayRecord(
             {key: pack(np.full(array.shape, math.nan, np.float32)) for key, array in updates.items()}
         )
-        content["metrics"]["accuracy"] = [math.inf for _ in content["results"]["trial"]]
-    if partition == 3:  # an unknown trial
-        content["results"]["trial"] = ["trial-9999" for _ in content["results"]["trial"]]
+        content["metrics"]["accuracy"] = [math.inf for _ in content["results"]["job"]]
+    if partition == 3:  # jobs that nobody asked for
+        content["results"]["job"] = [f"job-{index}" for index, _ in enumerate(content["results"]["job"])]
     if partition == 4:  # nonsense
         content = RecordDict({"header": content["header"], "poem": ConfigRecord({"roses": "red"})})
     return Message(content, reply_to=message)
@@ -130,7 +130,7 @@ def test_only_honest_replies_count(project, search, tmp_path):
         "partition-0": "the sensor is unplugged",
         "partition-1": "shape",
         "partition-2": "finite",
-        "partition-3": "trial-9999",
+        "partition-3": "job-0",
         "partition-4": "must hold the record",
     }.items():
         assert any(words in reason for reason in reasons[node]), (node, reasons[node])

@@ -10,12 +10,12 @@ import torch
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.models.export import load_model
+from common.tasks import Classification, Task
 
 pytestmark = pytest.mark.simulation
 
-TASK = TaskShape((1, 8, 8), 10)
+TASK = Task((1, 8, 8), Classification(10))
 NODES = [f"partition-{index}" for index in range(4)]
 
 
@@ -63,10 +63,10 @@ def test_each_trial_goes_through_its_rounds_in_order(honest):
 
 def test_costs_and_bytes_are_those_of_the_specs(honest):
     for event in honest.kinds("proposed"):
-        cost = cost_of(ArchitectureSpec.from_dict(event["spec"]), TASK)
+        cost = cost_of(ArchitectureSpec.from_dict(event["spec"]).lower(TASK))
         assert (event["parameters"], event["macs"]) == (cost.parameters, cost.macs)
     for trial in honest.history:
-        size = cost_of(ArchitectureSpec.from_dict(trial["spec"]), TASK).message_bytes
+        size = cost_of(ArchitectureSpec.from_dict(trial["spec"]).lower(TASK)).message_bytes
         # 4 nodes: two rounds and a score down, two updates up
         assert (trial["bytes_down"], trial["bytes_up"]) == (12 * size, 8 * size)
 
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_history(honest, search, tmp_path):
     assert again.history == honest.history
     assert again.result["winner"]["test"] == honest.result["winner"]["test"]
     timeless = [
-        [{**event, "time": 0, "folder": ""} for event in run.events if event["event"] != "node"]
+        [{**event, "time": 0, "folder": "", "started_at": 0} for event in run.events if event["event"] != "node"]
         for run in (honest, again)
     ]
     assert timeless[0] == timeless[1]

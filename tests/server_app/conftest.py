@@ -188,7 +188,7 @@ def _asks(message: Message, trial: str, number: int) -> bool:
     if "order" not in message.content:
         return False
     order = message.content["order"]
-    return (trial, "train", number) in zip(order["trial"], order["action"], order["round"], strict=True)
+    return (trial, "train", number) in zip(order["trial"], order["kind"], order["round"], strict=True)
 
 
 def _name_of(item: tuple[int, Node]) -> str:

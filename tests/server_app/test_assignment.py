@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from common.architecture.spec import ArchitectureSpec
+from common.architecture.kinds.layered import LayeredSpec
 from common.errors import SearchError
 from server_app.assignment import Assigner, TooFewFree
 from server_app.placement.base import Request
 from server_app.placement.shared import Shared
 from server_app.placement.split import Split
 from server_app.scoring import Scoring
+from server_app.trials import Trial
 
-SPEC, REQUEST, NODES = ArchitectureSpec(), Request(0, 0, 1, 1), ["a", "b", "c", "d"]
+TRIAL, REQUEST, NODES = Trial(0, LayeredSpec()), Request(0, 0, 1, 1), ["a", "b", "c", "d"]
 
 
 def assigner(*unable, nodes_per_round=None, placement=None, **scoring):
@@ -24,42 +25,42 @@ def assigner(*unable, nodes_per_round=None, placement=None, **scoring):
 
 
 def test_all_that_can_take_part():
-    chosen = assigner().trainers(SPEC, REQUEST, NODES, NODES, 1)
+    chosen = assigner().trainers(TRIAL, REQUEST, NODES, NODES, 1)
     assert (chosen.nodes, chosen.left_out) == (tuple(NODES), {})
-    assert assigner().scorers(SPEC, NODES, NODES) == chosen
+    assert assigner().scorers(TRIAL, NODES, NODES) == chosen
 
 
 def test_who_is_busy_or_cannot_hold_the_spec_is_left_out_with_the_reason():
     made = assigner("b", "c", min_nodes=1)
-    for chosen in (made.trainers(SPEC, REQUEST, NODES, ["a", "b"], 1), made.scorers(SPEC, NODES, ["a", "b"])):
+    for chosen in (made.trainers(TRIAL, REQUEST, NODES, ["a", "b"], 1), made.scorers(TRIAL, NODES, ["a", "b"])):
         assert chosen.nodes == tuple(NODES)
         assert chosen.left_out == {"b": "too large", "c": "too large", "d": "still busy with an earlier message"}
 
 
 def test_too_few_free_nodes_are_a_reason_to_wait():
     with pytest.raises(TooFewFree, match="needs 2 free nodes"):
-        assigner().trainers(SPEC, REQUEST, NODES, ["a"], 2)
+        assigner().trainers(TRIAL, REQUEST, NODES, ["a"], 2)
     with pytest.raises(TooFewFree, match="needs 1 free nodes"):
-        assigner("a", min_nodes=1).scorers(SPEC, NODES, ["a"])
+        assigner("a", min_nodes=1).scorers(TRIAL, NODES, ["a"])
 
 
 def test_too_few_that_can_hold_the_spec_are_a_reason_to_give_it_up():
     with pytest.raises(SearchError, match=r"2 nodes that can hold its spec, but 1 can \(of node 'a': too large\)"):
-        assigner("a", "b", "c").trainers(SPEC, REQUEST, NODES, NODES, 2)
+        assigner("a", "b", "c").trainers(TRIAL, REQUEST, NODES, NODES, 2)
     with pytest.raises(SearchError, match="2 nodes that can hold its spec, but 0 can"):
-        assigner(*NODES, min_nodes=2).scorers(SPEC, NODES, NODES)
+        assigner(*NODES, min_nodes=2).scorers(TRIAL, NODES, NODES)
 
 
 def test_a_few_that_are_there_are_waited_for_whatever_they_can_hold():
     with pytest.raises(TooFewFree, match="needs 2 free nodes"):
-        assigner("a").trainers(SPEC, REQUEST, ["a"], ["a"], 2)
+        assigner("a").trainers(TRIAL, REQUEST, ["a"], ["a"], 2)
 
 
 def test_a_sample_is_the_same_for_all_specs_unless_too_few_of_it_can_hold_this_one():
-    (sample,) = assigner(nodes_per_round=1).trainers(SPEC, REQUEST, NODES, NODES, 1).nodes
+    (sample,) = assigner(nodes_per_round=1).trainers(TRIAL, REQUEST, NODES, NODES, 1).nodes
     others = [node for node in NODES if node != sample]
-    assert assigner(*others, nodes_per_round=1).trainers(SPEC, REQUEST, NODES, NODES, 1).nodes == (sample,)
-    (other,) = assigner(sample, nodes_per_round=1).trainers(SPEC, REQUEST, NODES, NODES, 1).nodes
+    assert assigner(*others, nodes_per_round=1).trainers(TRIAL, REQUEST, NODES, NODES, 1).nodes == (sample,)
+    (other,) = assigner(sample, nodes_per_round=1).trainers(TRIAL, REQUEST, NODES, NODES, 1).nodes
     assert other in others
 
 
@@ -67,32 +68,32 @@ def test_cohorts_that_cannot_be_made_of_the_able_fail_the_trial():
     made = assigner("a", "b", "c", placement=Split(0, 2))
     requests = [Request(0, slot, 1, 1) for slot in range(2)]
     lucky, unlucky = sorted(requests, key=lambda request: "d" not in Split(0, 2).select(request, NODES))
-    assert "d" in made.trainers(SPEC, lucky, NODES, NODES, 1).nodes
+    assert "d" in made.trainers(TRIAL, lucky, NODES, NODES, 1).nodes
     with pytest.raises(SearchError, match="Too few nodes can hold this spec"):
-        made.trainers(SPEC, unlucky, NODES, NODES, 1)
+        made.trainers(TRIAL, unlucky, NODES, NODES, 1)
 
 
 def test_a_panel_that_is_kept_out_of_training():
     made = assigner(panel=1, unseen=True)
-    (scorer,) = made.scorers(SPEC, NODES, NODES).nodes
-    assert made.trainers(SPEC, REQUEST, NODES, NODES, 1).nodes == tuple(n for n in NODES if n != scorer)
+    (scorer,) = made.scorers(TRIAL, NODES, NODES).nodes
+    assert made.trainers(TRIAL, REQUEST, NODES, NODES, 1).nodes == tuple(n for n in NODES if n != scorer)
 
 
 def test_a_panel_is_drawn_once_and_more_than_half_of_it_counts():
     made = assigner()
     assert (made.panel, made.min_scores) == (tuple(NODES), 3)
-    assert made.scorers(SPEC, [*NODES, "late"], [*NODES, "late"]).nodes == tuple(NODES)
+    assert made.scorers(TRIAL, [*NODES, "late"], [*NODES, "late"]).nodes == tuple(NODES)
     with pytest.raises(TooFewFree, match="needs 3 free nodes"):
-        made.scorers(SPEC, ["a", "b", "late"], ["a", "b", "late"])
+        made.scorers(TRIAL, ["a", "b", "late"], ["a", "b", "late"])
 
 
 def test_who_gave_a_score_is_not_asked_again_and_counts():
-    chosen = assigner().scorers(SPEC, ["a", "b", "c"], ["a", "b", "c"], known=["a", "d"])
+    chosen = assigner().scorers(TRIAL, ["a", "b", "c"], ["a", "b", "c"], known=["a", "d"])
     assert (chosen.nodes, chosen.left_out) == (("b", "c"), {})
     with pytest.raises(TooFewFree, match="needs 1 free nodes"):
-        assigner().scorers(SPEC, ["a"], ["a"], known=["a", "d"])
+        assigner().scorers(TRIAL, ["a"], ["a"], known=["a", "d"])
 
 
 def test_a_placement_that_has_too_few_for_now_waits():
     with pytest.raises(TooFewFree, match="a node for each of 2 concurrent trials"):
-        assigner(placement=Split(0, 2)).trainers(SPEC, REQUEST, ["a"], ["a"], 1)
+        assigner(placement=Split(0, 2)).trainers(TRIAL, REQUEST, ["a"], ["a"], 1)

@@ -10,7 +10,6 @@ import pytest
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.config import compose_config
 from common.data import load_server_test
 from common.errors import ConfigError, FlwrNasError
@@ -18,16 +17,18 @@ from common.models.builder import build
 from common.models.evaluation import evaluate
 from common.seeding import child_seed, generator
 from common.settings import DatasetSettings
+from common.tasks import Classification, Task
 from server_app import build as wiring
 from server_app.aggregation.krum import Krum
+from server_app.blobs import Blobs
 from server_app.build import build_final, build_search, build_space, build_strategy, check, rehearse
 from server_app.controllers.hill_climb import HillClimb
 from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.placement.split import Split
-from server_app.trials import Trial
+from server_app.trials import Recipe, Trial
 
-TASK = TaskShape((4,), 3)
+TASK = Task((4,), Classification(3))
 CONV = {"version": 1, "kind": "layered", "layers": [{"op": "conv2d", "width": 4, "kernel": 3}]}
 LINEAR = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 4}]}
 
@@ -50,7 +51,7 @@ def test_each_axis_is_what_the_configuration_says(configure):
         search={"trials": 3, "concurrency": 2},
         federation={"deadline": 12.5},
     )
-    search = build_search(config, TASK, Journal())
+    search = build_search(config, TASK, Journal(), Blobs(None))
     assert isinstance(search.controller, HillClimb)
     assert search.controller.options.mutation_probability == 0.25
     assert (search.controller.max_trials, search.concurrency, search.deadline) == (3, 2, 12.5)
@@ -58,21 +59,21 @@ def test_each_axis_is_what_the_configuration_says(configure):
     assert search.fidelity.rungs == [1, 2, 4, 8]
     assert isinstance(search.placement, Split)
     assert search.placement.slots == 2
-    assert isinstance(search.make_aggregation(), Krum)
-    assert search.make_aggregation() is not search.make_aggregation()
-    assert (search.scoring.action, search.scoring.panel, search.scoring.min_nodes) == ("score", 2, 2)
+    assert isinstance(search.weights.make_aggregation(), Krum)
+    assert search.weights.make_aggregation() is not search.weights.make_aggregation()
+    assert (search.scoring.split, search.scoring.panel, search.scoring.min_nodes) == ("validation", 2, 2)
     assert search.controller.space.task == TASK
 
 
 def test_a_panel_that_never_trains_scores_on_all_it_has(configure):
-    search = build_search(configure(scoring={"panel": 1, "unseen": True}), TASK, Journal())
-    assert (search.scoring.action, search.scoring.unseen) == ("score_all", True)
+    search = build_search(configure(scoring={"panel": 1, "unseen": True}), TASK, Journal(), Blobs(None))
+    assert (search.scoring.split, search.scoring.unseen) == ("all", True)
 
 
 def test_given_specs_come_first(configure):
     specs = [LINEAR, {**LINEAR, "layers": []}]
     config = configure(space={"name": "listed", "specs": specs}, search={"start": specs[1:]})
-    controller = build_search(config, TASK, Journal()).controller
+    controller = build_search(config, TASK, Journal(), Blobs(None)).controller
     (first,) = controller.propose(1)
     assert (first.spec, first.origin) == (spec(specs[1]), "given")
 
@@ -85,20 +86,19 @@ def test_the_space_is_that_of_the_task(configure):
 
 
 def test_the_final_training_is_of_winner_and_baseline_with_seeds_of_its_own(configure):
-    winner = Trial(7, spec())
-    final = build_final(configure(final={"rounds": 6}, seed=3), TASK, winner, Journal())
-    proposals = [final.controller.propose(1)[0] for _ in range(2)]
-    assert [proposal.spec for proposal in proposals] == [winner.spec, spec({**LINEAR, "layers": []})]
-    assert [proposal.number for proposal in proposals] == [0, 1]
-    assert final.fidelity.max_rounds == 6
-    assert (final.concurrency, final.keep, final.label, final.scoring.action) == (2, 2, "final", "test")
+    config = configure(final={"rounds": 6}, seed=3)
+    winner = Trial(7, spec(), Recipe(learning_rate=0.5))
+    final = build_final(config, TASK, winner, Journal(), Blobs(None))
+    baseline = spec({**LINEAR, "layers": []})
+    assert final.candidates == [(winner.spec, winner.recipe), (baseline, config.training)]
+    assert (final.rounds, final.label, final.scoring.split) == (6, "final", "test")
     assert final.seed == child_seed(3, "final") != 3
-    assert final.controller.propose(1) == []
 
 
 def test_a_winner_that_is_the_baseline_is_trained_once(configure):
-    final = build_final(configure(baseline=LINEAR), TASK, Trial(0, spec()), Journal())
-    assert (final.controller.max_trials, final.concurrency) == (1, 1)
+    config = configure(baseline=LINEAR)
+    final = build_final(config, TASK, Trial(0, spec(), config.training), Journal(), Blobs(None))
+    assert final.candidates == [(spec(), config.training)]
 
 
 # ---------------------------------------------------------------- a test set of the server's
@@ -117,14 +117,14 @@ def tested(tmp_path):
 
 
 def test_the_servers_test_set_is_scored_by_person(configure, tested):
-    final = build_final(configure(dataset=tested), TASK, Trial(0, spec()), Journal())
-    weights = generator(1, "weights").normal(0, 1, cost_of(spec(), TASK).message_bytes // 4).astype(np.float32)
-    metrics = final.scoring.central(Trial(0, spec()), weights)
+    final = build_final(configure(dataset=tested), TASK, Trial(0, spec()), Journal(), Blobs(None))
+    weights = generator(1, "weights").normal(0, 1, cost_of(spec().lower(TASK)).message_bytes // 4).astype(np.float32)
+    metrics = final.server_test(Trial(0, spec()), weights)[0]
     everything = load_server_test(tested, 0).examples
-    model = build(spec(), TASK, weights)
+    model = build(spec().lower(TASK), weights)
     cuts = [everything.take(np.arange(start, stop)) for start, stop in ((0, 2), (2, 6), (6, 12))]
-    accuracies = [evaluate(model, cut)["accuracy"] for cut in cuts]
-    assert metrics["accuracy"] == pytest.approx(evaluate(model, everything)["accuracy"])
+    accuracies = [evaluate(model, cut, TASK.head)["accuracy"] for cut in cuts]
+    assert metrics["accuracy"] == pytest.approx(evaluate(model, everything, TASK.head)["accuracy"])
     assert metrics["accuracy_std"] == pytest.approx(np.std(accuracies))
     assert (metrics["nodes"], metrics["examples"]) == (3, 12)
 
@@ -133,16 +133,16 @@ def test_without_the_people_the_test_set_is_one_person(configure, tested, tmp_pa
     with np.load(tested.path) as file:
         np.savez(tmp_path / "plain.npz", x=file["x"], y=file["y"], split=file["split"])
     dataset = replace(tested, path=str(tmp_path / "plain.npz"))
-    final = build_final(configure(dataset=dataset), TASK, Trial(0, spec()), Journal())
-    weights = np.zeros(cost_of(spec(), TASK).message_bytes // 4, np.float32)
+    final = build_final(configure(dataset=dataset), TASK, Trial(0, spec()), Journal(), Blobs(None))
+    weights = np.zeros(cost_of(spec().lower(TASK)).message_bytes // 4, np.float32)
     # all logits are 0: the first class is predicted, which a third of the examples have
-    metrics = final.scoring.central(Trial(0, spec()), weights)
+    metrics = final.server_test(Trial(0, spec()), weights)[0]
     assert metrics["accuracy"] == pytest.approx(1 / 3)
     assert (metrics["nodes"], metrics["accuracy_std"], metrics["loss"]) == (1, 0, pytest.approx(np.log(3)))
 
 
 def test_without_a_test_set_the_nodes_test(configure):
-    assert build_final(configure(), TASK, Trial(0, spec()), Journal()).scoring.central is None
+    assert build_final(configure(), TASK, Trial(0, spec()), Journal(), Blobs(None)).server_test is None
 
 
 def test_the_servers_test_ends_a_search_without_another_exchange(grid, configure, play, tested):
@@ -152,8 +152,8 @@ def test_the_servers_test_ends_a_search_without_another_exchange(grid, configure
     outcome = played.strategy.outcome
     # 2 rounds and a score; 1 round of the final training
     assert outcome.counts.exchanges == 3 + 1
-    model = build(outcome.final.trials[0].spec, outcome.task, played.weights)
-    expected = evaluate(model, load_server_test(tested, 0).examples)["accuracy"]
+    model = build(outcome.final.trials[0].spec.lower(outcome.task), played.weights)
+    expected = evaluate(model, load_server_test(tested, 0).examples, outcome.task.head)["accuracy"]
     assert outcome.final.trials[0].metrics["accuracy"] == pytest.approx(expected)
 
 
@@ -190,7 +190,7 @@ def test_a_baseline_that_does_not_fit_the_data_is_said_before_the_search(grid, c
 
 def test_a_given_spec_that_is_not_in_the_space_is_said_before_the_search(configure):
     with pytest.raises(FlwrNasError, match="none of them"):
-        build_search(configure(search={"start": [LINEAR]}), TASK, Journal())
+        build_search(configure(search={"start": [LINEAR]}), TASK, Journal(), Blobs(None))
 
 
 @pytest.mark.parametrize("name", ["digits", "tutorial"])

@@ -21,6 +21,7 @@ def test_help_names_the_commands(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
     assert "search" in out
+    assert "flwr-nas search --resume runs/NAME" in out
 
 
 def test_version(capsys):
@@ -39,6 +40,7 @@ def test_an_unknown_command_is_named_and_ends_with_2(capsys, arguments):
 def test_help_of_search_is_hydras_with_all_axes(capsys):
     code, out, _ = run(capsys, "search", "--help")
     assert code == 0
+    assert "flwr-nas search --resume RUN_DIR" in out
     axes = ("space", "controller", "fidelity", "weights", "objective", "placement", "aggregation", "federation")
     assert [axis for axis in axes if not re.search(rf"^{axis}: \w", out, re.MULTILINE)] == []
 

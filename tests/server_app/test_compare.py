@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
+from common.tasks import Classification, Regression, Task
+from server_app.blobs import Blobs
 from server_app.build import build_final, build_search
 from server_app.compare import compare, render, repeat_config, summary
 from server_app.journal import Journal, write_json
@@ -21,7 +22,7 @@ from server_app.run import run
 from server_app.trials import Trial
 
 WINNER = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "accuracy_std", "accuracy_worst_decile")
+METRICS = tuple(row.metric for row in Classification.rows)
 
 
 def result_with(winner, baseline):
@@ -31,7 +32,8 @@ def result_with(winner, baseline):
         test = {metric: accuracy if metric == "accuracy" else accuracy / 2 for metric in METRICS}
         return {"architecture": name, "id": name[:3], "parameters": parameters, "macs": 10 * parameters, "test": test}
 
-    return {"winner": side("linear 7", winner, 1200), "baseline": side("linear 64", baseline, 4800)}
+    task = Task((4,), Classification(3)).to_record()
+    return {"task": task, "winner": side("linear 7", winner, 1200), "baseline": side("linear 64", baseline, 4800)}
 
 
 def nothing_to_run(_):
@@ -80,14 +82,15 @@ def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
         placement={"name": "split", "nodes_per_round": 2},
     )
     repeat = repeat_config(config, WINNER, 99, tmp_path)
-    task = TaskShape((4,), 3)
-    search = build_search(repeat, task, Journal())
+    task = Task((4,), Classification(3))
+    search = build_search(repeat, task, Journal(), Blobs(None))
     assert (search.controller.max_trials, search.concurrency, search.fidelity.max_rounds) == (1, 1, 1)
     assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(WINNER)
     final, original = (
-        build_final(c, task, Trial(0, search.controller.space.specs[0]), Journal()) for c in (repeat, config)
+        build_final(c, task, Trial(0, search.controller.space.specs[0]), Journal(), Blobs(None))
+        for c in (repeat, config)
     )
-    assert final.fidelity.max_rounds == original.fidelity.max_rounds == 6
+    assert final.rounds == original.rounds == 6
     assert final.placement.options == original.placement.options
     assert final.seed != original.seed
     assert (repeat.seed, repeat.run.dir) == (99, str(tmp_path))
@@ -195,13 +198,33 @@ def test_the_table_shows_means_and_spreads_over_seeds():
     accuracies = {"winner": [0.9, 0.7, 0.8], "baseline": [0.8, 0.75, 0.7]}
     found = summary([1, 2, 3], [result_with(*pair) for pair in zip(*accuracies.values(), strict=True)])
     text = text_of(found)
-    (row,) = [line for line in text.splitlines() if line.strip("│ ").startswith("accuracy")]
+    (row,) = [line for line in text.splitlines() if line.strip("│ ").startswith("test accuracy")]
     for values in accuracies.values():
         assert f"{sum(values) / 3:.4f} ({statistics.stdev(values):.4f})" in row
     # 0.1, -0.05 and 0.1: the mean is 0.05, the deviations 0.05, -0.1 and 0.05, their squares sum to 0.015
     assert f"gain in accuracy 0.0500 ({(0.015 / 2) ** 0.5:.4f}); winner: linear 7" in text
     assert "test on 3 fresh seeds" in text
     assert all(cell in text for cell in ("1,200", "4,800", "12,000", "48,000"))
+
+
+def with_errors(winner, baseline):
+    """A result.json of a regression, with these mean squared errors and nothing else."""
+    result = result_with(winner, baseline) | {"task": Task((4,), Regression()).to_record()}
+    for side, error in (("winner", winner), ("baseline", baseline)):
+        result[side]["test"] = {"mse": error}
+    return result
+
+
+def test_a_gain_is_above_0_where_the_winner_is_better_even_if_less_is():
+    found = summary([1, 2], [with_errors(3000.0, 3500.0), with_errors(3200.0, 3100.0)])
+    assert found["gain"] == [500.0, -100.0]
+    text = text_of(found)
+    # the means are 3100 and 3300, the deviations from them 100 and 200 on each side
+    (row,) = [line for line in text.splitlines() if line.strip("│ ").startswith("test MSE")]
+    assert f"3100 ({100 * 2**0.5:.4g})" in row
+    assert f"3300 ({200 * 2**0.5:.4g})" in row
+    assert f"gain in mse 200 ({300 * 2**0.5:.4g})" in text
+    assert "MAE" not in text
 
 
 def test_one_seed_has_no_spread():

@@ -10,6 +10,7 @@ from flwr.app import Message, MessageType, RecordDict
 
 from server_app import exchange as module
 from server_app.exchange import EXPIRED, Exchange, StopRequested
+from server_app.outcome import Counts
 from server_app.post import Letter, Post
 
 FOREVER = 60.0
@@ -35,8 +36,8 @@ class Written(Exchange):
     """An exchange whose messages are written to the post, and whose replies let their letters go."""
 
     def __init__(self, grid, **options):
-        self.post = Post()
-        super().__init__(grid, self.post, poll=0.001, **options)
+        self.post, self.counts = Post(), Counts()
+        super().__init__(grid, self.post, self.counts, poll=0.001, **options)
 
     def send(self, messages):
         return [letter.message for letter in super().send([self.post.write(Letter(m, "order")) for m in messages])]
@@ -59,7 +60,7 @@ def test_each_reply_comes_once_and_answers_its_message(grid, exchange):
     replies = exchange.receive(later(FOREVER))
     assert {reply.metadata.reply_to_message_id for reply in replies} == {m.metadata.message_id for m in messages}
     assert exchange.receive(later(0)) == []
-    assert exchange.messages == 3
+    assert exchange.counts.messages == 3
 
 
 def test_the_nodes_that_are_there_come_sorted(grid, exchange):
@@ -72,7 +73,7 @@ def test_what_flower_does_not_accept_is_returned_and_not_counted(grid, exchange)
     here = message_to(grid.join(echo))
     nobody = message_to(12345)
     assert exchange.send([nobody, here]) == [nobody]
-    assert exchange.messages == 1
+    assert exchange.counts.messages == 1
     (reply,) = exchange.receive(later(FOREVER))
     assert reply.metadata.reply_to_message_id == here.metadata.message_id
 

@@ -11,10 +11,13 @@ from client_app.app import app
 from common.digest import code_digest
 from common.errors import FederationError
 from common.settings import DatasetSettings
-from common.wire.packing import num_bytes
+from common.tasks import Classification
+from common.wire.arrays import num_bytes
 from server_app.exchange import Exchange, StopRequested
+from server_app.federation import Facts, Federation
 from server_app.handshake import Handshake
 from server_app.journal import Journal
+from server_app.outcome import Counts
 from server_app.post import Post
 from server_app.roster import Roster
 
@@ -28,10 +31,10 @@ class Case:
         journal = Journal(None, self.events.append)
         dataset = DatasetSettings(name="local")
         self.post = Post()
-        self.exchange = Exchange(grid, self.post, poll=0.001, stop=stop)
-        self.handshake = Handshake(
-            self.roster, self.post, journal, digest=digest or code_digest(), dataset=dataset, seed=0
-        )
+        self.counts = Counts()
+        self.exchange = Exchange(grid, self.post, self.counts, poll=0.001, stop=stop)
+        facts = Facts(0, dataset, Federation(), digest or code_digest())
+        self.handshake = Handshake(self.roster, self.post, journal, facts)
 
     def gather(self, nodes, min_nodes=1, patience=60.0):
         self.handshake._patience = patience
@@ -73,7 +76,7 @@ def wordless(message, context):
 def test_nodes_are_admitted_by_name_and_agree_on_the_task(grid, case):
     ids = grid.people("abc")
     task = case.gather(nodes=3)
-    assert (task.input_shape, task.num_classes) == ((4,), 3)
+    assert (task.input_shape, task.head) == ((4,), Classification(3))
     assert {name: case.roster.id_of(name) for name in case.names} == ids
 
 
@@ -84,9 +87,9 @@ def test_the_journal_says_what_each_node_has_and_nothing_of_its_labels(grid, cas
     # 40 examples: a fifth for the test, a fifth of the others for validation
     assert (event["node"], event["examples"], event["validation"], event["test"]) == ("a", 26, 6, 8)
     assert (event["input_shape"], event["num_classes"], event["device"]) == ([4], 3, "cpu")
-    known = {"event", "time", "node", "examples", "validation", "test", "input_shape", "num_classes"}
-    assert set(event) == known | {"cores", "memory_mb", "device", "classes", "macs_per_second", "limits"}
-    assert event["classes"] == []
+    known = {"n", "event", "time", "node", "examples", "validation", "test", "input_shape", "num_classes"}
+    assert set(event) == known | {"cores", "memory_mb", "device", "classes", "head", "macs_per_second", "limits"}
+    assert (event["classes"], event["head"]) == ([], Classification(3).to_dict())
     assert event["macs_per_second"] > 10**6
     assert set(event["limits"]) == {"max_memory_mb"}
 
@@ -96,7 +99,7 @@ def test_a_question_carries_no_arrays_and_each_node_gets_one(grid, case):
     case.gather(nodes=3)
     assert [num_bytes(message.content) for message in grid.sent] == [0, 0, 0]
     assert all(grid.sent_to(node_id) == ["query"] for node_id in ids.values())
-    assert case.exchange.messages == 3
+    assert case.counts.messages == 3
 
 
 def test_nodes_that_come_while_we_wait_are_waited_for(grid):
@@ -265,4 +268,4 @@ def test_an_answer_of_another_code_is_refused_whatever_else_it_says(grid, case):
     grid.person("a")
     grid.person("b", nonsense)
     case.gather(nodes=2)
-    assert "must run the same protocol as this side (3), got 99" in case.of("node_refused")[0]["reason"]
+    assert "must run the same protocol as this side (4), got 99" in case.of("node_refused")[0]["reason"]

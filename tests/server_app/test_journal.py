@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from common.errors import StorageError
-from server_app.journal import (
-    Journal,
-    ask_to_stop,
-    asked_to_stop,
-    check_fresh,
-    distant_folder,
-    forget_stop,
-    run_folder,
-    write_json,
-)
-
-ROOT = Path(__file__).resolve().parents[2]
+from server_app.journal import START, Journal, write_json
 
 
 def test_each_event_is_on_disk_at_once(tmp_path):
@@ -71,78 +56,6 @@ def test_a_file_is_replaced_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
 
 
-@pytest.fixture
-def same_second(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("time.strftime", lambda _: "2026-01-02_03-04-05")
-
-
-def test_a_run_folder_is_the_given_one_or_named_by_time_and_search(same_second, tmp_path):
-    assert str(run_folder("/somewhere/else", "har")) == "/somewhere/else"
-    assert run_folder(None, "har").as_posix() == "runs/2026-01-02_03-04-05-har"
-    assert run_folder(None, "har").as_posix() == "runs/2026-01-02_03-04-05-har-2"
-    assert len(list((tmp_path / "runs").iterdir())) == 2
-
-
-def test_runs_that_begin_in_the_same_second_get_folders_of_their_own(same_second, tmp_path):
-    program = (
-        "import sys, time\n"
-        "time.strftime = lambda _: '2026-01-02_03-04-05'\n"
-        "from server_app.journal import run_folder\n"
-        "print('ready', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "print(*[run_folder(None, 'har') for _ in range(50)], sep='\\n')\n"
-    )
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for run in runs:
-        assert run.stdout.readline() == "ready\n"
-    for run in runs:
-        run.stdin.write("\n")
-        run.stdin.flush()
-    folders = [line for run in runs for line in run.communicate()[0].split()]
-    assert len(folders) == len(set(folders)) == 100
-
-
-def test_a_folder_that_another_machine_makes_has_a_name_of_its_own(same_second, tmp_path):
-    names = {distant_folder("har").as_posix() for _ in range(100)}
-    assert len(names) == 100
-    assert all(re.fullmatch(r"runs/2026-01-02_03-04-05-har-\w{6,}", name) for name in names)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("my data (1)", "my-data-1"),
-        ("../../etc/x", "etc-x"),
-        ("/", "run"),
-        ("größe.v2", "größe.v2"),
-        ("x" * 300, "x" * 60),
-    ],
-)
-def test_any_name_makes_a_folder(same_second, name, expected):
-    assert run_folder(None, name).as_posix() == f"runs/2026-01-02_03-04-05-{expected}"
-
-
-def test_a_working_directory_that_cannot_be_written_is_said(same_second, tmp_path):
-    (tmp_path / "runs").write_text("")
-    with pytest.raises(StorageError, match=r"set run\.dir"):
-        run_folder(None, "har")
-    (tmp_path / "runs").unlink()
-    (tmp_path / "runs").symlink_to("nowhere")
-    with pytest.raises(StorageError, match=r"set run\.dir"):
-        run_folder(None, "har")
-
-
 def test_a_journal_that_is_there_is_not_written_to(tmp_path):
     path = tmp_path / "journal.jsonl"
     first = Journal(path)  # has written nothing yet
@@ -150,28 +63,126 @@ def test_a_journal_that_is_there_is_not_written_to(tmp_path):
         Journal(path)
     first.write("start")
     first.close()
-    with pytest.raises(StorageError, match="folder of its own"):
-        check_fresh(path)
     assert len(path.read_text().splitlines()) == 1
 
 
-def test_of_two_runs_that_race_for_a_folder_one_is_refused(tmp_path, monkeypatch):
-    path = tmp_path / "journal.jsonl"
-    monkeypatch.setattr("server_app.journal.check_fresh", lambda _: None)  # both looked before either wrote
-    with Journal(path), pytest.raises(StorageError, match="folder of its own"):
-        Journal(path)
+# ---------------------------------------------------------------- gone on with
 
 
-def test_a_request_to_stop_is_made_seen_and_forgotten(tmp_path):
-    assert not asked_to_stop(tmp_path)
-    ask_to_stop(tmp_path)
-    assert asked_to_stop(tmp_path)
-    forget_stop(tmp_path)
-    forget_stop(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_folder_that_is_not_ours_to_write_is_no_error(tmp_path):
-    ask_to_stop(tmp_path / "nowhere")
-    forget_stop(tmp_path / "nowhere")
-    assert list(tmp_path.iterdir()) == []
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.jsonl"
+
+
+def test_lines_are_numbered_in_the_file_and_for_listeners(path):
+    heard = []
+    with Journal(path, heard.append) as journal:
+        for _ in range(3):
+            journal.write("round")
+    assert [line["n"] for line in lines(path)] == [event["n"] for event in heard] == [0, 1, 2]
+
+
+def test_a_position_says_where_the_file_ends(path):
+    with Journal(path) as journal:
+        assert journal.position == START
+        for event in ("start", "größe"):
+            journal.write(event)
+            last = lines(path)[-1]
+            assert journal.position == {"line": last["n"] + 1, "bytes": path.stat().st_size, "time": last["time"]}
+
+
+@pytest.mark.parametrize("rest", ["", '{"n": 2, "ev', '{"n": 2, "event": "end"}\n', '{"n": 2}\n{"n": 3'])
+def test_a_resumed_journal_is_cut_at_its_position_and_goes_on(path, rest):
+    with Journal(path) as journal:
+        journal.write("start")
+        journal.write("round", name="größe")
+    before, position = path.read_bytes(), journal.position | {"time": 1000.0}
+    with path.open("a") as file:
+        file.write(rest)
+    heard = []
+    with Journal.resumed(path, position, heard.append) as journal:
+        assert path.read_bytes() == before
+        assert journal.position == position
+        journal.write("resumed")
+        journal.listen(heard.append)
+        journal.write("round")
+    assert path.read_bytes().startswith(before)
+    assert [(line["n"], line["event"]) for line in lines(path)[2:]] == [(2, "resumed"), (3, "round")]
+    assert heard == [lines(path)[2], *[lines(path)[3]] * 2]
+    assert 1000.0 <= heard[0]["time"] <= heard[1]["time"]
+    assert journal.position["bytes"] == path.stat().st_size
+
+
+def test_a_run_that_has_no_state_yet_begins_anew_in_its_journal(path):
+    with Journal(path) as journal:
+        journal.write("start")
+    with Journal.resumed(path, START) as journal:
+        assert path.read_bytes() == b""
+        journal.write("start")
+    assert [line["n"] for line in lines(path)] == [0]
+
+
+@pytest.mark.parametrize("change", [{"line": 3}, {"line": 1}, {"bytes": 1000}, {"bytes": 10}])
+def test_another_journal_is_not_touched(path, change):
+    with Journal(path) as journal:
+        journal.write("start")
+        journal.write("round")
+    before = path.read_bytes()
+    position = journal.position | change
+    with pytest.raises(StorageError, match=rf"up to line {position['line']}, got '.*journal\.jsonl'"):
+        Journal.resumed(path, position)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_that_is_gone_is_said(path):
+    with pytest.raises(StorageError, match="No such file"):
+        Journal.resumed(path, {"line": 1, "bytes": 30, "time": 0.0})
+    assert not path.exists()
+
+
+def test_a_run_that_had_no_journal_yet_begins_one(path):
+    with Journal.resumed(path, START) as journal:
+        journal.write("start")
+    assert [line["n"] for line in lines(path)] == [0]
+
+
+def test_the_position_stays_where_the_disk_was_full(path):
+    heard = []
+    journal = Journal(path, heard.append)
+    journal.write("start")
+    position = journal.position
+
+    class Full:
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+        def close(self):
+            pass
+
+    journal._file.close()
+    journal._file = Full()
+    journal.write("round")
+    journal.write("round")
+    assert journal.position == position
+    assert [(event["n"], event["event"]) for event in heard] == [
+        (0, "start"),
+        (2, "journal_lost"),
+        (1, "round"),
+        (3, "round"),
+    ]
+
+
+def test_a_sync_waits_for_the_disk_where_there_is_one(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    Journal().sync()
+    with Journal(path) as journal:
+        journal.write("start")
+        journal.sync()
+        assert synced == [journal._file.fileno()]
+    journal.sync()
+    assert len(synced) == 1

@@ -8,34 +8,41 @@ import numpy as np
 import pytest
 
 from common.errors import ProtocolError, SearchError
-from common.jobs import Result
+from common.jobs import Result, Work
+from common.tasks import Classification
 from server_app.aggregation.fedavg import FedAvg
-from server_app.phases import ScorePhase, TrainPhase, panel_metrics
+from server_app.phases import ScorePhase, TrainPhase
 
 START = np.zeros(3, np.float32)
+HEAD = Classification(3)
+TRAIN, SCORE = Work("train", "train", 2), Work("score", "validation", 2)
 
 
 def training(nodes="abc"):
-    return TrainPhase(2, nodes, 7, FedAvg(), START)
+    aggregation = FedAvg()
+    aggregation.begin(START)
+    phase = TrainPhase(TRAIN, nodes, 7, aggregation)
+    phase.mean = aggregation.combined
+    return phase
 
 
 def trained(values, examples=1, loss=1.0, **changes):
-    update = None if values is None else np.asarray(values, np.float32)
-    fields = {"num_examples": examples, "metrics": {"loss": loss}, "update": update, **changes}
-    return Result("trial-0000", "train", 2, fields.pop("status", "done"), fields.pop("reason", ""), **fields)
+    arrays = {} if values is None else {"weights": np.asarray(values, np.float32)}
+    fields = {"num_examples": examples, "metrics": {"loss": loss}, "arrays": arrays, **changes}
+    return Result("job", fields.pop("status", "done"), fields.pop("reason", ""), **fields)
 
 
 def scoring(nodes="abc", min_nodes=1):
-    return ScorePhase("score", 2, nodes, 7, min_nodes)
+    return ScorePhase(SCORE, nodes, 7, HEAD, min_nodes)
 
 
 def scored(accuracy, examples=1, **metrics):
-    return Result("trial-0000", "score", 2, "done", "", examples, {"accuracy": accuracy, **metrics})
+    return Result("job", "done", "", examples, {"accuracy": accuracy, **metrics})
 
 
 def test_a_phase_is_complete_once_nobody_owes_a_result():
     phase = training("cab")
-    assert (phase.nodes, phase.action, phase.round, phase.turn) == (("a", "b", "c"), "train", 2, 7)
+    assert (phase.nodes, phase.work, phase.turn) == (("a", "b", "c"), TRAIN, 7)
     phase.take("a", trained([1, 1, 1]))
     phase.leave_out("b", "asleep")
     assert not phase.complete
@@ -49,7 +56,7 @@ def test_training_gives_the_mean_weighted_by_examples():
     phase.take("a", trained([1, 0, 4], examples=3, loss=1.0))
     phase.take("b", trained([5, 0, 0], examples=1, loss=3.0))
     phase.leave_out("c", "asleep")
-    np.testing.assert_allclose(phase.outcome(), [(3 * 1 + 5) / 4, 0, 3 * 4 / 4])
+    np.testing.assert_allclose(phase.mean(), [(3 * 1 + 5) / 4, 0, 3 * 4 / 4])
     assert phase.loss == pytest.approx((3 * 1.0 + 1 * 3.0) / 4)
 
 
@@ -68,7 +75,7 @@ def test_training_without_a_loss_counts_all_the_same():
     phase = training("a")
     phase.take("a", trained([1, 2, 3], metrics={}))
     assert phase.loss == 0
-    np.testing.assert_allclose(phase.outcome(), [1, 2, 3])
+    np.testing.assert_allclose(phase.mean(), [1, 2, 3])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +96,7 @@ def test_an_update_that_makes_no_sense_leaves_its_node_out(result, reason):
     assert phase.left_out == {"a": str(raised.value)}
     assert phase.waiting == {"b"}
     phase.take("b", trained([2, 2, 2]))
-    np.testing.assert_array_equal(phase.outcome(), [2, 2, 2])
+    np.testing.assert_array_equal(phase.mean(), [2, 2, 2])
 
 
 def test_training_that_nobody_finished_says_why_in_one_sentence():
@@ -97,7 +104,7 @@ def test_training_that_nobody_finished_says_why_in_one_sentence():
     for node, reason in zip("abcde", ["late", "late", "asleep.", "burnt", "drowned"], strict=True):
         phase.leave_out(node, reason)
     with pytest.raises(SearchError) as raised:
-        phase.outcome()
+        phase.check()
     # each reason once, the first three of them
     assert str(raised.value) == "Round 2 failed, none of 5 nodes gave a usable result: asleep; burnt; drowned."
 
@@ -107,7 +114,7 @@ def test_a_score_is_the_mean_over_the_panel_weighted_by_examples():
     phase.take("a", scored(0.5, examples=2, loss=2.0))
     phase.take("b", scored(1.0, examples=6, loss=1.0))
     phase.leave_out("c", "asleep")
-    assert phase.outcome() == {
+    assert phase.table() == {
         "accuracy": pytest.approx((2 * 0.5 + 6 * 1.0) / 8),
         "accuracy_std": pytest.approx(0.25),
         "accuracy_worst_decile": 0.5,
@@ -121,9 +128,9 @@ def test_a_score_is_the_mean_over_the_panel_weighted_by_examples():
     ("result", "reason"),
     [
         (scored(0.5, examples=0), "at least 1 example"),
-        (Result("trial-0000", "score", 2, "done", "", 5, {"loss": 1.0}), "must carry an accuracy"),
-        (scored(1.01), r"accuracy lie in \[0, 1\]"),
-        (scored(-0.01), r"accuracy lie in \[0, 1\]"),
+        (Result("job", "done", "", 5, {"loss": 1.0}), "must carry 'accuracy'"),
+        (scored(1.01), r"must carry 'accuracy', in \[0, 1\]"),
+        (scored(-0.01), r"must carry 'accuracy', in \[0, 1\]"),
         (scored(0.5, loss=math.inf), r"finite.*\{'loss': inf\}"),
         (scored(math.nan), "finite"),
     ],
@@ -133,7 +140,7 @@ def test_a_score_that_makes_no_sense_does_not_count(result, reason):
     with pytest.raises(ProtocolError, match=reason):
         phase.take("a", result)
     phase.take("b", scored(1.0))
-    assert phase.outcome()["nodes"] == 1
+    assert phase.table()["nodes"] == 1
 
 
 def test_a_score_of_too_few_nodes_is_none():
@@ -142,25 +149,25 @@ def test_a_score_of_too_few_nodes_is_none():
     for node in "bc":
         phase.leave_out(node, "asleep")
     with pytest.raises(SearchError, match=r"scoring\.min_nodes=2 nodes, but 1 gave one \(left out: \['b', 'c'\]\)"):
-        phase.outcome()
+        phase.table()
 
 
 def test_a_score_of_nobody_says_why():
     phase = scoring("a")
     phase.leave_out("a", "asleep")
     with pytest.raises(SearchError, match=r"but 0 gave one \(none of 1 nodes gave a usable result: asleep\)"):
-        phase.outcome()
+        phase.table()
 
 
 def test_the_panels_table_holds_what_all_have():
     scores = {"b": ({"accuracy": 0.0, "loss": 1.0}, 1), "a": ({"accuracy": 1.0, "macro_f1": 1.0}, 1)}
-    table = panel_metrics(scores)
+    table = HEAD.summarise(scores)
     assert set(table) == {"accuracy", "accuracy_std", "accuracy_worst_decile", "nodes", "examples"}
 
 
 def test_the_worst_decile_is_the_mean_of_the_worst_tenth():
     scores = {f"node-{index:02d}": ({"accuracy": index / 100}, 1) for index in range(30)}
-    table = panel_metrics(scores)
+    table = HEAD.summarise(scores)
     # of 30 nodes the worst 3: 0.00, 0.01 and 0.02
     assert table["accuracy_worst_decile"] == pytest.approx(0.01)
     assert table["accuracy_std"] == pytest.approx(np.std([index / 100 for index in range(30)]))
@@ -169,7 +176,7 @@ def test_the_worst_decile_is_the_mean_of_the_worst_tenth():
 def test_the_table_does_not_depend_on_the_order_of_the_nodes():
     values = {"a": 0.1, "b": 0.7, "c": 0.3, "d": 0.9}
     tables = [
-        panel_metrics({name: ({"accuracy": values[name]}, 3) for name in order}) for order in ("abcd", "dcba", "bdac")
+        HEAD.summarise({name: ({"accuracy": values[name]}, 3) for name in order}) for order in ("abcd", "dcba", "bdac")
     ]
     assert tables[0] == tables[1] == tables[2]
 
@@ -197,7 +204,7 @@ def test_a_second_try_keeps_the_scores_of_the_first():
     for node in "bc":
         first.leave_out(node, "asleep", undecided=True)
     assert first.short
-    second = ScorePhase("score", 2, "bc", 8, 2, first.scores)
+    second = ScorePhase(SCORE, "bc", 8, HEAD, 2, first.scores)
     second.take("b", scored(0.0))
     second.leave_out("c", "asleep")
-    assert (second.short, second.outcome()["accuracy"]) == (False, 0.5)
+    assert (second.short, second.table()["accuracy"]) == (False, 0.5)

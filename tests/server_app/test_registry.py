@@ -3,11 +3,11 @@ from importlib import import_module
 
 import pytest
 
-from common.architecture.space import SearchSpace
 from common.errors import ConfigError
 from server_app.controllers.base import Controller
 from server_app.controllers.hill_climb import HillClimb
 from server_app.registry import AXES, choices, load_choice
+from server_app.spaces.base import SearchSpace
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from common import __version__
-from common.architecture.listed import ListedSpace
-from common.architecture.operations import Linear
+from common.architecture.cost import cost_of
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.errors import StorageError
 from common.limits import Limits
 from common.models.builder import flat_state
 from common.models.export import load_model
+from common.tasks import Classification, Task
 from server_app.aggregation.fedavg import FedAvg
+from server_app.blobs import Blobs
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.journal import Journal
@@ -26,64 +28,92 @@ from server_app.objectives.accuracy import Accuracy
 from server_app.outcome import Counts, Outcome
 from server_app.placement.shared import Shared
 from server_app.results import result_of, write_config, write_results
+from server_app.scores import Score
 from server_app.scoring import Scoring
+from server_app.spaces.listed import ListedSpace
+from server_app.stages.final import Final
 from server_app.stages.search import Search
 from server_app.trials import Ledger, Trial, TrialState
 from server_app.weights.scratch import Scratch
 
-TASK = TaskShape((4,), 3)
-SPECS = [ArchitectureSpec((Linear(width=width, norm="none"),)) for width in (2, 3, 5)]
-BASELINE = ArchitectureSpec(())
+TASK = Task((4,), Classification(3, ("x", "y", "z")))
+SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in (2, 3, 5)]
+BASELINE = LayeredSpec(())
 SIZES = {SPECS[1]: 3 * 4 + 3 + 3 * 3 + 3, BASELINE: 4 * 3 + 3}
 """Numbers in the state: of a hidden layer of 3, and of a classifier alone, for 4 features and 3 classes."""
 
 
-def search_of(trials, trained=None):
+def store(weights):
+    """Weights of some trials, by number."""
+    blobs = Blobs(None)
+    made = Scratch(TASK, 0, FedAvg, blobs)
+    arrays = [[number, blobs.put_state({"weights": array})] for number, array in weights.items()]
+    made.load_state_dict({"arrays": arrays, "rules": []})
+    return made
+
+
+def search_of(trials, weights):
     space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in SPECS]))
-    return Search(
+    search = Search(
         seed=0,
         concurrency=1,
         deadline=1.0,
         controller=Random(space, 0, 3),
         fidelity=Full(),
         placement=Shared(0, 1),
-        weights=Scratch(TASK, 0),
-        objective=Accuracy(),
-        make_aggregation=FedAvg,
+        weights=store(weights),
+        objectives=Accuracy(TASK.head),
         scoring=Scoring(),
         journal=Journal(),
-        trials=trials,
-        trained=trained or {},
     )
+    search.trials = trials
+    return search
+
+
+def final_of(trials, weights):
+    final = Final(
+        seed=0,
+        deadline=1.0,
+        candidates=[trial.identity for trial in trials],
+        rounds=4,
+        cost=lambda spec: cost_of(spec.lower(TASK)),
+        placement=Shared(0, 1),
+        weights=store(weights),
+        objectives=Accuracy(TASK.head),
+        scoring=Scoring("test"),
+        journal=Journal(),
+    )
+    final.trials = trials
+    return final
 
 
 def trial(number, spec, score, state=TrialState.FINISHED, **fields):
-    metrics = {} if score is None else {"accuracy": score}
-    return Trial(number, spec, "sample", state=state, score=score, metrics=metrics, **fields)
+    made = Trial(number, spec, origin="sample", state=state, **fields)
+    if score is not None:
+        made.scores = [Score(1, made.rounds, score, {"accuracy": score}, {"accuracy": score})]
+    return made
 
 
 @pytest.fixture
 def outcome():
     """Three trials, the second of which won, and the final training of it and of the baseline."""
     trials = [
-        trial(0, SPECS[0], 0.5, rung=1, rounds=2, ledger=Ledger(10, 20, 0.25)),
-        trial(1, SPECS[1], 0.75, rung=1, rounds=2, ledger=Ledger(30, 40, 0.5)),
+        trial(0, SPECS[0], 0.5, rounds=2, ledger=Ledger(10, 20, 0.25)),
+        trial(1, SPECS[1], 0.75, rounds=2, ledger=Ledger(30, 40, 0.5)),
         trial(2, SPECS[2], None, TrialState.FAILED, rounds=1, failure="It diverged.", ledger=Ledger(5, 0, 1.0)),
     ]
     finals = [
-        trial(0, SPECS[1], 0.7, rung=1, rounds=4, ledger=Ledger(100, 200, 2.0)),
-        trial(1, BASELINE, 0.6, rung=1, rounds=4, ledger=Ledger(1, 2, 0.5)),
+        trial(0, SPECS[1], 0.7, rounds=4, ledger=Ledger(100, 200, 2.0)),
+        trial(1, BASELINE, 0.6, rounds=4, ledger=Ledger(1, 2, 0.5)),
     ]
     weights = {index: np.arange(SIZES[final.spec], dtype=np.float32) for index, final in enumerate(finals)}
     return Outcome(
         TASK,
-        ["a", "b"],
-        search_of(trials),
+        {"a": Limits(), "b": Limits(max_macs=500)},
+        search_of(trials, {}),
         Counts(exchanges=9, messages=20, bytes_down=1000, bytes_up=500),
-        search_of(finals, weights),
+        final_of(finals, weights),
         {"search": 1.23456, "start_up": 0.5, "final": 2.0},
-        classes=("x", "y", "z"),
-        limits=Limits(max_macs=500),
     )
 
 
@@ -121,7 +151,7 @@ def test_all_that_was_done_is_counted(config, outcome):
     assert result["seconds"] == {"start_up": 0.5, "search": 1.235, "final": 2.0}
     assert result["node_seconds"] == {"search": 0.25 + 0.5 + 1.0, "final": 2.5}
     assert (result["status"], result["name"], result["seed"]) == ("finished", "by hand", 3)
-    assert result["task"] == {"input_shape": [4], "num_classes": 3, "classes": ["x", "y", "z"]}
+    assert result["task"] == {**TASK.to_dict(), "num_classes": 3, "classes": ["x", "y", "z"]}
     assert (result["limits"], result["precision"]) == ({"max_macs": 500}, "float32")
     assert result["versions"].items() >= {"flwr-nas": __version__, "flwr": version("flwr")}.items()
 
@@ -148,7 +178,7 @@ def test_without_a_score_there_is_no_winner(config, outcome):
 
 
 def test_a_trial_that_failed_after_a_score_is_no_winner(config, outcome):
-    outcome.search.trials[:] = [trial(0, SPECS[0], 0.5, TrialState.FAILED, rung=1)]
+    outcome.search.trials[:] = [trial(0, SPECS[0], 0.5, TrialState.FAILED)]
     outcome.final = None
     assert result_of(config, outcome, "failed")["winner"] is None
 
@@ -176,13 +206,13 @@ def test_the_history_is_ranked_and_the_model_is_the_winners(config, outcome, tmp
 
 
 def test_without_trained_weights_there_is_no_model(config, outcome, tmp_path):
-    outcome.final.trained.clear()
+    outcome.final.weights.retain({})
     write_results(tmp_path, config, outcome, "finished")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.json", "result.json"]
 
 
 def test_a_number_that_json_lacks_is_null(config, outcome, tmp_path):
-    outcome.search.trials[0].metrics["loss"] = math.inf
+    outcome.search.trials[0].scores[0].metrics["loss"] = math.inf
     write_results(tmp_path, config, outcome, "finished")
     history = json.loads((tmp_path / "history.json").read_text(), parse_constant=pytest.fail)
     assert history[1]["metrics"]["loss"] is None

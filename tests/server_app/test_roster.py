@@ -6,16 +6,16 @@ import re
 
 import pytest
 
-from common.architecture.task import TaskShape
 from common.errors import FederationError, ProtocolError
 from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits, Needs
+from common.tasks import Classification, Regression, Task
 from server_app.roster import Roster
 
 
 def report(name, shape=(4,), classes=3, names=(), limits=NO_LIMITS):
-    count = len(names) or classes
-    return NodeReport(name, list(shape), count, 10, 2, 1, 512, "cpu", list(names), limits=limits, num_test=3)
+    head = Classification.of_names(tuple(names)) if names else Classification(classes)
+    return NodeReport(name, list(shape), head, 10, 2, 1, 512, "cpu", limits=limits, num_test=3)
 
 
 def roster_of(*reports):
@@ -56,7 +56,7 @@ def test_the_task_is_what_most_nodes_have():
     for number, (name, shape, classes) in enumerate([("a", (4,), 3), ("b", (5,), 9), ("c", (4,), 4)]):
         roster.admit(number, report(name, shape, classes))
     task = roster.agree()
-    assert (task.input_shape, task.num_classes) == ((4,), 4)
+    assert task == Task((4,), Classification(4))
     misfits = roster.misfits()
     assert list(misfits) == ["b"]
     assert "(4,)" in str(misfits["b"])
@@ -68,13 +68,12 @@ def test_the_task_is_what_most_nodes_have():
 
 def test_classes_with_names_are_the_sorted_union_of_what_the_nodes_have():
     roster = roster_of(report("a", names=["walks", "sits"]), report("b", names=["lies", "walks"]))
-    assert roster.agree() == TaskShape((4,), 3)
-    assert roster.classes == ("lies", "sits", "walks")
+    assert roster.agree() == Task((4,), Classification(3, ("lies", "sits", "walks")))
     assert roster.misfits() == {}
 
 
 def test_nodes_with_one_class_each_may_agree_and_all_with_the_same_may_not():
-    assert roster_of(report("a", names=["x"]), report("b", names=["y"])).agree().num_classes == 2
+    assert roster_of(report("a", names=["x"]), report("b", names=["y"])).agree().head.num_classes == 2
     with pytest.raises(FederationError, match="at least 2 classes between them, got 'x'"):
         roster_of(report("a", names=["x"]), report("b", names=["x"])).agree()
 
@@ -82,8 +81,7 @@ def test_nodes_with_one_class_each_may_agree_and_all_with_the_same_may_not():
 @pytest.mark.parametrize(("majority", "odd"), [(("x", "y"), ()), ((), ("x", "y"))])
 def test_names_and_numbers_do_not_mix_and_the_majority_decides(majority, odd):
     roster = roster_of(report("a", names=odd), report("b", names=majority), report("c", names=majority))
-    roster.agree()
-    assert roster.classes == majority
+    assert roster.agree().head.classes == majority
     ((name, error),) = roster.misfits().items()
     assert name == "a"
     assert re.search("classes of this search are (names|numbers), and those of this node's data", str(error))
@@ -115,7 +113,7 @@ def test_a_node_that_was_called_is_known_and_not_admitted():
 
 def test_a_node_holds_what_it_said():
     roster = roster_of(report("a"))
-    held = [roster.held("a", action) for action in ("train", "score", "score_all", "test")]
+    held = [roster.held("a", split) for split in ("train", "validation", "all", "test")]
     assert held == [10, 2, 10 + 2, 3]
 
 
@@ -131,3 +129,23 @@ def test_limits_are_those_that_were_told_last():
 def test_without_nodes_there_is_no_task():
     with pytest.raises(FederationError):
         Roster().agree()
+
+
+def numbers(name, mean=(0.0,), scale=(1.0,), examples=10):
+    return NodeReport(name, [4], Regression(mean, scale), examples, 2, 1, 512, "cpu")
+
+
+def test_most_nodes_decide_the_kind_of_the_head():
+    roster = roster_of(numbers("a"), report("b"), numbers("c"), numbers("d", (0.0, 0.0), (1.0, 1.0)))
+    assert roster.agree().head == Regression()
+    misfits = {name: str(error) for name, error in roster.misfits().items()}
+    assert sorted(misfits) == ["b", "d"]
+    assert "This search is for regression, got 'classification'" in misfits["b"]
+    assert "1 numbers for each example, got 2" in misfits["d"]
+
+
+def test_a_node_with_more_examples_weighs_more():
+    # 10 examples around 0 and 30 around 4: the mean is 3; a spread of 0 on each leaves that between them, 1/4 9 + 3/4 1
+    assert roster_of(numbers("a", (0.0,), (0.0,), 10), numbers("b", (4.0,), (0.0,), 30)).agree().head == Regression(
+        (3.0,), (3**0.5,)
+    )

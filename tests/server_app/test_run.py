@@ -16,6 +16,7 @@ from common.config import compose_config, from_yaml
 from common.errors import ConfigError, FederationError, SearchError, StorageError
 from common.models.builder import flat_state
 from common.models.export import load_model
+from common.tasks import Classification, Task
 from server_app.results import write_results
 from server_app.run import read_config, run, stop_watch
 
@@ -98,6 +99,7 @@ def test_the_model_is_the_one_that_was_tested(grid, tiny, folder):
         "test": result["winner"]["test"],
         "trained": {"stage": "final", "rounds": 1},
         "seed": 0,
+        "num_classes": 3,
         "classes": [],
     }
     assert flat_state(model).numel() == result["winner"]["parameters"]
@@ -116,7 +118,7 @@ def test_overrides_are_words_as_after_flwr_run(grid, folder):
     assert folder.files == COMPLETE
     result = folder.read("result.json")
     assert (result["seed"], result["counts"]["nodes"], result["counts"]["trials"]) == (3, 3, 2)
-    assert result["task"] == {"input_shape": [1, 8, 8], "num_classes": 10, "classes": []}
+    assert result["task"] == {**Task((1, 8, 8), Classification(10)).to_dict(), "num_classes": 10, "classes": []}
 
 
 def test_the_same_seed_gives_the_same_run_folder(make_grid, configure, tmp_path):
@@ -184,7 +186,7 @@ def test_a_search_in_which_all_fails_keeps_its_history(grid, tiny, folder):
         grid.person(name, broken)
     with pytest.raises(SearchError):
         run(grid, tiny())
-    assert folder.files == {"config.yaml", "journal.jsonl", "history.json", "result.json"}
+    assert folder.files == {"config.yaml", "journal.jsonl", "history.json", "result.json", "state.json"}
     assert all("the sensor is unplugged" in trial["failure"] for trial in folder.read("history.json"))
     result = folder.read("result.json")
     assert (result["status"], result["winner"], result["counts"]["states"]) == ("failed", None, {"failed": 3})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from common.models.builder import build
 from common.models.evaluation import evaluate
 from common.seeding import generator
 from common.settings import DatasetSettings
-from common.wire.packing import pack
+from common.tasks import Classification
+from common.wire.arrays import pack
 from server_app import build as wiring
 from server_app import handshake
 from server_app.build import build_strategy
@@ -89,7 +91,7 @@ def test_a_search_ends_with_all_trials_ranked_and_two_models_tested(calm):
     assert [trial.spec.id for trial in final.trials] == [calm.history[0]["spec_id"], final.trials[1].spec.id]
     assert final.trials[1].spec.layers == ()
     assert [trial.state for trial in final.trials] == [FINISHED] * 2
-    np.testing.assert_array_equal(calm.weights, final.trained[0])
+    np.testing.assert_array_equal(calm.weights, final.weights_of(0))
 
 
 def test_the_journal_tells_it_in_order(calm):
@@ -108,7 +110,7 @@ def test_messages_and_bytes_are_counted_as_they_travel(calm, grid):
     assert counts.messages == 3 * (1 + 3 + 2) == len(grid.sent)
     assert counts.exchanges == 3 + 2
     search, final = (
-        [cost_of(trial.spec, outcome.task).message_bytes for trial in part.trials]
+        [cost_of(trial.spec.lower(outcome.task)).message_bytes for trial in part.trials]
         for part in (outcome.search, outcome.final)
     )
     assert counts.bytes_down == 3 * (3 * sum(search) + 2 * sum(final))
@@ -128,7 +130,7 @@ def test_scoring_alone_is_an_evaluate_message_for_flower(calm, grid):
 def test_without_a_final_training_the_best_trials_weights_are_returned(grid, configure, play):
     grid.people("abc")
     played = play(grid, configure(), final=False)
-    np.testing.assert_array_equal(played.weights, played.search.trained[played.search.ranking[0].number])
+    np.testing.assert_array_equal(played.weights, played.search.weights.weights(played.search.ranking[0].number))
     assert played.strategy.outcome.final is None
 
 
@@ -138,10 +140,10 @@ def test_the_test_scores_are_those_of_the_returned_weights_on_the_nodes_test_spl
         grid.join(partition_id=index, num_partitions=3)
     played = play(grid, configure(dataset=dataset, search={"trials": 1}, fidelity={"name": "full", "max_rounds": 1}))
     outcome = played.strategy.outcome
-    assert outcome.nodes == ["partition-0", "partition-1", "partition-2"]
-    model = build(outcome.final.trials[0].spec, outcome.task, played.weights)
+    assert list(outcome.nodes) == ["partition-0", "partition-1", "partition-2"]
+    model = build(outcome.final.trials[0].spec.lower(outcome.task), played.weights)
     parts = [load_node_test(dataset, Holder(index, 3), seed=0) for index in range(3)]
-    accuracies = [evaluate(model, part)["accuracy"] for part in parts]
+    accuracies = [evaluate(model, part, outcome.task.head)["accuracy"] for part in parts]
     sizes = [len(part) for part in parts]
     metrics = outcome.final.trials[0].metrics
     assert metrics["examples"] == sum(sizes)
@@ -473,7 +475,7 @@ def test_of_two_nodes_with_one_name_one_is_used(grid, configure, play):
     grid.person("a")
     played = play(grid, configure(), final=False)
     assert "must have different names, got 'a'" in played.kinds("node_refused")[0]["reason"]
-    assert played.strategy.outcome.nodes == ["a", "b"]
+    assert list(played.strategy.outcome.nodes) == ["a", "b"]
     assert sorted(len(grid.sent_to(node_id)) for node_id in grid.nodes) == [2, 4, 4]
 
 
@@ -551,37 +553,39 @@ def other_code(content):
 
 def forget_a_result(content):
     """Drop the first trial, and leave the others as they are."""
-    table, metrics = content["results"], content["metrics"]
-    del content["updates"][table["trial"][0]]
-    for record in (table, metrics):
+    for record in (content["results"], content["metrics"]):
         for name, values in record.items():
             record[name] = values[1:]
+    rows = sorted(content["arrays"])
+    for row, following in pairwise(rows):
+        content["arrays"][row] = content["arrays"][following]
+    del content["arrays"][rows[-1]]
 
 
-def rename_a_trial(content):
-    content["results"]["trial"] = ["trial-0099", *content["results"]["trial"][1:]]
+def rename_a_job(content):
+    content["results"]["job"] = ["trial-0099/train-train-1", *content["results"]["job"][1:]]
 
 
-def rename_a_trial_absurdly(content):
-    content["results"]["trial"] = ["trial-" + "9" * 5000, *content["results"]["trial"][1:]]
+def rename_a_job_absurdly(content):
+    content["results"]["job"] = ["trial-" + "9" * 5000, *content["results"]["job"][1:]]
 
 
-def tell_of_more_trials_than_there_were_jobs(content):
+def tell_of_more_results_than_there_were_jobs(content):
     for record in (content["results"], content["metrics"]):
         for name, values in record.items():
             record[name] = values * 3
-    content["results"]["trial"] = [f"trial-{number:04d}" for number in range(len(content["results"]["trial"]))]
+    content["results"]["job"] = [f"job-{number}" for number in range(len(content["results"]["job"]))]
 
 
 def replace_update(update):
     def change(content):
-        content["updates"]["trial-0000"] = pack(update)
+        content["arrays"]["0/weights"] = pack(update)
 
     return change
 
 
 def unreadable_array(content):
-    content["updates"]["trial-0000"] = Array("poem", (-1,), "numpy.ndarray", b"roses are red")
+    content["arrays"]["0/weights"] = Array("poem", (-1,), "numpy.ndarray", b"roses are red")
 
 
 def another_clock(content):
@@ -595,9 +599,9 @@ def another_clock(content):
         (wordless, "absent", "must have a header"),
         (changed(other_code), "absent", "c must run the same digest as this side"),
         (changed(forget_a_result), "absent", "the reply lacks a result"),
-        (changed(rename_a_trial), "refused", r"must answer a job .*, got \"train of 'trial-0099', round 1\""),
-        (changed(rename_a_trial_absurdly), "refused", "must answer a job"),
-        (changed(tell_of_more_trials_than_there_were_jobs), "absent", "results at most, one for each job"),
+        (changed(rename_a_job), "refused", "must answer a job, got 'trial-0099/train-train-1'"),
+        (changed(rename_a_job_absurdly), "refused", "must answer a job"),
+        (changed(tell_of_more_results_than_there_were_jobs), "absent", "results at most, one for each job"),
         (changed(replace_update(np.zeros(3, np.float32))), "refused", "shape"),
         (changed(replace_update(np.full(43, np.nan, np.float32))), "refused", "finite"),
         (changed(replace_update(np.zeros((43, 1), np.float32))), "absent", "one packed float32 array"),
@@ -685,7 +689,8 @@ def test_a_trial_that_diverges_fails_alone(grid, configure, play):
         reply = app(message, context)
         if message.metadata.message_type == "train":
             table = reply.content["results"]
-            index = table["trial"].index("trial-0001") if "trial-0001" in table["trial"] else None
+            jobs = [job.partition("/")[0] for job in table["job"]]
+            index = jobs.index("trial-0001") if "trial-0001" in jobs else None
             if index is not None:
                 table["status"] = [*table["status"][:index], "failed", *table["status"][index + 1 :]]
                 table["reason"] = [*table["reason"][:index], "Training diverged", *table["reason"][index + 1 :]]
@@ -967,7 +972,7 @@ def test_nodes_agree_on_the_names_of_all_their_classes(grid, named, configure, p
     played = play(grid, configure(training={"learning_rate": 0.1}, final={"rounds": 15}))
     assert played.error is None
     outcome = played.strategy.outcome
-    assert (outcome.classes, outcome.task.num_classes) == (("lies", "sits", "walks"), 3)
+    assert outcome.task.head == Classification(3, ("lies", "sits", "walks"))
     assert played.kinds("node", node="a")[0]["classes"] == ["sits", "walks"]
     assert played.kinds("search")[0]["classes"] == ["lies", "sits", "walks"]
     # each node would number its own two classes 0 and 1: only one numbering can be learnt together
@@ -979,7 +984,7 @@ def test_a_node_with_one_class_takes_part(grid, named, configure, play):
         named(name, word)
     played = play(grid, configure(), final=False)
     assert states(played) == [FINISHED] * 3
-    assert played.strategy.outcome.classes == ("lies", "sits", "walks")
+    assert played.strategy.outcome.task.head.classes == ("lies", "sits", "walks")
 
 
 def test_late_nodes_with_other_classes_or_numbers_are_left_out(grid, named, configure, play):

@@ -10,7 +10,7 @@ from flwr.app import Message
 
 from client_app.app import app
 from common.errors import FederationError, SearchError
-from common.wire.packing import num_bytes
+from common.wire.arrays import num_bytes
 from server_app import build as wiring
 from server_app import handshake
 from server_app.exchange import StopRequested
@@ -251,7 +251,7 @@ def test_a_final_training_that_fails_is_an_error_and_the_searchs_weights_are_kep
     assert isinstance(played.error, SearchError)
     assert str(played.error).startswith("The final training of the winner failed (Round 1 failed, none of 3 nodes")
     winner = played.search.winner
-    assert winner.number in played.search.trained
+    assert played.search.weights.weights(winner.number) is not None
 
 
 def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play, monkeypatch):
@@ -274,7 +274,7 @@ def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play,
 
 def test_a_model_whose_test_fails_is_kept_with_the_weights_of_the_final(grid, configure, play):
     def no_test(message, context):
-        if of_trials(message, "final") and "test" in message.content["order"]["action"]:
+        if of_trials(message, "final") and "test" in message.content["order"]["split"]:
             raise RuntimeError("no such file")
         return app(message, context)
 
@@ -285,7 +285,7 @@ def test_a_model_whose_test_fails_is_kept_with_the_weights_of_the_final(grid, co
     assert "no such file" in str(played.error)
     final = played.strategy.outcome.final
     assert (final.trials[0].rounds, final.trials[0].metrics) == (1, {})
-    assert final.trained[0].shape == played.search.trained[played.search.winner.number].shape
+    assert final.weights_of(0).shape == played.search.weights.weights(played.search.winner.number).shape
 
 
 def test_an_interrupt_in_the_final_keeps_the_winner(grid, configure, play):
@@ -293,7 +293,7 @@ def test_an_interrupt_in_the_final_keeps_the_winner(grid, configure, play):
     asked = []
     played = play(grid, configure(), when=[(FINAL, lambda: asked.append(1))], stop=lambda: "Ctrl-C." if asked else None)
     assert isinstance(played.error, StopRequested)
-    assert played.search.winner.number in played.search.trained
+    assert played.search.weights.weights(played.search.winner.number) is not None
 
 
 # ---------------------------------------------------------------- messages
@@ -524,4 +524,4 @@ def test_patience_grows_with_the_number_of_nodes_so_that_speed_admits_nobody(gri
 
     config = configure(federation={"patience": 0.02, "poll": 0.002})
     played = play(grid, config, stop=after_the_patience_of_one, final=False)
-    assert played.strategy.outcome.nodes == ["a", "b", "c"]
+    assert list(played.strategy.outcome.nodes) == ["a", "b", "c"]

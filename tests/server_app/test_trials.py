@@ -2,11 +2,14 @@ import json
 
 import pytest
 
-from common.architecture.operations import Linear
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.architecture.spec import ArchitectureSpec
-from server_app.trials import Ledger, Trial, TrialState, ranked
+from server_app.scores import NodeScore, Score
+from server_app.trials import Ledger, Recipe, Trial, TrialState, ranked
+from tests.support.trials import scored, trial
 
-SPEC = ArchitectureSpec((Linear(8),))
+SPEC = LayeredSpec((Linear(8),))
 
 
 @pytest.mark.parametrize(
@@ -19,33 +22,60 @@ def test_which_states_end_a_trial(state, ended):
 
 def test_ranked_by_rung_then_score_then_number():
     trials = [
-        Trial(0, SPEC, rung=1, score=0.9),
-        Trial(1, SPEC, rung=2, score=0.1),
-        Trial(2, SPEC),
-        Trial(3, SPEC, rung=2, score=0.3),
-        Trial(4, SPEC, rung=1, score=0.9),
-        Trial(5, SPEC, rung=1, score=-2.0),
+        trial(0, SPEC, 0.9),
+        trial(1, SPEC, 0.1, rung=2),
+        trial(2, SPEC),
+        trial(3, SPEC, 0.3, rung=2),
+        trial(4, SPEC, 0.9),
+        trial(5, SPEC, -2.0),
     ]
     assert [trial.number for trial in ranked(trials)] == [3, 1, 0, 4, 5, 2]
 
 
 def test_a_failed_trial_ranks_last_whatever_it_scored_before():
-    failed = Trial(0, SPEC, state=TrialState.FAILED, rung=3, score=0.99)
-    assert ranked([failed, Trial(1, SPEC, rung=1, score=-5.0)])[-1] is failed
+    failed = trial(0, SPEC, 0.99, rung=3, state=TrialState.FAILED)
+    assert ranked([failed, trial(1, SPEC, -5.0)])[-1] is failed
+
+
+def test_one_that_breaks_a_constraint_ranks_behind_those_of_its_rung_that_keep_them():
+    broken = scored(trial(0, SPEC), 0.9, rung=1, feasible=False)
+    assert [t.number for t in ranked([broken, trial(1, SPEC, 0.1), trial(2, SPEC, 0.0, rung=2)])] == [2, 1, 0]
 
 
 def test_json_holds_the_spec_and_what_it_cost():
-    trial = Trial(4, SPEC, "mutation", 2, TrialState.FINISHED, 1, 10, 0.5, {"loss": 0.1}, Ledger(7, 8, 9.0))
-    row = json.loads(json.dumps(trial.to_json()))
+    made = rich_trial()
+    row = json.loads(json.dumps(made.to_json()))
     assert ArchitectureSpec.from_dict(row["spec"]) == SPEC
     assert row["spec_id"] == SPEC.id
     assert (row["number"], row["parent"], row["state"], row["score"]) == (4, 2, "finished", 0.5)
     assert (row["bytes_down"], row["bytes_up"]) == (7, 8)
 
+    assert (row["metrics"], row["by_node"]) == ({"loss": 0.1}, {"a": [0.25, 3], "b": [0.75, 3]})
+    assert [(step["rung"], step["score"]) for step in row["scores"]] == [(1, 0.4), (2, 0.5)]
+
+
+def test_the_state_holds_all_of_a_trial():
+    made = rich_trial()
+    restored = Trial.from_state(json.loads(json.dumps(made.state_dict())))
+    assert restored == made
+    assert restored.identity == made.identity
+
+
+def test_the_recipe_is_part_of_what_a_trial_is_of():
+    assert trial(0, SPEC).identity == trial(1, SPEC).identity
+    assert trial(0, SPEC).identity != trial(0, SPEC, recipe=Recipe(learning_rate=0.5)).identity
+
 
 def test_two_trials_share_no_ledger():
     first, second = Trial(0, SPEC), Trial(1, SPEC)
     first.ledger.bytes_up += 1
-    first.metrics["loss"] = 0.1
+    scored(first, 0.5)
     assert second.ledger.bytes_up == 0
-    assert second.metrics == {}
+    assert second.scores == []
+
+
+def rich_trial():
+    by_node = {"a": NodeScore({"loss": 0.1}, 3, 0.25), "b": NodeScore({"loss": 0.1}, 3, 0.75)}
+    scores = [Score(1, 1, 0.4), Score(2, 10, 0.5, {"accuracy": 0.5}, {"loss": 0.1}, by_node)]
+    recipe = Recipe(learning_rate=0.25)
+    return Trial(4, SPEC, recipe, "mutation", 2, None, TrialState.FINISHED, 10, scores, Ledger(7, 8, 9.0), unheard=True)

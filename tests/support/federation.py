@@ -179,12 +179,21 @@ class Federation:
         The project's code that runs; a copy whose ClientApp misbehaves, for tests of faults.
     environment : dict
         Added to the environment of all processes.
+    durable : bool
+        The SuperLink keeps a database, and knows its nodes again when it is started again.
+
+    Attributes
+    ----------
+    process : Popen
+        The SuperLink's, once it was started.
     """
 
     folder: Path
     root: Path = ROOT
     environment: dict[str, str] = field(default_factory=dict)
+    durable: bool = False
     port: int = field(default_factory=free_port)
+    process: Popen[str] | None = None
     _processes: list[Popen[str]] = field(default_factory=list)
     _reaper: Popen[str] | None = None
 
@@ -202,23 +211,31 @@ class Federation:
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._reaper = start([sys.executable, "-c", _REAPER], environment, self.folder / "reaper.log")
-        server = make_server_certificate(self.folder, self.authority, ["127.0.0.1"])
-        command = ["flower-superlink", "--port", str(self.port), "--enable-supernode-auth"]
-        command += ["--ssl-certfile", str(server.public), "--ssl-keyfile", str(server.private)]
-        command += ["--ssl-ca-certfile", str(self.authority.public), "--disable-runtime-dependency-installation"]
-        process, log = self._start("superlink", command)
         try:
-            with self.superlink() as superlink:
-
-                def ready() -> bool:
-                    assert process.poll() is None, log.read_text()
-                    return superlink.healthy()
-
-                wait_for(ready, "an answer of the SuperLink")
+            self.start_superlink()
         except BaseException:
             self.close()
             raise
         return self
+
+    def start_superlink(self) -> Popen[str]:
+        """Start the SuperLink, or start it again; return its process once it answers."""
+        server = make_server_certificate(self.folder, self.authority, ["127.0.0.1"])
+        command = ["flower-superlink", "--port", str(self.port), "--enable-supernode-auth"]
+        command += ["--ssl-certfile", str(server.public), "--ssl-keyfile", str(server.private)]
+        command += ["--ssl-ca-certfile", str(self.authority.public), "--disable-runtime-dependency-installation"]
+        if self.durable:
+            command += ["--database", str(self.folder / "superlink.db")]
+        process, log = self._start("superlink", command)
+        self.process = process
+        with self.superlink() as superlink:
+
+            def ready() -> bool:
+                assert process.poll() is None, log.read_text()
+                return superlink.healthy()
+
+            wait_for(ready, "an answer of the SuperLink")
+        return process
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -292,6 +309,12 @@ class Federation:
         command = [sys.executable, "-m", "server_app.cli", "search", "federation=deployment", *options, *overrides]
         process, log = self._start(f"{name}.search", [*command, f"run.dir={folder}"])
         return Run(folder, process, log)
+
+    def resume(self, run: Run) -> Run:
+        """Start the command that goes on with a run that was interrupted."""
+        command = [sys.executable, "-m", "server_app.cli", "search", "--resume", str(run.folder)]
+        process, log = self._start(f"{run.folder.name}.resumed", command)
+        return Run(run.folder, process, log)
 
     def search(self, *overrides: str, name: str = "run", limit: float = LIMIT) -> Run:
         """Run `flwr-nas search` on this federation to its end."""

@@ -7,7 +7,7 @@ Which one reads is told by the suffix, or by being a folder::
     .parquet  .pq      a table of columns with types
     a folder           images, one folder for each class
 
-Each gives the same `Raw`; what holds for all of them is checked afterwards, in `common.data.checks`.
+Each gives the same `Contents`; what holds for all of them is checked afterwards, in `common.data.ingest`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.data.formats import csv, images, npz, parquet
-from common.data.formats.raw import Raw
+from common.data.formats.contents import Contents
 from common.errors import DataError
 
-__all__ = ["Raw", "read"]
+__all__ = ["Contents", "read"]
 
 _READERS = {".npz": npz.read, ".csv": csv.read, ".tsv": csv.read, ".parquet": parquet.read, ".pq": parquet.read}
 
 
-def read(path: str, label: str = "label") -> Raw:
+def read(path: str, label: str = "label") -> Contents:
     """Read a file or a folder of any format.
 
     Parameters

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.formats.raw import Raw, named
+from common.data.formats.contents import Contents, named
 from common.errors import DataError
 
 _PARTS = {"train": 0, "0": 0, "test": 1, "1": 1}
@@ -65,7 +65,7 @@ def columns_of(header: Sequence[str], label: str) -> Columns:
 
 def raw_of(
     x: NDArray[Any], columns: Columns, texts: Mapping[str, Sequence[str]], rows: Sequence[int] | NDArray[np.int64]
-) -> Raw:
+) -> Contents:
     """Make what all formats give from a table.
 
     Parameters
@@ -94,7 +94,7 @@ def raw_of(
     y, classes = _labels(columns.label, texts[columns.label], rows)
     client = None if columns.client is None else _people(texts[columns.client])
     split = None if columns.split is None else _parts(texts[columns.split], rows)
-    return Raw(x, y, classes, client, split)
+    return Contents(x, y, classes, client, split)
 
 
 def _labels(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.columns import Columns, columns_of, raw_of
-from common.data.formats.raw import Raw
+from common.data.formats.contents import Contents
 from common.errors import DataError
 
 _ROWS_AT_ONCE = 512
@@ -26,7 +26,7 @@ Row = tuple[int, list[str]]
 """A line's number, as an editor counts, and its cells."""
 
 
-def read(path: str, label: str) -> Raw:
+def read(path: str, label: str) -> Contents:
     """Read a table; errors as in `common.data.formats.read`."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:  # noqa: PTH123 - a str may hold what Path changes
@@ -55,7 +55,7 @@ def _rows(reader: Any, width: int) -> Iterator[Row]:
         yield reader.line_num, [cell.strip() for cell in cells]
 
 
-def _table(columns: Columns, header: list[str], rows: Iterator[Row]) -> Raw:
+def _table(columns: Columns, header: list[str], rows: Iterator[Row]) -> Contents:
     places = [header.index(name) for name in columns.features]
     others = [name for name in (columns.label, columns.client, columns.split) if name is not None]
     texts: dict[str, list[str]] = {name: [] for name in others}

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.formats.raw import Raw, named, optional_package
+from common.data.formats.contents import Contents, named, optional_package
 from common.errors import DataError
 
 _PARTS = ("train", "test")
@@ -30,7 +30,7 @@ Labelled = tuple[Path, str, int]
 """An image, its class and its part: 0 train, 1 test."""
 
 
-def read(path: str, label: str) -> Raw:  # noqa: ARG001 - folders have no columns
+def read(path: str, label: str) -> Contents:  # noqa: ARG001 - folders have no columns
     """Read all images of a folder; errors as in `common.data.formats.read`."""
     root = Path(path)
     try:
@@ -40,7 +40,7 @@ def read(path: str, label: str) -> Raw:  # noqa: ARG001 - folders have no column
         raise DataError("The folder must be readable", fix="Check its permissions", detail=str(error)) from error
     y, classes = named([name for _, name, _ in found])
     parts = np.array([part for _, _, part in found])
-    return Raw(x, y, classes, split=parts if parts.any() else None)
+    return Contents(x, y, classes, split=parts if parts.any() else None)
 
 
 def _listed(root: Path) -> list[Labelled]:

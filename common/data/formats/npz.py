@@ -32,7 +32,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from common.data.formats.raw import Raw
+from common.data.formats.contents import Contents
 from common.errors import DataError
 
 LAYOUT = "Write it with numpy.savez(path, x=..., y=...); the layout is described in common/data/formats/npz.py"
@@ -41,7 +41,7 @@ _NEEDED = ("x", "y")
 _OPTIONAL = ("classes", "client", "split")
 
 
-def read(path: str, label: str) -> Raw:  # noqa: ARG001 - arrays have fixed names
+def read(path: str, label: str) -> Contents:  # noqa: ARG001 - arrays have fixed names
     """Read the arrays that we know of; errors as in `common.data.formats.read`."""
     name = "file"
     found: dict[str, NDArray[Any]] = {}
@@ -75,4 +75,4 @@ def read(path: str, label: str) -> Raw:  # noqa: ARG001 - arrays have fixed name
     ) as error:
         what = "It cannot be read as .npz" if name == "file" else f"Its array {name!r} cannot be read"
         raise DataError(what, fix=LAYOUT, detail=f"{type(error).__name__}: {error}") from error
-    return Raw(found["x"], found["y"], *(found.get(name) for name in _OPTIONAL))
+    return Contents(found["x"], found["y"], *(found.get(name) for name in _OPTIONAL))

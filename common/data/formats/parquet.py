@@ -12,24 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.columns import columns_of, raw_of
-from common.data.formats.raw import Raw, optional_package
+from common.data.formats.contents import Contents, optional_package
 from common.errors import DataError
 
 _NUMBERS = "Every column of a table but label, client and split must hold numbers"
 
 
-def read(path: str, label: str) -> Raw:
+def read(path: str, label: str) -> Contents:
     """Read a table; errors as in `common.data.formats.read`."""
     arrow = optional_package("pyarrow", "parquet", "Parquet files")
     parquet = optional_package("pyarrow.parquet", "parquet", "Parquet files")
     try:
         with parquet.ParquetFile(path) as file:
-            return _raw(file.read(), label)
+            return _contents(file.read(), label)
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("It cannot be read as Parquet", fix="Write the file again", detail=str(error)) from error
 
 
-def _raw(table: Any, label: str) -> Raw:
+def _contents(table: Any, label: str) -> Contents:
     columns = columns_of(table.column_names, label)
     if not table.num_rows:
         raise DataError("A table must have rows", fix="Add the examples")

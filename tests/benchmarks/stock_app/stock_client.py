@@ -8,10 +8,10 @@ from flwr.clientapp import ClientApp
 from torch.utils.data import DataLoader, TensorDataset
 
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.data import Examples, Holder, NodeData, load_node_data
 from common.models.builder import build
 from common.settings import DatasetSettings, TrainingSettings
+from common.tasks import Classification, Task
 
 app = ClientApp()
 
@@ -27,7 +27,7 @@ def network(message: Message) -> torch.nn.Module:
     """Build the network with the weights that came."""
     text = json.loads(message.content["config"]["spec"])
     spec = ArchitectureSpec.from_dict(text["spec"])
-    net = build(spec, TaskShape(tuple(text["input_shape"]), text["num_classes"]))
+    net = build(spec.lower(Task(tuple(text["input_shape"]), Classification(text["num_classes"]))))
     net.load_state_dict(message.content["arrays"].to_torch_state_dict())
     return net
 

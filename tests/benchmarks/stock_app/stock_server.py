@@ -9,8 +9,8 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.models.builder import build
+from common.tasks import Classification, Task
 
 app = ServerApp()
 
@@ -25,13 +25,13 @@ def main(grid: Grid, context: Context) -> None:
     for text in json.loads(str(config["candidates"])):
         began = time.time()
         spec = ArchitectureSpec.from_dict(text["spec"])
-        task = TaskShape(tuple(text["input_shape"]), text["num_classes"])
+        task = Task(tuple(text["input_shape"]), Classification(text["num_classes"]))
         strategy = FedAvg(min_available_nodes=nodes, min_train_nodes=nodes, min_evaluate_nodes=nodes)
         options = {name: str(config[name]) for name in ("dataset", "training", "loop")}
         train_config = ConfigRecord({"spec": json.dumps(text), "seed": int(config["seed"]), **options})
         result = strategy.start(
             grid=grid,
-            initial_arrays=ArrayRecord(build(spec, task).state_dict()),
+            initial_arrays=ArrayRecord(build(spec.lower(task)).state_dict()),
             num_rounds=int(config["rounds"]),
             train_config=train_config,
             evaluate_config=train_config,

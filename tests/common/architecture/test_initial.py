@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from common.architecture.initial import initial_weights
-from common.architecture.layout import layout, unpack
-from common.architecture.operations import Conv2d, Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv2d, Linear
+from common.architecture.layout import layout, views_of
+from common.tasks import Classification, Task
 
-TASK = TaskShape((3, 8, 8), 10)
-SPEC = ArchitectureSpec((Conv2d(64, norm="batch"), Linear(300, skip=-1)))
+TASK = Task((3, 8, 8), Classification(10))
+SPEC = LayeredSpec((Conv2d(64, norm="batch"), Linear(300, skip=-1)))
 
 
 @pytest.fixture(scope="module")
 def tensors():
-    return unpack(initial_weights(SPEC, TASK, np.random.default_rng(0)), layout(SPEC, TASK))
+    return views_of(initial_weights(SPEC.lower(TASK), np.random.default_rng(0)), layout(SPEC.lower(TASK)))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_norms_start_as_the_identity(tensors):
 
 
 def test_the_same_generator_gives_the_same_weights():
-    first, again, other = (initial_weights(SPEC, TASK, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (initial_weights(SPEC.lower(TASK), np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first.dtype == np.float32
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

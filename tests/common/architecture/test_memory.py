@@ -12,28 +12,37 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from torch.profiler import ProfilerActivity, profile
 
+from common.architecture.graph import Graph
 from common.architecture.initial import initial_weights
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import AvgPool, Conv1d, Conv2d, Linear, MaxPool
 from common.architecture.layout import layout, state_size
 from common.architecture.memory import SCORING_BATCH, peak_memory
-from common.architecture.operations import AvgPool, Conv1d, Conv2d, Linear, MaxPool
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.errors import SpecError
 from common.models.builder import build
 from common.seeding import generator
 from common.settings import TrainingSettings
+from common.tasks import Classification, Task
+from tests.support.graphs import branched
 
 SETTINGS = TrainingSettings(batch_size=32)
-VECTOR, SEQUENCE, IMAGE = TaskShape((100,), 10), TaskShape((3, 128), 6), TaskShape((3, 32, 32), 10)
+VECTOR, SEQUENCE, IMAGE = (
+    Task((100,), Classification(10)),
+    Task((3, 128), Classification(6)),
+    Task((3, 32, 32), Classification(10)),
+)
 
-CASES = {
-    "softmax regression": (ArchitectureSpec(), VECTOR),
-    "wide perceptron": (ArchitectureSpec((Linear(1024), Linear(1024, activation="gelu"))), VECTOR),
-    "perceptron with dropout": (ArchitectureSpec((Linear(256, dropout=0.5), Linear(256, norm="none"))), VECTOR),
-    "sequence": (ArchitectureSpec((Conv1d(32, kernel=7), MaxPool(2), Conv1d(64, activation="silu")), "avg"), SEQUENCE),
-    "image": (ArchitectureSpec((Conv2d(32), MaxPool(2), Conv2d(64, kernel=5, norm="batch"), Linear(64))), IMAGE),
-    "skips": (ArchitectureSpec((Conv2d(16), AvgPool(2), Conv2d(32, skip=-1), Linear(64, skip=0))), IMAGE),
+SPECS = {
+    "softmax regression": (LayeredSpec(), VECTOR),
+    "wide perceptron": (LayeredSpec((Linear(1024), Linear(1024, activation="gelu"))), VECTOR),
+    "perceptron with dropout": (LayeredSpec((Linear(256, dropout=0.5), Linear(256, norm="none"))), VECTOR),
+    "sequence": (LayeredSpec((Conv1d(32, kernel=7), MaxPool(2), Conv1d(64, activation="silu")), "avg"), SEQUENCE),
+    "image": (LayeredSpec((Conv2d(32), MaxPool(2), Conv2d(64, kernel=5, norm="batch"), Linear(64))), IMAGE),
+    "skips": (LayeredSpec((Conv2d(16), AvgPool(2), Conv2d(32, skip=-1), Linear(64, skip=0))), IMAGE),
 }
+
+
+CASES = {name: spec.lower(task) for name, (spec, task) in SPECS.items()} | {"branches": branched()}
 
 
 def peak(work) -> int:
@@ -46,53 +55,83 @@ def peak(work) -> int:
     return int(np.cumsum(sizes).max())
 
 
-def random_batch(task: TaskShape, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+def random_batch(graph: Graph, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     rng = generator(0, "batch")
-    x = rng.normal(size=(n, *task.input_shape)).astype(np.float32)
-    return torch.from_numpy(x), torch.from_numpy(rng.integers(0, task.num_classes, n))
+    x = rng.normal(size=(n, *graph.input_shape)).astype(np.float32)
+    return torch.from_numpy(x), torch.from_numpy(rng.integers(0, graph.nodes[-1].output_shape[0], n))
 
 
-def train_once(spec: ArchitectureSpec, task: TaskShape) -> None:
+def train_once(graph: Graph) -> None:
     """One step of Adam as anybody would write it: model, gradients, moments, activations."""
-    received = torch.from_numpy(initial_weights(spec, task, generator(0))).clone()
-    model = build(spec, task, received.numpy())
-    x, y = (tensor.clone() for tensor in random_batch(task, SETTINGS.batch_size))
+    received = torch.from_numpy(initial_weights(graph, generator(0))).clone()
+    model = build(graph, received.numpy())
+    x, y = (tensor.clone() for tensor in random_batch(graph, SETTINGS.batch_size))
     optimizer = torch.optim.Adam(model.parameters(), foreach=False)
     F.cross_entropy(model(x), y).backward()
     optimizer.step()
 
 
-def score_once(spec: ArchitectureSpec, task: TaskShape) -> None:
-    model = build(spec, task).eval()
+def score_once(graph: Graph) -> None:
+    model = build(graph).eval()
     with torch.inference_mode():
-        model(random_batch(task, SCORING_BATCH)[0].clone())
+        model(random_batch(graph, SCORING_BATCH)[0].clone())
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_torch_never_takes_more_and_never_a_small_part_of_it(case: str):
     torch.optim.Adam([torch.zeros(1)])  # what its first use imports is no part of the step
-    real = max(peak(lambda: train_once(*CASES[case])), peak(lambda: score_once(*CASES[case])))
-    estimate = peak_memory(*CASES[case], SETTINGS)
+    real = max(peak(lambda: train_once(CASES[case])), peak(lambda: score_once(CASES[case])))
+    estimate = peak_memory(CASES[case], SETTINGS)
     assert real <= estimate <= 4 * real
 
 
 def test_a_perceptron_by_hand():
     # 100 -> 50 -> 10: numbers in the state; tensors made: product, norm, activation; logits and twice the loss
-    spec = ArchitectureSpec((Linear(50),))
+    spec = LayeredSpec((Linear(50),))
     numbers = 100 * 50 + 50 + 2 * 50 + 50 * 10 + 10
     example = 100 + 3 * 50 + 3 * 10 + 4 * 50
     large = replace(SETTINGS, batch_size=1000)  # or scoring would take more
-    assert state_size(layout(spec, VECTOR)) == numbers
-    assert peak_memory(spec, VECTOR, large) == 4 * (6 * numbers + 1000 * example)
-    assert peak_memory(spec, VECTOR, replace(large, optimizer="sgd")) == 4 * (4 * numbers + 1000 * example)
+    assert state_size(layout(spec.lower(VECTOR))) == numbers
+    assert peak_memory(spec.lower(VECTOR), large) == 4 * (6 * numbers + 1000 * example)
+    assert peak_memory(spec.lower(VECTOR), replace(large, optimizer="sgd")) == 4 * (4 * numbers + 1000 * example)
     sgd = replace(large, optimizer="sgd", momentum=0.9, proximal_mu=0.1)
-    assert peak_memory(spec, VECTOR, sgd) == 4 * (7 * numbers + 1000 * example)
-    assert peak_memory(spec, VECTOR, replace(SETTINGS, batch_size=1)) == 4 * (2 * numbers + 512 * (100 + 4 * 50))
+    assert peak_memory(spec.lower(VECTOR), sgd) == 4 * (7 * numbers + 1000 * example)
+    assert peak_memory(spec.lower(VECTOR), replace(SETTINGS, batch_size=1)) == 4 * (2 * numbers + 512 * (100 + 4 * 50))
+
+
+def residual(depth: int) -> Graph:
+    """A tower of 1x1 convolutions, each added to its input."""
+    first = Conv2d(16, norm="none")
+    tower = (Conv2d(16, kernel=1, norm="none", skip=index) for index in range(depth))
+    return LayeredSpec((first, *tower), "avg").lower(IMAGE)
+
+
+def test_scoring_keeps_nothing_that_no_later_node_reads():
+    # Most at once, of 16 x 32 x 32 numbers: a layer's input, which waits, and at most four that live for a moment.
+    values = 16 * 32 * 32
+    for depth in (2, 12):
+        graph = residual(depth)
+        assert peak_memory(graph, replace(SETTINGS, batch_size=1)) == 4 * (
+            2 * state_size(layout(graph)) + 512 * (3 * 32 * 32 + values + 4 * values)
+        )
+        assert peak(lambda: score_once(graph)) <= peak_memory(graph, replace(SETTINGS, batch_size=1))  # noqa: B023
+
+
+def test_what_waits_beside_the_input_of_a_node_by_hand():
+    # Of 16 x 36 numbers: small and large wait while the third is computed; at the first sum two of the three do.
+    graph = branched()
+    values = 16 * 36
+    scoring = 2 * state_size(layout(graph)) + 512 * (3 * 36 + 2 * values + 4 * values)
+    assert peak_memory(graph, replace(SETTINGS, batch_size=1)) == 4 * scoring
+    # Tensors made: three products, two sums, norm, activation, sum; mean, three of dropout, product, sum; logits, loss.
+    example = 3 * 36 + 8 * values + 6 * 16 + 3 * 5 + 4 * values
+    large = replace(SETTINGS, batch_size=1000)
+    assert peak_memory(graph, large) == 4 * (6 * state_size(layout(graph)) + 1000 * example)
 
 
 def test_what_does_not_fit_has_no_estimate():
     with pytest.raises(SpecError, match="Layer 0"):
-        peak_memory(ArchitectureSpec((Conv2d(4),)), VECTOR, SETTINGS)
+        peak_memory(LayeredSpec((Conv2d(4),)).lower(VECTOR), SETTINGS)
 
 
 def test_the_estimate_needs_no_torch():

@@ -8,6 +8,7 @@ from common.data import Holder, load_node_data, load_node_test, load_server_test
 from common.data.digits import read_digits
 from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
+from common.tasks import Classification
 
 DIGITS = DatasetSettings(name="digits", partition="dirichlet", alpha=0.5)
 
@@ -29,7 +30,7 @@ def test_ten_nodes_share_all_of_them() -> None:
         data, test = load_node_data(DIGITS, Holder(node, 10), 0), load_node_test(DIGITS, Holder(node, 10), 0)
         assert test is not None
         assert data.task.input_shape == (1, 8, 8)
-        assert data.task.num_classes == 10
+        assert data.task.head == Classification(10)
         total += len(data.train) + len(data.validation) + len(test)
     assert total == 1797
 

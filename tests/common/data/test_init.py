@@ -18,7 +18,7 @@ def from_yaml(name: str) -> DatasetSettings:
 
 
 def test_there_is_one_yaml_for_each_data_set() -> None:
-    assert dataset_names() == ["digits", "local", "synthetic"]
+    assert dataset_names() == ["diabetes", "digits", "local", "synthetic"]
     assert sorted(path.stem for path in CONF.glob("*.yaml")) == dataset_names()
 
 
@@ -30,7 +30,7 @@ def test_a_yaml_names_its_module_and_every_setting(name: str) -> None:
     assert list(values) == [field.name for field in fields(DatasetSettings)]
 
 
-@pytest.mark.parametrize("name", ["digits", "synthetic"])
+@pytest.mark.parametrize("name", ["diabetes", "digits", "synthetic"])
 def test_a_yaml_gives_data_as_it_is(name: str) -> None:
     data = load_node_data(from_yaml(name), Holder(0, 10), 0)
     assert len(data.train) > 0
@@ -52,5 +52,5 @@ def test_an_unknown_name_lists_the_choices(name: str) -> None:
         lambda: load_server_test(settings, 0),
         lambda: natural_partitions(settings),
     ):
-        with pytest.raises(ConfigError, match="dataset must be one of digits, local, synthetic, got"):
+        with pytest.raises(ConfigError, match="dataset must be one of diabetes, digits, local, synthetic, got"):
             call()

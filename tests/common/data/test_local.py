@@ -9,13 +9,15 @@ from common.data import Holder, load_node_data, load_node_test, load_server_test
 from common.data.local import LocalOptions, read_local
 from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
+from common.tasks import Classification
 
 Save = Callable[..., str]
 
 Y = np.arange(30) % 3
 X = np.arange(60, dtype=np.float32).reshape(30, 2)
 NAMES = np.array(["eel", "cat", "dog"])
-AGREED = ("ant", "cat", "dog", "eel")
+NAMED = Classification(3, ("eel", "cat", "dog"))
+AGREED = Classification(4, ("ant", "cat", "dog", "eel"))
 
 
 def settings(path: str | None = None, **more: object) -> DatasetSettings:
@@ -24,7 +26,7 @@ def settings(path: str | None = None, **more: object) -> DatasetSettings:
 
 def test_options_say_how_many_classes_there_are(save: Save) -> None:
     path = save(x=X, y=Y)
-    assert load_node_data(settings(options={"num_classes": 4}), Holder(path=path), 0).task.num_classes == 4
+    assert load_node_data(settings(options={"num_classes": 4}), Holder(path=path), 0).task.head == Classification(4)
 
 
 def test_which_column_is_the_label_is_for_the_node_to_say(tmp_path: Path) -> None:
@@ -33,7 +35,7 @@ def test_which_column_is_the_label_is_for_the_node_to_say(tmp_path: Path) -> Non
     path.write_text("kind,client,a\n" + "cat,Ada,1\ndog,Bob,2\n" * 5)
     asked = settings(options={"label": "client"})
     data = load_node_data(asked, Holder(path=str(path), label="kind"), 0)
-    assert data.classes == ("cat", "dog")
+    assert data.task.head == Classification(2, ("cat", "dog"))
     with pytest.raises(DataError, match="must have the column 'label'"):
         load_node_data(asked, Holder(path=str(path)), 0)
 
@@ -41,7 +43,8 @@ def test_which_column_is_the_label_is_for_the_node_to_say(tmp_path: Path) -> Non
 def test_an_option_names_the_column_of_a_pool_that_is_shared(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("kind,a\n" + "cat,1\ndog,2\n" * 5)
-    assert load_node_data(settings(str(path), options={"label": "kind"}), Holder(), 0).classes == ("cat", "dog")
+    data = load_node_data(settings(str(path), options={"label": "kind"}), Holder(), 0)
+    assert data.task.head == Classification(2, ("cat", "dog"))
 
 
 def test_a_missing_shared_file_is_named(tmp_path: Path) -> None:
@@ -110,27 +113,26 @@ def test_labels_are_numbered_by_what_was_agreed_on(save: Save) -> None:
     holder = Holder(path=save(x=X, y=Y, classes=NAMES, split=np.arange(30) % 10 == 0))
     alone, agreed = load_node_data(settings(), holder, 0), load_node_data(settings(), holder, 0, AGREED)
     tests = load_node_test(settings(), holder, 0), load_node_test(settings(), holder, 0, AGREED)
-    assert (alone.classes, alone.task.num_classes) == (tuple(NAMES), 3)
-    assert (agreed.classes, agreed.task.num_classes) == (AGREED, 4)
+    assert (alone.task.head, agreed.task.head) == (NAMED, AGREED)
     assert tests[0] is not None
     assert tests[1] is not None
     pairs = [(alone.train, agreed.train), (alone.validation, agreed.validation), (tests[0], tests[1])]
     for mine, ours in pairs:  # the same examples in the same order under the same names
         np.testing.assert_array_equal(mine.x, ours.x)
-        assert [NAMES[label] for label in mine.y] == [AGREED[label] for label in ours.y]
+        assert [NAMES[label] for label in mine.y] == [AGREED.classes[label] for label in ours.y]
 
 
 def test_the_servers_test_set_is_numbered_like_the_nodes(save: Save) -> None:
     path = save(x=X, y=Y, classes=NAMES, split=np.arange(30) % 2)
     test = load_server_test(settings(path), 0, AGREED)
     assert test is not None
-    assert [AGREED[label] for label in test.examples.y] == [NAMES[label] for label in Y[1::2]]
+    assert [AGREED.classes[label] for label in test.examples.y] == [NAMES[label] for label in Y[1::2]]
 
 
 def test_a_class_that_was_not_agreed_on_is_refused(save: Save) -> None:
     holder = Holder(path=save(x=X, y=Y, classes=NAMES))
     with pytest.raises(DataError, match=r"only classes that were agreed on .* these hold others") as caught:
-        load_node_data(settings(), holder, 0, ("ant", "cat", "dog"))
+        load_node_data(settings(), holder, 0, Classification(3, ("ant", "cat", "dog")))
     assert "eel" not in str(caught.value)
     assert "'eel'" in caught.value.detail
 

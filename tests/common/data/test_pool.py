@@ -10,6 +10,7 @@ from common.data import Holder, load_node_data, load_node_test, load_server_test
 from common.data.overlap import overlap_links
 from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
+from common.tasks import Classification
 
 Save = Callable[..., str]
 
@@ -183,7 +184,7 @@ def test_uci_har_is_split_by_person_and_without_overlap(shared_data: Path) -> No
     assert len(np.unique(test.group)) == 9
     nodes = [load_node_data(chosen, Holder(node, 21), 0) for node in range(21)]
     assert nodes[0].task.input_shape == (9, 128)
-    assert nodes[0].task.num_classes == 6
+    assert nodes[0].task.head == Classification(6)
     for data in nodes:
         links = overlap_links(np.concatenate([data.train.x, data.validation.x]))
         border = len(data.train)

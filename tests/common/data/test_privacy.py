@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from common.data import Holder, load_node_data, load_node_test
-from common.data.check import Wanted, check
+from common.data.tools.suitability import Wanted, check
 from common.errors import DataError
 from common.settings import DatasetSettings
+from common.tasks import Classification
 from server_app.cli import main
 
 SITE = "st_mary"
@@ -135,7 +136,7 @@ def test_classes_that_were_not_agreed_on_are_not_told_either(tmp_path: Path):
     npz(classes=np.array(["zanzibar", "quux"]))(tmp_path)
     path = str(tmp_path / "quux.npz")
     with pytest.raises(DataError) as caught:
-        load_node_data(DatasetSettings(), Holder(path=path), 0, ("ant", "bee"))
+        load_node_data(DatasetSettings(), Holder(path=path), 0, Classification(2, ("ant", "bee")))
     assert tells(str(caught.value), path) == []
 
 

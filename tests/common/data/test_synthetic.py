@@ -4,6 +4,7 @@ import pytest
 from common.data import Holder, load_node_data, load_node_test, load_server_test, natural_partitions
 from common.errors import ConfigError
 from common.settings import DatasetSettings
+from common.tasks import Classification
 
 NODE = Holder(0, 10)
 
@@ -18,7 +19,7 @@ def test_the_defaults_are_the_tutorials() -> None:
     assert data.train.x.shape == (200, 32)
     assert (data.train.x.dtype, data.train.y.dtype) == (np.float32, np.int64)
     assert data.task.input_shape == (32,)
-    assert data.task.num_classes == 10
+    assert data.task.head == Classification(10)
     # ten nodes have 300 examples to score on, as the tutorial's server has
     assert (len(data.validation), len(test)) == (30, 30)
     assert load_server_test(settings(), 0) is None

@@ -13,17 +13,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from common.architecture.cost import cost_of
 from common.architecture.initial import initial_weights
-from common.architecture.layout import layout, unpack
-from common.architecture.operations import Conv1d, Conv2d, Linear, MaxPool
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv1d, Conv2d, Linear, MaxPool
+from common.architecture.layout import layout, views_of
 from common.errors import SpecError
 from common.models.builder import build, flat_state
 from common.seeding import generator
+from common.tasks import Classification, Task
+from tests.support.graphs import BRANCHED_TASK, branched
 
 SEEDS = st.integers(0, 2**32 - 1)
-VECTOR = TaskShape((5,), 3)
-MLP = ArchitectureSpec((Linear(8, norm="none", dropout=0.1), Linear(4, norm="none")))
+VECTOR = Task((5,), Classification(3))
+MLP = LayeredSpec((Linear(8, norm="none", dropout=0.1), Linear(4, norm="none")))
 
 
 def inputs(task, n, seed=0):
@@ -34,16 +35,16 @@ def inputs(task, n, seed=0):
 @settings(max_examples=60, deadline=None)
 def test_layout_and_costs_are_those_of_torch(random_case, seed):
     spec, task = random_case(seed)
-    module = build(spec, task).eval()
+    module = build(spec.lower(task)).eval()
     named = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    infos = layout(spec, task)
+    infos = layout(spec.lower(task))
     order = [name for name, _ in (*module.named_parameters(), *module.named_buffers())]
     assert [info.name for info in infos] == order
     assert {info.name: info.shape for info in infos} == named
     if "batch" not in {getattr(layer, "norm", None) for layer in spec.layers}:
         assert order == list(named)
 
-    cost = cost_of(spec, task)
+    cost = cost_of(spec.lower(task))
     assert cost.parameters == sum(tensor.numel() for tensor in module.parameters())
     assert cost.buffers == sum(tensor.numel() for tensor in module.buffers())
     assert cost.message_bytes == sum(t.numel() * t.element_size() for t in module.state_dict().values())
@@ -56,12 +57,12 @@ def test_layout_and_costs_are_those_of_torch(random_case, seed):
 @settings(max_examples=40, deadline=None)
 def test_any_spec_trains_and_its_training_shows_in_the_flat_state(random_case, seed):
     spec, task = random_case(seed)
-    weights = initial_weights(spec, task, generator(seed))
-    module = build(spec, task, weights)
+    weights = initial_weights(spec.lower(task), generator(seed))
+    module = build(spec.lower(task), weights)
     logits = module(inputs(task, 6))
-    assert logits.shape == (6, task.num_classes)
+    assert logits.shape == (6, task.head.output_width)
     assert logits.dtype == torch.float32
-    loss = nn.functional.cross_entropy(logits, torch.arange(6) % task.num_classes)
+    loss = nn.functional.cross_entropy(logits, torch.arange(6) % task.head.output_width)
     assert torch.isfinite(loss)
     loss.backward()
     for name, parameter in module.named_parameters():
@@ -72,7 +73,7 @@ def test_any_spec_trains_and_its_training_shows_in_the_flat_state(random_case, s
         for parameter in module.parameters():
             parameter.sub_(0.1 * parameter.grad)
     state = flat_state(module).numpy()
-    views = unpack(state, layout(spec, task))
+    views = views_of(state, layout(spec.lower(task)))
     for name, tensor in module.state_dict().items():
         assert np.shares_memory(views[name], tensor.numpy())
         np.testing.assert_array_equal(views[name], tensor.numpy())
@@ -82,7 +83,7 @@ def test_any_spec_trains_and_its_training_shows_in_the_flat_state(random_case, s
 def test_weights_are_copied_and_go_where_their_names_say():
     weights = np.arange(8 * 5 + 8 + 4 * 8 + 4 + 3 * 4 + 3, dtype=np.float32)
     weights.setflags(write=False)  # as they come out of a message
-    module = build(MLP, VECTOR, weights)
+    module = build(MLP.lower(VECTOR), weights)
     np.testing.assert_array_equal(module.layer0.weight.detach().numpy(), np.arange(40).reshape(8, 5))
     np.testing.assert_array_equal(module.layer0.bias.detach().numpy(), np.arange(40, 48))
     np.testing.assert_array_equal(module.classifier.bias.detach().numpy(), weights[-3:])
@@ -92,16 +93,16 @@ def test_weights_are_copied_and_go_where_their_names_say():
 
 
 def test_the_first_numbers_of_the_state_are_the_parameters():
-    spec = ArchitectureSpec((Linear(8, norm="batch"), Linear(4, norm="batch")))
-    module = build(spec, VECTOR)
-    parameters = cost_of(spec, VECTOR).parameters
+    spec = LayeredSpec((Linear(8, norm="batch"), Linear(4, norm="batch")))
+    module = build(spec.lower(VECTOR))
+    parameters = cost_of(spec.lower(VECTOR)).parameters
     flat_state(module)[:parameters] = 7
     assert all((parameter == 7).all() for parameter in module.parameters())
     assert all((buffer != 7).all() for buffer in module.buffers())
 
 
 def test_without_skips_a_model_is_a_plain_sequential_of_what_a_person_would_write():
-    module = build(MLP, VECTOR)
+    module = build(MLP.lower(VECTOR))
     assert type(module) is nn.Sequential
     assert [type(child).__name__ for child in module] == ["Linear", "ReLU", "Dropout", "Linear", "ReLU", "Linear"]
     hand = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
@@ -112,8 +113,8 @@ def test_without_skips_a_model_is_a_plain_sequential_of_what_a_person_would_writ
 
 
 def test_a_convolutional_network_with_skips_by_hand():
-    task = TaskShape((2, 6, 6), 3)
-    spec = ArchitectureSpec(
+    task = Task((2, 6, 6), Classification(3))
+    spec = LayeredSpec(
         (
             Conv2d(4, norm="none"),
             Conv2d(4, norm="none", activation="tanh", skip=0),
@@ -123,7 +124,7 @@ def test_a_convolutional_network_with_skips_by_hand():
         ),
         "max",
     )
-    module = build(spec, task).eval()
+    module = build(spec.lower(task)).eval()
     w = dict(module.named_parameters())
     x = inputs(task, 3)
     f = nn.functional
@@ -137,22 +138,58 @@ def test_a_convolutional_network_with_skips_by_hand():
     torch.testing.assert_close(module(x), expected)
 
 
+def test_a_graph_with_branches_by_hand():
+    graph = branched()
+    module = build(graph)
+    assert [name for name, _ in module.named_parameters()] == [info.name for info in layout(graph)]
+    w = dict(module.named_parameters())
+    x = inputs(BRANCHED_TASK, 3)
+    f = nn.functional
+    total = f.conv2d(x, w["small.weight"], w["small.bias"], padding=1)
+    total = total + f.conv2d(x, w["large.weight"], w["large.bias"], padding=2) + f.conv2d(x, w["plain.weight"])
+    joined = f.silu(f.group_norm(total, 2, w["norm.weight"], w["norm.bias"])) + total
+    mean = joined.mean((2, 3))
+    residual = mean @ w["hidden.weight"].T + w["hidden.bias"] + mean
+    expected = residual @ w["classifier.weight"].T + w["classifier.bias"]
+    torch.testing.assert_close(module.eval()(x), expected)
+
+
+def test_a_graph_with_branches_costs_what_torch_counts():
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        build(branched()).eval()(inputs(BRANCHED_TASK, 1))
+    assert 2 * cost_of(branched()).macs == counter.get_total_flops()
+
+
+def test_a_graph_with_branches_learns():
+    """Its gradients go down all branches: the loss of six examples falls to nearly nothing."""
+    module = build(branched())
+    x, y = inputs(BRANCHED_TASK, 6), torch.arange(6) % 5
+    for _ in range(300):
+        loss = nn.functional.cross_entropy(module.eval()(x), y)
+        gradients = torch.autograd.grad(loss, list(module.parameters()))
+        assert all(gradient.abs().max() > 0 for gradient in gradients)
+        with torch.no_grad():
+            for parameter, gradient in zip(module.parameters(), gradients, strict=True):
+                parameter.sub_(0.3 * gradient)
+    assert loss < 0.1
+
+
 @pytest.mark.parametrize("size", [0, 94, 96])
 def test_a_wrong_number_of_weights_names_both_numbers(size):
-    assert cost_of(MLP, VECTOR).parameters == 8 * 5 + 8 + 4 * 8 + 4 + 4 * 3 + 3 == 99
+    assert cost_of(MLP.lower(VECTOR)).parameters == 8 * 5 + 8 + 4 * 8 + 4 + 4 * 3 + 3 == 99
     with pytest.raises(SpecError, match=rf"one array of 99 numbers, got \({size},\)"):
-        build(MLP, VECTOR, np.zeros(size, np.float32))
+        build(MLP.lower(VECTOR), np.zeros(size, np.float32))
 
 
 def test_a_spec_that_does_not_fit_gives_one_clear_error():
     with pytest.raises(SpecError, match="Layer 0: conv1d works on a sequence, got"):
-        build(ArchitectureSpec((Conv1d(4),)), VECTOR)
+        build(LayeredSpec((Conv1d(4),)).lower(VECTOR))
 
 
-@pytest.mark.parametrize("spec", [MLP, ArchitectureSpec((Linear(8, skip=-1), Linear(8, skip=0)))])
-def test_models_can_be_copied_and_pickled(spec):
-    module = build(spec, VECTOR).eval()
-    x = inputs(VECTOR, 4)
+@pytest.mark.parametrize("graph", [MLP.lower(VECTOR), branched()], ids=["chain", "branches"])
+def test_models_can_be_copied_and_pickled(graph):
+    module = build(graph).eval()
+    x = torch.from_numpy(generator(0, "x").standard_normal((4, *graph.input_shape)).astype(np.float32))
     for twin in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         torch.testing.assert_close(twin(x), module(x), rtol=0, atol=0)
         with torch.no_grad():
@@ -170,11 +207,11 @@ def test_building_imports_nothing_heavy():
         "import sys, torch; torch.ones(1, requires_grad=True).backward()\n"  # 2.15 imports more for any backward
         "before = set(sys.modules)\n"
         "from common.models.builder import build, flat_state\n"
-        "from common.architecture.spec import ArchitectureSpec\n"
-        "from common.architecture.operations import Conv2d, Linear\n"
-        "from common.architecture.task import TaskShape\n"
+        "from common.architecture.kinds.layered import LayeredSpec\n"
+        "from common.architecture.kinds.layers import Conv2d, Linear\n"
+        "from common.tasks import Classification, Task\n"
         "layers = (Conv2d(8, skip=-1, dropout=0.1), Conv2d(8, norm='batch'), Linear(8))\n"
-        "model = build(ArchitectureSpec(layers), TaskShape((1, 8, 8), 2))\n"
+        "model = build(LayeredSpec(layers).lower(Task((1, 8, 8), Classification(2))))\n"
         "model(torch.zeros(2, 1, 8, 8)).sum().backward(); flat_state(model)\n"
         "print(sorted({name for name in set(sys.modules) - before if name.startswith(('torch.', 'sympy', 'scipy'))}))"
     )

@@ -11,21 +11,22 @@ from safetensors.numpy import load_file, save_file
 
 from common.architecture.cost import cost_of
 from common.architecture.initial import initial_weights
-from common.architecture.operations import Linear
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
 from common.errors import SpecError, StorageError
 from common.models.builder import build
 from common.models.export import MODEL_FILE, SPEC_FILE, load_model, save_model
 from common.seeding import generator
+from common.tasks import Classification, Regression, Task
 
-SPEC = ArchitectureSpec((Linear(8, norm="batch"),))
-TASK = TaskShape((5,), 3)
+SPEC = LayeredSpec((Linear(8, norm="batch"),))
+TASK = Task((5,), Classification(3))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    save_model(tmp_path / "best", SPEC, TASK, initial_weights(SPEC, TASK, generator(0)), {"score": 0.5})
+    save_model(tmp_path / "best", SPEC, TASK, initial_weights(SPEC.lower(TASK), generator(0)), {"score": 0.5})
     return tmp_path / "best"
 
 
@@ -33,13 +34,13 @@ def folder(tmp_path):
 @settings(max_examples=15, deadline=None)
 def test_a_model_comes_back_with_identical_logits(random_case, tmp_path_factory, seed):
     spec, task = random_case(seed)
-    weights = initial_weights(spec, task, generator(seed))
+    weights = initial_weights(spec.lower(task), generator(seed))
     folder = tmp_path_factory.mktemp("export")
     save_model(folder, spec, task, weights)
     loaded = load_model(folder)
     assert not loaded.training
     x = torch.from_numpy(generator(seed, "x").standard_normal((4, *task.input_shape)).astype(np.float32))
-    torch.testing.assert_close(loaded(x), build(spec, task, weights).eval()(x), rtol=0, atol=0)
+    torch.testing.assert_close(loaded(x), build(spec.lower(task), weights).eval()(x), rtol=0, atol=0)
 
 
 def test_the_files_are_for_anybody(folder):
@@ -47,7 +48,7 @@ def test_the_files_are_for_anybody(folder):
     description = json.loads((folder / SPEC_FILE).read_text())
     assert ArchitectureSpec.from_dict(description["spec"]) == SPEC
     assert description["id"] == SPEC.id
-    assert description["task"] == {"input_shape": [5], "num_classes": 3}
+    assert description["task"] == {"input_shape": [5], "head": TASK.head.to_dict(), "num_classes": 3, "classes": []}
     assert description["metadata"] == {"score": 0.5}
     tensors = load_file(folder / MODEL_FILE)
     state = load_model(folder).state_dict()
@@ -56,8 +57,29 @@ def test_the_files_are_for_anybody(folder):
         np.testing.assert_array_equal(array, state[name].numpy())
 
 
+def test_a_model_of_before_there_were_heads_can_be_read(folder):
+    description = json.loads((folder / SPEC_FILE).read_text())
+    x = torch.ones(2, 5)
+    logits = load_model(folder)(x)
+    (folder / SPEC_FILE).write_text(json.dumps(description | {"task": {"input_shape": [5], "num_classes": 3}}))
+    assert torch.equal(load_model(folder)(x), logits)
+
+
+def test_a_regression_answers_in_the_units_of_its_targets(tmp_path):
+    task = Task((5,), Regression((100.0, -3.0), (20.0, 0.5)))
+    weights = initial_weights(SPEC.lower(task), generator(0))
+    save_model(tmp_path, SPEC, task, weights)
+    model, x = load_model(tmp_path), torch.from_numpy(generator(0, "x").standard_normal((4, 5)).astype(np.float32))
+    scaled = build(SPEC.lower(task), weights).eval()(x)
+    assert not model.training
+    torch.testing.assert_close(model(x), scaled * torch.tensor([20.0, 0.5]) + torch.tensor([100.0, -3.0]))
+    torch.testing.assert_close(model[0](x), scaled, rtol=0, atol=0)
+    # what was trained is in the file, and the units are in spec.json
+    assert load_file(tmp_path / MODEL_FILE).keys() == model[0].state_dict().keys()
+
+
 def test_writing_again_replaces(folder):
-    zeros = np.zeros(cost_of(SPEC, TASK).message_bytes // 4, np.float32)
+    zeros = np.zeros(cost_of(SPEC.lower(TASK)).message_bytes // 4, np.float32)
     save_model(folder, SPEC, TASK, zeros)
     assert not any(tensor.any() for tensor in load_model(folder).state_dict().values())
 
@@ -76,7 +98,7 @@ def test_weights_of_another_size_are_refused(tmp_path):
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="A folder for results must be writable"):
-        save_model(tmp_path / "file" / "best", SPEC, TASK, initial_weights(SPEC, TASK, generator(0)))
+        save_model(tmp_path / "file" / "best", SPEC, TASK, initial_weights(SPEC.lower(TASK), generator(0)))
 
 
 @pytest.mark.parametrize("name", [SPEC_FILE, MODEL_FILE])
@@ -100,6 +122,8 @@ def test_a_missing_file(folder, name):
         b'{"spec": {}, "task": {"input_shape": [5.5], "num_classes": 3}}',
         b'{"spec": {}, "task": {"input_shape": [], "num_classes": 3}}',
         b'{"spec": {}, "task": {"input_shape": [5], "num_classes": true}}',
+        b'{"spec": {}, "task": {"input_shape": [5], "head": {"kind": "os"}}}',
+        b'{"spec": {}, "task": {"input_shape": [5], "head": {"kind": "regression", "mean": ["1"], "scale": [1]}}}',
     ],
 )
 def test_a_foreign_spec_file(folder, content):

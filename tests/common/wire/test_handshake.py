@@ -10,6 +10,8 @@ from flwr.app import ConfigRecord, RecordDict
 
 from common.errors import ConfigError, ProtocolError
 from common.settings import DatasetSettings
+from common.tasks import Classification, Regression
+from common.wire.arrays import num_bytes
 from common.wire.handshake import (
     decode_name,
     decode_question,
@@ -20,7 +22,6 @@ from common.wire.handshake import (
     encode_report,
     is_call,
 )
-from common.wire.packing import num_bytes
 from tests.support.wire import (
     DIGEST,
     ORDER,
@@ -35,12 +36,22 @@ def test_a_handshake_arrives_as_it_was_sent():
     assert decode_report(over_the_wire(encode_report(DIGEST, REPORT))) == REPORT
 
 
+def head(**change: object) -> dict[str, object]:
+    return {"kind": "classification", "num_classes": 2, "classes": ["sits", "walks"], **change}
+
+
 REPORTS = {
     "name": [None, 1, ""],
     "input_shape": [9, [], ["9"], [9.0], [0], None],
-    "num_classes": ["6", 2.5],
-    "classes": [[1, 2], ["a", "a"], "ab", None],
-    "macs_per_second": ["fast"],
+    "head": [
+        None,
+        "regression",
+        {"kind": "poetry"},
+        *(head(num_classes=count) for count in ("2", 2.5, 1, True)),
+        *(head(classes=names) for names in ([1, 2], ["a", "a"], "ab", None)),
+        {"kind": "regression", "mean": [0], "scale": [-1]},
+    ],
+    "macs_per_second": ["fast", 10**400, -(10**400)],
     "num_train": [0, "100", None, True],
     "num_validation": ["x"],
     "cores": ["x"],
@@ -50,7 +61,11 @@ REPORTS = {
 }
 
 
-@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in REPORTS.items() for value in values])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field, values in REPORTS.items() for value in values],
+    ids=lambda value: repr(value)[:40],
+)
 def test_a_malformed_report_is_a_protocol_error(field: str, value: object):
     values = json.loads(encode_report(DIGEST, REPORT).config_records["report"]["node"])
     report = ConfigRecord({"node": json.dumps(values | {field: value})})
@@ -60,9 +75,12 @@ def test_a_malformed_report_is_a_protocol_error(field: str, value: object):
 
 
 def test_a_node_with_numbers_needs_two_classes_and_one_with_names_does_not():
+    content = encode_report(DIGEST, REPORT)
+    told = json.loads(content["report"]["node"]) | {"head": head(num_classes=1, classes=[])}
+    content["report"]["node"] = json.dumps(told)
     with pytest.raises(ProtocolError, match="classifier"):
-        decode_report(encode_report(DIGEST, replace(REPORT, classes=[], num_classes=1)))
-    told = replace(REPORT, classes=["walks"], num_classes=1)
+        decode_report(content)
+    told = replace(REPORT, head=Classification.of_names(("walks",)))
     assert decode_report(encode_report(DIGEST, told)) == told
 
 
@@ -76,6 +94,11 @@ def test_a_report_without_a_field_is_a_protocol_error():
         decode_report(RecordDict())
 
 
+def test_what_a_node_says_of_targets_arrives_to_the_bit():
+    told = replace(REPORT, head=Regression((1 / 3, -1e-300), (2**0.5, 0.0)))
+    assert decode_report(over_the_wire(encode_report(DIGEST, told))) == told
+
+
 def test_a_malformed_question_is_one_of_our_errors():
     for dataset, error in (("x", ProtocolError), ('{"nmae": 1}', ConfigError), ('{"alpha": 0}', ConfigError)):
         content = RecordDict({"question": ConfigRecord({"dataset": dataset, "seed": 0})})
@@ -86,10 +109,10 @@ def test_a_malformed_question_is_one_of_our_errors():
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ({"classes": ["\ud800", "cat"]}, "Names must be printable"),
+        ({"head": head(classes=["\ud800", "cat"])}, "Names must be printable"),
         ({"name": "attic\x1b[2J"}, "Names must be printable"),
         ({"name": "a" * 201}, "200 characters"),
-        ({"classes": [], "num_classes": 10**7}, "65536 classes at most"),
+        ({"head": head(classes=[], num_classes=10**7)}, "65536 classes at most"),
     ],
 )
 def test_a_report_that_would_harm_others_is_refused(change: dict, rule: str):

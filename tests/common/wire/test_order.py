@@ -15,21 +15,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.architecture.cost import cost_of
-from common.architecture.operations import Conv1d, Linear
-from common.architecture.spec import ArchitectureSpec
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv1d, Linear
+from common.architecture.layout import layout, state_size
 from common.errors import ProtocolError
+from common.jobs import Arrays, Split, Work
 from common.limits import Limits, needs_of
 from common.settings import TrainingSettings
+from common.tasks import Classification, Task
+from common.wire.arrays import Packer, num_bytes, pack
 from common.wire.handshake import encode_question
-from common.wire.order import decode_order
-from common.wire.packing import num_bytes, pack
+from common.wire.order import decode_order, encode_order
 from common.wire.results import decode_results, encode_results
 from tests.support.wire import (
     DIGEST,
     JOBS,
     LIMITS,
     ORDER,
+    RECIPES,
     RESULTS,
+    SENT,
     SIZES,
     SPECS,
     TASK,
@@ -46,9 +51,8 @@ def test_an_order_arrives_as_it_was_sent():
     got = decoded(over_the_wire(encoded()))
     assert replace(got, jobs=()) == replace(ORDER, jobs=())
     for received, sent in zip(got.jobs, JOBS, strict=True):
-        assert (received.trial, received.action, received.round) == (sent.trial, sent.action, sent.round)
-        assert received.spec == sent.spec
-        assert same(received.weights, sent.weights)
+        assert replace(received, arrays={}) == replace(sent, arrays={})
+        assert same(received.arrays, sent.arrays)
 
 
 def test_an_order_may_be_empty_and_its_budget_a_whole_number_or_endless():
@@ -57,26 +61,50 @@ def test_an_order_may_be_empty_and_its_budget_a_whole_number_or_endless():
     assert decoded(over_the_wire(encoded(replace(ORDER, budget=math.inf)))).budget == math.inf
 
 
-def test_a_spec_travels_once():
-    assert encoded().config_records["order"]["specs"] == [spec.to_json() for spec in SPECS]
+def test_what_jobs_share_travels_once():
+    content = encoded()
+    record = content.config_records["order"]
+    assert (record["specs"], record["spec"]) == ([spec.to_json() for spec in SPECS], [0, 0, 1, 0])
+    assert [json.loads(text) for text in record["trainings"]] == [recipe.to_json() for recipe in RECIPES]
+    assert (record["training"], record["arrays"]) == ([0, 0, 1, 0], [0, 0, 1, 2])
+    assert sorted(content.array_records["arrays"]) == ["0/alphas", "0/weights", "1/weights", "2/weights"]
+    score, train = decoded(over_the_wire(content)).jobs[:2]
+    assert score.arrays is train.arrays
+
+
+def test_messages_of_one_packer_share_what_is_serialized():
+    packer = Packer("float32")
+    whole, part = (encode_order(DIGEST, replace(ORDER, jobs=jobs), packer) for jobs in (JOBS, JOBS[2:]))
+    assert part.array_records["arrays"]["0/weights"].data is whole.array_records["arrays"]["1/weights"].data
+    assert same(decoded(over_the_wire(part)).jobs[0].arrays, JOBS[2].arrays)
+
+
+def test_the_names_of_many_classes_fit():
+    names = tuple(f"{number:0100d}" for number in range(5000))
+    task = Task(TASK.input_shape, Classification(len(names), names))
+    assert decoded(over_the_wire(encoded(replace(ORDER, task=task, jobs=())))).task == task
 
 
 def test_weights_that_are_no_contiguous_array_arrive_whole():
     wide = weights_of(0, 2 * SIZES[0])
-    order = replace(ORDER, jobs=(replace(JOBS[0], weights=wide[::2]),))
-    assert same(decoded(over_the_wire(encoded(order))).jobs[0].weights, wide[::2])
+    order = replace(ORDER, jobs=(replace(JOBS[0], arrays={"weights": wide[::2]}),))
+    assert same(decoded(over_the_wire(encoded(order))).jobs[0].arrays, {"weights": wide[::2]})
+
+
+def halved(arrays: Arrays) -> Arrays:
+    return {name: array.astype(np.float16).astype(np.float32) for name, array in arrays.items()}
 
 
 def test_half_precision_halves_the_bytes_and_rounds_once_each_way():
     content = over_the_wire(encoded(replace(ORDER, precision="float16")))
-    assert num_bytes(content) == sum(2 * len(job.weights) for job in JOBS)
+    assert num_bytes(content) == 2 * SENT
     got = decoded(content)
     assert got.precision == "float16"
     for received, sent in zip(got.jobs, JOBS, strict=True):
-        assert same(received.weights, sent.weights.astype(np.float16).astype(np.float32))
+        assert same(received.arrays, halved(sent.arrays))
     back = over_the_wire(encode_results(DIGEST, RESULTS, precision="float16"))
-    assert num_bytes(back) == 2 * 7
-    assert same(decode_results(back, "float16")[0].update, RESULTS[0].update.astype(np.float16).astype(np.float32))
+    assert num_bytes(back) == 2 * (7 + 3)
+    assert same(decode_results(back, "float16")[1].arrays, halved(RESULTS[1].arrays))
 
 
 def test_another_precision_than_agreed_is_refused():
@@ -88,8 +116,8 @@ def test_another_precision_than_agreed_is_refused():
 
 
 def test_the_bytes_are_those_of_the_arrays():
-    assert num_bytes(encoded()) == sum(4 * len(job.weights) for job in JOBS)
-    assert num_bytes(encode_results(DIGEST, RESULTS)) == 4 * 7
+    assert num_bytes(encoded()) == 4 * SENT
+    assert num_bytes(encode_results(DIGEST, RESULTS)) == 4 * (7 + 3)
     assert num_bytes(encode_question(DIGEST, ORDER.dataset, 0)) == 0
 
 
@@ -100,8 +128,8 @@ def test_bytes_are_counted_whatever_an_array_says_of_itself():
         Array("float32", (10**12,), "numpy.ndarray", honest.data),
         Array("float32", (-7,), "a poem", honest.data),
     )
-    assert [num_bytes(RecordDict({"updates": ArrayRecord({"a": array})})) for array in lies] == [4 * 7] * 3
-    assert num_bytes(RecordDict({"updates": ArrayRecord({"a": Array("poem", (), "poem", b"roses")})})) == 0
+    assert [num_bytes(RecordDict({"arrays": ArrayRecord({"a": array})})) for array in lies] == [4 * 7] * 3
+    assert num_bytes(RecordDict({"arrays": ArrayRecord({"a": Array("poem", (), "poem", b"roses")})})) == 0
 
 
 def array_of(data: bytes, stype: str = "numpy.ndarray") -> Array:
@@ -129,24 +157,45 @@ ARRAYS = {
 }
 
 
+def task_text(**changes: object) -> str:
+    return json.dumps(TASK.to_dict() | changes)
+
+
+def head_text(**changes: object) -> str:
+    return task_text(head=TASK.head.to_dict() | changes)
+
+
 ORDERS = {
     "seed": ["x", 1.5],
     "budget": [60, "x"],
-    "input_shape": [[], [9, 0], [9.0, 128.0], ["9"], [True, True], [1, 2, 3, 4], 9],
-    "num_classes": [1, "6", True],
+    "task": [
+        *("", "[]", "{}", 1, "[" * 100_000, " " * 2**23),
+        task_text(input_shape=[10**1999] * 3),  # the size of such weights has more digits than Python writes
+        *(task_text(input_shape=shape) for shape in ([], [9, 0], [9.0, 128.0], ["9"], [True, True], [1, 2, 3, 4], 9)),
+        *(task_text(head=head) for head in (None, {}, {"kind": "poem"}, {"kind": "classification"})),
+        *(head_text(num_classes=count) for count in (1, "6", True, 2**40)),
+        *(head_text(classes=classes) for classes in (["A"], ["A"] * 6, [1] * 6, "ABCDEF")),
+    ],
     "dataset": ["", "[]", '{"nmae": "digits"}', '{"name": "local", "alpha": 0}', '{"name": "local", "alpha": "x"}', 1],
-    "training": ["{", '{"epochs": 0}', '{"lr": 1}', '{"epochs": null}', "[" * 100_000],
-    "specs": ["{}", [1], [b"{}"]],
-    "classes": [["A"], ["A"] * 6, [1] * 6, "ABCDEF"],
     "precision": ["float64", 16, ""],
-    "trial": [["a"], ["a"] * 4, [1, 2, 3, 4], "abcd"],
-    "action": [["train"] * 3, ["train"] * 3 + ["steal"], [b"train"] * 4],
+    "specs": ["{}", [1], [b"{}"]],
+    "trainings": ["{}", [1], [b"{}"]],
+    "job": [["a"], ["a"] * 4, ["a", "b", "c", "a"], [1, 2, 3, 4], "abcd"],
+    "trial": [["a"], [1, 2, 3, 4], "abcd"],
+    "kind": [["train"] * 3, ["train"] * 3 + ["steal"], [b"train"] * 4, ["train"] * 4, ["score"] * 4],
+    "split": [["train"] * 3, ["train"] * 4, ["test"] * 4, ["validation", "all", "train", "test"], [""] * 4, "test"],
     "round": [[1.0] * 4, ["1"] * 4, [True] * 4, [1]],
     "spec": [["x"] * 4, [], [0.0] * 4],
+    "training": [["x"] * 4, [], [0.0] * 4],
+    "arrays": [["x"] * 4, [], [0.0] * 4, [True] * 4],
 }
 
 
-@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in ORDERS.items() for value in values])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field, values in ORDERS.items() for value in values],
+    ids=lambda value: repr(value)[:40],
+)
 def test_a_malformed_order_is_a_protocol_error(field: str, value: object):
     content = encoded()
     content.config_records["order"][field] = value
@@ -162,16 +211,33 @@ def test_an_order_without_one_of_its_fields_is_a_protocol_error(field: str):
         decode_order(content)
 
 
+@pytest.mark.parametrize("split", ["validation", "all", "test"])
+def test_a_score_is_taken_on_what_is_not_trained_on_alone(split: Split):
+    job = replace(JOBS[0], work=Work("score", split, 1))
+    assert decoded(encoded(replace(ORDER, jobs=(job,)))).jobs[0].work == job.work
+
+
 @pytest.mark.parametrize("case", ARRAYS)
 def test_arrays_that_are_no_packed_weights_are_refused(case: str):
     order = encoded()
-    order.array_records["weights"]["trial-0001"] = ARRAYS[case]
-    assert list(refused_jobs(order)) == ["trial-0001"]
-    assert "'trial-0001'" in refused_jobs(order)["trial-0001"]
+    order.array_records["arrays"]["1/weights"] = ARRAYS[case]
+    assert list(refused_jobs(order)) == ["train-2"]
+    assert "The array 'weights' of 'train-2'" in refused_jobs(order)["train-2"]
     results = encode_results(DIGEST, RESULTS)
-    results.array_records["updates"]["trial-0001"] = ARRAYS[case]
-    with pytest.raises(ProtocolError, match="trial-0001"):
+    results.array_records["arrays"]["1/weights"] = ARRAYS[case]
+    with pytest.raises(ProtocolError, match="The array 'weights' of 'train-1'"):
         decode_results(results)
+
+
+def test_arrays_beside_the_weights_are_read_as_carefully():
+    order = encoded()
+    order.array_records["arrays"]["0/alphas"] = ARRAYS["huge"]
+    assert list(refused_jobs(order)) == ["score-1", "train-1"]
+    order = encoded()
+    order.array_records["arrays"]["1/\n"] = pack(weights_of(0))
+    assert refused_jobs(order) == {
+        "train-2": "Names of arrays must be printable, with 1 to 64 characters, got 'train-2'."
+    }
 
 
 def test_an_order_without_its_record_is_a_protocol_error():
@@ -183,10 +249,24 @@ def test_an_order_without_its_record_is_a_protocol_error():
 
 def test_jobs_without_weights_are_refused():
     content = encoded()
-    del content["weights"]
-    assert set(refused_jobs(content).values()) == {
-        f"A job must come with its weights, got {job.trial!r}." for job in JOBS
-    }
+    del content.array_records["arrays"]["0/weights"]
+    assert list(refused_jobs(content)) == ["score-1", "train-1"]
+    del content["arrays"]
+    assert refused_jobs(content) == {job.id: f"A job must come with its weights, got {job.id!r}." for job in JOBS}
+
+
+@pytest.mark.parametrize("index", [3, -1, 2**62])
+def test_a_job_whose_arrays_are_not_there_is_refused(index: int):
+    content = encoded()
+    content.config_records["order"]["arrays"][2] = index
+    assert refused_jobs(content) == {"train-2": "A job must come with its weights, got 'train-2'."}
+
+
+def test_a_job_with_the_arrays_of_another_spec_is_refused():
+    content = encoded()
+    content.config_records["order"]["arrays"][2] = 0
+    assert list(refused_jobs(content)) == ["train-2"]
+    assert f"array of {SIZES[1]} numbers" in refused_jobs(content)["train-2"]
 
 
 DEEP = json.dumps({"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 8}] * 65})
@@ -199,7 +279,7 @@ SPEC_TEXTS = {
     "too long": (json.dumps({"version": 1, "kind": "layered", "layers": [" " * 70_000]}), "65536 characters at most"),
     "too deep": (DEEP, "64 layers at most"),
     "another version": ('{"version": 2, "kind": "layered", "layers": []}', "version must be 1"),
-    "another task's": (ArchitectureSpec((Linear(4), Conv1d(4))).to_json(), "Layer 1"),
+    "another task's": (LayeredSpec((Linear(4), Conv1d(4))).to_json(), "Layer 1"),
     "unknown operation": ('{"version": 1, "kind": "layered", "layers": [{"op": "attention"}]}', "op must be one of"),
 }
 
@@ -209,42 +289,65 @@ def test_a_spec_that_makes_no_sense_costs_its_own_jobs_only(case: str):
     text, reason = SPEC_TEXTS[case]
     content = encoded()
     content.config_records["order"]["specs"][1] = text
-    order, refused = decode_order(over_the_wire(content))
-    assert [job.trial for job in order.jobs] == ["trial-0001", "trial-0003", "final-0001"]
-    ((trial, action, number, why),) = [(r.trial, r.action, r.round, r.reason) for r in refused]
-    assert (trial, action, number) == ("trial-0002", "train", 3)
-    assert reason in why
+    reasons = refused_jobs(over_the_wire(content))
+    assert list(reasons) == ["train-2"]
+    assert reason in reasons["train-2"]
 
 
-def test_a_spec_that_is_not_there_costs_its_own_jobs_only():
+TRAINING_TEXTS = {
+    "malformed": ("{", "must be a JSON object"),
+    "a list": ("[]", "must be a JSON object"),
+    "nested": ("[" * 60_000, "must be a JSON object"),
+    "too long": (" " * 70_000, "65536 characters at most"),
+    "no epochs": ('{"epochs": 0}', "training.epochs must be above 0"),
+    "another type": ('{"epochs": null}', "training.epochs must be of type int"),
+    "unknown": ('{"lr": 1}', "TrainingSettings knows only"),
+    "too large a number": (f'{{"batch_size": {10**19}}}', "whole numbers of 19 digits at most"),
+}
+
+
+@pytest.mark.parametrize("case", TRAINING_TEXTS)
+def test_a_recipe_that_makes_no_sense_costs_its_own_jobs_only(case: str):
+    text, reason = TRAINING_TEXTS[case]
     content = encoded()
-    content.config_records["order"]["spec"][3] = 2
-    assert refused_jobs(content) == {"final-0001": "A job names one of the 2 specs of its message, got 2."}
-    content.config_records["order"]["spec"][3] = -1
-    assert list(refused_jobs(content)) == ["final-0001"]
+    content.config_records["order"]["trainings"][1] = text
+    reasons = refused_jobs(over_the_wire(content))
+    assert list(reasons) == ["train-2"]
+    assert reason in reasons["train-2"]
+
+
+@pytest.mark.parametrize(("column", "table"), [("spec", "specs"), ("training", "trainings")])
+@pytest.mark.parametrize("index", [2, -1, 2**62])
+def test_a_spec_or_a_recipe_that_is_not_there_costs_its_own_jobs_only(column: str, table: str, index: int):
+    content = encoded()
+    content.config_records["order"][column][3] = index
+    assert refused_jobs(content) == {"test-9": f"A job names one of the 2 {table} of its message, got {index}."}
 
 
 @pytest.mark.parametrize("limit", ["max_parameters", "max_macs"])
 def test_a_spec_above_the_limits_is_refused_before_its_weights_are_looked_at(limit: str):
-    costs = [getattr(cost_of(spec, TASK), limit.removeprefix("max_")) for spec in SPECS]
+    costs = [getattr(cost_of(spec.lower(TASK)), limit.removeprefix("max_")) for spec in SPECS]
     less = min(range(2), key=costs.__getitem__)
-    kept, broken = SPECS[less], SPECS[1 - less]
     content = encoded()
-    for job in JOBS:
-        if job.spec == broken:
-            content.array_records["weights"][job.trial] = ARRAYS["garbage"]
+    for job, number in zip(JOBS, content.config_records["order"]["arrays"], strict=True):
+        if job.spec != SPECS[less]:
+            content.array_records["arrays"][f"{number}/weights"] = ARRAYS["garbage"]
     reasons = refused_jobs(content, Limits(**{limit: costs[less]}))
-    assert sorted(reasons) == sorted(job.trial for job in JOBS if job.spec != kept)
+    assert sorted(reasons) == sorted(job.id for job in JOBS if job.spec != SPECS[less])
     assert all("must stay within the node's limits" in reason for reason in reasons.values())
     assert refused_jobs(encoded(), Limits(**{limit: max(costs)})) == {}
 
 
-def test_memory_is_limited_by_what_the_optimizer_and_the_batch_take():
-    plain = replace(ORDER, training=TrainingSettings("sgd", batch_size=1), jobs=JOBS[:1])
-    large = replace(plain, training=TrainingSettings("adam", batch_size=100_000))
-    enough = Limits(max_memory_mb=needs_of(SPECS[0], TASK, plain.training).memory_mb)
-    assert refused_jobs(encoded(plain), enough) == {}
-    assert "MiB of memory at most (max-memory-mb)" in refused_jobs(encoded(large), enough)["trial-0001"]
+def test_memory_is_limited_by_what_the_jobs_own_optimizer_and_batch_take():
+    plain, large = TrainingSettings("sgd", batch_size=1), TrainingSettings("adam", batch_size=100_000)
+    jobs = tuple(
+        replace(JOBS[1], id=name, work=Work("train", "train", 1, recipe))
+        for name, recipe in (("plain", plain), ("large", large))
+    )
+    enough = Limits(max_memory_mb=needs_of(SPECS[0], TASK, plain).memory_mb)
+    reasons = refused_jobs(encoded(replace(ORDER, jobs=jobs)), enough)
+    assert list(reasons) == ["large"]
+    assert "MiB of memory at most (max-memory-mb)" in reasons["large"]
 
 
 VALUES = st.recursive(
@@ -260,13 +363,14 @@ def test_whatever_an_order_holds_it_is_read_or_refused(data: st.DataObject):
     """One field, setting, spec or array of a good order is replaced by nonsense."""
     content = encoded()
     record = content.config_records["order"]
-    name = data.draw(st.sampled_from([*record, "weights"]))
+    name = data.draw(st.sampled_from([*record, "an array"]))
     value = data.draw(VALUES)
-    if name == "weights":
+    if name == "an array":
         shape = tuple(data.draw(st.lists(st.integers(-5, 2**40), max_size=2)))
         blob = data.draw(st.binary(max_size=200) | st.just(npy(weights_of(1, SIZES[0]))))
-        content.array_records["weights"]["trial-0001"] = Array("float32", shape, "numpy.ndarray", blob)
-    elif name in ("dataset", "training", "specs"):
+        key = data.draw(st.sampled_from(["0/weights", "0/alphas", "0/", "9/weights", "weights"]) | st.text(max_size=8))
+        content.array_records["arrays"][key] = Array("float32", shape, "numpy.ndarray", blob)
+    elif name in ("task", "dataset", "trainings", "specs"):
         old = record[name]
         plain = json.loads(old[0] if isinstance(old, list) else old)
         plain[data.draw(st.sampled_from([*plain, "other"]))] = value if not isinstance(value, bytes) else None
@@ -278,4 +382,6 @@ def test_whatever_an_order_holds_it_is_read_or_refused(data: st.DataObject):
         order, refused = decode_order(content, LIMITS)
     except ProtocolError:
         return
-    assert len(order.jobs) + len(refused) == len(JOBS)
+    read = [job.id for job in order.jobs] + [result.job for result in refused]
+    assert len(set(read)) == len(read) == len(JOBS)
+    assert all(len(job.arrays["weights"]) == state_size(layout(job.spec.lower(order.task))) for job in order.jobs)

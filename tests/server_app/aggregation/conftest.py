@@ -8,7 +8,7 @@ def _play(aggregation, weights, replies):
     for index, (update, examples, *loss) in enumerate(replies):
         metrics = {"loss": loss[0]} if loss else {}
         aggregation.add(f"node-{index}", np.asarray(update, np.float32), examples, metrics)
-    return aggregation.result()
+    return aggregation.combined()
 
 
 @pytest.fixture

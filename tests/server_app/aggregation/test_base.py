@@ -26,7 +26,7 @@ def result_of(answer):
     echo = Echo(answer)
     echo.begin(np.zeros(2, np.float32))
     echo.add("node", np.ones(2, np.float32), 1, {})
-    return echo.result()
+    return echo.combined()
 
 
 def test_a_result_is_rounded_to_float32_once():

@@ -23,7 +23,7 @@ def average(*replies, size=1):
     fedavg.begin(np.zeros(size, np.float32))
     for index, (update, count) in enumerate(replies):
         fedavg.add(f"node-{index}", np.full(size, update, np.float32), count, {})
-    return fedavg.result()
+    return fedavg.combined()
 
 
 def fixed(value):
@@ -47,7 +47,7 @@ def test_the_starting_weights_have_no_part_in_it():
     fedavg = FedAvg()
     fedavg.begin(np.full(3, 100, np.float32))
     fedavg.add("node", np.arange(3, dtype=np.float32), 1, {})
-    assert np.array_equal(fedavg.result(), np.arange(3))
+    assert np.array_equal(fedavg.combined(), np.arange(3))
 
 
 def test_any_order_of_replies_gives_the_same_bits():
@@ -62,7 +62,7 @@ def test_any_order_of_replies_gives_the_same_bits():
         fedavg.begin(updates[0])
         for index in order:
             fedavg.add(f"node-{index}", updates[index], counts[index], {})
-        results.add(fedavg.result().tobytes())
+        results.add(fedavg.combined().tobytes())
         float_sums.add(sum(updates[index] * np.float32(counts[index]) for index in order).tobytes())
     assert len(results) == 1
     assert len(float_sums) > 1
@@ -118,7 +118,7 @@ def test_refuses_weights_out_of_range_and_goes_on(value):
         fedavg.add("diverged", np.array([0, value], np.float32), 1, {})
     assert (fedavg.count, fedavg.examples) == (1, 3)
     fedavg.add("diverged", np.array([3, 6], np.float32), 3, {})
-    assert np.array_equal(fedavg.result(), np.array([2, 4], np.float32))
+    assert np.array_equal(fedavg.combined(), np.array([2, 4], np.float32))
 
 
 def test_refuses_more_examples_than_the_sums_hold():
@@ -128,7 +128,7 @@ def test_refuses_more_examples_than_the_sums_hold():
     with pytest.raises(ProtocolError, match=f"takes {MAX_EXAMPLES} examples at most in a round"):
         fedavg.add("b", np.ones(1, np.float32), 2, {})
     fedavg.add("c", np.ones(1, np.float32), 1, {})
-    assert fedavg.result()[0] == 1
+    assert fedavg.combined()[0] == 1
 
 
 def test_long_updates_are_folded_block_by_block():
@@ -139,14 +139,14 @@ def test_long_updates_are_folded_block_by_block():
     for index, update in enumerate(updates):
         fedavg.add(f"node-{index}", update, index + 1, {})
     expected = np.average(updates.astype(np.float64), axis=0, weights=[1, 2, 3])
-    assert np.array_equal(fedavg.result(), expected.astype(np.float32))
+    assert np.array_equal(fedavg.combined(), expected.astype(np.float32))
 
 
 def test_takes_updates_that_are_not_contiguous():
     fedavg = FedAvg()
     fedavg.begin(np.zeros(4, np.float32))
     fedavg.add("node", np.arange(8, dtype=np.float32)[::2], 1, {})
-    assert np.array_equal(fedavg.result(), [0, 2, 4, 6])
+    assert np.array_equal(fedavg.combined(), [0, 2, 4, 6])
 
 
 def peak(nodes, size=50_000):
@@ -158,7 +158,7 @@ def peak(nodes, size=50_000):
         fedavg.begin(start)
         for index in range(nodes):
             fedavg.add(f"node-{index}", np.full(size, index, np.float32), 1, {})
-        fedavg.result()
+        fedavg.combined()
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -177,7 +177,7 @@ def test_a_trial_that_waits_holds_no_sums():
     try:
         fedavg.begin(start)
         fedavg.add("node", update, 1, {})
-        weights = fedavg.result()
+        weights = fedavg.combined()
         assert tracemalloc.get_traced_memory()[0] < 1.1 * weights.nbytes
     finally:
         tracemalloc.stop()

@@ -5,7 +5,8 @@ import pytest
 from flwr.serverapp import strategy as flower
 from flwr.serverapp.exception import AggregationError
 
-from common.errors import SearchError
+from common.errors import ConfigError, SearchError
+from server_app.aggregation.fedadam import FedAdam
 from server_app.aggregation.fedmedian import FedMedian
 from server_app.aggregation.flower_rule import FlowerRule
 from server_app.registry import choices, load_choice
@@ -55,7 +56,7 @@ def test_tells_the_strategy_the_round_and_feeds_it_in_the_order_of_names():
         recording.begin(np.array([0.5], np.float32))
         recording.add("zoe", np.array([1], np.float32), 7, {"loss": 1.0})
         recording.add("amy", np.array([3], np.float32), 5, {})
-        recording.result()
+        recording.combined()
     for round_, seen in ((1, recording._strategy.seen[:3]), (2, recording._strategy.seen[3:])):
         (configured, weights, messages), (aggregated, updates), metrics = seen
         assert configured == aggregated == round_
@@ -70,10 +71,10 @@ def test_a_round_without_a_result_is_not_counted():
     recording = rule(Recorder)
     recording.begin(np.zeros(1, np.float32))
     with pytest.raises(SearchError):
-        recording.result()
+        recording.combined()
     recording.begin(np.zeros(1, np.float32))
     recording.add("amy", np.zeros(1, np.float32), 1, {})
-    recording.result()
+    recording.combined()
     assert recording._strategy.seen[0][0] == 1
 
 
@@ -107,3 +108,28 @@ def test_options_reach_the_strategy(name):
     assert type(strategy).__name__.lower() == name
     for option, value in vars(options).items():
         assert getattr(strategy, option) == value
+
+
+def test_an_attribute_of_a_kind_that_cannot_be_saved_is_an_error():
+    rule = FedAdam()
+    rule._strategy.surprise = {1, 2}
+    with pytest.raises(ConfigError, match=r"got 'surprise: set'"):
+        rule.state_dict()
+
+
+def test_an_attribute_that_changes_in_place_is_saved():
+    class Counting(flower.FedAvg):
+        def __init__(self):
+            super().__init__()
+            self.rounds = []
+
+    class Rule(FlowerRule):
+        @staticmethod
+        def strategy_class():
+            return Counting
+
+    rule, other = Rule(), Rule()
+    rule._strategy.rounds.append(1)
+    other.load_state_dict(rule.state_dict())
+    rule._strategy.rounds.append(2)
+    assert (rule._strategy.rounds, other._strategy.rounds) == ([1, 2], [1])

@@ -38,7 +38,7 @@ def test_a_reply_without_a_loss_is_refused(metrics):
         qfedavg.add("node", np.ones(1, np.float32), 1, metrics)
     assert qfedavg.count == 0
     qfedavg.add("node", np.ones(1, np.float32), 1, {"loss": 1.0})
-    assert qfedavg.result() > 0
+    assert qfedavg.combined() > 0
 
 
 def test_options_are_checked():

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from common.architecture.layered import LayeredSpace
-from common.architecture.operations import Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
-from server_app.trials import Trial, TrialState
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
+from common.tasks import Classification, Task
+from server_app.spaces.layered import LayeredSpace
+from tests.support.trials import trial_of
 
-TARGET = ArchitectureSpec(
+TARGET = LayeredSpec(
     (
         Linear(64, activation="gelu", norm="group", dropout=0.1),
         Linear(128, activation="relu", norm="none", dropout=0.0),
@@ -46,7 +46,7 @@ OPTIONS = {
 @pytest.fixture(scope="session")
 def space():
     """Chains of 3 to 5 linear layers: 4 widths, 2 activations, 2 norms and 3 dropouts each."""
-    return LayeredSpace(TaskShape((32,), 10), LayeredSpace.Options(**OPTIONS))
+    return LayeredSpace(Task((32,), Classification(10)), LayeredSpace.Options(**OPTIONS))
 
 
 @pytest.fixture
@@ -56,10 +56,8 @@ def search():
     def run(controller):
         trials = []
         while proposals := controller.propose(1):
-            (proposal,) = proposals
-            trial = Trial(proposal.number, proposal.spec, proposal.origin, proposal.parent, TrialState.FINISHED, 1)
-            trial.score = closeness(proposal.spec)
-            controller.observe(trial)
+            trial = trial_of(proposals[0], closeness(proposals[0].spec))
+            controller.observe(trial, final=True)
             trials.append(trial)
         return trials
 

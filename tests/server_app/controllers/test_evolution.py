@@ -4,7 +4,8 @@ import pytest
 
 from common.errors import ConfigError
 from server_app.controllers.evolution import Evolution
-from server_app.trials import Trial, TrialState
+from server_app.trials import TrialState
+from tests.support.trials import trial_of
 
 
 def make(space, trials=100, seed=0, **options):
@@ -12,7 +13,7 @@ def make(space, trials=100, seed=0, **options):
 
 
 def observe(controller, proposal, score, rung=1, state=TrialState.FINISHED):
-    controller.observe(Trial(proposal.number, proposal.spec, state=state, rung=rung, score=score))
+    controller.observe(trial_of(proposal, score, rung, state), final=True)
 
 
 def test_evolves_where_luck_does_not_lead(space, search, luck):

@@ -2,11 +2,12 @@ import pytest
 
 from common.errors import ConfigError
 from server_app.controllers.hill_climb import HillClimb
-from server_app.trials import Trial, TrialState
+from server_app.trials import TrialState
+from tests.support.trials import trial_of
 
 
 def observe(controller, proposal, score, rung=1, state=TrialState.FINISHED):
-    controller.observe(Trial(proposal.number, proposal.spec, state=state, rung=rung, score=score))
+    controller.observe(trial_of(proposal, score, rung, state), final=True)
 
 
 def always(space, start=()):

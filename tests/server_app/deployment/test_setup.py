@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import yaml
 
-from common.data.check import Wanted, check
+from common.data.tools.suitability import Wanted, check
 from common.errors import ConfigError
 from server_app.deployment.certificates import names_of
 from server_app.deployment.folder import DeploymentFolder, read_setting

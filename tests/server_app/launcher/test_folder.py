@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from common.errors import StorageError
-from server_app.journal import ask_to_stop
-from server_app.launcher.folder import kept
+from server_app.launcher.folder import kept, kept_again
 from server_app.launcher.interrupts import Interrupted
+from server_app.launcher.left import remember
+from server_app.launcher.processes import end, members, start
+from server_app.run_folder import ask_to_stop
 
 ROOT = Path(__file__).resolve().parents[3]
 KEEP = """
@@ -41,7 +43,9 @@ def other(tmp_path):
 def test_a_folder_is_one_commands(tmp_path, other):
     ask_to_stop(tmp_path / "run")  # for the other command
     with (
-        pytest.raises(StorageError, match=r"folder of its own.*another command.*Set another run\.dir"),
+        pytest.raises(
+            StorageError, match=r"folder of its own.*another command.*End that command first, or set another run\.dir"
+        ),
         kept(tmp_path / "run"),
     ):
         pytest.fail("two commands in one folder")
@@ -105,3 +109,70 @@ def test_a_folder_that_people_made_is_left_to_them_and_one_of_ours_goes_where_it
         with kept(folder, made):
             pass
     assert [folder.is_dir() for folder in (theirs, ours, new)] == [True, False, False]
+
+
+# ---------------------------------------------------------------- once more
+
+
+@pytest.fixture
+def left(tmp_path):
+    """A run folder, and a process that its command left running."""
+    folder = tmp_path / "run"
+    folder.mkdir(exist_ok=True)
+    leader = start([sys.executable, "-c", "input()"], {}, tmp_path / "log")
+    remember(folder, [leader])
+    yield leader
+    end([leader])
+    leader.wait(10)
+
+
+def unfinished(folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").touch()
+    (folder / "journal.jsonl").write_text('{"event": "start"}\n')
+    return folder
+
+
+def test_what_was_left_running_is_ended_before_a_run_goes_on(tmp_path, left):
+    folder = unfinished(tmp_path / "run")
+    ask_to_stop(folder)
+    with kept_again(folder):
+        assert members([left.pid]) == []
+        assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "journal.jsonl"]
+        ask_to_stop(folder)
+    assert not (folder / "stop").exists()
+
+
+def test_what_was_left_running_before_it_had_a_journal_is_ended_too(tmp_path, left):
+    with kept(tmp_path / "run"):
+        assert members([left.pid]) == []
+
+
+def test_a_run_that_another_command_follows_is_not_resumed_nor_ended(tmp_path, other, left):
+    unfinished(tmp_path / "run")
+    with (
+        pytest.raises(StorageError, match=r"another command.*End that command first"),
+        kept_again(tmp_path / "run"),
+    ):
+        pytest.fail("two commands in one folder")
+    assert len(members([left.pid])) == 1
+
+
+def test_where_there_is_no_run_none_goes_on(tmp_path):
+    with pytest.raises(StorageError, match=r"folder with a config\.yaml"), kept_again(tmp_path / "nowhere"):
+        pytest.fail("kept nothing")
+    folder = unfinished(tmp_path / "run")
+    (folder / "journal.jsonl").write_text('{"event": "end", "status": "finished"}\n')
+    with pytest.raises(StorageError, match="nothing to resume"), kept_again(folder):
+        pytest.fail("it has finished")
+
+
+def test_a_run_that_finishes_while_it_is_about_to_be_ended_is_left_as_it_is(tmp_path, monkeypatch):
+    folder = unfinished(tmp_path / "run")
+
+    def finish(path):
+        (path / "journal.jsonl").write_text('{"event": "end", "status": "finished"}\n')
+
+    monkeypatch.setattr("server_app.launcher.folder.end_left", finish)
+    with pytest.raises(StorageError, match="nothing to resume"), kept_again(folder):
+        pytest.fail("it has finished")

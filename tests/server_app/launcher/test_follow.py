@@ -4,7 +4,7 @@ import pytest
 
 from common.errors import FederationError
 from server_app.launcher import follow as following
-from server_app.launcher.follow import Ending, Tail, follow, last_words
+from server_app.launcher.follow import Ending, ResumedTail, Tail, follow, last_words
 from server_app.launcher.interrupts import Interrupted, Interrupts
 
 
@@ -57,6 +57,37 @@ def test_half_a_line_waits_for_its_other_half(tmp_path):
         assert tail.read() == []
         file.write(text[middle:] + b"\n")
     assert tail.read() == [{"event": "start", "name": "Zoë"}]
+
+
+STALE = [{"event": "start", "started_at": 1.0}, {"event": "round"}, {"event": "round"}]
+
+
+@pytest.mark.parametrize("first", ["resuming", "start"])
+def test_a_resumed_run_is_read_from_its_first_event_once_its_journal_was_cut(tmp_path, first):
+    path = tmp_path / "journal.jsonl"
+    write(path, *STALE, END | {"status": "stopped"})
+    tail = ResumedTail(path, 2.0)
+    for _ in range(2):
+        assert (tail.visible(), tail.read()) == (False, [])
+    kept = STALE[:2] if first == "resuming" else []  # without a state it begins anew
+    path.write_text("")
+    write(path, *kept)
+    assert (tail.visible(), tail.read()) == (False, [])
+    write(path, {"event": first, "started_at": 2.0}, {"event": "round"})
+    assert tail.visible()
+    assert tail.read() == [*kept, {"event": first, "started_at": 2.0}, {"event": "round"}]
+    write(path, END)
+    assert (tail.read(), tail.read()) == ([END], [])
+
+
+def test_a_resumed_run_that_writes_while_we_look_loses_nothing(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    tail = ResumedTail(path, 2.0)
+    assert (tail.visible(), tail.read()) == (False, [])
+    write(path, *STALE, {"event": "resuming", "started_at": 2.0})
+    assert tail.visible()
+    write(path, END)
+    assert [event["event"] for event in tail.read()] == ["start", "round", "round", "resuming", "end"]
 
 
 def test_a_run_is_shown_until_its_last_event(tmp_path):

@@ -1,9 +1,13 @@
+import json
 import os
+import sys
 
 import pytest
 
+from common.config import compose_config
 from server_app.launcher import simulation
-from server_app.launcher.simulation import slots
+from server_app.launcher.processes import members, start
+from server_app.launcher.simulation import Simulation, slots
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,19 @@ def test_cores_where_the_system_cannot_say_which(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
     assert simulation.slots(100, 1.0) == 7
+
+
+def test_what_a_simulation_has_started_is_on_record_until_it_is_gone(tmp_path, monkeypatch):
+    def start_something(_, env, log):
+        return start([sys.executable, "-c", "input()"], env, log)
+
+    monkeypatch.setattr(simulation, "start", start_something)
+    record = tmp_path / "processes.json"
+    (tmp_path / "flower.log").write_text("of the run before\n")
+    with Simulation(compose_config().federation, tmp_path / "flower.log"):
+        sessions = [entry["pid"] for entry in json.loads(record.read_text())["sessions"]]
+        assert len(sessions) == len(set(sessions)) == 2
+        assert {process.pid for process in members(sessions)} >= set(sessions)
+    assert members(sessions) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["flower.log"]
+    assert (tmp_path / "flower.log").read_text().startswith("of the run before\n")

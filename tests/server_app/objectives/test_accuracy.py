@@ -2,16 +2,18 @@ import pytest
 
 from common.architecture.cost import Cost
 from common.errors import ProtocolError
+from common.tasks import Classification
 from server_app.objectives.accuracy import Accuracy
 
 SMALL, LARGE = Cost(1, 0, 1, 4), Cost(10**9, 0, 10**9, 4 * 10**9)
+OBJECTIVES = Accuracy(Classification(3))
 
 
 def test_is_the_panel_s_accuracy_whatever_the_cost():
     metrics = {"accuracy": 0.75, "loss": 0.4}
-    assert Accuracy().score(metrics, SMALL) == Accuracy().score(metrics, LARGE) == 0.75
+    assert OBJECTIVES.ranking_value(metrics, SMALL) == OBJECTIVES.ranking_value(metrics, LARGE) == 0.75
 
 
 def test_names_what_is_missing():
     with pytest.raises(ProtocolError, match="'accuracy'"):
-        Accuracy().score({"loss": 0.4}, SMALL)
+        OBJECTIVES.values({"loss": 0.4}, SMALL)

@@ -17,10 +17,11 @@ def _diverging(message, context):
     """Fail the third trial."""
     content = app(message, context).content
     table = content.config_records.get("results")
-    if table is not None and "trial-0002" in table["trial"]:
-        index = table["trial"].index("trial-0002")
+    jobs = [] if table is None else [job.partition("/")[0] for job in table["job"]]
+    if "trial-0002" in jobs:
+        index = jobs.index("trial-0002")
         table["status"] = ["failed" if at == index else status for at, status in enumerate(table["status"])]
-        table["reason"] = ["Training diverged" if at == index else "" for at in range(len(table["trial"]))]
+        table["reason"] = ["Training diverged" if at == index else "" for at in range(len(jobs))]
     return Message(content, reply_to=message)
 
 
@@ -29,7 +30,7 @@ def _clumsy(message, context):
     reply = _diverging(message, context)
     if message.metadata.group_id == "1":
         table = reply.content["results"]
-        table["trial"] = ["trial-0099", *table["trial"][1:]]
+        table["job"] = ["trial-0099/train-train-1", *table["job"][1:]]
     if message.metadata.group_id == "2":
         raise RuntimeError("the sensor is unplugged")
     return reply

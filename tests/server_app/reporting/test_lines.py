@@ -20,6 +20,9 @@ SAMPLES = {
     "journal_lost": {"reason": "the disk is full"},
     "limits": {"node": "a", "limits": {"max_macs": 5000}},
     "unfinished": {"node": "a", "trial": "trial-0001", "round": 1},
+    "resuming": {"line": 7, "changes": []},
+    "state_lost": {"reason": "the disk is full"},
+    "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
 }
 """Fields of the events that the runs here do not bring about."""
@@ -47,8 +50,10 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
 
     class Anything(dict):
         def __missing__(self, key):
-            if key == "limits":
+            if key in ("limits", "values"):
                 return {}
+            if key in ("missing", "new"):
+                return []
             return 0 if key in ("parameters", "macs", "trials", "rung", "score") else "text"
 
     silent = {kind for kind in kinds if line_of(Anything(event=kind)) is None}
@@ -107,10 +112,30 @@ def test_what_goes_wrong_is_a_warning(eventful, caplog):
         flower.removeHandler(caplog.handler)
 
 
-@pytest.mark.parametrize("score", [None, 0.5])
-def test_a_trial_without_a_score_has_none(score):
-    line = line_of({"event": "finished", "trial": "trial-0001", "score": score})
-    assert line == f"trial-0001 finished: {'no score' if score is None else '0.5000'}"
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({}, "no score"),
+        ({"accuracy": 0.5}, "accuracy 0.5000"),
+        ({"mse": 3050.25, "macs": 1200.0}, "mse 3050.2, macs 1200"),
+    ],
+)
+def test_what_a_trial_was_worth_is_told_in_the_units_of_its_objectives(values, text):
+    line = line_of({"event": "finished", "trial": "trial-0001", "score": -1.0, "values": values})
+    assert line == f"trial-0001 finished: {text}"
+
+
+def test_a_run_that_goes_on_says_which_nodes_are_others():
+    line = line_of({"event": "resumed", "trials": 3, "missing": ["a", "b"], "new": ["c"]})
+    assert line.startswith("It has 3 trials so far. The nodes of the run have changed (missing: a, b, of which each")
+    assert "; new: c, which train" in line
+    same = line_of({"event": "resumed", "trials": 3, "missing": [], "new": []})
+    assert same == "It has 3 trials so far."
+
+
+def test_a_run_that_goes_on_says_from_where_and_what_has_changed():
+    event = {"event": "resuming", "line": 7, "changes": ["The code has changed.", "So has a node."]}
+    assert line_of(event) == "The run goes on from line 7 of its journal. The code has changed. So has a node."
 
 
 def test_a_journal_logs_as_it_writes(caplog):

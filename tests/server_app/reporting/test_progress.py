@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from server_app.reporting.lines import line_of
-from server_app.reporting.progress import Board, Progress, _clock
+from server_app.reporting.progress import Board, Progress, Row, _clock
 
 
 def recorded():
@@ -45,7 +45,11 @@ def test_the_board_counts_what_happened(eventful):
     # of 4 that entered, 2 go on, and one of the other two has failed
     assert sorted(states) == ["failed", "finished", "finished", "stopped"]
     winner = board.trials[board.best]
-    assert (winner.score, winner.rounds, winner.state) == (eventful.result["winner"]["score"], 2, "finished")
+    assert (winner.worth, winner.rounds, winner.state) == (
+        f"accuracy {eventful.result['winner']['score']:.4f}",
+        2,
+        "finished",
+    )
 
 
 def test_the_board_takes_in_all_but_what_changes_nothing_on_it(eventful):
@@ -68,7 +72,7 @@ def test_the_screen_shows_trials_and_the_best_score(eventful):
     text = screen(progress)
     winner = eventful.result["winner"]
     name = f"trial-{winner['trial']:04d}"
-    assert f"best so far: {winner['score']:.4f}  {name}  {winner['architecture']}" in text
+    assert f"best so far: accuracy {winner['score']:.4f}  {name}  {winner['architecture']}" in text
     assert all(
         f"{trial}-{number:04d}" in text for trial, count in (("trial", 4), ("final", 2)) for number in range(count)
     )
@@ -102,15 +106,43 @@ def test_the_time_left_is_told_once_a_trial_has_ended(eventful):
 def test_a_long_search_shows_the_last_trials_only(eventful):
     (example,) = [e for e in eventful.events if e["event"] == "proposed" and e["trial"] == "trial-0000"]
     board = Progress(recorded())
-    board.update({"event": "search", "trials": 40, "nodes": ["a"]})
+    board.update({"event": "search", "time": 1.0, "trials": 40, "nodes": ["a"]})
     for number in range(30):
         board.update({**example, "trial": f"trial-{number:04d}"})
     for number in range(20):
-        board.update({"event": "finished", "trial": f"trial-{number:04d}"})
+        board.update({"event": "finished", "time": 9.0, "trial": f"trial-{number:04d}"})
     text = screen(board)
     shown = [number for number in range(30) if f"trial-{number:04d}" in text]
     # the last 6 of the 20 that ended, and the 10 that run
     assert shown == list(range(14, 30))
+
+
+def test_a_run_that_goes_on_shows_all_its_trials_and_its_nodes_of_now(eventful):
+    board = Progress(recorded())
+    middle = next(i for i, event in enumerate(eventful.events) if event["event"] == "finished")
+    for event in eventful.events[: middle + 1]:
+        board.update(event)
+    ended, nodes = board.board.ended, board.board.nodes
+    time = eventful.events[middle]["time"]
+    board.update({"event": "resuming", "time": time, "line": middle + 1, "changes": []})
+    board.update({"event": "resumed", "time": time, "trials": 4, "missing": ["a"], "new": ["z"]})
+    assert board.board.nodes == nodes - {"a"} | {"z"}
+    assert "missing: a" in screen(board)
+    for event in eventful.events[middle + 1 :]:
+        board.update(event)
+    assert (board.board.ended, board.board.total) == (4, 4) != (ended, 4)
+
+
+def test_the_time_in_which_a_run_was_not_there_does_not_count(monkeypatch):
+    """100 s of search, in which 10 of 20 trials ended, are read at once: as many again are left."""
+    now = 5000.0
+    monkeypatch.setattr("server_app.reporting.progress.time.monotonic", lambda: now)
+    board = Progress(recorded())
+    board.update({"event": "search", "time": 10.0, "trials": 20, "nodes": []})
+    for number in range(10):
+        board.board.trials[f"trial-{number:04d}"] = Row("", "")
+        board.update({"event": "finished", "time": 11.0 * (number + 1), "trial": f"trial-{number:04d}"})
+    assert "about 1:40 min left" in screen(board)
 
 
 def test_only_the_last_troubles_stay_on_the_screen(eventful):

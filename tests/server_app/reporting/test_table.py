@@ -8,6 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
+from common.tasks import Regression, Task
 from server_app.reporting.table import render, size
 
 
@@ -76,6 +77,25 @@ def test_a_baseline_that_failed_leaves_its_cells_empty(eventful):
     result = copy.deepcopy(eventful.result)
     result["baseline"]["test"] = {}
     assert row(text_of(result), "test accuracy") == [f"{result['winner']['test']['accuracy']:.4f}", "-"]
+
+
+def test_a_regression_has_rows_of_its_own(eventful):
+    result = copy.deepcopy(eventful.result) | {"task": Task((4,), Regression()).to_record()}
+    result["winner"]["test"] = {
+        "mse": 2900.123,
+        "mae": 43.21,
+        "mse_std": 654.3,
+        "mse_worst_decile": 4377.2,
+        "r2": 0.5219,
+    }
+    result["baseline"]["test"] = {"mse": 12345.6}
+    text = text_of(result)
+    assert row(text, "test MSE") == ["2900", "1.235e+04"]
+    assert row(text, "worst decile") == ["4377", "-"]
+    assert row(text, "spread over nodes") == ["654.3", "-"]
+    assert row(text, "test MAE") == ["43.21", "-"]
+    assert row(text, "test R2, pooled") == ["0.5219", "-"]
+    assert "accuracy" not in text
 
 
 @pytest.mark.parametrize(

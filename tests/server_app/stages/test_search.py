@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from common.architecture.listed import ListedSpace
-from common.architecture.operations import Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.errors import ConfigError, SearchError
-from common.jobs import Job, Result
+from common.jobs import Job, Result, Work
+from common.tasks import Classification, Task
 from server_app.aggregation.fedavg import FedAvg
+from server_app.blobs import Blobs
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.fidelity.successive_halving import SuccessiveHalving
@@ -19,13 +21,19 @@ from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
-from server_app.stages.search import TRIES, Search
+from server_app.spaces.listed import ListedSpace
+from server_app.stages.rounds import TRIES
+from server_app.stages.search import Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
 
-TASK = TaskShape((4,), 3)
-SPECS = [ArchitectureSpec((Linear(width=width, norm="none"),)) for width in range(1, 13)]
+TASK = Task((4,), Classification(3))
+SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in range(1, 13)]
 NODES = ["a", "b", "c"]
+
+
+def scratch():
+    return Scratch(TASK, 1, FedAvg, Blobs(None))
 
 
 def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, keep=1, **scoring):
@@ -38,9 +46,8 @@ def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, kee
         controller=Random(space, 1, len(specs), start=specs),
         fidelity=fidelity or Full(Full.Options(max_rounds=2)),
         placement=Shared(1, concurrency, Shared.Options(nodes_per_round)),
-        weights=Scratch(TASK, 1),
-        objective=Accuracy(),
-        make_aggregation=FedAvg,
+        weights=scratch(),
+        objectives=Accuracy(TASK.head),
         scoring=Scoring(**scoring),
         journal=Journal(None, events.append),
         keep=keep,
@@ -51,12 +58,12 @@ def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, kee
 
 def answer(node: str, job: Job, shift: float = 1.0) -> Result:
     """Train by adding `shift` to each weight; score by the width, so that wider is better."""
-    if job.action == "train":
-        update = job.weights + np.float32(shift)
-        return Result(job.trial, job.action, job.round, "done", "", 10, {"loss": 1.0}, 0.1, update)
+    if job.work.kind == "train":
+        arrays = {"weights": job.arrays["weights"] + np.float32(shift)}
+        return Result(job.id, "done", "", 10, {"loss": 1.0}, 0.1, arrays)
     accuracy = job.spec.layers[0].width / 100
     metrics = {"accuracy": accuracy, "loss": 1.0}
-    return Result(job.trial, job.action, job.round, "done", "", 5, metrics, 0.1)
+    return Result(job.id, "done", "", 5, metrics, 0.1)
 
 
 def play(search: Search, nodes=NODES, respond=answer, order=sorted) -> int:
@@ -74,9 +81,13 @@ def play(search: Search, nodes=NODES, respond=answer, order=sorted) -> int:
                 if result is None:
                     search.leave_out(node, [job], "silent", undecided=True)
                 else:
-                    search.take(node, result)
+                    search.take(node, job, result)
         search.settle()
         assert exchanges < 200, "the search goes round in circles"
+
+
+def take(search, node, job):
+    search.take(node, job, answer(node, job))
 
 
 def kinds(events, kind):
@@ -94,8 +105,8 @@ def test_a_trial_of_k_rounds_takes_k_exchanges_and_one_for_its_score():
 def test_a_node_is_sent_only_what_it_can_hold_and_the_journal_says_why():
     search, events = make(SPECS[:4], min_nodes=1)
     limits = {"b": 2, "c": 3}
-    search.excess = search._assigner._excess = lambda node, spec: (
-        "too wide" if spec.layers[0].width > limits.get(node, 9) else ""
+    search.excess = search._assigner._excess = lambda node, trial: (
+        "too wide" if trial.spec.layers[0].width > limits.get(node, 9) else ""
     )
     asked = []
 
@@ -114,8 +125,8 @@ def test_a_node_is_sent_only_what_it_can_hold_and_the_journal_says_why():
 
 def test_a_trial_that_too_few_can_hold_fails_with_the_reason_and_the_others_go_on():
     search, _ = make(SPECS[:4], min_nodes=2)
-    search.excess = search._assigner._excess = lambda node, spec: (
-        "too wide" if node != "a" and spec.layers[0].width == 3 else ""
+    search.excess = search._assigner._excess = lambda node, trial: (
+        "too wide" if node != "a" and trial.spec.layers[0].width == 3 else ""
     )
     play(search)
     failed = [trial for trial in search.trials if trial.state is TrialState.FAILED]
@@ -159,9 +170,11 @@ def test_the_best_is_ranked_first_and_its_weights_are_those_it_trained():
     best = search.ranking[0]
     assert best.spec == SPECS[-1]
     # two rounds, each adding exactly 1 to every weight
-    expected = Scratch(TASK, 1).initial(best) + np.float32(2)
-    np.testing.assert_allclose(search.trained[best.number], expected, atol=1e-6)
-    assert list(search.trained) == [best.number]
+    expected = scratch().initial(best)["weights"] + np.float32(2)
+    np.testing.assert_allclose(search.weights.weights(best.number), expected, atol=1e-6)
+    assert [trial.number for trial in search.trials if search.weights.weights(trial.number) is not None] == [
+        best.number
+    ]
     assert kinds(events, "best")[-1]["trial"] == "trial-0011"
 
 
@@ -194,8 +207,8 @@ def test_trials_train_on_the_same_sample_in_the_same_round():
     samples = {}
 
     def respond(node, job):
-        if job.action == "train":
-            samples.setdefault(job.round, {}).setdefault(job.trial, set()).add(node)
+        if job.work.kind == "train":
+            samples.setdefault(job.work.round, {}).setdefault(job.trial, set()).add(node)
         return answer(node, job)
 
     play(search, respond=respond)
@@ -223,7 +236,7 @@ def test_the_order_of_replies_changes_nothing():
             respond=lambda node, job: answer(node, job, shift={"a": 0.1, "b": 0.7, "c": 3e-5}[node]),
         )
         best = search.ranking[0]
-        return [trial.to_json() for trial in search.trials], search.trained[best.number].tobytes()
+        return [trial.to_json() for trial in search.trials], search.weights.weights(best.number).tobytes()
 
     assert run(sorted) == run(lambda nodes: sorted(nodes, reverse=True))
 
@@ -276,7 +289,7 @@ def test_a_score_that_too_few_gave_is_asked_of_the_others_again():
     asked = []
 
     def respond(node, job):
-        if job.action != "score":
+        if job.work.kind != "score":
             return answer(node, job)
         asked.append(node)
         return None if node != "a" and len(asked) <= 3 else answer(node, job)
@@ -288,12 +301,12 @@ def test_a_score_that_too_few_gave_is_asked_of_the_others_again():
 
 def test_what_a_node_said_is_no_silence():
     def respond(node, job):
-        return Result(job.trial, job.action, job.round, "failed", "out of memory") if node == "a" else None
+        return Result(job.id, "failed", "out of memory") if node == "a" else None
 
     search, events = make(SPECS[:1])
     search.refill(["a"])
     for node, (job,) in search.dispatch(["a"], 0.0).items():
-        search.take(node, respond(node, job))
+        search.take(node, job, respond(node, job))
     search.settle()
     assert not kinds(events, "retried")
     assert (search.trials[0].state, search.trials[0].unheard) == (TrialState.FAILED, False)
@@ -305,16 +318,16 @@ def test_work_that_comes_back_undone_has_a_whole_deadline_again_and_goes_first()
     search.refill(NODES)
     first = search.dispatch(NODES, 0.0)
     for node, jobs in first.items():
-        search.take(node, answer(node, jobs[0]))
-        search.take(node, Result(jobs[1].trial, jobs[1].action, jobs[1].round, "unfinished", "no time"))
+        take(search, node, jobs[0])
+        search.take(node, jobs[1], Result(jobs[1].id, "unfinished", "no time"))
     search.settle()
     search.refill(NODES)
     second = search.dispatch(NODES, 8.0)
-    assert [(job.trial, job.round) for job in second["a"]] == [("trial-0001", 1), ("trial-0000", 2)]
+    assert [(job.trial, job.work.round) for job in second["a"]] == [("trial-0001", 1), ("trial-0000", 2)]
     search.expire(now=17.9)
     for node, jobs in second.items():
         for job in jobs:
-            search.take(node, answer(node, job))
+            take(search, node, job)
     assert not kinds(events, "absent")
     assert not kinds(events, "refused")
 
@@ -335,12 +348,12 @@ def test_a_panel_is_drawn_once_and_takes_in_nobody_later():
     asked = []
 
     def respond(node, job):
-        asked.append((node, job.action))
+        asked.append((node, job.work.kind))
         return answer(node, job)
 
     play(search, nodes=[*NODES, "d"], respond=respond)
-    assert {node for node, action in asked if action == "train"} == {"a", "b", "c", "d"}
-    assert {node for node, action in asked if action == "score"} == {"a", "b", "c"}
+    assert {node for node, kind in asked if kind == "train"} == {"a", "b", "c", "d"}
+    assert {node for node, kind in asked if kind == "score"} == {"a", "b", "c"}
 
 
 def test_a_score_is_of_more_than_half_of_the_panel_by_default():
@@ -348,7 +361,7 @@ def test_a_score_is_of_more_than_half_of_the_panel_by_default():
     play(
         search,
         respond=lambda node, job: (
-            None if (node, job.action) != ("a", "score") and job.action == "score" else answer(node, job)
+            None if (node, job.work.kind) != ("a", "score") and job.work.kind == "score" else answer(node, job)
         ),
     )
     assert search.trials[0].state is TrialState.FAILED
@@ -360,12 +373,12 @@ def test_trials_are_ranked_by_the_nodes_that_they_have_in_common():
     easy = {"a": 0.9, "b": 0.7, "c": 0.1}
 
     def respond(node, job):
-        if job.action == "train":
+        if job.work.kind == "train":
             return answer(node, job)
         if job.trial == "trial-0001" and node == "c":
             return None
         worse = 0.05 if job.trial == "trial-0001" else 0.0
-        return Result(job.trial, job.action, job.round, "done", "", 5, {"accuracy": easy[node] - worse}, 0.1)
+        return Result(job.id, "done", "", 5, {"accuracy": easy[node] - worse}, 0.1)
 
     search, _ = make(SPECS[:2])
     play(search, respond=respond)
@@ -386,21 +399,21 @@ def test_a_winner_that_a_later_score_makes_still_has_its_weights():
     }
 
     def respond(node, job):
-        if job.action == "train":
+        if job.work.kind == "train":
             return answer(node, job)
         score = scores[job.trial].get(node)
-        return score if score is None else Result(job.trial, job.action, job.round, "done", "", 5, {"accuracy": score})
+        return score if score is None else Result(job.id, "done", "", 5, {"accuracy": score})
 
     search, events = make(SPECS[:3], concurrency=1)
     play(search, respond=respond)
-    assert search.winner.number in search.trained
+    assert search.weights.weights(search.winner.number) is not None
     assert kinds(events, "best")[-1]["trial"] == f"trial-{search.winner.number:04d}"
     assert [event["trial"] for event in kinds(events, "best")] == ["trial-0000", "trial-0001"]
 
 
 def test_a_node_that_claims_more_examples_than_it_holds_is_refused_and_no_other():
     search, events = make(SPECS[:1])
-    search.held = lambda _, action: {"train": 10, "score": 5}[action]
+    search.held = lambda _, split: {"train": 10, "validation": 5}[split]
 
     def respond(node, job):
         result = answer(node, job)
@@ -427,10 +440,10 @@ def test_a_late_result_is_refused():
     search, events = make(SPECS[:1])
     search.refill(NODES)
     orders = search.dispatch(NODES, 0.0)
-    search.take("a", answer("a", orders["a"][0]))
+    take(search, "a", orders["a"][0])
     search.expire(now=10.0)
     search.settle()
-    search.take("b", answer("b", orders["b"][0]))
+    take(search, "b", orders["b"][0])
     (refused,) = kinds(events, "refused")
     assert refused["node"] == "b"
     assert "still owes" in refused["reason"]
@@ -440,25 +453,21 @@ def test_a_late_result_is_refused():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"update": np.zeros(3, np.float32)}, "shape"),
-        ({"update": np.full(27, np.nan, np.float32)}, "finite"),
-        ({"update": None}, "carry an update"),
+        ({"arrays": {"weights": np.zeros(3, np.float32)}}, "shape"),
+        ({"arrays": {"weights": np.full(27, np.nan, np.float32)}}, "finite"),
+        ({"arrays": {}}, "carry an update"),
         ({"num_examples": 0}, "at least 1 example"),
         ({"status": "failed", "reason": "diverged"}, "diverged"),
-        ({"trial": "trial-0099"}, "still owes"),
-        ({"trial": "nonsense"}, "still owes"),
-        ({"round": 7}, "still owes"),
-        ({"action": "score"}, "still owes"),
     ],
 )
 def test_a_result_that_makes_no_sense_is_refused_with_its_reason(change, reason):
-    spec = ArchitectureSpec((Linear(width=3, norm="none"),))  # 4*3+3 + 3*3+3 = 27 numbers
+    spec = LayeredSpec((Linear(width=3, norm="none"),))  # 4*3+3 + 3*3+3 = 27 numbers
     search, events = make([spec])
     search.refill(NODES)
     orders = search.dispatch(NODES, 0.0)
     for node in NODES:
         fields = {**vars(answer(node, orders[node][0])), **(change if node == "a" else {})}
-        search.take(node, Result(**fields))
+        search.take(node, orders[node][0], Result(**fields))
     search.expire(now=10.0)
     search.settle()
     (refused,) = kinds(events, "refused")
@@ -469,19 +478,37 @@ def test_a_result_that_makes_no_sense_is_refused_with_its_reason(change, reason)
     assert not np.isnan(search.trials[0].ledger.node_seconds)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trial": "trial-0099"},
+        {"trial": "nonsense"},
+        {"work": Work("train", "train", 7)},
+        {"work": Work("score", "validation", 1)},
+    ],
+)
+def test_a_result_of_a_job_that_is_not_owed_is_refused(change):
+    search, events = make(SPECS[:1])
+    search.refill(NODES)
+    job = search.dispatch(NODES, 0.0)["a"][0]
+    search.take("a", replace(job, **change), answer("a", job))
+    assert "still owes" in kinds(events, "refused")[0]["reason"]
+    assert "a" in search.owing
+
+
 def test_a_node_cannot_answer_twice():
     search, events = make(SPECS[:1])
     search.refill(NODES)
     orders = search.dispatch(NODES, 0.0)
-    search.take("a", answer("a", orders["a"][0]))
-    search.take("a", answer("a", orders["a"][0]))
+    take(search, "a", orders["a"][0])
+    take(search, "a", orders["a"][0])
     assert len(kinds(events, "refused")) == 1
 
 
 def test_a_trial_that_diverges_everywhere_fails_without_a_score_and_the_search_goes_on():
     def respond(node, job):
         if job.trial == "trial-0011":
-            return Result(job.trial, job.action, job.round, "failed", "The loss is not finite")
+            return Result(job.id, "failed", "The loss is not finite")
         return answer(node, job)
 
     search, events = make(SPECS)
@@ -495,7 +522,7 @@ def test_a_trial_that_diverges_everywhere_fails_without_a_score_and_the_search_g
 
 def test_a_score_from_too_few_nodes_does_not_count():
     search, _ = make(SPECS[:1], min_nodes=3)
-    play(search, respond=lambda node, job: None if (node, job.action) == ("c", "score") else answer(node, job))
+    play(search, respond=lambda node, job: None if (node, job.work.kind) == ("c", "score") else answer(node, job))
     assert search.trials[0].state is TrialState.FAILED
     assert "scoring.min_nodes=3" in search.trials[0].failure
 
@@ -506,7 +533,7 @@ def test_a_score_weighs_nodes_by_their_examples():
 
     def respond(node, job):
         result = answer(node, job)
-        if job.action == "train":
+        if job.work.kind == "train":
             return result
         return Result(**{**vars(result), "num_examples": sizes[node], "metrics": {"accuracy": scores[node]}})
 
@@ -550,10 +577,10 @@ def test_a_job_that_comes_back_undone_is_handed_out_again():
     search, events = make(SPECS[:1])
     search.refill(NODES)
     (job,) = search.dispatch(NODES, 0.0)["a"]
-    search.take("a", Result(job.trial, job.action, job.round, "unfinished", "no time"))
+    search.take("a", job, Result(job.id, "unfinished", "no time"))
     assert len(kinds(events, "unfinished")) == 1
     (again,) = search.dispatch(NODES, 0.0)["a"]
-    assert (again.trial, again.round) == (job.trial, job.round)
+    assert (again.trial, again.work.round) == (job.trial, job.work.round)
 
 
 def test_a_trial_waits_for_nodes_rather_than_fail():
@@ -561,11 +588,11 @@ def test_a_trial_waits_for_nodes_rather_than_fail():
     search.refill(NODES)
     orders = search.dispatch(NODES, 0.0)
     for node in NODES:
-        search.take(node, answer(node, orders[node][0]))
+        take(search, node, orders[node][0])
     search.settle()
     search.refill(NODES)
     for node, (job,) in search.dispatch(NODES, 0.0).items():
-        search.take(node, answer(node, job))
+        take(search, node, job)
     search.settle()
     search.refill(NODES, unavailable={"c"})
     assert "3 free nodes" in search.blocked
@@ -576,22 +603,16 @@ def test_a_trial_waits_for_nodes_rather_than_fail():
 
 
 def test_a_panel_of_the_unseen_scores_and_never_trains():
-    search, _ = make(SPECS[:4], action="score_all", panel=1, unseen=True)
-    asked = {"train": set(), "score_all": set()}
+    search, _ = make(SPECS[:4], split="all", panel=1, unseen=True)
+    asked = {"train": set(), "all": set()}
 
     def respond(node, job):
-        asked[job.action].add(node)
+        asked[job.work.split].add(node)
         return answer(node, job)
 
     play(search, respond=respond)
-    assert len(asked["score_all"]) == 1
-    assert asked["train"] == set(NODES) - asked["score_all"]
-
-
-def test_a_central_score_needs_no_exchange():
-    search, _ = make(SPECS[:4], central=lambda trial, _: {"accuracy": trial.spec.layers[0].width / 100})
-    assert play(search) == 2
-    assert search.ranking[0].score == 0.04
+    assert len(asked["all"]) == 1
+    assert asked["train"] == set(NODES) - asked["all"]
 
 
 def test_bytes_are_counted_as_they_are_sent():

@@ -10,11 +10,13 @@ what the strategy does, and no more: refill, dispatch, take, leave out, expire, 
 - *weights sum to 1*: where every node adds 1 to every weight, the mean of any of them adds 1;
 - *nothing expires before its own deadline*: what is left out as late was asked for a whole deadline ago;
 - *a healthy node's work is never refused*: what is right, and comes within the deadline of its message, is taken;
-- *nobody's silence is a verdict*: a trial fails because a node said so, or after as many tries as it has.
+- *nobody's silence is a verdict*: a trial fails because a node said so, or after as many tries as it has;
+- *being killed costs nothing that was decided*: all of this holds over interruptions.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -23,12 +25,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from common.architecture.listed import ListedSpace
-from common.architecture.operations import Linear
-from common.architecture.spec import ArchitectureSpec
-from common.architecture.task import TaskShape
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.jobs import Job, Result
+from common.tasks import Classification, Task
 from server_app.aggregation.fedavg import FedAvg
+from server_app.blobs import Blobs
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.fidelity.successive_halving import SuccessiveHalving
@@ -36,12 +38,13 @@ from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
+from server_app.spaces.listed import ListedSpace
 from server_app.stages.search import Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
 
-TASK = TaskShape((4,), 3)
-SPECS = [ArchitectureSpec((Linear(width=width, norm="none"),)) for width in range(1, 6)]
+TASK = Task((4,), Classification(3))
+SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in range(1, 6)]
 DEADLINE = 10.0
 TRIES = 3
 ENDS = {"finished", "stopped", "failed"}
@@ -57,15 +60,15 @@ class Sent:
 
 def done(job: Job) -> Result:
     """Train by adding 1 to each weight; score by the width."""
-    if job.action == "train":
-        update = job.weights + np.float32(1)
-        return Result(job.trial, job.action, job.round, "done", "", 10, {"loss": 1.0}, 0.1, update)
+    if job.work.kind == "train":
+        arrays = {"weights": job.arrays["weights"] + np.float32(1)}
+        return Result(job.id, "done", "", 10, {"loss": 1.0}, 0.1, arrays)
     metrics = {"accuracy": job.spec.layers[0].width / 100, "loss": 1.0}
-    return Result(job.trial, job.action, job.round, "done", "", 5, metrics, 0.1)
+    return Result(job.id, "done", "", 5, metrics, 0.1)
 
 
 def undone(job: Job) -> Result:
-    return Result(job.trial, job.action, job.round, "unfinished", "no time left")
+    return Result(job.id, "unfinished", "no time left")
 
 
 def wrong(job: Job) -> Result:
@@ -82,7 +85,7 @@ class FederationMachine(RuleBasedStateMachine):
         barrier=st.booleans(),
     )
     def start(self, nodes, concurrency, halving, sampled, panel, barrier):
-        self.now, self.barrier, self.events = 0.0, barrier, []
+        self.now, self.barrier, self.events, self.blobs = 0.0, barrier, [], Blobs(None)
         self.there = {f"node-{index}": True for index in range(nodes)}
         self.sent: dict[str, Sent] = {}
         self.too_wide: dict[str, int] = {}
@@ -93,32 +96,36 @@ class FederationMachine(RuleBasedStateMachine):
         self.scores: dict[tuple[str, int], set[str]] = {}
         self.ended: set[str] = set()
         self.seen = 0
+        self.choices = (concurrency, halving, sampled, panel)
+        self.search = self.make()
+        self.search.begin(sorted(self.there))
+        self.panel = set(self.search.panel)
+
+    def make(self):
+        concurrency, halving, sampled, panel = self.choices
         fidelity = (
             SuccessiveHalving(SuccessiveHalving.Options(max_rounds=2, min_rounds=1, eta=2, bracket_size=2))
             if halving
             else Full(Full.Options(max_rounds=2))
         )
         space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in SPECS]))
-        self.search = Search(
+        return Search(
             seed=1,
             concurrency=concurrency,
             deadline=DEADLINE,
             controller=Random(space, 1, len(SPECS), start=SPECS),
             fidelity=fidelity,
             placement=Shared(1, concurrency, Shared.Options(sampled)),
-            weights=Scratch(TASK, 1),
-            objective=Accuracy(),
-            make_aggregation=FedAvg,
+            weights=Scratch(TASK, 1, FedAvg, self.blobs),
+            objectives=Accuracy(TASK.head),
             scoring=Scoring(panel=panel),
             journal=Journal(None, self.events.append),
             keep=len(SPECS),
             excess=self.excess,
         )
-        self.search.begin(sorted(self.there))
-        self.panel = set(self.search.panel)
 
-    def excess(self, node, spec):
-        return "too wide" if spec.layers[0].width > self.too_wide.get(node, 9) else ""
+    def excess(self, node, trial):
+        return "too wide" if trial.spec.layers[0].width > self.too_wide.get(node, 9) else ""
 
     # ------------------------------------------------------------ the strategy's side
 
@@ -126,25 +133,37 @@ class FederationMachine(RuleBasedStateMachine):
     def names(self):
         return sorted(name for name, there in self.there.items() if there)
 
-    @rule(seconds=st.sampled_from([0.0, 3.0, 9.0]))
-    def exchange(self, seconds):
+    @rule(seconds=st.sampled_from([0.0, 3.0, 9.0]), killed=st.integers(0, 9).map(lambda draw: draw == 0))
+    def exchange(self, seconds, killed=False):
         """End an exchange as `aggregate_train` does, and begin the next one as `configure_train` does.
 
-        With a barrier that is when nobody owes anything any more.
+        With a barrier that is when nobody owes anything any more. Where the run is killed in between, it goes on from
+        its saved state, and whatever was under way is lost.
         """
         self.now += seconds
         self.search.expire(self.now)
         if self.search.done or (self.barrier and self.search.owing):
             return
         self.search.settle()
+        if killed:
+            state = json.loads(json.dumps(self.search.state_dict()))
+            self.search = self.make()
+            self.search.load_state_dict(state)
+            self.events_are_fair()
+            for active in self.search._active.values():  # what came in for a score that is under way is asked again
+                self.scores[active.name, active.trial.rounds] = set(active.scores)
+            self.sent.clear()
+            self.restarted.clear()
         late = set(self.sent) - self.search.owing
         self.search.refill(self.names, late)
         orders = self.search.dispatch(set(self.names) - set(self.sent), self.now)
         for node, jobs in orders.items():
-            assert not [reason for job in jobs if (reason := self.excess(node, job.spec))]
+            assert not [
+                reason for job in jobs if (reason := self.excess(node, self.search.trials[int(job.trial[-4:])]))
+            ]
             self.sent[node] = Sent(jobs, self.now)
-            self.asked |= {(node, job.trial, job.round): self.now for job in jobs}
-        self.tries.update({(job.trial, job.action, job.round) for jobs in orders.values() for job in jobs})
+            self.asked |= {(node, job.trial, job.work.round): self.now for job in jobs}
+        self.tries.update({(job.trial, job.work.kind, job.work.round) for jobs in orders.values() for job in jobs})
 
     # ------------------------------------------------------------ the nodes' side
 
@@ -154,14 +173,14 @@ class FederationMachine(RuleBasedStateMachine):
         in_time = self.now < sent.since + DEADLINE
         for job in sent.jobs:
             result, before = respond(job), len(self.events)
-            self.search.take(node, result)
+            self.search.take(node, job, result)
             refused = [event["reason"] for event in self.events[before:] if event["event"] == "refused"]
             healthy = in_time and respond is not wrong
             assert not (healthy and refused), f"a healthy node's work is refused: {refused}"
             if respond is wrong:
                 self.said.add(job.trial)
-            elif result.status == "done" and job.action != "train" and not refused:
-                self.scores.setdefault((job.trial, job.round), set()).add(node)
+            elif result.status == "done" and job.work.kind != "train" and not refused:
+                self.scores.setdefault((job.trial, job.work.round), set()).add(node)
         self.search.leave_out(node, sent.jobs, "the reply lacks a result")
         return sent.jobs
 
@@ -176,7 +195,7 @@ class FederationMachine(RuleBasedStateMachine):
         if how == "twice":
             before = len(self.events)
             for job in jobs:
-                self.search.take(node, done(job))
+                self.search.take(node, job, done(job))
             assert [event["event"] for event in self.events[before:]] == ["refused"] * len(jobs)
 
     @precondition(lambda self: self.well())
@@ -224,7 +243,7 @@ class FederationMachine(RuleBasedStateMachine):
         assert {trial.number for trial in self.search.ranking} == set(range(len(self.search.trials)))
         if (winner := self.search.winner) is not None:
             assert winner.score is not None
-            assert winner.number in self.search.trained
+            assert self.search.weights.weights(winner.number) is not None
 
     # ------------------------------------------------------------ what must hold
 
@@ -283,8 +302,9 @@ class FederationMachine(RuleBasedStateMachine):
         assert self.search.controller.in_flight == 0
         assert not self.search._active
         for trial in self.search.trials:
-            if trial.number in self.search.trained and trial.state is not TrialState.FAILED:
-                grown = self.search.trained[trial.number] - Scratch(TASK, 1).initial(trial)
+            weights = self.search.weights.weights(trial.number)
+            if weights is not None and trial.state is not TrialState.FAILED:
+                grown = weights - self.search.weights.initial(trial)["weights"]
                 np.testing.assert_allclose(grown, trial.rounds, atol=1e-5)
 
 

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from common.data.formats import Raw, read
+from common.data.formats import Contents, read
 from common.errors import DataError
 
-Write = Callable[..., Raw]
+Write = Callable[..., Contents]
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Write:
     """Write a text as .csv and read it."""
 
-    def write(text: str | bytes, label: str = "label", name: str = "data.csv") -> Raw:
+    def write(text: str | bytes, label: str = "label", name: str = "data.csv") -> Contents:
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return read(str(path), label)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data.checks import pool_of
 from common.data.formats import read
+from common.data.ingest import pool_of
 from common.errors import DataError
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)  # 4 wide, 3 high

@@ -8,17 +8,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.data.formats import Raw, read
+from common.data.formats import Contents, read
 from common.errors import DataError
 
-Write = Callable[..., Raw]
+Write = Callable[..., Contents]
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Write:
     """Write columns as .parquet and read them."""
 
-    def write(columns: dict[str, Any], label: str = "label", **options: Any) -> Raw:
+    def write(columns: dict[str, Any], label: str = "label", **options: Any) -> Contents:
         path = tmp_path / "data.parquet"
         pq.write_table(pa.table(columns), path, **options)
         return read(str(path), label)

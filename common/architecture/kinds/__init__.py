@@ -1,0 +1,1 @@
+"""Kinds of spec: a module each, named in `common.architecture.spec.KINDS`."""

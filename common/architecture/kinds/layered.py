@@ -1,0 +1,129 @@
+"""Layered specs: chains of layers with skip connections, for vectors, sequences and images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from common.architecture.graph import HEAD, INPUT, Graph, GraphBuilder
+from common.architecture.kinds.layers import Layer, Weighted, layer_from_dict
+from common.architecture.operations import Add, AverageTo, Convolution, Flatten, GlobalPool, Linear, Operation
+from common.architecture.rules import MAX_LAYERS, one_of
+from common.architecture.spec import ArchitectureSpec
+from common.errors import SpecError
+
+if TYPE_CHECKING:
+    from common.tasks import Task
+
+REDUCTIONS = ("flatten", "avg", "max")
+
+
+@dataclass(frozen=True)
+class LayeredSpec(ArchitectureSpec):
+    """Layers in order; the head's linear map always follows.
+
+    No layers at all make softmax regression.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        At most 64.
+    reduce : {"flatten", "avg", "max"}
+        How spatial features become a vector before the first linear layer: all of them, or their
+        mean or maximum over space.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    reduce: str = "flatten"
+
+    kind: ClassVar[str] = "layered"
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layers, Sequence) or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise SpecError("layers must be a sequence of layers", self.layers, fix="Use from_dict for JSON values")
+        object.__setattr__(self, "layers", tuple(self.layers))
+        one_of(REDUCTIONS)("reduce", self.reduce)
+        _check_depth(self.layers)
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Weighted) and layer.skip is not None and layer.skip >= index:
+                raise SpecError(
+                    f"Layer {index}: {layer.op} skip must name an earlier layer, from -1 (the input) to {index - 1}",
+                    layer.skip,
+                    fix="Layers count from 0",
+                )
+
+    def describe(self) -> str:
+        """Return one line for people, such as ``conv2d 32 k3 s2 → max_pool 2 → linear 64``."""
+        return " → ".join(layer.describe() for layer in self.layers) or "classifier only"
+
+    def to_values(self) -> dict[str, Any]:
+        """Return the layers as objects, and `reduce`."""
+        return {"layers": [layer.to_dict() for layer in self.layers], "reduce": self.reduce}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain JSON values; see `ArchitectureSpec.from_values`."""
+        if "layers" not in values:
+            raise SpecError("A spec needs layers", sorted(values), fix="Give a list of layers; it may be empty")
+        layers = values["layers"]
+        if not isinstance(layers, list | tuple):
+            raise SpecError("layers must be a list", layers, fix="Give one object for each layer")
+        _check_depth(layers)
+        parsed = tuple(_parse_layer(index, layer) for index, layer in enumerate(layers))
+        return cls(parsed, values.get("reduce", "flatten"))
+
+    def _lower(self, task: Task) -> Graph:
+        network = GraphBuilder(task.input_shape)
+        outputs = [INPUT]
+        for index, layer in enumerate(self.layers):
+            try:
+                outputs.append(self._add_layer(network, f"layer{index}", layer, outputs))
+            except SpecError as error:
+                raise SpecError(f"Layer {index}: {str(error).removesuffix('.')}") from None
+        vector = self._reduced(network, HEAD, outputs[-1])
+        network.add(HEAD, Linear(task.head.output_width), vector)
+        return network.graph()
+
+    def _add_layer(self, network: GraphBuilder, name: str, layer: Layer, outputs: Sequence[int]) -> int:
+        """Add one layer, and return the node that gives its output; `outputs` are those of the input and before it."""
+        x = self._reduced(network, name, outputs[-1]) if 0 in layer.axes else outputs[-1]
+        x = layer.add_to(network, name, x)
+        if not isinstance(layer, Weighted) or layer.skip is None:
+            return x
+        return _add_skip(network, name, outputs[layer.skip + 1], x)
+
+    def _reduced(self, network: GraphBuilder, name: str, x: int) -> int:
+        """Return the node that gives `x` as a vector."""
+        if len(network.shape(x)) == 1:
+            return x
+        return network.add(f"{name}_reduce", Flatten() if self.reduce == "flatten" else GlobalPool(self.reduce), x)
+
+
+def _add_skip(network: GraphBuilder, name: str, source: int, target: int) -> int:
+    """Add what `source` gives to what `target` gives.
+
+    Spatial features are averaged down to the target's extents (to a vector where the target is one); where
+    channels differ, a projection without bias (a 1x1 convolution, or a linear map) follows.
+    """
+    width, *extents = network.shape(target)
+    if network.shape(source)[1:] != tuple(extents):
+        pool = AverageTo(tuple(extents)) if extents else GlobalPool("avg")
+        source = network.add(f"{name}_skip_pool", pool, source)
+    if network.shape(source)[0] != width:
+        projection: Operation = Convolution(width, kernel=1, bias=False) if extents else Linear(width, bias=False)
+        source = network.add(f"{name}_skip", projection, source)
+    return network.add(f"{name}_add", Add(), target, source)
+
+
+def _check_depth(layers: Sequence[Any]) -> None:
+    if len(layers) > MAX_LAYERS:
+        raise SpecError(f"A spec must have {MAX_LAYERS} layers at most", len(layers), fix="Use fewer layers")
+
+
+def _parse_layer(index: int, values: Any) -> Layer:
+    try:
+        return layer_from_dict(values)
+    except SpecError as error:
+        raise SpecError(f"Layer {index}: {str(error).removesuffix('.')}") from None

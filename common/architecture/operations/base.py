@@ -1,0 +1,58 @@
+"""The contract of a primitive operation of a graph."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+from common.architecture.tensors import Shape, TensorInfo
+from common.errors import SpecError
+from common.tasks import KINDS
+
+
+@dataclass(frozen=True)
+class Operation(ABC):
+    """What one node of a graph does; a subclass is a small frozen dataclass of the operation's attributes.
+
+    All that is known of it without torch is here, as functions of the shapes that enter it (without the batch
+    axis); its module is one function in ``common.models.operations``. A subclass without attributes of its own
+    needs no decorator, and each decorator costs every process of a node half a millisecond.
+    """
+
+    op: ClassVar[str]
+    """Its name."""
+    arity: ClassVar[int | None] = 1
+    """How many inputs it takes; None for any number from one on."""
+
+    @abstractmethod
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return what the inputs become; raises `SpecError` where they do not fit."""
+
+    def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:  # noqa: ARG002
+        """Return its parameters, then its buffers, in the order of its torch module."""
+        return ()
+
+    def macs(self, *inputs: Shape) -> int:  # noqa: ARG002
+        """Return the multiply-accumulates of one example."""
+        return 0
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return the sizes, for one example, of the tensors that its forward pass in training makes.
+
+        In numbers of four bytes. By default its output alone.
+        """
+        return (math.prod(self.output_shape(*inputs)),)
+
+
+def require_axes(what: str, shape: Shape, axes: Collection[int]) -> None:
+    """Raise `SpecError` unless `shape` has one of these numbers of spatial axes: 0, 1 or 2."""
+    if len(shape) - 1 not in axes:
+        wanted = " or ".join(f"a {KINDS[number + 1]}" for number in axes).replace("a image", "an image")
+        raise SpecError(
+            f"{what} works on {wanted}",
+            shape,
+            fix="Put convolutions and pooling before linear layers and choose them for the task's input shape",
+        )

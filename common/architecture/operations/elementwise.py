@@ -1,0 +1,73 @@
+"""Operations on each number by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from common.architecture.operations.base import Operation
+from common.architecture.tensors import Shape
+from common.errors import SpecError
+
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
+
+
+@dataclass(frozen=True)
+class Activation(Operation):
+    """A nonlinearity.
+
+    Parameters
+    ----------
+    function : {"relu", "gelu", "silu", "tanh"}
+        Which one.
+    """
+
+    function: str
+
+    op: ClassVar[str] = "activation"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape unchanged."""
+        (shape,) = inputs
+        return shape
+
+
+@dataclass(frozen=True)
+class Dropout(Operation):
+    """Zeroes each value with a probability while training (Srivastava et al., JMLR 2014).
+
+    Parameters
+    ----------
+    p : float
+        In (0, 1).
+    """
+
+    p: float
+
+    op: ClassVar[str] = "dropout"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape unchanged."""
+        (shape,) = inputs
+        return shape
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return random bits, mask and product."""
+        return super().made(*inputs) * 3
+
+
+class Add(Operation):
+    """The sum of inputs of one shape."""
+
+    op: ClassVar[str] = "add"
+    arity: ClassVar[int | None] = None
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the one shape."""
+        if len(set(inputs)) > 1:
+            raise SpecError("add needs inputs of one shape", inputs, fix="Pool or project them first")
+        return inputs[0]
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return one sum for each input but the first."""
+        return super().made(*inputs) * (len(inputs) - 1)

@@ -1,0 +1,85 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from common.architecture.operations.base import Operation
+from common.architecture.tensors import Shape, TensorInfo
+from common.errors import SpecError
+
+_MAX_GROUPS = 8
+_MIN_GROUP_SIZE = 16
+
+
+@dataclass(frozen=True)
+class GroupNorm(Operation):
+    """Group norm (Wu & He, ECCV 2018), with a scale and a shift for each channel; it does not mix examples.
+
+    Parameters
+    ----------
+    groups : int
+        A divisor of the channels; see `num_groups`.
+    """
+
+    groups: int
+
+    op: ClassVar[str] = "group_norm"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape unchanged."""
+        (shape,) = inputs
+        if math.prod(shape) < 2:
+            raise SpecError(
+                "group norm needs 2 values or more, a single one always becomes 0",
+                shape,
+                fix="Use norm none or a greater width",
+            )
+        if shape[0] % self.groups:
+            raise SpecError(f"group norm needs a number of groups that divides {shape[0]} channels", self.groups)
+        return shape
+
+    def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:
+        """Return weight and bias ``(channels,)``."""
+        (shape,) = inputs
+        return _scale_and_shift(shape[:1])
+
+
+class BatchNorm(Operation):
+    """Batch norm (Ioffe & Szegedy, ICML 2015), its running statistics as buffers."""
+
+    op: ClassVar[str] = "batch_norm"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape unchanged."""
+        (shape,) = inputs
+        return shape
+
+    def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:
+        """Return weight, bias, running mean and running variance ``(channels,)``."""
+        (shape,) = inputs
+        mean = TensorInfo("running_mean", shape[:1], "zeros", trainable=False)
+        return (
+            *_scale_and_shift(shape[:1]),
+            mean,
+            TensorInfo("running_var", shape[:1], "ones", trainable=False),
+        )
+
+
+def num_groups(shape: Shape) -> int:
+    """Return the groups of a group norm on features of `shape`.
+
+    The largest divisor of the channels up to 8 that leaves 16 values a group, else 1: a vector of 8
+    features in 8 groups would be normalised to zeros.
+    """
+    channels, values = shape[0], math.prod(shape)
+    for groups in range(_MAX_GROUPS, 1, -1):
+        if channels % groups == 0 and values // groups >= _MIN_GROUP_SIZE:
+            return groups
+    return 1
+
+
+def _scale_and_shift(shape: Shape) -> tuple[TensorInfo, ...]:
+    return (TensorInfo("weight", shape, "ones"), TensorInfo("bias", shape, "zeros"))

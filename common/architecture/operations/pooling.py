@@ -1,0 +1,111 @@
+"""Operations that make spatial features smaller, or a vector of them; none has weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from common.architecture.operations.base import Operation, require_axes
+from common.architecture.tensors import Shape
+from common.errors import SpecError
+
+
+@dataclass(frozen=True)
+class Pool(Operation):
+    """Pooling without padding, over time or over both axes of an image.
+
+    Parameters
+    ----------
+    kernel, stride : int
+        Extent of the window, and its step.
+    """
+
+    kernel: int
+    stride: int
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return ``(channels, *extents)``, each extent e becoming (e - kernel) // stride + 1."""
+        (shape,) = inputs
+        require_axes(self.op, shape, (1, 2))
+        if self.kernel > min(shape[1:]):
+            raise SpecError(
+                f"{self.op} kernel must fit into its input of shape {shape}",
+                self.kernel,
+                fix="Use a smaller kernel, or fewer strides and pooling layers before it",
+            )
+        return (shape[0], *((extent - self.kernel) // self.stride + 1 for extent in shape[1:]))
+
+
+class MaxPool(Pool):
+    """The largest value of each window."""
+
+    op: ClassVar[str] = "max_pool"
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return the output, and the places of the maxima as 64-bit integers."""
+        output = math.prod(self.output_shape(*inputs))
+        return (output, 2 * output)
+
+
+class AvgPool(Pool):
+    """The mean of each window."""
+
+    op: ClassVar[str] = "avg_pool"
+
+
+@dataclass(frozen=True)
+class AverageTo(Operation):
+    """The mean over windows that divide each axis into a given number of parts, as evenly as they can.
+
+    Parameters
+    ----------
+    extents : Shape
+        What is left of each spatial axis.
+    """
+
+    extents: Shape
+
+    op: ClassVar[str] = "average_to"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return ``(channels, *extents)``."""
+        (shape,) = inputs
+        require_axes(self.op, shape, (len(self.extents),))
+        return (shape[0], *self.extents)
+
+
+@dataclass(frozen=True)
+class GlobalPool(Operation):
+    """Mean or maximum over all of space.
+
+    Parameters
+    ----------
+    how : {"avg", "max"}
+        Which of them.
+    """
+
+    how: str
+
+    op: ClassVar[str] = "global_pool"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return ``(channels,)``."""
+        (shape,) = inputs
+        require_axes(self.op, shape, (1, 2))
+        return shape[:1]
+
+
+class Flatten(Operation):
+    """All numbers as one vector."""
+
+    op: ClassVar[str] = "flatten"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return ``(numbers,)``."""
+        (shape,) = inputs
+        return (math.prod(shape),)
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:  # noqa: ARG002
+        """Return nothing: the output is a view."""
+        return ()

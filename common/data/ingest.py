@@ -1,0 +1,162 @@
+"""What must hold of examples, whichever format they come in; what passes is a `Pool`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.formats import Contents
+from common.data.formats.npz import LAYOUT
+from common.data.pool import Pool
+from common.errors import DataError
+from common.tasks import KINDS, MOST_CLASSES, Classification, Task
+
+_UINT8_MAX = 255
+
+
+def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False) -> Pool:
+    """Check what was read from a file, and make a pool of it.
+
+    Parameters
+    ----------
+    raw : Contents
+        As read.
+    num_classes : int, optional
+        Of labels that are numbers; by default the largest + 1.
+    own : bool
+        Whether these are a single node's data, which need not hold every class.
+
+    Raises
+    ------
+    DataError
+        Something does not hold. The text tells nothing of what was read; `DataError.detail` does.
+    """
+    _check_lengths(raw)
+    x, scale = _inputs(raw.x)
+    y = _integers("labels", raw.y)
+    if raw.classes is None:
+        head = Classification(_count_classes(y, num_classes, own=own))
+    else:
+        names = _names(raw.classes, y, num_classes)
+        if len(names) < 2 and not own:
+            raise DataError("Data must hold at least 2 classes", fix="Add examples of another class")
+        head = Classification.of_names(names)
+    people = None if raw.client is None else _integers("'client'", raw.client)
+    test = None if raw.split is None else _test_mask(raw.split)
+    return Pool(x, y, Task(tuple(x.shape[1:]), head), scale, people, test)
+
+
+def _check_lengths(raw: Contents) -> None:
+    arrays = {"x": raw.x, "y": raw.y, "client": raw.client, "split": raw.split}
+    there = {name: array for name, array in arrays.items() if array is not None}
+    for name, array in there.items():
+        if name != "x" and array.ndim != 1:
+            raise DataError(f"{name!r} must have one axis", fix=LAYOUT, detail=f"its shape is {array.shape}")
+    lengths = {name: len(array) if array.ndim else 0 for name, array in there.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(
+            f"The arrays {', '.join(lengths)} must have the same length", fix=LAYOUT, detail=f"they have {lengths}"
+        )
+    if not lengths["x"]:
+        raise DataError("'x' must hold examples", fix=LAYOUT, detail=f"its shape is {raw.x.shape}")
+
+
+def _inputs(x: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """Return `x` as a pool keeps it, and its scale."""
+    if x.dtype != np.uint8 and x.dtype.kind != "f":
+        raise DataError(
+            "'x' must be of a float type or uint8", fix="Convert it to float32", detail=f"it is of type {x.dtype}"
+        )
+    if x.ndim - 1 not in KINDS or 0 in x.shape:
+        shapes = "(n, features), (n, channels, time), (n, height, width) or (n, channels, height, width)"
+        raise DataError(f"'x' must have the shape {shapes}", fix="Reshape it", detail=f"its shape is {x.shape}")
+    if x.dtype == np.uint8:
+        return (x[:, None] if x.ndim == 3 else x), _UINT8_MAX
+    if x.dtype.itemsize > 4:
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused below
+            x = x.astype(np.float32)
+    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        value = float(x[row][~np.isfinite(x[row])].flat[0])
+        raise DataError(
+            "Every number in 'x' must be finite, and fit into 32 bits",
+            fix="Clean the data",
+            detail=f"{int((~finite).sum())} examples have others, the first of them at index {row}: {value}",
+        )
+    return x, 1.0
+
+
+def _count_classes(labels: NDArray[np.int64], num_classes: int | None, *, own: bool) -> int:
+    """Return the number of classes of labels that are numbers."""
+    present = np.unique(labels)
+    least, most = int(present[0]), int(present[-1])
+    if least < 0:
+        raise DataError("Labels must be numbers from 0", fix="Number the classes from 0", detail=f"one is {least}")
+    if num_classes is not None:
+        if most >= num_classes:
+            raise DataError(
+                f"Labels must lie between 0 and {num_classes - 1} (dataset.options.num_classes={num_classes})",
+                fix="Raise dataset.options.num_classes, or number the classes from 0",
+                detail=f"one is {most}",
+            )
+        return num_classes
+    if most >= MOST_CLASSES:
+        raise DataError(
+            f"Labels must be below {MOST_CLASSES}",
+            fix="Number the classes from 0, or give them names",
+            detail=f"one is {most}",
+        )
+    if not own and (len(present) != most + 1 or most < 1):
+        shown = ", ".join(str(label) for label in present[:10])
+        raise DataError(
+            "Every label from 0 to the largest must occur, and at least 2 of them",
+            fix="Number the classes from 0; where a file does not hold every class, set dataset.options.num_classes",
+            detail=f"there are {shown}" + (f" and {len(present) - 10} more" if len(present) > 10 else ""),
+        )
+    return max(most + 1, 2)
+
+
+def _names(classes: NDArray[Any], labels: NDArray[np.int64], num_classes: int | None) -> tuple[str, ...]:
+    """Return the names of classes."""
+    if classes.dtype.kind != "U" or classes.ndim != 1:
+        raise DataError("'classes' must hold texts, one for each class", fix=LAYOUT, detail=f"it is {classes.dtype}")
+    names = tuple(str(name) for name in classes)
+    strange = [name for name in names if not (name.strip() and name.isprintable())]
+    if strange:
+        raise DataError("The name of a class must be printable", fix="Rename it", detail=repr(strange[0]))
+    if len(set(names)) < len(names):
+        raise DataError("Classes must have different names", fix="Rename one", detail=", ".join(names))
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise DataError(
+            "With the names of the classes given, a label is the place of a name, from 0",
+            fix="Name every class, and number them from 0",
+            detail=f"there are {len(names)} names, and labels from {labels.min()} to {labels.max()}",
+        )
+    if num_classes is not None:
+        raise DataError(
+            "Classes that have names say themselves how many they are",
+            fix="Leave out dataset.options.num_classes",
+        )
+    return names
+
+
+def _integers(what: str, array: NDArray[Any]) -> NDArray[np.int64]:
+    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and int(array.max()) > np.iinfo(np.int64).max):
+        raise DataError(f"{what} must be whole numbers", fix=LAYOUT, detail=f"they are of type {array.dtype}")
+    return array.astype(np.int64)
+
+
+def _test_mask(split: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return which examples are for the test only, or None where none is."""
+    values = np.unique(split)
+    if split.dtype.kind not in "iub" or not np.isin(values, (0, 1)).all():
+        raise DataError(
+            "'split' must hold 0 (train) and 1 (test) only", fix=LAYOUT, detail=f"it has {values[:10].tolist()}"
+        )
+    mask = split.astype(np.bool_)
+    if mask.all():
+        raise DataError("'split' must leave examples to train on (0)", fix=LAYOUT, detail="all are 1")
+    return mask if mask.any() else None

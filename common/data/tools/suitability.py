@@ -1,0 +1,146 @@
+"""Whether a site's data fit a search, before anything is joined.
+
+The data go through what a node does with them in a search; what is found out stays with the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.data import Holder, load_node_data, load_node_test
+from common.data.local import LocalOptions, read_local
+from common.data.pool import Pool, class_names
+from common.data.tools.summary import Summary, summarize
+from common.errors import DataError
+from common.settings import DatasetSettings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search is for, as far as it is known.
+
+    Parameters
+    ----------
+    num_classes : int, optional
+        How many classes.
+    classes : tuple of str
+        Their names; empty where they are numbers, or not known.
+    input_shape : tuple of int
+        Shape of an example; empty where it is not known.
+    """
+
+    num_classes: int | None = None
+    classes: tuple[str, ...] = ()
+    input_shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found out about data that can be read.
+
+    Parameters
+    ----------
+    summary : Summary
+        Figures.
+    problem : DataError, optional
+        Why they do not fit; None where they do.
+    parts : tuple of int
+        How many examples a search with the usual fractions trains on, validates on, and tests on; empty where they
+        do not fit.
+    missing : tuple of str
+        Classes of the search that these data have no example of.
+    """
+
+    summary: Summary
+    problem: DataError | None
+    parts: tuple[int, ...]
+    missing: tuple[str, ...]
+
+
+def check(path: str, wanted: Wanted, label: str = "label") -> Finding:
+    """Look at a file or folder as a node would.
+
+    Parameters
+    ----------
+    path : str
+        The node's data.
+    wanted : Wanted
+        What the search is for.
+    label : str
+        The column of a table that holds the classes.
+
+    Raises
+    ------
+    DataError
+        The data cannot be read; `DataError.detail` says where.
+    """
+    pool = read_local(path, LocalOptions(label), own=True)
+    parts: tuple[int, ...] = ()
+    problem = None
+    try:
+        _compare(pool, wanted)
+        parts = _parts(path, label)
+    except DataError as error:
+        problem = error
+    summary = summarize(pool)
+    return Finding(summary, problem, parts, _missing(summary, wanted))
+
+
+def _compare(pool: Pool, wanted: Wanted) -> None:
+    """Raise `DataError` where a pool is not what is wanted."""
+    if wanted.input_shape and pool.task.input_shape != wanted.input_shape:
+        raise DataError(
+            f"The search is for examples of the shape {_shape(wanted.input_shape)}",
+            fix="Convert the data to that shape, or ask for a search for this one",
+            detail=f"these have the shape {_shape(pool.task.input_shape)}",
+        )
+    if wanted.classes:
+        _compare_names(pool, wanted.classes)
+    if wanted.num_classes is not None:
+        names = class_names(pool)
+        count = len(names) or int(pool.y.max()) + 1
+        if count > wanted.num_classes:
+            has = f"there are {count}" if names else f"one example has the label {count - 1}"
+            raise DataError(
+                f"The search has {wanted.num_classes} classes"
+                + ("" if names else f", numbered from 0 to {wanted.num_classes - 1}"),
+                fix="Ask for a search with more classes, or leave some out",
+                detail=has,
+            )
+
+
+def _compare_names(pool: Pool, names: tuple[str, ...]) -> None:
+    own = class_names(pool)
+    if not own:
+        raise DataError(
+            "The classes of the search have names, and the labels of these data are numbers",
+            fix="Write the names instead of the numbers",
+            detail=f"the names are {', '.join(names)}",
+        )
+    strange = sorted(set(own) - set(names))
+    if strange:
+        raise DataError(
+            f"The search has the classes {', '.join(names)}, in just these words",
+            fix="Rename the others as the search calls them, or leave them out",
+            detail=f"here are also {', '.join(strange)}",
+        )
+
+
+def _parts(path: str, label: str) -> tuple[int, int, int]:
+    settings, holder = DatasetSettings("local"), Holder(path=path, label=label)
+    data, test = load_node_data(settings, holder, 0), load_node_test(settings, holder, 0)
+    return len(data.train), len(data.validation), 0 if test is None else len(test)
+
+
+def _missing(summary: Summary, wanted: Wanted) -> tuple[str, ...]:
+    held = {count.name for count in summary.counts if count.train + count.test}
+    names: tuple[str, ...] = tuple(count.name for count in summary.counts)
+    if wanted.classes:
+        names = wanted.classes
+    elif wanted.num_classes is not None and not summary.named:
+        names = tuple(str(label) for label in range(wanted.num_classes))
+    return tuple(name for name in names if name not in held)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(length) for length in shape)

@@ -1,0 +1,125 @@
+"""What is in a pool, in figures: for the people who have the data, and for nobody else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.overlap import overlap_links
+from common.data.pool import Pool, class_names
+from common.tasks import Classification
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """One class: its name (or its number as text), and its examples in training and in the test part."""
+
+    name: str
+    train: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Figures of one pool.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Of one example.
+    train, test : int
+        How many examples there are in training and in the test part.
+    counts : tuple of ClassCount
+        In the order of the labels, classes without examples included; empty where labels are no classes.
+    named : bool
+        Whether the classes have names.
+    has_test : bool
+        Whether the data say which examples are for the test.
+    people : int, optional
+        How many there are; None where it is not known whose each example is.
+    constant : tuple of int
+        Which features of vectors, or channels of sequences, are the same in every example, from 0.
+    copies : int
+        With a test part: test examples that are trained on too. Without: examples that occur once more.
+    overlapping : int
+        Sequences that begin with the second half of another one.
+    nbytes : int
+        What the data take in memory while a search runs, at most.
+    """
+
+    input_shape: tuple[int, ...]
+    train: int
+    test: int
+    counts: tuple[ClassCount, ...]
+    named: bool
+    has_test: bool
+    people: int | None
+    constant: tuple[int, ...]
+    copies: int
+    overlapping: int
+    nbytes: int
+
+    @property
+    def examples(self) -> int:
+        """How many examples there are, those for the test included."""
+        return self.train + self.test
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Classes without an example."""
+        return tuple(count.name for count in self.counts if count.train + count.test == 0)
+
+
+def summarize(pool: Pool) -> Summary:
+    """Count what is in a pool."""
+    return Summary(
+        input_shape=pool.task.input_shape,
+        train=len(pool.train_rows),
+        test=0 if pool.test_rows is None else len(pool.test_rows),
+        counts=class_counts(pool),
+        named=bool(class_names(pool)),
+        has_test=pool.test is not None,
+        people=None if pool.people is None else len(np.unique(pool.people)),
+        constant=_constant(pool),
+        copies=_copies(pool),
+        overlapping=len(overlap_links(pool.x[pool.train_rows])) if pool.task.kind == "sequence" else 0,
+        nbytes=pool.x.nbytes + pool.y.nbytes + 4 * pool.x.size,  # what a node uses becomes float32
+    )
+
+
+def class_counts(pool: Pool) -> tuple[ClassCount, ...]:
+    """Count the examples of each class; there is none where labels are no classes."""
+    head = pool.task.head
+    if not isinstance(head, Classification):
+        return ()
+    names = head.classes or tuple(str(label) for label in range(head.num_classes))
+    tested = np.zeros(len(pool.y), dtype=np.bool_) if pool.test is None else pool.test
+    train, test = (np.bincount(pool.y[part], minlength=len(names)) for part in (~tested, tested))
+    return tuple(ClassCount(name, int(train[row]), int(test[row])) for row, name in enumerate(names))
+
+
+def _constant(pool: Pool) -> tuple[int, ...]:
+    if pool.task.kind == "image" or len(pool.y) < 2:  # a border of pixels that never change is what images have
+        return ()
+    over = (0,) if pool.task.kind == "vector" else (0, 2)
+    same = pool.x.min(axis=over) == pool.x.max(axis=over)
+    return tuple(int(feature) for feature in np.flatnonzero(same))
+
+
+def _copies(pool: Pool) -> int:
+    if pool.test_rows is None:
+        return len(pool.y) - len(_digests(pool.x))
+    trained = _digests(pool.x[pool.train_rows])
+    return sum(_digest(example) in trained for example in pool.x[pool.test_rows])
+
+
+def _digests(x: NDArray[Any]) -> set[bytes]:
+    return {_digest(example) for example in x}
+
+
+def _digest(example: NDArray[Any]) -> bytes:
+    return hashlib.blake2b(example.tobytes(), digest_size=16).digest()

@@ -1,0 +1,236 @@
+"""The contract of a head: what comes out of a model, and how that is judged."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import DataError, ProtocolError, SpecError
+from common.metrics import Direction, Measured, over_nodes
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Loss = Callable[[Tensor, Tensor], Tensor]
+
+Labels = NDArray[Any]
+"""int64 or float32, shape ``(n, ...)``: which, a head says."""
+
+HEADS = {"classification": "Classification", "regression": "Regression"}
+"""By the name of its module, the class of each head: a node opens no module by a name that a message gives."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a report.
+
+    Parameters
+    ----------
+    title : str
+        What people call the metric.
+    metric : str
+        Its name in the table of `Head.summarise`.
+    form : str
+        How its number is written.
+    """
+
+    title: str
+    metric: str
+    form: str = "{:.4f}"
+
+
+@dataclass(frozen=True)
+class Head(ABC):
+    """What comes out of a model, and how it is judged; a subclass is a frozen dataclass in a module of its own.
+
+    A node has a head of its own, which it reads from its data. In the handshake the server makes one of all of them
+    (`agree`), which every node works with from then on (`relabel`). Torch is imported where it is needed only: the
+    server has heads, and no torch.
+    """
+
+    kind: ClassVar[str]
+    """Its name in JSON, and that of its module."""
+    primary: ClassVar[tuple[str, Direction]]
+    """The metric that a search goes by where nobody says otherwise, and whether more or less of it is better."""
+    ranges: ClassVar[Mapping[str, tuple[float, float]]]
+    """The metrics that every score has, and between which numbers they lie."""
+    rows: ClassVar[tuple[Row, ...]]
+    """The lines of a report, in their order."""
+
+    # ------------------------------------------------------------ what comes out
+
+    @property
+    @abstractmethod
+    def output_width(self) -> int:
+        """Numbers that a model gives for one example."""
+
+    def readout(self) -> nn.Module | None:
+        """Return what turns a model's outputs into what people use; None where they are that already."""
+        return None
+
+    # ------------------------------------------------------------ a node's labels
+
+    @abstractmethod
+    def check_labels(self, y: Labels) -> None:
+        """Raise `DataError` unless `y` are labels for this head; the text names no value of them."""
+
+    @abstractmethod
+    def fitted(self, y: Labels) -> Self:
+        """Return the head that a node with these training labels has before anything is agreed on."""
+
+    def relabel(self, y: Labels, own: Head) -> Labels:
+        """Return labels as this head has them, of data whose own head is `own`.
+
+        Raises
+        ------
+        DataError
+            The data do not fit; the text names nothing of them, `DataError.detail` does.
+        """
+        if own.kind != self.kind:
+            raise DataError(
+                f"A search for {self.kind} needs data for it, and these are for {own.kind}",
+                fix="Give this node data of the same kind as the others'",
+            )
+        labels = self._relabel(y, own)
+        self.check_labels(labels)
+        return labels
+
+    @abstractmethod
+    def _relabel(self, y: Labels, own: Any) -> Labels:
+        """Relabel data of this kind; what does not fit raises `DataError`."""
+
+    @abstractmethod
+    def strata(self, y: Labels) -> NDArray[np.int64] | None:
+        """Return the class of each example, which partitions and splits go by; None where there are none."""
+
+    @abstractmethod
+    def targets(self, y: Labels) -> Labels:
+        """Return what a model is trained on."""
+
+    # ------------------------------------------------------------ how it is judged
+
+    @abstractmethod
+    def loss(self) -> Loss:
+        """Return what is lowered in training: a function of outputs and `targets`, to a mean over the examples."""
+
+    @abstractmethod
+    def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:
+        """Score a model on one node.
+
+        Parameters
+        ----------
+        outputs : NDArray
+            float32, shape ``(n, output_width)``, as the model gives them.
+        y : NDArray
+            The node's labels.
+
+        Raises
+        ------
+        DataError
+            There are no examples, the shapes do not fit, or the model diverged, and has no score.
+        """
+
+    def check_metrics(self, metrics: Mapping[str, float], num_examples: int) -> None:
+        """Raise `ProtocolError` unless a score that a node sent makes sense."""
+        if num_examples < 1:
+            raise ProtocolError("A score must be over at least 1 example", num_examples)
+        bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
+        if bad:
+            raise ProtocolError("A score must be finite", bad)
+        for name, (low, high) in self.ranges.items():
+            if name not in metrics or not low <= metrics[name] <= high:
+                raise ProtocolError(f"A score must carry {name!r}, in [{low:g}, {high:g}]", dict(metrics))
+
+    def summarise(self, scores: Mapping[str, Measured]) -> dict[str, float]:
+        """Fold the scores of the panel's nodes (or of people) into one table; their order plays no part.
+
+        Parameters
+        ----------
+        scores : mapping
+            By name: what `metrics` gave, and the number of examples behind it; at least one.
+
+        Returns
+        -------
+        dict of str to float
+            As `common.metrics.over_nodes` says.
+        """
+        return over_nodes(scores, self.primary)
+
+    # ------------------------------------------------------------ what several nodes come to
+
+    @property
+    @abstractmethod
+    def family(self) -> tuple[Any, ...]:
+        """What heads must have in common to agree; most nodes decide."""
+
+    @classmethod
+    @abstractmethod
+    def agree(cls, held: Sequence[tuple[Self, int]]) -> Self:
+        """Return what the heads of several nodes come to, whatever their order.
+
+        Parameters
+        ----------
+        held : sequence of tuple
+            The head of each node, all of one family, and its number of training examples.
+
+        Raises
+        ------
+        FederationError
+            There is nothing to learn.
+        """
+
+    def misfit(self, own: Head) -> ProtocolError | None:
+        """Return why a node whose own head is `own` has no part in a search for this one; None where it has."""
+        if own.kind != self.kind:
+            return ProtocolError(
+                f"This search is for {self.kind}", own.kind, fix="Give the node data of the same kind as the others'"
+            )
+        return self._misfit(own)
+
+    @abstractmethod
+    def _misfit(self, own: Any) -> ProtocolError | None:
+        """Return why a head of this kind does not fit."""
+
+    # ------------------------------------------------------------ JSON
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {"kind": self.kind, **values}
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a journal or a result says of a head by name, beside the whole of it."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Build from the fields that `to_dict` wrote; raises `SpecError` for what makes no sense."""
+
+
+def head_from_dict(values: Any) -> Head:
+    """Build a head from what `Head.to_dict` wrote, or from anything: what is no head raises `SpecError`."""
+    kind = values.get("kind") if isinstance(values, dict) else None
+    if not isinstance(kind, str) or kind not in HEADS:
+        raise SpecError(f"A head is one of {', '.join(HEADS)}", kind, fix="Run the same version on both sides")
+    cls: type[Head] = getattr(import_module(f"common.tasks.{kind}"), HEADS[kind])
+    known = {item.name for item in fields(cls)}
+    given = {name: value for name, value in values.items() if name != "kind"}
+    if set(given) != known:
+        raise SpecError(f"A head of the kind {kind} has the fields {sorted(known)}", sorted(map(str, given)))
+    return cls.from_values(given)
+
+
+def check_outputs(outputs: NDArray[np.float32], y: Labels) -> None:
+    """Raise `DataError` unless there is a row of finite outputs for each label, and at least one."""
+    if outputs.ndim != 2 or len(outputs) != len(y) or not len(y):
+        raise DataError("Scores need outputs (n, width) and n labels, with n above 0", (outputs.shape, y.shape))
+    if not np.isfinite(outputs).all():
+        raise DataError("A model's outputs must be finite, and this one's are not", fix="Lower training.learning_rate")

@@ -1,0 +1,250 @@
+"""One class of several for each example.
+
+Data may name their classes: folders of images do, and a column of texts. Each node numbers the names that it
+has; the handshake agrees on the sorted union over the nodes, and from then on all number by that.
+
+Counts per label never leave a node, so balanced accuracy and macro-F1 are computed on each node and
+then averaged: they are not those of the pooled predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import DataError, FederationError, ProtocolError, SpecError
+from common.metrics import Direction
+from common.tasks.base import Head, Labels, Row, check_outputs
+
+if TYPE_CHECKING:
+    from common.tasks.base import Loss
+
+MOST_CLASSES = 2**16
+"""Of a node's data: a larger label is a mistake, and a model of it would fill a machine."""
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Classification(Head):
+    """One logit for each class; labels are int64, shape ``(n,)``, from 0.
+
+    Parameters
+    ----------
+    num_classes : int
+        At least 2.
+    classes : tuple of str
+        Their names in the order of their numbers; empty where they have none. A node whose examples are all of one
+        class knows the name of that one only.
+    """
+
+    num_classes: int
+    classes: tuple[str, ...] = ()
+
+    kind: ClassVar[str] = "classification"
+    primary: ClassVar[tuple[str, Direction]] = ("accuracy", "max")
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({"accuracy": (0.0, 1.0)})
+    rows: ClassVar[tuple[Row, ...]] = (
+        Row("test accuracy", "accuracy"),
+        Row("spread over nodes or people", "accuracy_std"),
+        Row("worst decile of them", "accuracy_worst_decile"),
+        Row("balanced accuracy", "balanced_accuracy"),
+        Row("macro F1", "macro_f1"),
+        Row("test loss", "loss"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.num_classes < 2:
+            raise SpecError("A classifier needs at least 2 classes", self.num_classes, fix="Check the labels")
+        if self.num_classes > MOST_CLASSES:
+            raise SpecError(
+                f"A classifier has {MOST_CLASSES} classes at most", self.num_classes, fix="Check the labels"
+            )
+        names, alone = len(self.classes), (self.num_classes, len(self.classes)) == (2, 1)
+        if names and not alone and not names == len(set(self.classes)) == self.num_classes:
+            raise SpecError(f"The names of {self.num_classes} classes must be as many, and differ", self.classes)
+
+    @classmethod
+    def of_names(cls, names: tuple[str, ...]) -> Self:
+        """Return the head of data that name their classes so."""
+        return cls(max(2, len(names)), names)
+
+    @property
+    def output_width(self) -> int:
+        """Return the number of classes."""
+        return self.num_classes
+
+    def check_labels(self, y: Labels) -> None:
+        """Raise `DataError` unless `y` are classes from 0; see `Head.check_labels`."""
+        if y.ndim != 1 or y.dtype != np.int64 or (len(y) and (y.min() < 0 or y.max() >= self.num_classes)):
+            raise DataError(
+                f"Labels must be whole numbers from 0 to {self.num_classes - 1}, one for each example",
+                fix="Check the data",
+            )
+
+    def fitted(self, y: Labels) -> Self:  # noqa: ARG002 - which classes there are, the whole of the data says
+        """Return the head itself; see `Head.fitted`."""
+        return self
+
+    def _relabel(self, y: Labels, own: Classification) -> Labels:
+        if self.classes or own.classes:
+            return y if own.classes == self.classes else numbers_of(own.classes, self.classes)[y]
+        if own.num_classes > self.num_classes:
+            raise DataError(
+                f"Data must have {self.num_classes} classes at most, as was agreed on, and these have more",
+                fix="Start the search again, so that the new classes are agreed on, or take them out of the data",
+                detail=f"there are {own.num_classes}",
+            )
+        return y
+
+    def strata(self, y: Labels) -> NDArray[np.int64]:
+        """Return the labels; see `Head.strata`."""
+        return y
+
+    def targets(self, y: Labels) -> Labels:
+        """Return the labels; see `Head.targets`."""
+        return y
+
+    def loss(self) -> Loss:
+        """Return the cross entropy, in nats; see `Head.loss`."""
+        from torch.nn import functional
+
+        return functional.cross_entropy
+
+    def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:
+        """Return what `classification_metrics` says; see `Head.metrics`."""
+        return classification_metrics(outputs, y)
+
+    @property
+    def family(self) -> tuple[Any, ...]:
+        """Return the kind, and whether classes have names; see `Head.family`."""
+        return self.kind, bool(self.classes)
+
+    @classmethod
+    def agree(cls, held: Sequence[tuple[Self, int]]) -> Self:
+        """Return all names that one of the nodes has, sorted, or as many classes as one has; see `Head.agree`."""
+        names = tuple(sorted({name for head, _ in held for name in head.classes}))
+        if len(names) == 1:
+            raise FederationError(
+                "The nodes must have at least 2 classes between them", names[0], fix="Check their labels"
+            )
+        return cls.of_names(names) if names else cls(max(head.num_classes for head, _ in held))
+
+    def _misfit(self, own: Classification) -> ProtocolError | None:
+        if bool(own.classes) != bool(self.classes):
+            one, other = ("names", "numbers") if self.classes else ("numbers", "names")
+            return ProtocolError(
+                f"The classes of this search are {one}, and those of this node's data {other}",
+                fix=f"Write the classes as {one}, as the other nodes do",
+            )
+        if strange := sorted(set(own.classes) - set(self.classes)):
+            return ProtocolError(
+                f"A node that joins must have no other classes than were agreed on, {', '.join(self.classes)}",
+                strange,
+                fix="Correct the names, or start the search again with this node",
+            )
+        if own.num_classes > self.num_classes:
+            return ProtocolError(
+                f"A node's data must have {self.num_classes} classes at most",
+                own.num_classes,
+                fix="Check the node's data file, or start the search again with this node",
+            )
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the number of classes and their names; see `Head.facts`."""
+        return {"num_classes": self.num_classes, "classes": list(self.classes)}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain JSON values; see `Head.from_values`."""
+        count, names = values["num_classes"], values["classes"]
+        if type(count) is not int:
+            raise SpecError("The number of classes must be a whole number", count)
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise SpecError("The names of classes must be a list of texts", names)
+        if not all(name.isprintable() and 0 < len(name) <= _LONGEST_NAME for name in names):
+            raise SpecError(
+                f"Names must be printable, with 1 to {_LONGEST_NAME} characters", fix="Rename the classes in the data"
+            )
+        return cls(count, tuple(names))
+
+
+def numbers_of(own: tuple[str, ...], agreed: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the position in `agreed` of each name in `own`.
+
+    Raises
+    ------
+    DataError
+        The data hold a class that is not among those agreed on, or one side has numbers in place of names.
+    """
+    if not own:
+        raise DataError(
+            "The classes of this search have names, and the labels of these data are numbers",
+            fix="Write the names of the classes instead of numbers, in the words that the other nodes use",
+        )
+    if not agreed:
+        raise DataError(
+            "The classes of this search are numbers, and those of these data have names",
+            fix="Write numbers from 0 instead of the names, as the other nodes do",
+        )
+    strange = sorted(set(own) - set(agreed))
+    if strange:
+        raise DataError(
+            "Data must hold only classes that were agreed on when the node joined, and these hold others",
+            fix="Start the search again, so that the new classes are agreed on, or take them out of the data",
+            detail=", ".join(repr(name) for name in strange),
+        )
+    position = {name: number for number, name in enumerate(agreed)}
+    return np.array([position[name] for name in own], dtype=np.int64)
+
+
+def classification_metrics(logits: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, float]:
+    """Score one node's predictions.
+
+    Parameters
+    ----------
+    logits : NDArray
+        float32, shape ``(n, classes)``; the prediction is the largest, the first of equals.
+    y : NDArray
+        int64, shape ``(n,)``.
+
+    Returns
+    -------
+    dict of str to float
+        ``accuracy``; ``balanced_accuracy``, the mean recall over the classes present in `y`;
+        ``macro_f1``, the mean F1 over the classes present in `y` or in the predictions;
+        ``loss``, the mean cross entropy in nats. The definitions are scikit-learn's.
+
+    Raises
+    ------
+    DataError
+        There are no examples, the shapes do not fit, or a logit is not finite: the model diverged,
+        and has no score.
+    """
+    check_outputs(logits, y)
+    classes = logits.shape[1]
+    predicted = logits.argmax(axis=1)
+    support = np.bincount(y, minlength=classes)
+    claimed = np.bincount(predicted, minlength=classes)
+    hits = np.bincount(y[predicted == y], minlength=classes)
+    recall = hits[support > 0] / support[support > 0]
+    seen = support + claimed > 0
+    f1 = 2 * hits[seen] / (support + claimed)[seen]  # 2 TP / (2 TP + FN + FP)
+    return {
+        "accuracy": float(hits.sum() / len(y)),
+        "balanced_accuracy": float(recall.mean()),
+        "macro_f1": float(f1.mean()),
+        "loss": _cross_entropy(logits, y),
+    }
+
+
+def _cross_entropy(logits: NDArray[np.float32], y: NDArray[np.int64]) -> float:
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(wide).sum(axis=1))
+    return float((log_total - wide[np.arange(len(y)), y]).mean())

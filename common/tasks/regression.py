@@ -1,0 +1,216 @@
+"""One or several numbers for each example.
+
+A model is trained on scaled targets, ``(y - mean) / scale``, so that neither its learning rate nor its start
+depends on their units. Mean and scale (the standard deviation) are those of all training targets together. No
+node knows them, so each tells the server how many training targets it has, their mean and their standard
+deviation, for each output: **two numbers about a node's labels that leave it**, and over a handful of examples
+they say much about each. With each score goes the same about what was scored (`Regression.metrics`).
+
+Scores are in the units of the targets, their squares for the mean squared error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import DataError, FederationError, ProtocolError, SpecError
+from common.metrics import Direction, Measured
+from common.tasks.base import Head, Labels, Row, check_outputs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from common.tasks.base import Loss
+
+MOST_OUTPUTS = 2**16
+LARGEST = 1e12
+"""Of a target: the square of its error must fit into a metric."""
+_DIVERGED = 1e30
+"""A larger error is that of a model that diverged; no message carries it."""
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Regression(Head):
+    """One scaled number for each output; labels are float32, shape ``(n, outputs)``.
+
+    Parameters
+    ----------
+    mean, scale : tuple of float
+        Of the training targets, one for each output: their mean, and their standard deviation (divided by n; 0 where
+        they are all equal, and then only the mean is taken off). The defaults are one output, unscaled.
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    scale: tuple[float, ...] = (1.0,)
+
+    kind: ClassVar[str] = "regression"
+    primary: ClassVar[tuple[str, Direction]] = ("mse", "min")
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
+        {"mse": (0.0, math.inf), "mae": (0.0, math.inf), "mse_of_mean": (0.0, math.inf)}
+    )
+    rows: ClassVar[tuple[Row, ...]] = (
+        Row("test MSE", "mse", "{:.4g}"),
+        Row("spread over nodes or people", "mse_std", "{:.4g}"),
+        Row("worst decile of them", "mse_worst_decile", "{:.4g}"),
+        Row("test MAE", "mae", "{:.4g}"),
+        Row("test R2, pooled", "r2"),
+    )
+
+    def __post_init__(self) -> None:
+        numbers = (*self.mean, *self.scale)
+        if not 1 <= len(self.mean) == len(self.scale) <= MOST_OUTPUTS:
+            raise SpecError(
+                f"A regression has 1 to {MOST_OUTPUTS} outputs, each with a mean and a scale",
+                (len(self.mean), len(self.scale)),
+            )
+        if not all(abs(number) <= LARGEST for number in numbers) or min(self.scale) < 0:
+            raise SpecError(
+                f"Means lie within {LARGEST:g} of 0, and scales between 0 and that", fix="Check the targets"
+            )
+
+    @property
+    def output_width(self) -> int:
+        """Return the number of outputs."""
+        return len(self.mean)
+
+    def readout(self) -> nn.Module:
+        """Return what puts outputs into the units of the targets; see `Head.readout`."""
+        from common.models.rescale import Rescale
+
+        return Rescale(self.mean, self._units.tolist())
+
+    @property
+    def _units(self) -> NDArray[np.float64]:
+        scale = np.array(self.scale)
+        return np.where(scale > 0, scale, 1.0)
+
+    def check_labels(self, y: Labels) -> None:
+        """Raise `DataError` unless `y` are finite numbers, a row for each example; see `Head.check_labels`."""
+        if y.shape != (len(y), self.output_width) or y.dtype != np.float32:
+            raise DataError(f"Targets must be float32, {self.output_width} for each example", (y.shape, str(y.dtype)))
+        if not (np.abs(y) <= LARGEST).all():
+            raise DataError(
+                f"Targets must be finite, and lie within {LARGEST:g} of 0",
+                fix="Clean the data, or give the targets in another unit",
+            )
+
+    def fitted(self, y: Labels) -> Self:
+        """Return the head with the mean and the scale of these targets; see `Head.fitted`."""
+        self.check_labels(y)
+        wide = y.astype(np.float64)
+        return type(self)(tuple(wide.mean(axis=0).tolist()), tuple(wide.std(axis=0).tolist()))
+
+    def _relabel(self, y: Labels, own: Regression) -> Labels:  # noqa: ARG002 - a number is a number on every node
+        return y
+
+    def strata(self, y: Labels) -> None:  # noqa: ARG002
+        """Return None: targets are no classes; see `Head.strata`."""
+        return
+
+    def targets(self, y: Labels) -> Labels:
+        """Return the scaled targets, float32; see `Head.targets`."""
+        scaled: NDArray[np.float32] = ((y.astype(np.float64) - self.mean) / self._units).astype(np.float32)
+        return scaled
+
+    def loss(self) -> Loss:
+        """Return the mean squared error, of scaled targets; see `Head.loss`."""
+        from torch.nn import functional
+
+        return functional.mse_loss
+
+    def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:
+        """Score one node's predictions; see `Head.metrics`.
+
+        Returns
+        -------
+        dict of str to float
+            ``mse`` and ``mae``, means over examples and outputs. And what an exact R2 over nodes is made of:
+            ``mse_of_mean``, the error of answering the agreed mean; ``offset_0`` and so on, for each output the mean of
+            the targets less the agreed one.
+        """
+        check_outputs(outputs, y)
+        errors = outputs * self._units + self.mean - y
+        offsets = y.astype(np.float64) - self.mean
+        scores = {
+            "mse": float((errors**2).mean()),
+            "mae": float(np.abs(errors).mean()),
+            "mse_of_mean": float((offsets**2).mean()),
+            **{f"offset_{output}": float(offset) for output, offset in enumerate(offsets.mean(axis=0))},
+        }
+        if not scores["mse"] <= _DIVERGED:
+            raise DataError(
+                "A model's errors must stay finite, and this one's do not", fix="Lower training.learning_rate"
+            )
+        return scores
+
+    def check_metrics(self, metrics: Mapping[str, float], num_examples: int) -> None:
+        """Raise `ProtocolError` unless a score makes sense; see `Head.check_metrics`."""
+        super().check_metrics(metrics, num_examples)
+        offsets = [metrics.get(f"offset_{output}") for output in range(self.output_width)]
+        # the square of a mean is never above the mean of the squares
+        if None in offsets or self._square(metrics) > metrics["mse_of_mean"] * (1 + _ROUNDING):
+            raise ProtocolError("A score must carry an 'offset' for each output, no larger than 'mse_of_mean' allows")
+
+    def summarise(self, scores: Mapping[str, Measured]) -> dict[str, float]:
+        """Fold the scores of nodes into one table; see `Head.summarise`.
+
+        Besides, ``r2`` is that of all examples of all nodes together: 1 less the sum of squared errors over that of
+        deviations from the mean of these targets, both over all outputs (scikit-learn's ``r2_score`` with
+        ``multioutput="variance_weighted"``). It is left out where the targets are all equal.
+        """
+        table = super().summarise(scores)
+        spread = table["mse_of_mean"] - self._square(table)
+        if spread > _ROUNDING * table["mse_of_mean"]:
+            table["r2"] = 1 - table["mse"] / spread
+        return table
+
+    def _square(self, metrics: Mapping[str, float]) -> float:
+        """Return the mean over the outputs of the offsets' squares."""
+        return math.fsum(metrics[f"offset_{output}"] ** 2 for output in range(self.output_width)) / self.output_width
+
+    @property
+    def family(self) -> tuple[Any, ...]:
+        """Return the kind and the number of outputs; see `Head.family`."""
+        return self.kind, self.output_width
+
+    @classmethod
+    def agree(cls, held: Sequence[tuple[Self, int]]) -> Self:
+        """Return the mean and the scale of all targets together; see `Head.agree`."""
+        total = math.fsum(count for _, count in held)
+        means, scales = [], []
+        for output in range(held[0][0].output_width):
+            mean = math.fsum(count * head.mean[output] for head, count in held) / total
+            squares = (count * (head.scale[output] ** 2 + (head.mean[output] - mean) ** 2) for head, count in held)
+            means.append(mean)
+            scales.append(math.sqrt(math.fsum(squares) / total))
+        if not any(scales):
+            raise FederationError("The targets of the nodes must differ", fix="Check the nodes' data")
+        return cls(tuple(means), tuple(scales))
+
+    def _misfit(self, own: Regression) -> ProtocolError | None:
+        if own.output_width == self.output_width:
+            return None
+        return ProtocolError(
+            f"A node's targets must have {self.output_width} numbers for each example",
+            own.output_width,
+            fix="Check the node's data file",
+        )
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain JSON values; see `Head.from_values`."""
+        for name in ("mean", "scale"):
+            numbers = values[name]
+            if not isinstance(numbers, list | tuple) or not all(type(number) in (int, float) for number in numbers):
+                raise SpecError(f"The {name} of a regression must be a list of numbers", numbers)
+            if not all(abs(number) <= LARGEST for number in numbers):  # a whole number may be too large for a float
+                raise SpecError(f"The {name} of a regression must lie within {LARGEST:g} of 0", fix="Check the targets")
+        return cls(*(tuple(float(number) for number in values[name]) for name in ("mean", "scale")))

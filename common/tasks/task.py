@@ -1,0 +1,74 @@
+"""What a model is for: the shape of its input and a head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import SpecError
+from common.tasks.base import Head, head_from_dict
+
+KINDS = {1: "vector", 2: "sequence", 3: "image"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is for.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        One example without the batch axis: ``(features,)``, ``(channels, time)`` or ``(channels, height, width)``.
+    head : Head
+        What comes out.
+    """
+
+    input_shape: tuple[int, ...]
+    head: Head
+
+    def __post_init__(self) -> None:
+        if len(self.input_shape) not in KINDS or min(self.input_shape) < 1:
+            raise SpecError(
+                "An example is a vector (features), a sequence (channels, time) or an image (channels, height, width)",
+                self.input_shape,
+                fix="Reshape the data",
+            )
+
+    @property
+    def kind(self) -> str:
+        """``"vector"``, ``"sequence"`` or ``"image"``."""
+        return KINDS[len(self.input_shape)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"input_shape": list(self.input_shape), "head": self.head.to_dict()}
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what files of a run say of it: `to_dict`, and beside it the facts of the head."""
+        return {**self.to_dict(), **self.head.facts()}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Task:
+        """Build from what `to_dict` wrote, or from anything: what is no task raises `SpecError`."""
+        shape = values.get("input_shape") if isinstance(values, dict) else None
+        if not isinstance(shape, list) or not shape or not all(type(extent) is int for extent in shape):
+            raise SpecError("A task has an input_shape of whole numbers", shape)
+        return cls(tuple(shape), head_from_dict(values.get("head")))
+
+
+def task_from_record(values: Any) -> Task:
+    """Read the task in a file of a run; those of before 0.2 hold the number of classes in place of a head.
+
+    Raises
+    ------
+    SpecError
+        It is none.
+    """
+    if isinstance(values, dict) and "head" not in values:
+        head = {
+            "kind": "classification",
+            "num_classes": values.get("num_classes"),
+            "classes": values.get("classes", []),
+        }
+        values = {**values, "head": head}
+    return Task.from_dict(values)

@@ -1,0 +1,40 @@
+"""What the nodes can hold: asked before a proposal is made, and again before a phase begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from common.architecture.cost import cost_of
+from common.limits import needs_of, tightest
+
+if TYPE_CHECKING:
+    from common.architecture.spec import ArchitectureSpec
+    from common.limits import Limits
+    from common.settings import TrainingSettings
+    from common.tasks import Task
+    from server_app.assignment import Excess
+    from server_app.objectives.base import Objectives
+    from server_app.roster import Roster
+
+
+def excess_of_node(roster: Roster, task: Task) -> Excess:
+    """Return what says why a node, with the limits that it has then, cannot hold a trial."""
+    return lambda node, trial: roster.excess(node, needs_of(trial.spec, task, trial.recipe))
+
+
+def excess_of_any(
+    limits: Mapping[str, Limits], task: Task, training: TrainingSettings, objectives: Objectives
+) -> Callable[[ArchitectureSpec], str]:
+    """Return what says which node cannot hold a spec and why, or which hard constraint the spec breaks."""
+    least = tightest(limits.values())
+
+    def excess(spec: ArchitectureSpec) -> str:
+        if broken := objectives.violations(cost_of(spec.lower(task))):
+            return broken[0]
+        needs = needs_of(spec, task, training)
+        if not least.exceeded(needs):
+            return ""
+        return next(f"node {name!r}: {reason}" for name in sorted(limits) if (reason := limits[name].exceeded(needs)))
+
+    return excess

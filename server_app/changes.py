@@ -1,0 +1,175 @@
+"""What may be another when a run is resumed than it was before, in one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common import __version__
+from common.config import Config, FederationConfig, typed
+from common.digest import code_digest
+from common.errors import ConfigError
+from common.overrides import PATHS
+from server_app.state import SavedState
+
+MAY_CHANGE = frozenset(
+    {"min_nodes", "deadline", "budget", "patience", "poll", "address", "root_certificates"}
+    | {"cpus_per_node", "gpus_per_node"}
+)
+"""Options of ``federation`` that say where the nodes are and how long to wait for them, and not what is searched."""
+
+_UNEQUAL = "it goes on, but will not equal a run that was never interrupted"
+_TEXTS = ("address", "root_certificates")
+_MOST_NAMES = 5
+
+
+def changed_code(saved: SavedState, version: str = __version__, digest: str = "") -> str | None:
+    """Say that a run goes on with other code than it began with; None where it is the same.
+
+    Parameters
+    ----------
+    saved : SavedState
+        What the run left.
+    version, digest : str
+        Of the code that resumes it; by default those of this installation.
+    """
+    if saved.digest == (digest or code_digest()):
+        return None
+    versions = f"flwr-nas {saved.version} then, {version} now" if saved.version != version else f"flwr-nas {version}"
+    return f"The code has changed since the run was saved ({versions}): {_UNEQUAL}."
+
+
+def changed_nodes(missing: Collection[str], new: Collection[str]) -> str | None:
+    """Say that a run goes on with other nodes than it had; None where they are the same.
+
+    Parameters
+    ----------
+    missing : collection of str
+        Names of those that it had and that are not there.
+    new : collection of str
+        Names of those that are there and that it did not have.
+    """
+    if not missing and not new:
+        return None
+    parts = []
+    if missing:
+        parts.append(f"missing: {_named(missing)}, of which each counts again once it is back under its name")
+    if new:
+        parts.append(f"new: {_named(new)}, which train but do not score")
+    return f"The nodes of the run have changed ({'; '.join(parts)}): {_UNEQUAL}."
+
+
+def changed_config(before: Config, after: Config) -> str | None:
+    """Say which options are others than before; None where all are the same, those of ``run`` aside.
+
+    Raises
+    ------
+    ConfigError
+        One of them decides what is searched, or how.
+    """
+    old, new = dict(_leaves(asdict(before))), dict(_leaves(asdict(after)))
+    differ = [name for name in sorted(old | new) if old.get(name, _UNSET) != new.get(name, _UNSET)]
+    told = []
+    for name in sorted(differ, key=lambda name: not name.endswith(".name")):  # options change with the choice
+        if name.startswith("run."):
+            continue
+        if not _may_change(name, before):
+            raise _fixed(name, old.get(name, _UNSET), new.get(name, _UNSET))
+        told.append(f"{name} is {new[name]} (was {old[name]})")
+    return f"The run goes on with other options: {', '.join(told)}." if told else None
+
+
+def overridden(config: Config, overrides: Sequence[str]) -> Config:
+    """Return the configuration of a run with overrides, as people type them to resume it.
+
+    Parameters
+    ----------
+    config : Config
+        Of the run.
+    overrides : sequence of str
+        ``name=value``; a value that is the same already is no change.
+
+    Raises
+    ------
+    ConfigError
+        An option may not change, is unknown, or has a value that makes no sense.
+    """
+    plain = asdict(config)
+    federation = dict(plain["federation"])
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError("An override has the form name=value", override, fix="Set federation.deadline=60")
+        old = _value_of(plain, name)
+        if isinstance(old, dict) and "name" in old:  # the choice of a group
+            old = old["name"]
+        value = _read(name, text)
+        if _may_change(name, config):
+            federation[name.removeprefix("federation.")] = value
+        elif value != old:
+            raise _fixed(name, old, value)
+    return replace(config, federation=typed(FederationConfig, federation, "federation"))
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "not set"
+
+
+_UNSET = _Unset()
+
+
+def _may_change(name: str, config: Config) -> bool:
+    group, _, option = name.partition(".")
+    # A simulation's nodes share the data, so that another number of them has other data.
+    own = option == "nodes" and config.federation.name == "deployment"
+    return group == "federation" and (own or option in MAY_CHANGE)
+
+
+def _fixed(name: str, before: Any, after: Any) -> ConfigError:
+    return ConfigError(
+        f"A run is resumed as it was begun, with {name}={before}",
+        f"{name}={after}",
+        fix=f"Leave out {name} to go on with the run, or begin another one in a folder of its own",
+    )
+
+
+def _leaves(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in plain.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _value_of(plain: Any, name: str) -> Any:
+    for part in name.split("."):
+        if not isinstance(plain, dict) or part not in plain:
+            raise ConfigError(
+                "A run is resumed with options that its configuration has", name, fix="See config.yaml in its folder"
+            )
+        plain = plain[part]
+    return plain
+
+
+def _read(name: str, text: str) -> Any:
+    """Return the value that people typed; quotes are no part of a text."""
+    if text == "null":
+        return None
+    if name in {f"federation.{option}" for option in _TEXTS}:
+        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+        value = text[1:-1] if quoted else text
+        return str(Path(value).expanduser()) if name in PATHS and value.startswith("~") else value
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _named(names: Collection[str]) -> str:
+    shown = ", ".join(sorted(names)[:_MOST_NAMES])
+    return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")

@@ -1,0 +1,95 @@
+"""``flwr-nas search --resume RUN_DIR``: go on with a run that was stopped, or killed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from common.errors import ConfigError
+
+FLAG = "--resume"
+
+
+def resumption(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
+    """Return the folder and the overrides of a command line that resumes a run; None of any other.
+
+    Raises
+    ------
+    ConfigError
+        No folder is named, or other flags stand beside it.
+    """
+    places = [place for place, argument in enumerate(arguments) if argument.partition("=")[0] == FLAG]
+    if not places:
+        return None
+    first = places[0]
+    _, equals, folder = arguments[first].partition("=")
+    rest = [*arguments[:first], *arguments[first + 1 :]]
+    if not equals and first < len(rest):
+        folder = rest.pop(first)
+    if not folder or folder.startswith("-"):
+        raise ConfigError(f"{FLAG} needs the folder of a run", folder, fix=f"flwr-nas search {FLAG} runs/NAME")
+    for argument in rest:
+        if argument.startswith("-"):
+            raise ConfigError(
+                f"{FLAG} goes on with one run, and takes options of federation only",
+                argument,
+                fix="Leave it out; see flwr-nas search --help",
+            )
+    return folder, rest
+
+
+def resume(folder: str, overrides: Sequence[str], began: float) -> int:
+    """Go on with a run; returns the exit code.
+
+    Parameters
+    ----------
+    folder : str
+        Its run folder; of a deployment also as the SuperLink's machine sees it, with ``federation=deployment`` among
+        the overrides.
+    overrides : sequence of str
+        See `server_app.changes`.
+    began : float
+        When the command was called, in seconds since 1970.
+    """
+    path = Path(folder).expanduser()
+    if "federation=deployment" in overrides and not path.is_dir():
+        return _resume_there(folder, overrides, began)
+    return _resume_here(path, overrides, began)
+
+
+def _resume_here(path: Path, overrides: Sequence[str], began: float) -> int:
+    from server_app.changes import overridden
+    from server_app.launcher import launch
+    from server_app.run_folder import check_resumable
+    from server_app.state import config_of, read_state
+
+    check_resumable(path)
+    read_state(path)  # or it would be said in a log, a few seconds later
+    config = overridden(config_of(path), overrides)
+    if config.federation.name == "simulation":
+        path = path.absolute()
+        launcher, place = os.getpid(), str(path)
+    else:
+        launcher, place = 0, config.run.dir or str(path)  # as the ServerApp sees it, which may lie in a container
+    run = replace(config.run, dir=place, launcher_pid=launcher, started_at=began, resume=True)
+    config = replace(config, run=run)
+
+    def check() -> None:
+        from server_app.build import rehearse
+
+        rehearse(config)
+
+    return launch({"config": config.to_json()}, config.federation, path, check, resumed_at=began)
+
+
+def _resume_there(folder: str, overrides: Sequence[str], began: float) -> int:
+    """Ask the ServerApp to go on in a folder that cannot be seen from here, with the configuration that is there."""
+    from common.config import compose_config
+    from server_app.launcher import launch
+
+    words = [*overrides, f"run.dir={folder}", "run.resume=true", f"run.started_at={began!r}"]
+    config = compose_config(words)
+    return launch({"overrides": shlex.join(words)}, config.federation, Path(folder), resumed_at=began)

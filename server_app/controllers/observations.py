@@ -1,0 +1,84 @@
+"""What passes between a controller's idea and its bookkeeping: suggestions, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from common.architecture.spec import ArchitectureSpec
+from server_app.comparison import ByNode
+from server_app.trials import Identity, Recipe
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A subclass's idea.
+
+    Parameters
+    ----------
+    spec, origin, parent
+        As in `Proposal`.
+    recipe : Recipe, optional
+        How to train it; None for the search's own recipe.
+    repeats : int, optional
+        The trial that it repeats on purpose; nothing is tried twice by chance.
+    """
+
+    spec: ArchitectureSpec
+    origin: str
+    parent: int | None = None
+    recipe: Recipe | None = None
+    repeats: int | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a controller remembers of a trial.
+
+    Parameters
+    ----------
+    number : int
+        The trial.
+    spec, recipe : ArchitectureSpec, Recipe
+        What was tried.
+    rung : int
+        Rungs completed.
+    score : float, optional
+        More is better; None for a failed trial. Comparable within a rung, so it may move while trials are observed
+        that other nodes scored.
+    by_node : mapping
+        The scores of the nodes behind it, and their examples.
+    unheard : bool
+        The trial failed because nodes were silent; its spec may be proposed again.
+    feasible : bool
+        Whether it keeps all hard constraints.
+    final : bool
+        Whether the trial has ended; else it completed a rung and may train on.
+    """
+
+    number: int
+    spec: ArchitectureSpec
+    recipe: Recipe
+    rung: int
+    score: float | None
+    by_node: ByNode = field(default_factory=dict)
+    unheard: bool = False
+    feasible: bool = True
+    final: bool = True
+
+    @property
+    def rank(self) -> tuple[int, bool, float]:
+        """Sort key, more is better: by rung, feasibility, then score."""
+        return (self.rung, self.feasible, self.score) if self.score is not None else (-1, False, 0.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values of all but what was tried, which the controller knows by the number."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("spec", "recipe")}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], tried: Identity) -> Observation:
+        """Build from what `to_json` wrote."""
+        spec, recipe = tried
+        by_node = {name: (score, examples) for name, (score, examples) in values["by_node"].items()}
+        return cls(spec=spec, recipe=recipe, **{**values, "by_node": by_node})

@@ -1,0 +1,146 @@
+"""The run folder: which one, whether it is free, and the file by which a run is asked to end.
+
+- ``config.yaml``: the whole configuration
+- ``journal.jsonl``: what happened, as it happens
+- ``result.json``: winner, baseline, counts, seconds, versions
+- ``history.json``: all trials, ranked
+- ``best/spec.json``, ``best/model.safetensors``: the model that was found
+- ``stop``: there for as long as the run was asked to end and has not
+
+Until the run has finished also what it needs to be resumed:
+
+- ``state.json``, ``weights/``: where it stands, and the arrays that this names
+- ``lock``: which process writes here
+- ``processes.json``: what a simulation has started
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from common.errors import StorageError
+
+CONFIG = "config.yaml"
+JOURNAL = "journal.jsonl"
+STATE = "state.json"
+WEIGHTS = "weights"
+LOCK = "lock"
+
+_LONGEST_NAME = 60
+"""Letters of a search's name in that of its folder; a file system has room for 255 bytes."""
+_LAST = 1 << 16
+"""Bytes of a journal that surely hold its last line, which says how the run ended."""
+
+
+def run_folder(folder: str | None, name: str) -> Path:
+    """Return `folder`, or where there is none make a new one under runs/, named by the time and the search.
+
+    Raises
+    ------
+    StorageError
+        No folder can be made here.
+    """
+    if folder is not None:
+        return Path(folder)
+    stem = _stem(name)
+    new, number = stem, 1
+    while True:
+        try:
+            new.mkdir(parents=True)  # it is ours once we made it, whoever begins in the same second
+            return new
+        except FileExistsError:
+            if not new.parent.is_dir():  # a link to nowhere
+                raise unwritable(new, f"{new.parent} is no folder") from None
+            number += 1
+            new = stem.with_name(f"{stem.name}-{number}")
+        except OSError as error:
+            raise unwritable(new, error) from None
+
+
+def distant_folder(name: str) -> Path:
+    """Return a new name under runs/ for a folder that another machine will make, and that nobody else will think of."""
+    stem = _stem(name)
+    return stem.with_name(f"{stem.name}-{uuid4().hex[:8]}")
+
+
+def check_fresh(folder: Path) -> None:
+    """Raise `StorageError` where a journal is there already: a run never touches another's results."""
+    if (folder / JOURNAL).is_file():
+        raise taken(folder)
+
+
+def check_resumable(folder: Path) -> None:
+    """Raise `StorageError` where there is no run to go on with."""
+    if not (folder / CONFIG).is_file():
+        raise StorageError(
+            f"A run that is resumed has a folder with a {CONFIG}",
+            str(folder),
+            fix="Name the folder of a run, and add federation=deployment where it is on the SuperLink's machine",
+        )
+    if finished(folder):
+        raise StorageError("A run that has finished leaves nothing to resume", str(folder), fix="See its result.json")
+
+
+def finished(folder: Path) -> bool:
+    """Return whether the run in this folder came to its end: what its journal says last counts."""
+    try:
+        with (folder / JOURNAL).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST))
+            last = json.loads(file.read().splitlines()[-1])
+        return bool(last["event"] == "end" and last["status"] == "finished")
+    except (OSError, ValueError, LookupError, TypeError):  # no journal, or half a line
+        return False
+
+
+def forget_state(folder: Path) -> None:
+    """Remove what only a run that has not finished needs."""
+    with suppress(OSError):
+        (folder / STATE).unlink(missing_ok=True)
+        (folder / LOCK).unlink(missing_ok=True)
+    shutil.rmtree(folder / WEIGHTS, ignore_errors=True)
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask the run in this folder to end; where that cannot be written, it does not hear of it."""
+    with suppress(OSError):
+        (folder / "stop").touch()
+
+
+def asked_to_stop(folder: Path) -> bool:
+    """Return whether the run in this folder was asked to end."""
+    return (folder / "stop").exists()
+
+
+def forget_stop(folder: Path) -> None:
+    """Take the request back, or away once it was heard."""
+    with suppress(OSError):
+        (folder / "stop").unlink(missing_ok=True)
+
+
+def _stem(name: str) -> Path:
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
+    return Path("runs") / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}-{plain}"
+
+
+def taken(folder: Path) -> StorageError:
+    """Return the error that a run is in this folder already, and what can be done with that run."""
+    if finished(folder) or not (folder / CONFIG).is_file():
+        return StorageError("A run needs a folder of its own", str(folder), fix="Set another run.dir")
+    return StorageError(
+        "A run needs a folder of its own, and this one holds a run that has not finished",
+        str(folder),
+        fix=f"Go on with it by `flwr-nas search --resume {shlex.quote(str(folder))}`, or set another run.dir",
+    )
+
+
+def unwritable(folder: Path, reason: object) -> StorageError:
+    """Return the error that nothing can be written in this folder."""
+    return StorageError("The run folder must be writable", str(folder), fix=f"{reason}; set run.dir")

@@ -1,0 +1,89 @@
+"""Scores: what a trial was worth at a rung, on the whole and node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from server_app.comparison import ByNode
+
+
+@dataclass(frozen=True)
+class NodeScore:
+    """What one node of the panel (or one person of a test set) gave.
+
+    Parameters
+    ----------
+    metrics : mapping of str to float
+        Of the task's head.
+    examples : int
+        Examples behind them.
+    value : float
+        What ranks, by this node alone; more is better.
+    """
+
+    metrics: Mapping[str, float]
+    examples: int
+    value: float
+
+    def to_json(self) -> list[Any]:
+        """Return plain JSON values."""
+        return [dict(self.metrics), self.examples, self.value]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a trial was worth at one rung.
+
+    Parameters
+    ----------
+    rung : int
+        Rungs completed with this score, from 1.
+    rounds : int
+        Rounds trained.
+    value : float
+        What ranks trials of the same rung: the first objective, oriented so that more is better; finite.
+    values : mapping of str to float
+        By objective, as people read them.
+    metrics : mapping of str to float
+        The panel's table.
+    by_node : mapping of str to NodeScore
+        What the panel's table was made of; empty where the score is known as a whole only.
+    feasible : bool
+        Whether no hard constraint is broken.
+    """
+
+    rung: int
+    rounds: int
+    value: float
+    values: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    by_node: Mapping[str, NodeScore] = field(default_factory=dict)
+    feasible: bool = True
+
+    @cached_property
+    def comparable(self) -> ByNode:
+        """By node the value and the examples behind it: scores are compared by these."""
+        if not self.by_node:
+            return {"": (self.value, 1)}
+        return {name: (score.value, score.examples) for name, score in self.by_node.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "rung": self.rung,
+            "rounds": self.rounds,
+            "value": self.value,
+            "values": dict(self.values),
+            "metrics": dict(self.metrics),
+            "by_node": {name: score.to_json() for name, score in sorted(self.by_node.items())},
+            "feasible": self.feasible,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Score:
+        """Build from what `to_json` wrote."""
+        by_node = {name: NodeScore(*row) for name, row in values["by_node"].items()}
+        return cls(**{**values, "by_node": by_node})

@@ -1,0 +1,211 @@
+"""The contract of a search space."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from common.architecture.cost import Cost, cost_of
+from common.errors import SpaceError, SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from common.architecture.spec import ArchitectureSpec
+    from common.tasks import Task
+
+_LISTED = 10_000
+"""Greatest size of a space that is listed: checking so many specs takes a second, once, and only where draws fail."""
+_ATTEMPTS = 1000
+_ATTEMPTS_BEFORE_LISTING = 100
+"""Fewer, for something else is left; enough to keep the draw's own distribution where a twentieth is legal."""
+_MISSES = 200
+
+
+class SearchSpace(ABC):
+    """The set of architectures that may be proposed for one task, with its constraints.
+
+    Subclasses draw freely (`_draw`, `_mutant`, `_child`), list (`_enumerate`) and say what belongs
+    (`_check_membership`); this base class repeats a draw until it is legal. Where that fails in a space of up to
+    10,000 specs before constraints, it chooses among all that are legal, each as likely, and knows when there is none.
+
+    Parameters
+    ----------
+    task : Task
+        Input shape and classes; every cost is relative to it.
+    max_parameters, max_macs : int, optional
+        Hard constraints on a spec.
+    """
+
+    def __init__(self, task: Task, *, max_parameters: int | None = None, max_macs: int | None = None) -> None:
+        self.task = task
+        self.max_parameters = max_parameters
+        self.max_macs = max_macs
+        self._legal: tuple[ArchitectureSpec, ...] | None = None
+        self.excess = lambda spec: ""  # noqa: ARG005
+
+    @property
+    def excess(self) -> Callable[[ArchitectureSpec], str]:
+        """What says in words why a spec does not fit the nodes; empty where it does. By default every spec fits."""
+        return self._excess
+
+    @excess.setter
+    def excess(self, excess: Callable[[ArchitectureSpec], str]) -> None:
+        self._excess = excess
+        self._legal = None
+
+    @abstractmethod
+    def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
+        """Draw a spec, legal or not."""
+
+    @abstractmethod
+    def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
+        """Change one thing of `spec`, legal or not."""
+
+    @abstractmethod
+    def _child(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
+        """Mix two specs, legal or not."""
+
+    @abstractmethod
+    def _check_membership(self, spec: ArchitectureSpec) -> None:
+        """Raise `SpecError` where `spec` uses something that this space does not offer."""
+
+    @abstractmethod
+    def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
+        """Return `spec` as a vector of fixed length, equal only for equal specs (for surrogates)."""
+
+    @abstractmethod
+    def size(self) -> float:
+        """Count the specs before constraints; infinite where a choice is continuous."""
+
+    @abstractmethod
+    def _enumerate(self) -> Iterator[ArchitectureSpec]:
+        """Yield the specs that `size` counts, each once, always in the same order; asked only where they are finite."""
+
+    def enumerate(self) -> Iterator[ArchitectureSpec]:
+        """Return the specs that `size` counts, each once, in the space's own order, legal or not.
+
+        Raises
+        ------
+        SpaceError
+            A choice is continuous.
+        """
+        if math.isinf(self.size()):
+            raise SpaceError(
+                "Only a finite space can be listed, and this one has a continuous choice",
+                fix="Give choices instead of a range, such as space.dropout=[0.0, 0.1]",
+            )
+        return self._enumerate()
+
+    def legal(self) -> tuple[ArchitectureSpec, ...] | None:
+        """Return what `enumerate` lists and `check` lets pass; None where there are more than 10,000 to check.
+
+        They are checked once. What is drawn must not depend on whether they were, or a search that was interrupted
+        would go on differently.
+        """
+        if not self._is_listed:
+            return None
+        if self._legal is None:
+            self._legal = tuple(filter(self.contains, self.enumerate()))
+        return self._legal
+
+    @cached_property
+    def _is_listed(self) -> bool:
+        return self.size() <= _LISTED
+
+    @property
+    def _attempts(self) -> int:
+        return _ATTEMPTS_BEFORE_LISTING if self._is_listed else _ATTEMPTS
+
+    def cost(self, spec: ArchitectureSpec) -> Cost:
+        """Return what `spec` costs on this task."""
+        return cost_of(spec.lower(self.task))
+
+    def check(self, spec: ArchitectureSpec) -> None:
+        """Raise `SpecError`, with the reason, unless `spec` belongs to this space and meets its constraints."""
+        self._check_membership(spec)
+        cost = self.cost(spec)
+        for name, value, limit in (
+            ("parameters", cost.parameters, self.max_parameters),
+            ("macs", cost.macs, self.max_macs),
+        ):
+            if limit is not None and value > limit:
+                raise SpecError(f"The space allows {limit} {name} at most", value, fix=f"Raise space.max_{name}")
+        if reason := self.excess(spec):
+            raise SpecError(f"A proposal must fit the nodes: {reason}", fix="Raise the node's limit or leave it out")
+
+    def contains(self, spec: ArchitectureSpec) -> bool:
+        """Tell whether `check` passes."""
+        try:
+            self.check(spec)
+        except SpecError:
+            return False
+        return True
+
+    def sample(self, rng: np.random.Generator) -> ArchitectureSpec:
+        """Draw a legal spec.
+
+        Raises
+        ------
+        SpaceError
+            There is none, or, in a space too large to list, 1000 draws found none.
+        """
+        reason: SpecError | None = None
+        for _ in range(self._attempts):
+            spec = self._draw(rng)
+            try:
+                self.check(spec)
+            except SpecError as error:
+                reason = error
+            else:
+                return spec
+        legal = self.legal()
+        if legal:
+            return _choose(legal, rng)
+        failed = f"{_ATTEMPTS} draws" if legal is None else f"all its {self.size():.0f} specs"
+        raise SpaceError(
+            f"A search space must hold something legal, but {failed} broke its constraints (the last draw: {reason})",
+            fix="Loosen the space's constraints or the nodes' limits, or offer smaller widths and depths",
+        )
+
+    def sample_other(self, taken: Collection[ArchitectureSpec], rng: np.random.Generator) -> ArchitectureSpec | None:
+        """Draw a legal spec that is not among `taken`.
+
+        Returns
+        -------
+        ArchitectureSpec or None
+            None where there is none, or, in a space too large to list, where 200 samples were all taken or one failed.
+        """
+        legal = self.legal()
+        if legal is not None:
+            others = [spec for spec in legal if spec not in taken]
+            return _choose(others, rng) if others else None
+        samples = (self.sample(rng) for _ in range(_MISSES))
+        try:
+            return next((spec for spec in samples if spec not in taken), None)
+        except SpaceError:
+            return None
+
+    def mutate(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
+        """Return a legal neighbour of `spec`; if none is found, any other legal spec; `spec` where it is alone."""
+        for _ in range(self._attempts):
+            mutant = self._mutant(spec, rng)
+            if mutant != spec and self.contains(mutant):
+                return mutant
+        return self.sample_other({spec}, rng) or self.sample(rng)
+
+    def crossover(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
+        """Return a legal mix of `a` and `b`; `a` itself where no mix is legal."""
+        for _ in range(self._attempts):
+            child = self._child(a, b, rng)
+            if self.contains(child):
+                return child
+        return a
+
+
+def _choose(specs: Sequence[ArchitectureSpec], rng: np.random.Generator) -> ArchitectureSpec:
+    return specs[int(rng.integers(len(specs)))]

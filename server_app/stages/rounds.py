@@ -1,0 +1,281 @@
+"""Stages whose trials train round by round and are then scored; what starts and what follows is theirs to say.
+
+Where nodes are silent, or turn out to be too small, the spec is not to blame: a phase that came to nothing because of
+them is tried again, `TRIES` times in all, before its trial fails.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from common.errors import FlwrNasError, SearchError
+from common.jobs import Work
+from common.metrics import Measured
+from server_app.assignment import BUSY, Assigner, TooFewFree
+from server_app.phases import Phase, ScorePhase, TrainPhase
+from server_app.placement.base import Request
+from server_app.scores import NodeScore, Score
+from server_app.scoring import Scoring
+from server_app.stages.base import Active, Stage
+from server_app.trials import Trial, TrialState
+
+if TYPE_CHECKING:
+    from common.architecture.cost import Cost
+    from server_app.objectives.base import Objectives
+    from server_app.placement.base import Placement
+
+TRIES = 3
+"""How often nodes are asked before their silence fails a trial."""
+
+_NAMED = 20
+"""Most nodes that a line of the journal names; with thousands of them it would hold little else."""
+
+
+@dataclass(kw_only=True)
+class Rounds(Stage):
+    """Trials under way and ended.
+
+    Parameters
+    ----------
+    seed : int
+        The stage's seed; the panel is drawn from it.
+    placement, objectives, scoring : Placement, Objectives, Scoring
+        Who trains, what a score is, and who gives it.
+    others
+        As in `Stage`.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        All that were started, by number.
+    """
+
+    seed: int
+    placement: Placement
+    objectives: Objectives
+    scoring: Scoring
+    trials: list[Trial] = field(default_factory=list, init=False)
+    _assigner: Assigner = field(init=False)
+    _turn: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._assigner = Assigner(self.placement, self.scoring, self.excess, self.seed)
+
+    # ------------------------------------------------------------ what a subclass provides
+
+    @abstractmethod
+    def _cost(self, trial: Trial) -> Cost:
+        """Return what a trial's spec costs."""
+
+    @abstractmethod
+    def _trained(self, active: Active) -> None:
+        """Go on after a round of training has ended."""
+
+    @abstractmethod
+    def _scored(self, active: Active) -> None:
+        """Go on after a trial completed a rung."""
+
+    @abstractmethod
+    def _ended(self, trial: Trial) -> None:
+        """Go on after a trial has ended."""
+
+    # ------------------------------------------------------------ what the strategy asks
+
+    @property
+    def panel(self) -> tuple[str, ...]:
+        """The nodes that score, sorted."""
+        return self._assigner.panel
+
+    def settle(self) -> bool:
+        """Close every phase that nobody owes a result to, by trial number, and decide what follows."""
+        settled, turns = False, set()
+        for number in sorted(self._active):
+            active = self._active.get(number)  # it may have been stopped by another
+            if active is None or active.phase is None or not active.phase.complete:
+                continue
+            settled, phase, active.phase = True, active.phase, None
+            turns.add(phase.turn)
+            active.tries += phase.asked
+            if phase.short and phase.undecided and active.tries < TRIES:
+                self._try_again(active, phase)
+                continue
+            try:
+                if isinstance(phase, TrainPhase):
+                    self._close_training(active, phase)
+                else:
+                    assert isinstance(phase, ScorePhase)
+                    self._close_scoring(active, phase)
+            except FlwrNasError as error:
+                self._fail(active, str(error), unheard=phase.short and bool(phase.undecided))
+            active.tries, active.scores = 0, {}
+        for turn in sorted(turns - {active.phase.turn for active in self._active.values() if active.phase}):
+            self.weights.close(turn)
+        return settled
+
+    def figures(self) -> dict[str, int | list[float]]:
+        """Return how many trials there are."""
+        return {"trials": len(self.trials)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state as JSON, but for what is under way; it is asked again."""
+        return {
+            "trials": [trial.state_dict() for trial in self.trials],
+            "active": [_row(active) for active in self._active.values()],
+            "assigner": self._assigner.state_dict(),
+            "weights": self.weights.state_dict(),
+            "retries": self.retries,
+            "turn": self._turn,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+        self.trials = [Trial.from_state(row) for row in state["trials"]]
+        self._active = {row["number"]: self._active_of(row) for row in state["active"]}
+        self._assigner.load_state_dict(state["assigner"])
+        self.weights.load_state_dict(state["weights"])
+        self.retries, self._turn = state["retries"], state["turn"]
+
+    # ------------------------------------------------------------ starting
+
+    def _enter(self, trial: Trial, target: int) -> Active:
+        """Take in a new trial that trains up to `target` rounds."""
+        cost = self._cost(trial)
+        self.journal.write(
+            "proposed",
+            trial=self._name(trial.number),
+            spec_id=trial.spec.id,
+            spec=trial.spec.to_dict(),
+            recipe=trial.recipe.to_json(),
+            origin=trial.origin,
+            parent=trial.parent,
+            repeats=trial.repeats,
+            parameters=cost.parameters,
+            macs=cost.macs,
+        )
+        self.trials.append(trial)
+        active = self._active[trial.number] = Active(trial, self._name(trial.number), target)
+        return active
+
+    def _start_phases(self, nodes: Sequence[str], free: Collection[str]) -> None:
+        """Start the next phase of every trial that holds a place."""
+        self.blocked, turn = "", self._turn + 1
+        for number in sorted(self._active):
+            active = self._active.get(number)  # it may have been stopped by the failure of another
+            if active is not None and active.slot is not None and active.phase is None:
+                self._start_phase(active, nodes, free, turn)
+
+    def _start_phase(self, active: Active, nodes: Sequence[str], free: Collection[str], turn: int) -> None:
+        """Start a trial's next phase; it stays where it is while too few of its nodes are free."""
+        trial = active.trial
+        try:
+            if trial.rounds < active.target:
+                assert active.slot is not None
+                request = Request(trial.number, active.slot, trial.rounds + 1, turn)
+                chosen = self._assigner.trainers(trial, request, nodes, free, self.weights.minimum)
+                work = Work("train", "train", request.round, trial.recipe)
+                active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
+            else:
+                chosen = self._assigner.scorers(trial, nodes, free, active.scores)
+                work = Work("score", self.scoring.split, trial.rounds, trial.recipe)
+                active.phase = ScorePhase(
+                    work, chosen.nodes, turn, self.objectives.head, self._assigner.min_scores, active.scores
+                )
+        except TooFewFree as shortage:
+            self.blocked = str(shortage)
+            return
+        except SearchError as error:
+            self._fail(active, str(error))
+            return
+        self._turn = turn  # looking around in vain is no turn
+        for node, reason in sorted(chosen.left_out.items()):
+            self._absent(active, node, reason, undecided=reason == BUSY)
+
+    def _try_again(self, active: Active, phase: Phase) -> None:
+        """Let a phase that too few answered begin anew, with what they gave."""
+        self.retries += 1
+        active.scores = phase.scores if isinstance(phase, ScorePhase) else {}
+        self.journal.write(
+            "retried", trial=active.name, round=phase.work.round, action=phase.work.kind, tries=active.tries
+        )
+
+    # ------------------------------------------------------------ closing
+
+    def _close_training(self, active: Active, phase: TrainPhase) -> None:
+        trial = active.trial
+        phase.check()
+        self.weights.fold(trial)
+        trial.rounds = phase.work.round
+        trained = [node for node in phase.nodes if node not in phase.left_out]
+        self.journal.write(
+            "round",
+            trial=active.name,
+            round=trial.rounds,
+            num_nodes=len(trained),
+            nodes=trained[:_NAMED],
+            left_out=sorted(phase.left_out)[:_NAMED],
+            loss=phase.loss,
+            bytes_down=trial.ledger.bytes_down,
+            bytes_up=trial.ledger.bytes_up,
+        )
+        self._trained(active)
+
+    def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
+        self._complete(active, phase.table(), phase.scores)
+
+    def _complete(self, active: Active, table: dict[str, float], by_node: Mapping[str, Measured]) -> None:
+        """Note what a trial was worth at the rung that it completed."""
+        trial = active.trial
+        cost = self._cost(trial)
+        nodes = {
+            name: NodeScore(metrics, examples, self.objectives.ranking_value(metrics, cost))
+            for name, (metrics, examples) in by_node.items()
+        }
+        value, values = self.objectives.ranking_value(table, cost), self.objectives.values(table, cost)
+        feasible = self.objectives.feasible(table, cost)
+        score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible)
+        trial.scores.append(score)
+        self.journal.write(
+            "scored",
+            trial=active.name,
+            rung=score.rung,
+            rounds=score.rounds,
+            score=score.value,
+            values=values,
+            feasible=feasible,
+            metrics=table,
+        )
+        self._scored(active)
+
+    def _fail(self, active: Active, reason: str, *, unheard: bool = False) -> None:
+        active.trial.unheard = unheard
+        self._end(active, TrialState.FAILED, reason)
+
+    def _end(self, active: Active, state: TrialState, reason: str = "") -> None:
+        trial = active.trial
+        trial.state, trial.failure = state, reason
+        del self._active[trial.number]
+        reason_field = {"reason": reason} if reason else {}
+        values = dict(trial.last.values) if trial.last else {}
+        self.journal.write(
+            str(state), trial=active.name, rung=trial.rung, score=trial.score, values=values, **reason_field
+        )
+        self._ended(trial)
+
+    def _active_of(self, row: dict[str, Any]) -> Active:
+        trial = self.trials[row["number"]]
+        scores = {name: (metrics, examples) for name, (metrics, examples) in row["scores"].items()}
+        return Active(trial, self._name(trial.number), row["target"], row["slot"], tries=row["tries"], scores=scores)
+
+
+def _row(active: Active) -> dict[str, Any]:
+    """Return an active trial as JSON; its phase is asked again."""
+    return {
+        "number": active.trial.number,
+        "target": active.target,
+        "slot": active.slot,
+        "tries": active.tries,
+        "scores": {name: list(pair) for name, pair in active.scores.items()},
+    }

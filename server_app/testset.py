@@ -1,0 +1,40 @@
+"""The test set that the server holds, where the data come with one; opened once, at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from common.data import load_server_test
+
+if TYPE_CHECKING:
+    from common.config import Config
+    from common.jobs import Weights
+    from common.metrics import Measured
+    from common.tasks import Task
+    from server_app.stages.final import ServerTest
+    from server_app.trials import Trial
+
+
+def server_test(config: Config, task: Task) -> ServerTest | None:
+    """Return what tests on the server's test set, by person where the people are known; None where there is none."""
+    test, head = load_server_test(config.dataset, config.seed, task.head), task.head
+    if test is None:
+        return None
+
+    def score(trial: Trial, weights: Weights) -> tuple[dict[str, float], Mapping[str, Measured]]:
+        # torch takes seconds to import and a search needs it nowhere else on the server
+        from common.models.builder import build
+        from common.models.evaluation import evaluate
+
+        model = build(trial.spec.lower(task), weights)
+        group = np.zeros(len(test.examples), np.int64) if test.group is None else test.group
+        parts = {str(person): test.examples.take(np.flatnonzero(group == person)) for person in np.unique(group)}
+        by_person: dict[str, Measured] = {
+            name: (evaluate(model, part, head), len(part)) for name, part in parts.items()
+        }
+        return head.summarise(by_person), by_person
+
+    return score

@@ -1,0 +1,194 @@
+import pytest
+
+from common.architecture.graph import INPUT
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import AvgPool, Conv1d, Conv2d, Linear, MaxPool
+from common.architecture.operations import Add, AverageTo, Convolution, Flatten, GlobalPool
+from common.architecture.operations import Linear as LinearMap
+from common.architecture.spec import ArchitectureSpec
+from common.errors import SpecError
+from common.tasks import Classification, Task
+
+IMAGE = Task((3, 8, 8), Classification(10))
+SEQUENCE = Task((9, 12), Classification(6))
+VECTOR = Task((5,), Classification(2))
+HEADER = {"version": 1, "kind": "layered"}
+
+
+def spec_of(*layers, **more):
+    return {**HEADER, "layers": list(layers), **more}
+
+
+def nodes_of(spec, task):
+    return {node.name: node for node in spec.lower(task).nodes}
+
+
+def test_defaults():
+    spec = ArchitectureSpec.from_dict(
+        spec_of({"op": "conv1d", "width": 8}, {"op": "max_pool", "kernel": 3}, {"op": "avg_pool"})
+    )
+    conv = Conv1d(8, kernel=3, stride=1, activation="relu", norm="group", dropout=0.0, skip=None)
+    assert spec == LayeredSpec((conv, MaxPool(3, 3), AvgPool(2, 2)), "flatten")
+
+
+def test_describe():
+    layers = (Conv2d(32, stride=2), Conv2d(8, kernel=5, skip=-1), MaxPool(2), AvgPool(3, 1), Linear(64, skip=1))
+    line = "conv2d 32 k3 s2 → conv2d 8 k5 +input → max_pool 2 → avg_pool 3 s1 → linear 64 +1"
+    assert LayeredSpec(layers).describe() == line
+    assert LayeredSpec().describe() == "classifier only"
+
+
+LINEAR = {"op": "linear", "width": 4}
+MALFORMED = [
+    (HEADER, "needs layers"),
+    ({**HEADER, "layers": {}}, "layers must be a list, got {}"),
+    (spec_of(*[LINEAR] * 65), "64 layers at most, got 65"),
+    (spec_of(reduce="sum"), "reduce must be one of flatten, avg, max, got 'sum'"),
+    (spec_of(reduce=["avg"]), "reduce must be one of"),
+    (spec_of(LINEAR, "linear"), "Layer 1: a layer must be an object"),
+    (spec_of({"width": 3}), "Layer 0: op must be one of linear, .*, got None"),
+    (spec_of({"op": "attention"}), "Layer 0: op must be one of linear, .*, got 'attention'"),
+    (spec_of({"op": []}), "Layer 0: op must be one of"),
+    (spec_of(LINEAR, {"op": "linear"}), "Layer 1: linear needs width"),
+    (spec_of({**LINEAR, "kernel": 3}), r"Layer 0: linear knows only width, .*, got \['kernel'\]"),
+    (spec_of({"op": "max_pool", "width": 3}), "Layer 0: max_pool knows only kernel, stride"),
+    (spec_of({**LINEAR, "width": True}), "Layer 0: linear width must be a whole number from 1 to 65536, got True"),
+    (spec_of({**LINEAR, "width": 4.0}), "linear width must be a whole number"),
+    (spec_of({**LINEAR, "width": "4"}), "linear width must be a whole number"),
+    (spec_of({**LINEAR, "width": 0}), "linear width must be a whole number"),
+    (spec_of({**LINEAR, "width": 65537}), "linear width must be a whole number"),
+    (spec_of({**LINEAR, "width": None}), "linear width must be a whole number"),
+    (spec_of({**LINEAR, "activation": "elu"}), "linear activation must be one of relu, .*, got 'elu'"),
+    (spec_of({**LINEAR, "norm": "layer"}), "linear norm must be one of group, batch, none, got 'layer'"),
+    (spec_of({**LINEAR, "dropout": 1}), r"linear dropout must be a number in \[0, 1\), got 1"),
+    (spec_of({**LINEAR, "dropout": 0.99999}), "linear dropout must be a number"),
+    (spec_of({**LINEAR, "dropout": -0.1}), "linear dropout must be a number"),
+    (spec_of({**LINEAR, "dropout": False}), "linear dropout must be a number"),
+    (spec_of({**LINEAR, "dropout": float("nan")}), "linear dropout must be a number"),
+    (spec_of({**LINEAR, "dropout": float("inf")}), "linear dropout must be a number"),
+    (spec_of({**LINEAR, "dropout": "0.1"}), "linear dropout must be a number"),
+    (spec_of({**LINEAR, "skip": 0}), "Layer 0: linear skip must name an earlier layer, from -1 .* to -1, got 0"),
+    (spec_of(LINEAR, {**LINEAR, "skip": 5}), "Layer 1: linear skip must name an earlier layer"),
+    (spec_of({**LINEAR, "skip": -2}), "linear skip must be a whole number from -1"),
+    (spec_of({**LINEAR, "skip": False}), "linear skip must be a whole number"),
+    (spec_of({"op": "conv2d", "width": 4, "kernel": 4}), "conv2d kernel must be an odd whole number from 1 to 255"),
+    (spec_of({"op": "conv2d", "width": 4, "kernel": 257}), "conv2d kernel must be an odd whole number"),
+    (spec_of({"op": "conv1d", "width": 4, "stride": 0}), "conv1d stride must be a whole number"),
+    (spec_of({"op": "max_pool", "kernel": 0}), "max_pool kernel must be a whole number"),
+    (spec_of({"op": "avg_pool", "stride": -1}), "avg_pool stride must be a whole number"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), MALFORMED)
+def test_a_malformed_spec_gives_one_clear_error(values, message):
+    with pytest.raises(SpecError, match=message) as caught:
+        ArchitectureSpec.from_dict(values)
+    assert str(caught.value).endswith(".")
+    assert ".." not in str(caught.value)
+
+
+@pytest.mark.parametrize("layers", [None, "linear", [{"op": "linear"}], 3])
+def test_layers_must_be_layers(layers):
+    with pytest.raises(SpecError, match="layers must be a sequence of layers"):
+        LayeredSpec(layers)
+
+
+# ---------------------------------------------------------------- lowering
+
+
+def test_no_layers_are_the_heads_linear_map():
+    nodes = nodes_of(LayeredSpec(), VECTOR)
+    assert list(nodes) == ["classifier"]
+    assert nodes["classifier"].operation == LinearMap(2)
+    assert list(nodes_of(LayeredSpec(), IMAGE)) == ["classifier_reduce", "classifier"]
+
+
+def test_a_layer_is_operation_norm_activation_dropout():
+    spec = LayeredSpec((Conv1d(32, activation="silu", dropout=0.25, stride=2),), "avg")
+    graph = spec.lower(SEQUENCE)
+    assert [(node.name, node.operation.op, node.output_shape) for node in graph.nodes] == [
+        ("layer0", "convolution", (32, 6)),
+        ("layer0_norm", "group_norm", (32, 6)),
+        ("layer0_activation", "activation", (32, 6)),
+        ("layer0_dropout", "dropout", (32, 6)),
+        ("classifier_reduce", "global_pool", (32,)),
+        ("classifier", "linear", (6,)),
+    ]
+    assert graph.is_chain
+    assert graph.nodes[1].operation.groups == 8  # of 32 x 6 / 8 = 24 values
+    assert graph.nodes[3].operation.p == 0.25
+
+
+def test_what_does_nothing_is_left_out():
+    spec = LayeredSpec((Linear(8, activation="none", norm="none", dropout=0.0),))
+    assert list(nodes_of(spec, VECTOR)) == ["layer0", "classifier"]
+
+
+@pytest.mark.parametrize(("reduce", "features"), [("flatten", 6 * 4 * 4), ("avg", 6), ("max", 6)])
+def test_spatial_features_are_reduced_before_the_first_linear_layer_only(reduce, features):
+    layers = (Conv2d(6, norm="none"), MaxPool(2), Linear(4, norm="none"), Linear(3, norm="none"))
+    nodes = nodes_of(LayeredSpec(layers, reduce), IMAGE)
+    assert [name for name in nodes if name.endswith("_reduce")] == ["layer2_reduce"]
+    assert nodes["layer2_reduce"].output_shape == (features,)
+    assert nodes["layer2_reduce"].operation == (Flatten() if reduce == "flatten" else GlobalPool(reduce))
+
+
+@pytest.mark.parametrize(
+    ("layers", "pool", "projection"),
+    [
+        ((Linear(5, skip=-1),), None, None),
+        ((Linear(6, skip=-1),), None, LinearMap(6, bias=False)),
+        ((Conv1d(9, skip=-1),), None, None),
+        ((Conv1d(9, stride=4, skip=-1),), AverageTo((3,)), None),
+        ((Conv1d(6, stride=4, skip=-1),), AverageTo((3,)), Convolution(6, kernel=1, bias=False)),
+        ((Linear(6, skip=-1),), GlobalPool("avg"), LinearMap(6, bias=False)),
+        ((Linear(9, skip=-1),), GlobalPool("avg"), None),
+        ((Conv2d(6, stride=2, skip=-1),), AverageTo((4, 4)), Convolution(6, kernel=1, bias=False)),
+        ((Conv2d(6, skip=-1),), None, Convolution(6, kernel=1, bias=False)),
+    ],
+)
+def test_a_skip_connection_adapts_extents_then_channels(layers, pool, projection):
+    spatial = pool is not None or layers[0].op != "linear"
+    task = {"conv1d": SEQUENCE, "conv2d": IMAGE, "linear": SEQUENCE if spatial else VECTOR}[layers[0].op]
+    nodes = nodes_of(LayeredSpec(layers), task)
+    found = [getattr(nodes.get(name), "operation", None) for name in ("layer0_skip_pool", "layer0_skip")]
+    assert found == [pool, projection]
+    assert nodes["layer0_add"].operation == Add()
+
+
+def test_a_skip_connection_starts_where_it_says():
+    layers = (Conv2d(7, norm="none"), Linear(7, skip=0), Linear(7, skip=1), Linear(7, skip=-1))
+    graph = LayeredSpec(layers).lower(IMAGE)
+    names = [node.name for node in graph.nodes]
+    read = {node.name: [names[index] if index != INPUT else "input" for index in node.inputs] for node in graph.nodes}
+    assert read["layer1_skip_pool"] == ["layer0_activation"]
+    assert read["layer1_add"] == ["layer1_activation", "layer1_skip_pool"]
+    assert read["layer2_add"] == ["layer2_activation", "layer1_add"]
+    assert read["layer3_skip_pool"] == ["input"]
+    assert read["classifier"] == ["layer3_add"]
+
+
+ILLEGAL = [
+    (VECTOR, (Conv1d(4),), "Layer 0: conv1d works on a sequence, got .5,"),
+    (VECTOR, (Linear(4), Conv2d(4)), "Layer 1: conv2d works on an image, got .4,"),
+    (VECTOR, (MaxPool(2),), "Layer 0: max_pool works on a sequence or an image"),
+    (SEQUENCE, (Conv2d(4),), "Layer 0: conv2d works on an image, got .9, 12."),
+    (IMAGE, (Conv1d(4),), "Layer 0: conv1d works on a sequence, got .3, 8, 8."),
+    (IMAGE, (Linear(4), Conv2d(4)), "Layer 1: conv2d works on an image"),
+    (IMAGE, (Linear(4), MaxPool(2)), "Layer 1: max_pool works on"),
+    (SEQUENCE, (MaxPool(4), MaxPool(4)), "Layer 1: max_pool kernel must fit into its input of shape .9, 3., got 4"),
+    (VECTOR, (Linear(1),), "Layer 0: group norm needs 2 values or more"),
+    (SEQUENCE, (Conv1d(1, stride=12),), "Layer 0: group norm needs 2 values or more"),
+]
+
+
+@pytest.mark.parametrize(("task", "layers", "message"), ILLEGAL)
+def test_what_does_not_fit_gives_one_clear_error(task, layers, message):
+    with pytest.raises(SpecError, match=message):
+        LayeredSpec(layers).lower(task)
+
+
+def test_the_same_graph_is_given_again():
+    spec = LayeredSpec((Linear(8),))
+    assert spec.lower(VECTOR) is LayeredSpec((Linear(8),)).lower(VECTOR)
+    assert spec.lower(VECTOR) != spec.lower(Task((6,), Classification(2)))

@@ -1,0 +1,62 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from common.architecture import operations as ops
+from common.architecture.graph import INPUT, GraphBuilder
+from common.architecture.kinds.layers import LAYERS, AvgPool, Conv1d, Conv2d, Linear, MaxPool
+from common.errors import SpecError
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    layer = Conv2d(np.int64(8), kernel=np.int32(5), dropout=np.float32(0.25))
+    assert layer == Conv2d(8, kernel=5, dropout=0.25)
+    assert {type(value) for value in (layer.width, layer.kernel)} == {int}
+    assert type(layer.dropout) is float
+
+
+def test_layers_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Linear(8).width = 9
+
+
+@pytest.mark.parametrize(
+    ("layer", "operation"),
+    [
+        (Linear(7), ops.Linear(7)),
+        (Conv1d(4, kernel=5), ops.Convolution(4, kernel=5, stride=1)),
+        (Conv2d(4, stride=2), ops.Convolution(4, kernel=3, stride=2)),
+        (MaxPool(2), ops.MaxPool(2, 2)),
+        (AvgPool(3, 1), ops.AvgPool(3, 1)),
+    ],
+)
+def test_a_layer_has_one_operation(layer, operation):
+    assert layer.operation() == operation
+
+
+def test_a_pool_steps_by_its_kernel():
+    assert MaxPool(3) == MaxPool(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "wanted"),
+    [
+        (Conv1d(4), (5,), "a sequence"),
+        (Conv1d(4), (1, 5, 5), "a sequence"),
+        (Conv2d(4), (5,), "an image"),
+        (Conv2d(4), (1, 5), "an image"),
+        (MaxPool(2), (5,), "a sequence or an image"),
+        (AvgPool(2), (5,), "a sequence or an image"),
+        (Linear(2), (1, 5), "a vector"),
+    ],
+)
+def test_a_layer_refuses_other_inputs(layer, shape, wanted):
+    with pytest.raises(SpecError, match=f"{layer.op} works on {wanted}, got"):
+        layer.add_to(GraphBuilder(shape), "layer0", INPUT)
+
+
+def test_every_field_says_which_rule_checks_it():
+    for cls in LAYERS.values():
+        for item in dataclasses.fields(cls):
+            assert set(item.metadata) == {"rule", "option"}, (cls.op, item.name)

@@ -1,0 +1,45 @@
+import pytest
+
+from common.architecture.operations import Convolution, Linear
+from common.architecture.tensors import TensorInfo
+from common.errors import SpecError
+
+
+def test_a_linear_map():
+    linear = Linear(7)
+    assert linear.output_shape((5,)) == (7,)
+    assert linear.macs((5,)) == 5 * 7
+    assert linear.made((5,)) == (7,)
+    weight = TensorInfo("weight", (7, 5), "uniform", 5)
+    assert linear.tensors((5,)) == (weight, TensorInfo("bias", (7,), "uniform", 5))
+    assert Linear(7, bias=False).tensors((5,)) == (weight,)
+    with pytest.raises(SpecError, match="linear works on a vector, got"):
+        linear.output_shape((1, 5))
+
+
+@pytest.mark.parametrize(("extent", "stride", "expected"), [(8, 1, 8), (8, 2, 4), (7, 2, 4), (7, 3, 3), (1, 5, 1)])
+@pytest.mark.parametrize("kernel", [1, 3, 9])
+def test_a_convolution_keeps_extents_up_to_its_stride(extent, stride, expected, kernel):
+    padding = kernel // 2
+    assert (extent + 2 * padding - kernel) // stride + 1 == expected
+    convolution = Convolution(4, kernel=kernel, stride=stride)
+    assert convolution.output_shape((3, extent)) == (4, expected)
+    assert convolution.output_shape((3, extent, 6)) == (4, expected, -(-6 // stride))
+
+
+def test_costs_of_convolutions():
+    assert Convolution(4, kernel=5).macs((3, 10)) == 10 * 4 * 3 * 5
+    assert Convolution(4, kernel=3, stride=2).macs((3, 8, 6)) == (4 * 3) * 4 * 3 * 9
+    assert Convolution(4, kernel=3, stride=2).made((3, 8, 6)) == (4 * 4 * 3,)
+
+
+def test_tensors_of_convolutions():
+    weight, bias = Convolution(4, kernel=3).tensors((2, 8, 8))
+    assert weight == TensorInfo("weight", (4, 2, 3, 3), "uniform", 2 * 9)
+    assert bias == TensorInfo("bias", (4,), "uniform", 2 * 9)
+    assert [tensor.shape for tensor in Convolution(6, kernel=1, bias=False).tensors((4, 9))] == [(6, 4, 1)]
+
+
+def test_a_convolution_refuses_vectors():
+    with pytest.raises(SpecError, match="convolution works on a sequence or an image, got"):
+        Convolution(4, kernel=3).output_shape((5,))

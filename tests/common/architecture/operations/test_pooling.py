@@ -1,0 +1,43 @@
+import pytest
+
+from common.architecture.operations import AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
+from common.errors import SpecError
+
+
+@pytest.mark.parametrize("pool", [MaxPool, AvgPool])
+def test_pooling(pool):
+    assert pool(2, 2).output_shape((3, 9)) == (3, 4)
+    assert pool(3, 1).output_shape((3, 9, 3)) == (3, 7, 1)
+    assert pool(2, 5).output_shape((3, 9)) == (3, 2)
+    assert pool(2, 2).tensors((3, 9)) == ()
+    assert pool(2, 2).macs((3, 9)) == 0
+    with pytest.raises(SpecError, match=f"{pool.op} kernel must fit into its input of shape .3, 9, 2., got 3"):
+        pool(3, 3).output_shape((3, 9, 2))
+    with pytest.raises(SpecError, match=f"{pool.op} works on a sequence or an image, got"):
+        pool(2, 2).output_shape((9,))
+
+
+def test_max_pooling_also_makes_places_of_64_bits():
+    assert MaxPool(2, 2).made((3, 9)) == (12, 24)
+    assert AvgPool(2, 2).made((3, 9)) == (12,)
+
+
+def test_average_to():
+    assert AverageTo((3,)).output_shape((4, 9)) == (4, 3)
+    assert AverageTo((5, 2)).output_shape((4, 9, 9)) == (4, 5, 2)
+    assert AverageTo((5, 2)).made((4, 9, 9)) == (40,)
+    with pytest.raises(SpecError, match="average_to works on an image, got"):
+        AverageTo((5, 2)).output_shape((4, 9))
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (4, 9, 7)])
+def test_from_space_to_a_vector(shape):
+    assert GlobalPool("max").output_shape(shape) == (4,)
+    assert GlobalPool("avg").made(shape) == (4,)
+    assert Flatten().output_shape(shape) == (36 if len(shape) == 2 else 252,)
+    assert Flatten().made(shape) == ()  # a view
+
+
+def test_there_is_no_space_in_a_vector():
+    with pytest.raises(SpecError, match="global_pool works on a sequence or an image, got"):
+        GlobalPool("avg").output_shape((4,))

@@ -1,0 +1,86 @@
+import pytest
+
+from common.architecture.cost import Cost, cost_of
+from common.architecture.graph import INPUT, Graph, GraphBuilder, Node
+from common.architecture.layout import layout
+from common.architecture.operations import Activation, Add, Flatten, Linear
+from common.errors import SpecError
+from tests.support.graphs import branched
+
+RELU = Activation("relu")
+
+
+def graph_of(*nodes, shape=(4,)):
+    return Graph(shape, tuple(Node(*node) for node in nodes))
+
+
+def test_a_chain_reads_what_is_before_and_nothing_else():
+    chain = graph_of(("a", Linear(3), (INPUT,), (3,)), ("b", RELU, (0,), (3,)))
+    assert chain.is_chain
+    assert chain.released() == ((INPUT,), (0,))
+    assert not graph_of(("a", RELU, (INPUT,), (4,)), ("b", Add(), (INPUT, 0), (4,))).is_chain
+    assert not branched().is_chain
+
+
+def test_equal_graphs_are_one_key():
+    assert branched() == branched()
+    assert len({branched(), branched()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ((), "must be read, and its last node is the output"),
+        ((("a", Linear(3), (INPUT,), (4,)),), r"Node a gives \(3,\), got \(4,\)"),
+        ((("a", Linear(3), (0,), (3,)),), "Node a must read the input or earlier nodes"),
+        ((("a", Linear(3), (-2,), (3,)),), "Node a must read the input or earlier nodes"),
+        ((("a", RELU, (1,), (4,)), ("b", RELU, (INPUT,), (4,))), "Node a must read the input or earlier nodes"),
+        ((("a", RELU, (INPUT,), (4,)), ("a", RELU, (0,), (4,))), "must differ in their names"),
+        ((("a", RELU, (INPUT,), (4,)), ("b", RELU, (INPUT,), (4,))), r"must be read.*got \[0\]"),
+        ((("a", RELU, (INPUT, INPUT), (4,)),), "activation takes 1 inputs, got 2"),
+        ((("a", RELU, (), (4,)),), "activation takes 1 inputs, got 0"),
+        ((("a", Add(), (), (4,)),), "add takes one input or more, got 0"),
+    ],
+)
+def test_what_is_no_sound_graph_is_refused(nodes, message):
+    with pytest.raises(SpecError, match=message):
+        graph_of(*nodes)
+
+
+def test_a_builder_knows_shapes_on_the_way():
+    network = GraphBuilder((2, 3))
+    assert network.shape(INPUT) == (2, 3)
+    flat = network.add("flat", Flatten(), INPUT)
+    assert network.shape(flat) == (6,)
+    with pytest.raises(SpecError, match="linear works on a vector"):
+        network.add("classifier", Linear(2), INPUT)
+    network.add("classifier", Linear(2), flat)
+    assert network.graph() == graph_of(
+        ("flat", Flatten(), (INPUT,), (6,)), ("classifier", Linear(2), (flat,), (2,)), shape=(2, 3)
+    )
+
+
+def test_what_is_read_for_the_last_time_is_released():
+    graph = branched()
+    names = [node.name for node in graph.nodes]
+    released = {
+        name: {names[index] if index != INPUT else "input" for index in done}
+        for name, done in zip(names, graph.released(), strict=True)
+    }
+    assert released["large"] == set()
+    assert released["plain"] == {"input"}
+    assert released["total"] == {"small", "large", "plain"}
+    assert released["norm"] == set()  # the sum is read again
+    assert released["joined"] == {"gate", "total"}
+    assert released["residual"] == {"hidden", "mean"}
+    assert released["classifier"] == {"residual"}
+
+
+def test_branches_cost_what_they_hold():
+    parameters = 16 * 3 * (9 + 25 + 1) + 2 * 16 + 2 * 16 + 16 * 16 + 16 + 5 * 16 + 5
+    macs = 36 * 16 * 3 * (9 + 25 + 1) + 16 * 16 + 16 * 5
+    assert cost_of(branched()) == Cost(parameters, 0, macs, 4 * parameters)
+    assert [tensor.name for tensor in layout(branched())] == [
+        *("small.weight", "small.bias", "large.weight", "large.bias", "plain.weight", "norm.weight", "norm.bias"),
+        *("hidden.weight", "hidden.bias", "classifier.weight", "classifier.bias"),
+    ]

@@ -1,0 +1,186 @@
+"""What every head must do; a new one is tested as soon as it has a case here."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from common.errors import DataError, ProtocolError
+from common.tasks import HEADS, Classification, Regression, head_from_dict
+
+
+def classes(head, n, seed):
+    return np.random.default_rng(seed).integers(0, head.output_width, n)
+
+
+def numbers(head, n, seed):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(n, head.output_width)) * head.scale + head.mean).astype(np.float32)
+
+
+# a head, a function that draws labels for it, and heads of its own family that nodes may have
+CASES = {
+    "classes": (Classification(3), classes, [Classification(2), Classification(3)]),
+    "named": (
+        Classification.of_names(("ant", "bee", "cat")),
+        classes,
+        [Classification.of_names(names) for names in (("bee",), ("cat", "ant"))],
+    ),
+    "numbers": (Regression((5.0,), (3.0,)), numbers, [Regression((4.0,), (0.0,)), Regression((7.0,), (2.5,))]),
+    "several": (
+        Regression((5.0, -1e3), (3.0, 1e2)),
+        numbers,
+        [Regression((1.0, 2.0), (1.0, 2.0)), Regression((3.0, 0.1), (4.0, 0.0))],
+    ),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+def perfect(head, y):
+    """Return outputs that are right, and sure of it."""
+    targets = head.targets(y)
+    return 9 * np.eye(head.output_width, dtype=np.float32)[targets] if targets.ndim == 1 else targets
+
+
+def scores_of(head, draw, sizes=(5, 1, 30, 12)):
+    scores = {}
+    for seed, n in enumerate(sizes):
+        y = draw(head, n, seed)
+        noise = np.random.default_rng(seed).normal(0, 2, (n, head.output_width)).astype(np.float32)
+        scores[f"node-{seed}"] = (head.metrics(perfect(head, y) + noise, y), n)
+    return scores
+
+
+def test_every_kind_has_a_case():
+    assert {head.kind for head, _, _ in CASES.values()} == set(HEADS)
+
+
+def test_it_comes_back_from_json_the_same(case):
+    head, _, others = case
+    for one in (head, *others):
+        again = head_from_dict(json.loads(json.dumps(one.to_dict())))
+        assert again == one
+        assert hash(again) == hash(one)
+        assert json.loads(json.dumps(one.to_dict())) == one.to_dict()
+        assert json.loads(json.dumps(one.facts())) == one.facts()
+
+
+def test_its_labels_are_checked(case):
+    head, draw, _ = case
+    y = draw(head, 9, 0)
+    head.check_labels(y)
+    assert head.relabel(y, head).tolist() == y.tolist()
+    for wrong in (y.astype(np.complex64), y[..., None], -1 - np.abs(y) * 1e13):
+        with pytest.raises(DataError):
+            head.check_labels(wrong)
+
+
+def test_a_node_with_no_labels_of_its_own_has_a_head_that_fits(case):
+    head, draw, _ = case
+    own = head.fitted(draw(head, 9, 0))
+    assert own.family == head.family
+    assert head.misfit(own) is None
+
+
+def test_strata_are_one_whole_number_an_example_or_none(case):
+    head, draw, _ = case
+    strata = head.strata(draw(head, 9, 0))
+    assert strata is None or (strata.shape, strata.dtype) == ((9,), np.int64)
+
+
+def test_the_loss_is_one_number_that_can_be_lowered(case):
+    head, draw, _ = case
+    y = draw(head, 20, 0)
+    targets = torch.from_numpy(head.targets(y))
+    right = torch.from_numpy(perfect(head, y))
+    outputs = (right + torch.from_numpy(np.random.default_rng(1).normal(0, 3, right.shape).astype(np.float32))).detach()
+    outputs.requires_grad_()
+    loss = head.loss()(outputs, targets)
+    assert loss.shape == ()
+    loss.backward()
+    assert torch.isfinite(outputs.grad).all()
+    better = outputs.detach() - 0.1 * len(y) * outputs.grad
+    assert head.loss()(right, targets) < head.loss()(better, targets) < loss.detach()
+
+
+def test_a_mean_over_equal_batches_is_that_of_all(case):
+    head, draw, _ = case
+    y = draw(head, 20, 0)
+    targets, outputs = torch.from_numpy(head.targets(y)), torch.ones(20, head.output_width)
+    halves = [head.loss()(outputs[part], targets[part]).item() for part in (slice(0, 10), slice(10, 20))]
+    assert sum(halves) / 2 == pytest.approx(head.loss()(outputs, targets).item(), rel=1e-5)
+
+
+def test_the_best_outputs_score_best(case):
+    head, draw, _ = case
+    y = draw(head, 40, 0)
+    metric, better = head.primary
+    noise = np.random.default_rng(2).normal(0, 9, (40, head.output_width)).astype(np.float32)
+    best, worse = (head.metrics(outputs, y)[metric] for outputs in (perfect(head, y), perfect(head, y) + noise))
+    assert (best > worse) is (better == "max")
+    assert all(isinstance(value, float) for value in head.metrics(perfect(head, y), y).values())
+
+
+def test_every_score_passes_its_own_check(case):
+    head, draw, _ = case
+    for metrics, n in scores_of(head, draw).values():
+        head.check_metrics(metrics, n)
+        for name in head.ranges:
+            with pytest.raises(ProtocolError):
+                head.check_metrics({key: value for key, value in metrics.items() if key != name}, n)
+            for wrong in (float("nan"), -1.0):
+                with pytest.raises(ProtocolError):
+                    head.check_metrics(metrics | {name: wrong}, n)
+        with pytest.raises(ProtocolError):
+            head.check_metrics(metrics, 0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_model_that_diverged_has_no_score(case, bad):
+    head, draw, _ = case
+    y = draw(head, 4, 0)
+    outputs = perfect(head, y)
+    outputs[2, 0] = bad
+    with pytest.raises(DataError, match="finite"):
+        head.metrics(outputs, y)
+    with pytest.raises(DataError, match="n above 0"):
+        head.metrics(outputs[:0], y[:0])
+
+
+def test_the_table_has_every_row_and_no_order(case):
+    head, draw, _ = case
+    scores = scores_of(head, draw)
+    table = head.summarise(scores)
+    assert {row.metric for row in head.rows} <= set(table)
+    assert head.rows[0].metric == head.primary[0]
+    assert (table["nodes"], table["examples"]) == (4, 5 + 1 + 30 + 12)
+    for order in itertools.permutations(scores):
+        assert head.summarise({name: scores[name] for name in order}) == table
+    for row in head.rows:
+        assert row.form.format(table[row.metric])
+
+
+def test_nodes_agree_whatever_their_order(case):
+    head, _, others = case
+    held = list(zip([head, *others], (7, 10, 2), strict=True))
+    agreed = {type(head).agree(order) for order in map(list, itertools.permutations(held))}
+    assert len(agreed) == 1
+    (one,) = agreed
+    assert one.family == head.family
+    for own, _ in held:
+        assert one.misfit(own) is None
+
+
+def test_another_kind_does_not_fit(case):
+    head, draw, _ = case
+    other = next(one for one, _, _ in CASES.values() if one.kind != head.kind)
+    assert isinstance(head.misfit(other), ProtocolError)
+    assert head.family != other.family
+    with pytest.raises(DataError, match="needs data for it"):
+        head.relabel(draw(head, 3, 0), other)

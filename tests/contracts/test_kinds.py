@@ -1,0 +1,161 @@
+"""What every kind of spec must hold: run for each kind that a spec may have."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from common.architecture.cost import cost_of
+from common.architecture.graph import HEAD, Graph
+from common.architecture.initial import initial_weights
+from common.architecture.layout import layout, state_size
+from common.architecture.memory import peak_memory
+from common.architecture.spec import KINDS, MAX_TEXT, ArchitectureSpec
+from common.errors import SpecError
+from common.models.builder import build, flat_state
+from common.seeding import generator
+from common.settings import TrainingSettings
+from common.tasks import Classification, Task
+from server_app.registry import load_choice
+
+TASKS = {
+    "vector": Task((5,), Classification(3)),
+    "sequence": Task((3, 21), Classification(4)),
+    "image": Task((2, 9, 7), Classification(3)),
+}
+SPACES = {"layered": ("layered", {"max_layers": 6, "norm": ["group", "batch", "none"], "skip": 0.5})}
+"""For each kind, the space that draws its samples, and what is offered beyond the space's defaults."""
+DRAWS = 12
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=TASKS)
+def task(request):
+    return TASKS[request.param]
+
+
+@pytest.fixture
+def specs(kind, task):
+    """Specs that fit the task."""
+    name, options = SPACES[kind]
+    cls = load_choice("space", name)
+    space = cls(task, cls.Options(**options))
+    rng = generator(0, "kinds", kind, *task.input_shape)
+    return [space.sample(rng) for _ in range(DRAWS)]
+
+
+def test_samples_are_of_their_kind(kind, specs):
+    assert SPACES.keys() == KINDS.keys()
+    assert {spec.kind for spec in specs} == {kind}
+    assert {type(spec).__name__ for spec in specs} == {KINDS[kind]}
+    assert len(set(specs)) > DRAWS // 2
+
+
+def test_json_goes_there_and_back_in_its_one_form(specs):
+    for spec in specs:
+        text = spec.to_json()
+        again = ArchitectureSpec.from_json(text)
+        assert again == spec
+        assert (again.id, hash(again), again.to_json()) == (spec.id, hash(spec), text)
+        assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+        assert ArchitectureSpec.from_dict(spec.to_dict()) == spec
+        assert {"kind": spec.kind, "version": spec.version}.items() <= spec.to_dict().items()
+        assert len(text) <= MAX_TEXT
+
+
+def test_an_id_tells_specs_apart_and_equal_ones_share_it(specs):
+    assert len({spec.id for spec in specs}) == len({spec.to_json() for spec in specs}) == len(set(specs))
+    assert all(len(spec.id) == 12 for spec in specs)
+
+
+def test_people_can_read_it(specs):
+    assert all(spec.describe() and "\n" not in spec.describe() for spec in specs)
+
+
+@pytest.mark.parametrize("damage", ["version", "unknown", "type", "kind"])
+def test_what_is_odd_is_refused(specs, damage):
+    values = specs[0].to_dict()
+    field = next(name for name in values if name not in ("version", "kind"))
+    changes = {"version": {"version": 0}, "unknown": {"odd": 1}, "type": {field: 3.5}, "kind": {"kind": "other"}}
+    with pytest.raises(SpecError):
+        ArchitectureSpec.from_dict(values | changes[damage])
+
+
+def test_lowers_to_a_graph_of_the_task(specs, task):
+    for spec in specs:
+        graph = spec.lower(task)
+        assert Graph(graph.input_shape, graph.nodes) == graph  # which checks itself
+        assert graph.input_shape == task.input_shape
+        assert graph.nodes[-1].name == HEAD
+        assert graph.nodes[-1].output_shape == (task.head.output_width,)
+        assert spec.lower(task) is graph
+
+
+def test_lowers_alike_in_another_process(specs, task):
+    """A graph is never sent, so both sides must write the same one."""
+    code = (
+        "import sys\n"
+        "from common.architecture.spec import ArchitectureSpec\n"
+        "from common.tasks import Task\n"
+        "import json\n"
+        "task, *texts = json.load(sys.stdin)\n"
+        "for text in texts: print(ArchitectureSpec.from_json(text).lower(Task.from_dict(task)))\n"
+        "assert 'torch' not in sys.modules and 'flwr' not in sys.modules"
+    )
+    sent = json.dumps([task.to_dict(), *(spec.to_json() for spec in specs)])
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", code], input=sent, cwd=root, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == [str(spec.lower(task)) for spec in specs]
+
+
+def test_layout_and_costs_are_those_of_torch(specs, task):
+    for spec in specs:
+        graph = spec.lower(task)
+        module = build(graph, initial_weights(graph, generator(0))).eval()
+        tensors = [*module.named_parameters(), *module.named_buffers()]
+        infos = layout(graph)
+        assert [(info.name, info.shape) for info in infos] == [(name, tuple(tensor.shape)) for name, tensor in tensors]
+        cost = cost_of(graph)
+        assert cost.parameters == sum(tensor.numel() for tensor in module.parameters())
+        assert cost.buffers == sum(tensor.numel() for tensor in module.buffers())
+        assert cost.message_bytes == 4 * state_size(infos)
+        x = torch.zeros(1, *task.input_shape)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            module(x)
+        assert 2 * cost.macs == counter.get_total_flops()
+
+
+def test_every_weight_learns(specs, task):
+    for spec in specs:
+        graph = spec.lower(task)
+        weights = initial_weights(graph, generator(1))
+        module = build(graph, weights)
+        x = torch.from_numpy(generator(2).standard_normal((6, *task.input_shape)).astype(np.float32))
+        outputs = module(x)
+        assert outputs.shape == (6, task.head.output_width)
+        outputs.square().sum().backward()
+        for name, parameter in module.named_parameters():
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.sub_(0.1 * parameter.grad)
+        assert not np.array_equal(flat_state(module).numpy(), weights)
+
+
+def test_memory_holds_at_least_the_weights_and_grows_with_the_batch(specs, task):
+    for spec in specs:
+        graph = spec.lower(task)
+        small, large = (peak_memory(graph, TrainingSettings(batch_size=size)) for size in (2000, 4000))
+        made = sum(np.prod(node.output_shape, dtype=int) for node in graph.nodes if node.operation.op != "flatten")
+        assert small >= 4 * (6 * state_size(layout(graph)) + 2000 * made)
+        assert large - small >= 4 * 2000 * made

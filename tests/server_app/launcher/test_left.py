@@ -1,0 +1,123 @@
+"""Processes that a command which was killed left running."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from common.errors import FederationError
+from server_app.launcher import left
+from server_app.launcher.left import end_left, forget, remember
+from server_app.launcher.processes import end, members, start
+from server_app.machine import started
+
+FAMILY = """
+import subprocess, sys
+child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+for _ in range(2):
+    subprocess.Popen([sys.executable, "-c", child])
+print("parent", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def family(tmp_path):
+    """A leader with two children in its session."""
+    log = tmp_path / "log"
+    leader = start([sys.executable, "-c", FAMILY], {}, log)
+    while len(log.read_text().splitlines()) < 3:
+        time.sleep(0.02)
+    yield leader
+    end([leader])
+    leader.wait(10)
+
+
+def change(folder, **changes):
+    path = folder / "processes.json"
+    record = json.loads(path.read_text())
+    record["sessions"][0] |= {name: value for name, value in changes.items() if name != "boot"}
+    path.write_text(json.dumps(record | {name: value for name, value in changes.items() if name == "boot"}))
+
+
+def test_all_of_a_session_is_ended(tmp_path, family):
+    remember(tmp_path, [family])
+    assert end_left(tmp_path) == 3
+    assert members([family.pid]) == []
+    assert not (tmp_path / "processes.json").exists()
+    assert end_left(tmp_path) == 0
+
+
+def test_members_are_found_after_their_leader_died(tmp_path, family):
+    remember(tmp_path, [family])
+    family.stdin.write("\n")
+    family.stdin.flush()
+    family.wait()
+    assert started(family.pid) is None
+    assert end_left(tmp_path) == 2
+    assert members([family.pid]) == []
+
+
+@pytest.mark.parametrize("changes", [{"boot": "another"}, {"started": 1.0}])
+def test_another_process_with_the_same_number_is_left_alone(tmp_path, family, changes):
+    remember(tmp_path, [family])
+    change(tmp_path, **changes)
+    assert end_left(tmp_path) == 0
+    assert len(members([family.pid])) == 3
+
+
+def test_members_that_are_older_than_the_record_are_not_its(tmp_path, family):
+    remember(tmp_path, [family])
+    family.stdin.write("\n")
+    family.stdin.flush()
+    family.wait()
+    change(tmp_path, started=started(os.getpid()) + 10.0**9)
+    assert end_left(tmp_path) == 0
+    assert len(members([family.pid])) == 2
+
+
+def test_our_own_session_is_never_ended(tmp_path):
+    program = (
+        "import json, os, sys\n"
+        "from pathlib import Path\n"
+        "from server_app.launcher.left import end_left\n"
+        "from server_app.machine import boot_id, started\n"
+        "os.setsid()\n"
+        "pid, folder = os.getpid(), Path(sys.argv[1])\n"
+        "sessions = [{'pid': pid, 'started': started(pid)}]\n"
+        "(folder / 'processes.json').write_text(json.dumps({'boot': boot_id(), 'sessions': sessions}))\n"
+        "print(end_left(folder))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "0\n"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"boot": "x"}', '{"boot": "x", "sessions": [{"pid": "y"}]}'])
+def test_a_record_that_says_nothing_ends_nothing(tmp_path, content):
+    (tmp_path / "processes.json").write_text(content)
+    assert end_left(tmp_path) == 0
+
+
+def test_what_cannot_be_killed_is_named(tmp_path, family, monkeypatch):
+    remember(tmp_path, [family])
+    monkeypatch.setattr("psutil.Process.kill", lambda _: None)
+    monkeypatch.setattr(left, "PATIENCE", 0.1)
+    with pytest.raises(FederationError, match=rf"must be gone, got \[.*{family.pid}"):
+        end_left(tmp_path)
+    assert (tmp_path / "processes.json").exists()
+
+
+def test_a_clean_end_leaves_no_record(tmp_path, family):
+    remember(tmp_path, [family])
+    forget(tmp_path)
+    forget(tmp_path)
+    assert not (tmp_path / "processes.json").exists()

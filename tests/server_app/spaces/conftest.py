@@ -1,0 +1,12 @@
+"""Spaces that offer everything."""
+
+import pytest
+
+from server_app.spaces.layered import LayeredSpace
+from tests.support.spaces import everything
+
+
+@pytest.fixture(scope="session")
+def spaces() -> list[LayeredSpace]:
+    """One space that offers everything for each of a few tasks."""
+    return everything()

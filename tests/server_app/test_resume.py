@@ -1,0 +1,119 @@
+"""A run that is killed at any event and goes on ends as one left alone does (Flower's grid, real ClientApps)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from server_app.blobs import Blobs
+from server_app.build import build_strategy
+from server_app.journal import Journal
+
+CHOICES = {
+    "evolution, halving, split, FedAdam": {
+        "controller": {"name": "evolution", "population_size": 2, "sample_size": 1},
+        "fidelity": {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2},
+        "placement": {"name": "split"},
+        "aggregation": {"name": "fedadam"},
+        "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
+        "search": {"trials": 5, "concurrency": 2},
+        "final": {"rounds": 3},
+    },
+    "the least": {},
+}
+
+
+class Killed(BaseException):
+    """As SIGKILL: nobody handles it."""
+
+
+class Run:
+    """One run in a folder of weights, that may be killed and go on; its clock is not looked at."""
+
+    def __init__(self, config, folder, make_grid):
+        self.config, self.folder, self.make_grid = config, folder, make_grid
+        self.events, self.saved, self.trained = [], (0, "null"), Counter()
+        self.strategy = None
+
+    def go(self, kill_at=None):
+        """Run, or go on from what was saved last, until the `kill_at`-th event is written; return the result."""
+        kept, state = self.saved
+        del self.events[kept:]
+        written = 0
+
+        def listen(event):
+            nonlocal written
+            written += 1
+            if written == kill_at:
+                raise Killed
+            self.events.append({key: value for key, value in event.items() if key not in ("time", "n")})
+
+        def save(state):
+            self.saved = len(self.events), json.dumps(state)
+
+        grid = self.make_grid()
+        for name in "abcd":
+            grid.person(name)
+        self.strategy = build_strategy(
+            self.config, Journal(None, listen), blobs=Blobs(self.folder), save=save, state=json.loads(state)
+        )
+        try:
+            return self.strategy.start(grid=grid).arrays["weights"].numpy()
+        finally:
+            orders = [message.content["order"] for message in grid.sent if "order" in message.content]
+            for order in orders:
+                self.trained.update(
+                    job for job, kind in zip(order["job"], order["kind"], strict=True) if kind == "train"
+                )
+
+    def found(self):
+        outcome = self.strategy.outcome
+        trials = [*outcome.search.ranking, *outcome.final.trials]
+        return [{**trial.to_json(), "origin": trial.origin} for trial in trials]
+
+
+def story(events):
+    """The journal but for what says that a run went on."""
+    return [event for event in events if event["event"] not in ("resumed", "node")]
+
+
+@pytest.fixture(params=CHOICES, ids=lambda name: name.split(",")[0])
+def changes(request):
+    return CHOICES[request.param]
+
+
+def test_killed_at_any_event_it_ends_as_if_never_interrupted(changes, configure, make_grid, tmp_path):
+    config = configure(**changes, federation={"nodes": 4})
+    whole = Run(config, tmp_path / "whole", make_grid)
+    weights = whole.go()
+    expected, number = whole.found(), len(whole.events)
+    for kill_at in range(5, number, max(1, number // 25)):
+        run = Run(config, tmp_path / str(kill_at), make_grid)
+        with pytest.raises(Killed):
+            run.go(kill_at)
+        ended = {event["trial"] for event in run.events[: run.saved[0]] if event["event"] in ("finished", "stopped")}
+        np.testing.assert_array_equal(run.go(), weights)
+        assert run.found() == expected
+        assert story(run.events) == story(whole.events)
+        again = run.trained - whole.trained
+        assert set(again.values()) <= {1, 2, 3, 4}, "no node trains a job more than once again"
+        assert not {job.partition("/")[0] for job in again} & ended, "what had ended is not trained again"
+
+
+def test_killed_again_and_again_it_gets_there(changes, configure, make_grid, tmp_path):
+    config = configure(**changes, federation={"nodes": 4})
+    whole = Run(config, tmp_path / "whole", make_grid)
+    weights = whole.go()
+    run, result, kills = Run(config, tmp_path / "run", make_grid), None, 0
+    while result is None:
+        try:
+            result = run.go(20)
+        except Killed:
+            kills += 1
+        assert kills < 100
+    assert kills > 0
+    np.testing.assert_array_equal(result, weights)
+    assert run.found() == whole.found()
