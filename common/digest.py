@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,18 +12,26 @@ _PACKAGES = ("client_app", "common")
 
 
 @cache
-def code_digest() -> str:
-    """Return the digest of this installation, whether a checkout, a wheel or a Flower bundle; computed once."""
-    return digest_of(_ROOT)
+def code_digest(*more: str) -> str:
+    """Return the digest of this installation, whether a checkout, a wheel or a Flower bundle; computed once.
+
+    Parameters
+    ----------
+    more : str
+        Packages beside ``client_app`` and ``common``.
+    """
+    return digest_of(_ROOT, more)
 
 
-def digest_of(root: Path) -> str:
+def digest_of(root: Path, more: Sequence[str] = ()) -> str:
     """Hash the sources that decide how a node reads, trains and answers.
 
     Parameters
     ----------
     root : Path
         Folder that holds the packages ``client_app`` and ``common``.
+    more : sequence of str
+        Packages beside these two.
 
     Returns
     -------
@@ -31,8 +40,9 @@ def digest_of(root: Path) -> str:
         a checkout on Windows agrees with a node on Linux.
     """
     digest = hashlib.sha256()
+    packages = (*_PACKAGES, *more)
     names = {
-        path.relative_to(root).as_posix(): path for package in _PACKAGES for path in root.glob(f"{package}/**/*.py")
+        path.relative_to(root).as_posix(): path for package in packages for path in root.glob(f"{package}/**/*.py")
     }
     for name, path in sorted(names.items()):
         content = path.read_bytes().replace(b"\r\n", b"\n")

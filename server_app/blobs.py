@@ -38,25 +38,26 @@ class Blobs:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._memory: dict[str, Array] = {}
+        self._memory: dict[str, bytes] = {}  # files that have no folder, or not yet
         self._whole: set[str] = set()  # written or read by us; a file that a power cut left may be anything
         self._fresh: set[str] = set()  # written, but perhaps not on the disk yet
 
     def put(self, array: Array) -> str:
-        """Keep an array and return its key; one that is there already costs its hash only.
+        """Keep an array and return its key; one that is there already is not written again.
 
         Parameters
         ----------
         array : array
             Numbers of any shape; the caller may change it afterwards.
         """
-        key = _key(array)
+        content = _encoded(array)
+        key = _key(content)
         if key in self._whole or key in self._memory:
             return key
         try:
-            self._write(key, array)
+            self._write(key, content)
         except OSError:
-            self._memory[key] = array.copy()
+            self._memory[key] = content
         return key
 
     def get(self, key: str) -> Array:
@@ -67,20 +68,8 @@ class Blobs:
         StorageError
             It is not there, or it is not what was put.
         """
-        if key in self._memory:
-            return self._memory[key].copy()
-        if self._folder is None:
-            raise StorageError("An array must be kept before it is asked for", key, fix="Report a bug")
-        path = self._path(key)
-        try:
-            array: Array = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
-        except OSError as error:
-            raise _lost(path, str(error)) from None
-        except ValueError:
-            raise _lost(path, "it is no array") from None
-        if _key(array) != key:
-            raise _lost(path, "its content has changed")
-        self._whole.add(key)
+        content = self._memory[key] if key in self._memory else self._read(key)
+        array: Array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
         return array
 
     def put_state(self, state: Any) -> Any:
@@ -150,16 +139,30 @@ class Blobs:
                 with suppress(OSError):  # it will be tried again
                     path.unlink()
 
-    def _write(self, key: str, array: Array) -> None:
+    def _read(self, key: str) -> bytes:
+        """Return a file that is what was written; numpy would believe one that is damaged, or fail in many ways."""
+        if self._folder is None:
+            raise StorageError("An array must be kept before it is asked for", key, fix="Report a bug")
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise _lost(path, str(error)) from None
+        if _key(content) != key:
+            raise _lost(path, "its content has changed")
+        self._whole.add(key)
+        return content
+
+    def _write(self, key: str, content: bytes) -> None:
         """Write aside and rename; raises `OSError`."""
         if self._folder is None:
-            self._memory[key] = array.copy()
+            self._memory[key] = content
             return
         path = self._path(key)
         aside = path.with_suffix(".part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            aside.write_bytes(_encoded(array))
+            aside.write_bytes(content)
             aside.replace(path)
         except OSError:
             with suppress(OSError):
@@ -194,15 +197,12 @@ def _stands_for_an_array(value: dict[Any, Any]) -> bool:
     return len(value) == 1 and isinstance(value.get(_MARK), str)
 
 
-def _key(array: Array) -> str:
-    """Return the hash of type, shape and content; the layout in memory does not count."""
-    whole = np.asarray(array, order="C")
-    digest = hashlib.sha256(f"{whole.dtype.str}{whole.shape}".encode())
-    digest.update(whole.data if whole.size else b"")
-    return digest.hexdigest()
+def _key(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _encoded(array: Array) -> bytes:
+    """Return an array as a file; its layout in memory does not count."""
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()

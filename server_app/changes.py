@@ -9,12 +9,10 @@ from typing import Any
 
 import yaml
 
-from common import __version__
 from common.config import Config, FederationConfig, typed
-from common.digest import code_digest
 from common.errors import ConfigError
 from common.overrides import PATHS
-from server_app.state import SavedState
+from server_app.state import Code
 
 MAY_CHANGE = frozenset(
     {"min_nodes", "deadline", "budget", "patience", "poll", "address", "root_certificates"}
@@ -27,20 +25,23 @@ _TEXTS = ("address", "root_certificates")
 _MOST_NAMES = 5
 
 
-def changed_code(saved: SavedState, version: str = __version__, digest: str = "") -> str | None:
-    """Say that a run goes on with other code than it began with; None where it is the same.
+def changed_code(then: Code, now: Code) -> str | None:
+    """Say that a run goes on with other code than it began with, or other packages; None where all is the same.
 
     Parameters
     ----------
-    saved : SavedState
-        What the run left.
-    version, digest : str
-        Of the code that resumes it; by default those of this installation.
+    then, now : Code
+        What saved the run, and what resumes it.
     """
-    if saved.digest == (digest or code_digest()):
-        return None
-    versions = f"flwr-nas {saved.version} then, {version} now" if saved.version != version else f"flwr-nas {version}"
-    return f"The code has changed since the run was saved ({versions}): {_UNEQUAL}."
+    old, new = then.versions, now.versions
+    parts = [
+        f"{name} {old.get(name, 'not there')} then, {new.get(name, 'not there')} now"
+        for name in sorted(old | new)
+        if old.get(name) != new.get(name)
+    ]
+    if then.digest != now.digest and old.get("flwr-nas") == new.get("flwr-nas"):
+        parts.append(f"flwr-nas {new.get('flwr-nas')} with other sources")
+    return f"The code has changed since the run was saved ({'; '.join(parts)}): {_UNEQUAL}." if parts else None
 
 
 def changed_nodes(missing: Collection[str], new: Collection[str]) -> str | None:

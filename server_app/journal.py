@@ -92,9 +92,9 @@ class Journal:
         self._listeners = list(listeners)
 
     @property
-    def position(self) -> Position:
-        """Where the file has come to; it stays where a full disk kept the journal from going on."""
-        return self._position
+    def position(self) -> Position | None:
+        """Where the file has come to; None where there is none, or a full disk kept it from going on."""
+        return None if self._file is None else self._position
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every later event."""

@@ -36,7 +36,7 @@ from server_app.run_folder import (
     forget_stop,
     run_folder,
 )
-from server_app.state import config_of, read_state, write_state
+from server_app.state import config_of, read_state, this_code, write_state
 
 Opened = tuple[Journal, dict[str, Any] | None, StorageError | None]
 """A run's journal, what was saved of it, and why its configuration could not be written."""
@@ -65,13 +65,12 @@ def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
             if problem is not None:
                 raise problem
             blobs = Blobs(folder / WEIGHTS)
-            blobs.sweep(keys_in(state))
             strategy = build_strategy(
                 config,
                 journal,
                 stop_watch(folder, config.run.launcher_pid),
                 blobs=blobs,
-                save=saver(folder, journal, blobs),
+                save=saver(folder, config, journal, blobs, state),
                 state=state,
             )
             strategy.start(grid=grid)
@@ -125,27 +124,39 @@ def read_config(run_config: Mapping[str, Any], federation: str = "simulation") -
     return replace(config, federation=replace(config.federation, nodes=None))
 
 
-def saver(folder: Path, journal: Journal, blobs: Blobs) -> Callable[[dict[str, Any]], None]:
+def saver(
+    folder: Path, config: Config, journal: Journal, blobs: Blobs, state: dict[str, Any] | None = None
+) -> Callable[[dict[str, Any]], None]:
     """Return a function that saves a state, as `Blobs.put_state` returned it, so that the run can go on from there.
 
-    A full disk does not end a search: it says so once, and the state before stays.
+    A full disk does not end a search: it says so once, and the state before stays, with what it names. So it does where
+    the journal was lost, since a state belongs to a line of it.
+
+    Parameters
+    ----------
+    folder, config, journal, blobs : Path, Config, Journal, Blobs
+        Of the run.
+    state : dict, optional
+        What the run goes on from.
     """
-    lost = False
+    lost, named = False, keys_in(state)
 
     def save(state: dict[str, Any]) -> None:
-        nonlocal lost
+        nonlocal lost, named
         try:
             journal.sync()
             blobs.sync()
-            write_state(folder, state, journal.position)
+            if (position := journal.position) is not None:
+                write_state(folder, state, position, config)
+                named = keys_in(state)
+            lost = False
         except StorageError as error:
             if not lost:
                 journal.write("state_lost", reason=str(error))
             lost = True
-            return
-        lost = False
-        blobs.sweep(keys_in(state))
+        blobs.sweep(keys_in(state) | named)
 
+    blobs.sweep(named)
     return save
 
 
@@ -186,7 +197,9 @@ def _free(folder: Path, config: Config) -> list[str]:
         check_fresh(folder)
         return []
     check_resumable(folder)
-    told = [changed_config(config_of(folder), config), end_earlier(folder)]
+    saved = read_state(folder)
+    before = config_of(folder) if saved is None else saved.config  # config.yaml is for people, who may write in it
+    told = [changed_config(before, config), end_earlier(folder)]
     forget_stop(folder)
     check_resumable(folder)  # the earlier one may have finished meanwhile
     return [sentence for sentence in told if sentence]
@@ -211,7 +224,7 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
     if not resume:
         check_fresh(folder)  # once more: another run may have had the lock before us
     saved = read_state(folder) if resume else None
-    if saved is not None and (sentence := changed_code(saved)) is not None:
+    if saved is not None and (sentence := changed_code(saved.code, this_code())) is not None:
         changes = [*changes, sentence]
     position = START if saved is None else saved.journal
     problem = _describe(folder, config)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
 from common import __version__
-from common.config import Config, from_yaml
+from common.config import Config, from_json, from_yaml
 from common.digest import code_digest
 from common.errors import StorageError
 from common.files import sync, write_aside
@@ -19,27 +22,59 @@ FORMAT = 1
 """Raised when a state is laid out in another way; a state of another format is refused."""
 
 
+PACKAGES = ("flwr", "torch", "numpy")
+"""Other versions of these give other numbers."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Code that runs a search.
+
+    Parameters
+    ----------
+    digest : str
+        Of all of flwr-nas: the server's part decides as much as what nodes have in common with it.
+    versions : dict of str to str
+        Of flwr-nas and of `PACKAGES`.
+    """
+
+    digest: str
+    versions: dict[str, str]
+
+
+@cache
+def this_code() -> Code:
+    """Return the code of this installation."""
+    found = {"flwr-nas": __version__}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return Code(code_digest("server_app"), found)
+
+
 @dataclass(frozen=True)
 class SavedState:
     """What `read_state` found.
 
     Parameters
     ----------
-    version, digest : str
-        Of the flwr-nas that wrote it; the digest is that of `common.digest.code_digest`.
+    code : Code
+        What wrote it.
+    config : Config
+        Of the run.
     journal : Position
         Where the journal was then.
     state : dict
         What was saved.
     """
 
-    version: str
-    digest: str
+    code: Code
+    config: Config
     journal: Position
     state: dict[str, Any]
 
 
-def write_state(folder: Path, state: dict[str, Any], position: Position) -> None:
+def write_state(folder: Path, state: dict[str, Any], position: Position, config: Config) -> None:
     """Write state.json aside, rename it, and return once that stays so if the power fails.
 
     Parameters
@@ -50,6 +85,8 @@ def write_state(folder: Path, state: dict[str, Any], position: Position) -> None
         JSON; numbers that are not finite are written too. The arrays that it names are on the disk already.
     position : Position
         Of the journal, whose lines up to there are on the disk already.
+    config : Config
+        Of the run.
 
     Raises
     ------
@@ -58,8 +95,8 @@ def write_state(folder: Path, state: dict[str, Any], position: Position) -> None
     """
     content = {
         "format": FORMAT,
-        "version": __version__,
-        "digest": code_digest(),
+        "code": asdict(this_code()),
+        "config": asdict(config),
         "journal": position,
         "state": state,
     }
@@ -77,6 +114,8 @@ def read_state(folder: Path) -> SavedState | None:
     ------
     StorageError
         The file is no state, or one of another format.
+    ConfigError
+        It has the configuration of another version.
     """
     path = folder / STATE
     try:
@@ -91,12 +130,12 @@ def read_state(folder: Path) -> SavedState | None:
         raise StorageError(
             f"This version of flwr-nas ({__version__}) resumes states of format {FORMAT}",
             content["format"],
-            fix=f"Resume {folder} with flwr-nas {content.get('version', 'of the version that began it')}, "
-            "or begin the run anew in another run.dir",
+            fix=f"Resume {folder} with {_writer(content)}, or begin the run anew in another run.dir",
         )
     if (wrong := _wrong(content)) is not None:
         raise _malformed(path, f"{wrong} is missing or no such thing")
-    return SavedState(content["version"], content["digest"], cast(Position, content["journal"]), content["state"])
+    config = from_json(json.dumps(content["config"]))
+    return SavedState(Code(**content["code"]), config, cast(Position, content["journal"]), content["state"])
 
 
 def config_of(folder: Path) -> Config:
@@ -120,12 +159,23 @@ def config_of(folder: Path) -> Config:
 
 def _wrong(content: dict[str, Any]) -> str | None:
     """Return the first field that is not what it must be."""
-    for name, kind in (("version", str), ("digest", str), ("journal", dict), ("state", dict)):
-        if not isinstance(content.get(name), kind):
+    for name in ("code", "config", "journal", "state"):
+        if not isinstance(content.get(name), dict):
             return name
+    code = content["code"]
+    texts = [code.get("digest"), *(code["versions"].values() if isinstance(code.get("versions"), dict) else [None])]
+    if len(code) != 2 or not all(isinstance(text, str) for text in texts):
+        return "code"
     journal = content["journal"]
     whole = all(type(journal.get(name)) is int and journal[name] >= 0 for name in ("line", "bytes"))
     return None if whole and type(journal.get("time")) in (int, float) and len(journal) == 3 else "journal"
+
+
+def _writer(content: dict[str, Any]) -> str:
+    """Return which version wrote a state of another format, if that can be seen."""
+    code = content.get("code")
+    versions = code.get("versions") if isinstance(code, dict) else None
+    return f"flwr-nas {versions.get('flwr-nas')}" if isinstance(versions, dict) else "the flwr-nas that began it"
 
 
 def _malformed(path: Path, why: str) -> StorageError:

@@ -61,14 +61,15 @@ def resume(folder: str, overrides: Sequence[str], began: float) -> int:
 
 
 def _resume_here(path: Path, overrides: Sequence[str], began: float) -> int:
-    from server_app.changes import overridden
+    from server_app.changes import changed_config, overridden
     from server_app.launcher import launch
     from server_app.run_folder import check_resumable
     from server_app.state import config_of, read_state
 
     check_resumable(path)
-    read_state(path)  # or it would be said in a log, a few seconds later
     config = overridden(config_of(path), overrides)
+    if (saved := read_state(path)) is not None:
+        changed_config(saved.config, config)  # or it would be said in a log, a few seconds later
     if config.federation.name == "simulation":
         path = path.absolute()
         launcher, place = os.getpid(), str(path)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,16 +25,19 @@ from server_app.machine import boot_id, started
 
 NAME = "processes.json"
 
+HOME = "flwr-nas-"
+"""How the names of temporary folders begin."""
+
 PATIENCE = 10.0
 """Seconds until processes that were killed must be gone."""
 
 _POLL = 0.02
 
 
-def remember(run_dir: Path, leaders: Sequence[Popen[str]]) -> None:
-    """Write down the sessions that these processes lead."""
+def remember(run_dir: Path, leaders: Sequence[Popen[str]], home: Path) -> None:
+    """Write down the sessions that these processes lead, and the temporary folder that is theirs."""
     sessions = [{"pid": leader.pid, "started": started(leader.pid)} for leader in leaders]
-    write_aside(run_dir / NAME, json.dumps({"boot": boot_id(), "sessions": sessions}))
+    write_aside(run_dir / NAME, json.dumps({"boot": boot_id(), "sessions": sessions, "home": str(home)}))
 
 
 def forget(run_dir: Path) -> None:
@@ -43,6 +48,8 @@ def forget(run_dir: Path) -> None:
 
 def end_left(run_dir: Path) -> int:
     """Kill what is left of a simulation whose command is gone, and return how many processes that were.
+
+    They would have removed their temporary folder themselves, but for that.
 
     Raises
     ------
@@ -60,8 +67,24 @@ def end_left(run_dir: Path) -> int:
             with suppress(psutil.Error):
                 process.kill()
         time.sleep(_POLL)
+    if (home := _home(run_dir)) is not None:
+        shutil.rmtree(home, ignore_errors=True)
     forget(run_dir)
     return len(seen)
+
+
+def _home(run_dir: Path) -> Path | None:
+    """Return the temporary folder on record, if it is one of ours."""
+    try:
+        home = Path(json.loads((run_dir / NAME).read_text(encoding="utf-8"))["home"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    ours = home.is_absolute() and home.name.startswith(HOME) and home.resolve().parent in _temporary()
+    return home if ours and not home.is_symlink() else None
+
+
+def _temporary() -> set[Path]:
+    return {Path(tempfile.gettempdir()).resolve(), Path("/tmp").resolve()}
 
 
 def _left(run_dir: Path) -> list[psutil.Process]:

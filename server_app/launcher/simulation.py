@@ -22,7 +22,7 @@ from server_app.launcher import roles
 from server_app.launcher.bundle import ROOT
 from server_app.launcher.follow import Ending, Tail, follow, last_words
 from server_app.launcher.interrupts import Interrupts
-from server_app.launcher.left import forget, remember
+from server_app.launcher.left import HOME, forget, remember
 from server_app.launcher.processes import end, start
 from server_app.launcher.proxies import for_this_machine
 from server_app.run_folder import forget_state
@@ -90,7 +90,7 @@ class Simulation:
 
     def __enter__(self) -> Self:
         base = tempfile.gettempdir()
-        self._home = Path(tempfile.mkdtemp(prefix="flwr-nas-", dir=base if len(base) <= _LONGEST_TEMP else "/tmp"))
+        self._home = Path(tempfile.mkdtemp(prefix=HOME, dir=base if len(base) <= _LONGEST_TEMP else "/tmp"))
         self._log.touch()
         host, port = self._address.split(":")
         try:
@@ -155,7 +155,7 @@ class Simulation:
     def _start(self, role: str, *arguments: str) -> None:
         command = [sys.executable, "-P", roles.__file__, str(os.getpid()), str(self._home), role, *arguments]
         self._processes[role] = start([*command, "--insecure"], self._environment(), self._log)
-        remember(self._log.parent, list(self._processes.values()))
+        remember(self._log.parent, list(self._processes.values()), self._home)
 
     def _environment(self) -> dict[str, str]:
         """Return ours, without what would lead to another Flower or Ray, and with nothing that calls home."""

@@ -36,6 +36,9 @@ def test_what_is_no_source_of_both_sides_does_not_count(copy: Path):
     (copy / "common" / "__pycache__").mkdir()
     (copy / "common" / "__pycache__" / "digest.cpython-311.pyc").write_bytes(b"x")
     assert digest_of(copy) == code_digest()
+    both = digest_of(copy, ["server_app"])
+    (copy / "server_app" / "strategy.py").write_text("x = 2\n")
+    assert len({digest_of(copy), both, digest_of(copy, ["server_app"])}) == 3
 
 
 @pytest.mark.parametrize("package", ["client_app", "common", "common/models"])

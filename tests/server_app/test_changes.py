@@ -10,9 +10,9 @@ import pytest
 from common.config import compose_config
 from common.errors import ConfigError
 from server_app.changes import MAY_CHANGE, changed_code, changed_config, changed_nodes, overridden
-from server_app.journal import START
-from server_app.state import SavedState
+from server_app.state import Code
 
+THEN = Code("f00", {"flwr-nas": "1.0", "torch": "2.13"})
 UNEQUAL = "goes on, but will not equal a run that was never interrupted."
 
 
@@ -30,17 +30,26 @@ def deployment():
 
 
 def test_the_same_code_is_not_mentioned():
-    assert changed_code(SavedState("1.0", "f00", START, {}), "1.0", "f00") is None
+    assert changed_code(THEN, replace(THEN)) is None
 
 
-@pytest.mark.parametrize(("version", "said"), [("1.0", "flwr-nas 1.0"), ("1.1", "flwr-nas 1.0 then, 1.1 now")])
-def test_other_code_is_said_once(version, said):
-    sentence = changed_code(SavedState("1.0", "f00", START, {}), version, "f01")
-    assert sentence == f"The code has changed since the run was saved ({said}): it {UNEQUAL}"
-
-
-def test_the_code_of_this_installation_is_meant():
-    assert changed_code(SavedState("1.0", "f00", START, {})) is not None
+@pytest.mark.parametrize(
+    ("digest", "versions", "said"),
+    [
+        ("f01", {}, "flwr-nas 1.0 with other sources"),
+        ("f01", {"flwr-nas": "1.1"}, "flwr-nas 1.0 then, 1.1 now"),
+        ("f00", {"torch": "2.14"}, "torch 2.13 then, 2.14 now"),
+        (
+            "f01",
+            {"torch": "2.14", "ray": "2"},
+            "ray not there then, 2 now; torch 2.13 then, 2.14 now; flwr-nas 1.0 with",
+        ),
+    ],
+)
+def test_other_code_is_said_once(digest, versions, said):
+    sentence = changed_code(THEN, Code(digest, THEN.versions | versions))
+    assert sentence.startswith(f"The code has changed since the run was saved ({said}")
+    assert sentence.endswith(f"): it {UNEQUAL}")
 
 
 def test_the_same_nodes_are_not_mentioned():

@@ -100,7 +100,7 @@ def test_a_resumed_journal_is_cut_at_its_position_and_goes_on(path, rest):
     with Journal(path) as journal:
         journal.write("start")
         journal.write("round", name="größe")
-    before, position = path.read_bytes(), journal.position | {"time": 1000.0}
+        before, position = path.read_bytes(), journal.position | {"time": 1000.0}
     with path.open("a") as file:
         file.write(rest)
     heard = []
@@ -110,11 +110,11 @@ def test_a_resumed_journal_is_cut_at_its_position_and_goes_on(path, rest):
         journal.write("resumed")
         journal.listen(heard.append)
         journal.write("round")
+        assert journal.position["bytes"] == path.stat().st_size
     assert path.read_bytes().startswith(before)
     assert [(line["n"], line["event"]) for line in lines(path)[2:]] == [(2, "resumed"), (3, "round")]
     assert heard == [lines(path)[2], *[lines(path)[3]] * 2]
     assert 1000.0 <= heard[0]["time"] <= heard[1]["time"]
-    assert journal.position["bytes"] == path.stat().st_size
 
 
 def test_a_run_that_has_no_state_yet_begins_anew_in_its_journal(path):
@@ -131,8 +131,7 @@ def test_another_journal_is_not_touched(path, change):
     with Journal(path) as journal:
         journal.write("start")
         journal.write("round")
-    before = path.read_bytes()
-    position = journal.position | change
+        before, position = path.read_bytes(), journal.position | change
     with pytest.raises(StorageError, match=rf"up to line {position['line']}, got '.*journal\.jsonl'"):
         Journal.resumed(path, position)
     assert path.read_bytes() == before
@@ -150,11 +149,10 @@ def test_a_run_that_had_no_journal_yet_begins_one(path):
     assert [line["n"] for line in lines(path)] == [0]
 
 
-def test_the_position_stays_where_the_disk_was_full(path):
+def test_a_journal_that_was_lost_has_no_position(path):
     heard = []
     journal = Journal(path, heard.append)
     journal.write("start")
-    position = journal.position
 
     class Full:
         def write(self, _):
@@ -167,7 +165,8 @@ def test_the_position_stays_where_the_disk_was_full(path):
     journal._file = Full()
     journal.write("round")
     journal.write("round")
-    assert journal.position == position
+    assert journal.position is None
+    assert Journal().position is None
     assert [(event["n"], event["event"]) for event in heard] == [
         (0, "start"),
         (2, "journal_lost"),

@@ -6,6 +6,7 @@ import json
 import shlex
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from common.errors import ConfigError, StorageError
 from common.models.builder import flat_state
 from common.models.export import load_model
 from server_app import run as running
+from server_app.blobs import Blobs
 from server_app.journal import Journal
 from server_app.lock import RunLock
 from server_app.run import read_config, run
 from server_app.run_folder import ask_to_stop
+from server_app.state import read_state
 
 COMPLETE = {"config.yaml", "journal.jsonl", "history.json", "result.json", "best/spec.json", "best/model.safetensors"}
 
@@ -152,8 +155,8 @@ def test_a_run_that_was_asked_to_stop_goes_on(go, folder, monkeypatch):
 def test_every_save_leaves_the_arrays_that_it_names_and_no_others(go, folder, monkeypatch):
     seen, saver = [], running.saver
 
-    def watching(path, journal, blobs):
-        save = saver(path, journal, blobs)
+    def watching(path, *rest):
+        save = saver(path, *rest)
 
         def save_and_look(state):
             save(state)
@@ -184,7 +187,7 @@ def test_what_was_left_half_written_is_swept(go, kill, folder):
 def test_it_says_from_where_it_goes_on_and_what_has_changed(go, kill, folder, config):
     kill(16)
     saved = json.loads((folder / "state.json").read_text())
-    (folder / "state.json").write_text(json.dumps(saved | {"digest": "f00"}))
+    (folder / "state.json").write_text(json.dumps(saved | {"code": saved["code"] | {"digest": "f00"}}))
     federation = replace(config.federation, deadline=77.0)
     go(replace(config, federation=federation), resume=True, started_at=2.0)
     (event,) = [event for event in events(folder) if event["event"] == "resuming"]
@@ -259,6 +262,55 @@ def test_a_disk_that_is_full_does_not_end_the_search(go, folder, monkeypatch):
     assert lost == ["The disk is full."] * 2
     assert len(calls) > 5
     assert events(folder)[-1]["status"] == "finished"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_run_whose_journal_was_lost_goes_on_from_where_that_still_was(folder, config):
+    with Journal(folder / "journal.jsonl") as journal:
+        save = running.saver(folder, config, journal, blobs := Blobs(folder / "weights"))
+        journal.write("start")
+        early = {"weights": {"array": blobs.put(np.full(3, 1.0))}}
+        save(early)
+        journal._file.close()
+        journal._file = Path("/dev/full").open("wb")  # noqa: SIM115, the journal closes it
+        journal.write("proposed")
+        later = {"weights": {"array": blobs.put(np.full(3, 2.0))}}
+        save(later)
+    saved = read_state(folder)
+    assert (saved.state, saved.journal["line"]) == (early, 1)
+    assert {file.stem for file in (folder / "weights").iterdir()} == running.keys_in(early) | running.keys_in(later)
+
+
+def test_what_a_full_disk_keeps_in_memory_is_what_is_needed(folder, config, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    heard = []
+    with Journal(folder / "journal.jsonl", heard.append) as journal:
+        save = running.saver(folder, config, journal, blobs := Blobs(folder / "weights"))
+        save(kept := {"weights": {"array": blobs.put(np.zeros(3))}})
+        monkeypatch.setattr("pathlib.Path.write_bytes", full)
+        keys = []
+        for value in (1.0, 2.0):
+            keys.append(blobs.put(np.full(3, value)))
+            save({"weights": {"array": keys[-1]}})
+        assert blobs.get(keys[1]).tolist() == [2, 2, 2]
+        with pytest.raises(StorageError):
+            blobs.get(keys[0])
+    assert read_state(folder).state == kept
+    assert {file.stem for file in (folder / "weights").iterdir()} == running.keys_in(kept)
+    assert [event["event"] for event in heard] == ["state_lost"]
+
+
+def test_a_configuration_that_people_wrote_in_is_not_gone_on_with(go, kill, folder):
+    kill(14)
+    path = folder / "config.yaml"
+    path.write_text(path.read_text().replace("seed: 0", "seed: 4"))
+    before = (folder / "journal.jsonl").read_bytes()
+    edited = from_yaml(path.read_text())
+    with pytest.raises(ConfigError, match=r"with seed=0, got 'seed=4'.*Leave out seed"):
+        go(edited, resume=True)
+    assert (folder / "journal.jsonl").read_bytes() == before
 
 
 def test_of_two_runs_that_looked_at_the_same_time_the_second_leaves_the_firsts_folder_alone(go, folder, monkeypatch):

@@ -8,19 +8,21 @@ import math
 import pytest
 
 from common import __version__
+from common.config import compose_config
 from common.digest import code_digest
 from common.errors import StorageError
 from server_app.journal import START
-from server_app.state import SavedState, read_state, write_state
+from server_app.state import PACKAGES, SavedState, read_state, this_code, write_state
 
+CONFIG = compose_config(["controller=random", "seed=3"])
 POSITION = {"line": 3, "bytes": 120, "time": 1.5}
 
 
 def test_a_state_comes_back(tmp_path):
     state = {"stages": [{"trial": 1, "score": 0.1 + 0.2}], "weights": {"array": "f00"}, "best": math.inf}
-    write_state(tmp_path, {"earlier": 1}, START)
-    write_state(tmp_path, state, POSITION)
-    assert read_state(tmp_path) == SavedState(__version__, code_digest(), POSITION, state)
+    write_state(tmp_path, {"earlier": 1}, START, CONFIG)
+    write_state(tmp_path, state, POSITION, CONFIG)
+    assert read_state(tmp_path) == SavedState(this_code(), CONFIG, POSITION, state)
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
 
 
@@ -31,15 +33,15 @@ def test_a_run_without_a_state_has_none(tmp_path):
 def test_the_name_is_on_the_disk_before_anything_else_is_deleted(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr("server_app.state.sync", lambda path: synced.append([path, sorted(path.iterdir())]))
-    write_state(tmp_path, {}, START)
+    write_state(tmp_path, {}, START, CONFIG)
     assert synced == [[tmp_path, [tmp_path / "state.json"]]]
 
 
 def test_a_state_that_cannot_be_written_leaves_the_earlier_one(tmp_path):
-    write_state(tmp_path, {"a": 1}, START)
+    write_state(tmp_path, {"a": 1}, START, CONFIG)
     (tmp_path / "state.json.part").mkdir()
     with pytest.raises(StorageError, match=r"state\.json"):
-        write_state(tmp_path, {"a": 2}, START)
+        write_state(tmp_path, {"a": 2}, START, CONFIG)
     assert read_state(tmp_path).state == {"a": 1}
 
 
@@ -53,8 +55,12 @@ def change(path, **changes):
     [
         ({"format": None}, "it says no format"),
         ({"format": "1"}, "it says no format"),
-        ({"version": None}, "version is missing"),
-        ({"digest": 3}, "digest is missing or no such thing"),
+        ({"code": None}, "code is missing"),
+        ({"code": {"digest": 3, "versions": {}}}, "code is missing or no such thing"),
+        ({"code": {"digest": "f00", "versions": [1]}}, "code is missing or no such thing"),
+        ({"code": {"digest": "f00", "versions": {"torch": 2}}}, "code is missing or no such thing"),
+        ({"code": {"digest": "f00", "versions": {}, "more": 1}}, "code is missing or no such thing"),
+        ({"config": "seed: 3"}, "config is missing or no such thing"),
         ({"journal": []}, "journal is missing"),
         ({"journal": {"line": 1, "bytes": 2}}, "journal is missing"),
         ({"journal": {"line": -1, "bytes": 2, "time": 0.0}}, "journal is missing"),
@@ -63,7 +69,7 @@ def change(path, **changes):
     ],
 )
 def test_a_state_that_was_not_written_by_us_is_said(tmp_path, changes, why):
-    write_state(tmp_path, {}, POSITION)
+    write_state(tmp_path, {}, POSITION, CONFIG)
     change(tmp_path / "state.json", **changes)
     with pytest.raises(StorageError, match=rf"state that it wrote \({why}.*state\.json.*begin the run anew"):
         read_state(tmp_path)
@@ -77,7 +83,20 @@ def test_a_file_that_is_no_json_object_is_said(tmp_path, content):
 
 
 def test_a_state_of_another_format_is_refused_with_the_version_that_reads_it(tmp_path):
-    write_state(tmp_path, {}, POSITION)
-    change(tmp_path / "state.json", format=7, version="9.1", state=None)
+    write_state(tmp_path, {}, POSITION, CONFIG)
+    change(tmp_path / "state.json", format=7, code={"versions": {"flwr-nas": "9.1"}}, state=None)
     with pytest.raises(StorageError, match=r"states of format 1, got 7\. Resume .* with flwr-nas 9\.1, or begin"):
         read_state(tmp_path)
+
+
+def test_another_format_may_say_nothing_of_what_wrote_it(tmp_path):
+    (tmp_path / "state.json").write_text('{"format": 7}')
+    with pytest.raises(StorageError, match="with the flwr-nas that began it, or begin"):
+        read_state(tmp_path)
+
+
+def test_the_code_is_the_servers_too_and_what_it_runs_on():
+    code = this_code()
+    assert code.digest == code_digest("server_app") != code_digest()
+    assert code.versions.keys() == {"flwr-nas", *PACKAGES}
+    assert code.versions["flwr-nas"] == __version__

@@ -120,7 +120,7 @@ def left(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir(exist_ok=True)
     leader = start([sys.executable, "-c", "input()"], {}, tmp_path / "log")
-    remember(folder, [leader])
+    remember(folder, [leader], tmp_path / "home")
     yield leader
     end([leader])
     leader.wait(10)

@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from server_app.launcher.left import end_left, forget, remember
 from server_app.launcher.processes import end, members, start
 from server_app.machine import started
 
+HOME = Path("/nowhere")
 FAMILY = """
 import subprocess, sys
 child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
@@ -44,7 +48,7 @@ def change(folder, **changes):
 
 
 def test_all_of_a_session_is_ended(tmp_path, family):
-    remember(tmp_path, [family])
+    remember(tmp_path, [family], HOME)
     assert end_left(tmp_path) == 3
     assert members([family.pid]) == []
     assert not (tmp_path / "processes.json").exists()
@@ -52,7 +56,7 @@ def test_all_of_a_session_is_ended(tmp_path, family):
 
 
 def test_members_are_found_after_their_leader_died(tmp_path, family):
-    remember(tmp_path, [family])
+    remember(tmp_path, [family], HOME)
     family.stdin.write("\n")
     family.stdin.flush()
     family.wait()
@@ -63,14 +67,14 @@ def test_members_are_found_after_their_leader_died(tmp_path, family):
 
 @pytest.mark.parametrize("changes", [{"boot": "another"}, {"started": 1.0}])
 def test_another_process_with_the_same_number_is_left_alone(tmp_path, family, changes):
-    remember(tmp_path, [family])
+    remember(tmp_path, [family], HOME)
     change(tmp_path, **changes)
     assert end_left(tmp_path) == 0
     assert len(members([family.pid])) == 3
 
 
 def test_members_that_are_older_than_the_record_are_not_its(tmp_path, family):
-    remember(tmp_path, [family])
+    remember(tmp_path, [family], HOME)
     family.stdin.write("\n")
     family.stdin.flush()
     family.wait()
@@ -108,7 +112,7 @@ def test_a_record_that_says_nothing_ends_nothing(tmp_path, content):
 
 
 def test_what_cannot_be_killed_is_named(tmp_path, family, monkeypatch):
-    remember(tmp_path, [family])
+    remember(tmp_path, [family], HOME)
     monkeypatch.setattr("psutil.Process.kill", lambda _: None)
     monkeypatch.setattr(left, "PATIENCE", 0.1)
     with pytest.raises(FederationError, match=rf"must be gone, got \[.*{family.pid}"):
@@ -117,7 +121,40 @@ def test_what_cannot_be_killed_is_named(tmp_path, family, monkeypatch):
 
 
 def test_a_clean_end_leaves_no_record(tmp_path, family):
-    remember(tmp_path, [family])
+    remember(tmp_path, [family], HOME)
     forget(tmp_path)
     forget(tmp_path)
     assert not (tmp_path / "processes.json").exists()
+
+
+@pytest.fixture
+def home():
+    """A temporary folder as a simulation makes it."""
+    path = Path(tempfile.mkdtemp(prefix=left.HOME))
+    (path / "session").touch()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def test_the_temporary_folder_goes_with_its_processes(tmp_path, family, home):
+    remember(tmp_path, [family], home)
+    assert end_left(tmp_path) == 3
+    assert not home.exists()
+
+
+def test_only_a_temporary_folder_of_ours_goes(tmp_path, family, home):
+    mine = tmp_path / "flwr-nas-results"  # not where we make them
+    other = Path(tempfile.mkdtemp(prefix="other-"))
+    link = Path(tempfile.gettempdir()) / f"{left.HOME}{os.getpid()}-link"
+    mine.mkdir()
+    link.symlink_to(home)
+    try:
+        for path in (mine, other, link, Path("flwr-nas-relative")):
+            remember(tmp_path, [], path)
+            assert end_left(tmp_path) == 0
+        assert mine.is_dir()
+        assert other.is_dir()
+        assert (home / "session").exists()
+    finally:
+        link.unlink()
+        other.rmdir()
