@@ -18,7 +18,7 @@ from common.precision import number_bytes
 from common.tasks import Task
 from server_app.journal import write_json
 from server_app.outcome import Outcome
-from server_app.trials import Trial
+from server_app.trials import Identity, Trial
 
 _SECONDS = ("start_up", "search", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
@@ -74,7 +74,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     """Return the content of result.json."""
     search, final = outcome.search, outcome.final
     winner = search.winner
-    tested = {trial.spec.id: trial for trial in final.trials} if final else {}
+    tested = {trial.identity: trial for trial in final.trials} if final else {}
     baseline = final.trials[-1] if final and final.trials else None
     trials = [*search.trials, *(final.trials if final else [])]
     kept = _kept(outcome)
@@ -109,16 +109,18 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
 
 
 def _entry(
-    config: Config, task: Task, trial: Trial, tested: dict[str, Trial], *, is_baseline: bool = False
+    config: Config, task: Task, trial: Trial, tested: dict[Identity, Trial], *, is_baseline: bool = False
 ) -> dict[str, Any]:
     cost = cost_of(trial.spec.lower(task))
     message_bytes = (cost.parameters + cost.buffers) * number_bytes(config.federation.precision)
-    final = tested.get(trial.spec.id)
+    final = tested.get(trial.identity)
     return {
         "trial": None if is_baseline else trial.number,
         "id": trial.spec.id,
         "architecture": trial.spec.describe(),
         "spec": trial.spec.to_dict(),
+        "recipe": trial.recipe.to_json(),
+        "feasible": trial.last.feasible if trial.last else None,
         "score": None if is_baseline else trial.score,
         "validation": {} if is_baseline else dict(trial.metrics),
         "test": dict(final.metrics) if final else {},

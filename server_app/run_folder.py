@@ -30,6 +30,7 @@ from common.errors import StorageError
 
 CONFIG = "config.yaml"
 JOURNAL = "journal.jsonl"
+RESULT = "result.json"
 STATE = "state.json"
 WEIGHTS = "weights"
 LOCK = "lock"
@@ -90,7 +91,21 @@ def check_resumable(folder: Path) -> None:
 
 
 def finished(folder: Path) -> bool:
-    """Return whether the run in this folder came to its end: what its journal says last counts."""
+    """Return whether the run in this folder came to its end: what its journal says last counts.
+
+    Where a full disk kept the journal from its last line, its result counts, once nothing is kept to go on with.
+    """
+    return _journal_ended(folder) or (not (folder / STATE).exists() and _result_finished(folder))
+
+
+def _result_finished(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / RESULT).read_text(encoding="utf-8"))["status"] == "finished")
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _journal_ended(folder: Path) -> bool:
     try:
         with (folder / JOURNAL).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST))

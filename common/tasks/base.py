@@ -75,6 +75,11 @@ class Head(ABC):
         """Return what turns a model's outputs into what people use; None where they are that already."""
         return None
 
+    @property
+    def metric_names(self) -> frozenset[str]:
+        """Names of the metrics that a search can go by: those of every score, and those of the panel's table."""
+        return frozenset({self.primary[0], *self.ranges, *(row.metric for row in self.rows)})
+
     # ------------------------------------------------------------ a node's labels
 
     @abstractmethod

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.errors import StorageError
 from server_app.launcher.left import end_left
-from server_app.run_folder import check_fresh, check_resumable, forget_stop
+from server_app.run_folder import check_fresh, check_resumable, forget_stop, unwritable
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def kept(run_dir: Path, made: bool = False) -> Iterator[None]:
         run_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(run_dir, os.O_RDONLY)
     except OSError as error:
-        raise StorageError("The run folder must be writable", str(run_dir), fix=f"{error}; set run.dir") from None
+        raise unwritable(run_dir, error) from None
     try:
         _lock(handle, run_dir)
         check_fresh(run_dir)

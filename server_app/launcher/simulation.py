@@ -25,7 +25,7 @@ from server_app.launcher.interrupts import Interrupts
 from server_app.launcher.left import HOME, forget, remember
 from server_app.launcher.processes import end, start
 from server_app.launcher.proxies import for_this_machine
-from server_app.run_folder import forget_state
+from server_app.run_folder import forget_state, unwritable
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -89,9 +89,12 @@ class Simulation:
         self._processes: dict[str, Popen[str]] = {}
 
     def __enter__(self) -> Self:
+        try:
+            self._log.touch()
+        except OSError as error:
+            raise unwritable(self._log.parent, error) from None
         base = tempfile.gettempdir()
         self._home = Path(tempfile.mkdtemp(prefix=HOME, dir=base if len(base) <= _LONGEST_TEMP else "/tmp"))
-        self._log.touch()
         host, port = self._address.split(":")
         try:
             self._start("superlink", "--simulation", "--isolation", "process", "--host", host, "--port", port)

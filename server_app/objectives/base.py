@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, final
 
 from common.architecture.cost import Cost
@@ -61,7 +61,7 @@ class Objectives(ABC):
     Raises
     ------
     ConfigError
-        A constraint is none.
+        A constraint is none, or it or an objective names what the task does not have.
     """
 
     @dataclass(frozen=True)
@@ -70,15 +70,15 @@ class Objectives(ABC):
 
         Parameters
         ----------
-        constraints : dict
+        constraints : dict, optional
             By name of a cost or a metric, ``{max: ...}`` or ``{min: ...}`` or both. No spec is proposed that breaks
             one on its cost; a trial whose metrics break one ranks behind all that keep them.
         """
 
-        constraints: dict[str, dict[str, float]] = field(default_factory=dict)
+        constraints: dict[str, dict[str, float]] | None = None
 
         def __post_init__(self) -> None:
-            for name, bounds in self.constraints.items():
+            for name, bounds in (self.constraints or {}).items():
                 if not bounds or set(bounds) - {"max", "min"} or not all(map(math.isfinite, bounds.values())):
                     raise ConfigError(
                         f"objective.constraints.{name} must have a max, a min, or both",
@@ -89,6 +89,15 @@ class Objectives(ABC):
     def __init__(self, head: Head, options: Any = None) -> None:
         self.head = head
         self.options: Any = self.Options() if options is None else options
+        self._constraints: dict[str, dict[str, float]] = self.options.constraints or {}
+        known = _COSTS | head.metric_names
+        for where, names in (("objective", [term.name for term in self.terms()]), ("constraints", self._constraints)):
+            if strange := sorted(set(names) - known):
+                raise ConfigError(
+                    f"A search for {head.kind} can go by {', '.join(sorted(known))} ({where})",
+                    strange[0],
+                    fix="Choose objective=primary, or name one of these",
+                )
 
     @abstractmethod
     def terms(self) -> tuple[Objective, ...]:
@@ -102,7 +111,7 @@ class Objectives(ABC):
     @final
     def feasible(self, metrics: Mapping[str, float], cost: Cost) -> bool:
         """Tell whether all constraints are kept; one on a metric that nobody reported is broken."""
-        missing = self.options.constraints.keys() - _COSTS - metrics.keys()
+        missing = self._constraints.keys() - _COSTS - metrics.keys()
         return not (missing or self._broken(metrics) or self.violations(cost))
 
     @final
@@ -132,7 +141,7 @@ class Objectives(ABC):
     def _broken(self, numbers: Mapping[str, float]) -> list[str]:
         return [
             f"{name} must be {bound:g} at {'most' if side == 'max' else 'least'}, and is {numbers[name]:g}"
-            for name, bounds in self.options.constraints.items()
+            for name, bounds in self._constraints.items()
             if name in numbers
             for side, bound in bounds.items()
             if (numbers[name] > bound if side == "max" else numbers[name] < bound)

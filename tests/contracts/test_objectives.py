@@ -5,7 +5,7 @@ import math
 import pytest
 
 from common.architecture.cost import Cost
-from common.errors import ProtocolError
+from common.errors import ConfigError, ProtocolError
 from common.tasks import Classification
 from server_app.registry import choices, load_choice
 
@@ -40,6 +40,11 @@ def test_metrics_that_diverged_or_are_missing_give_an_error(make):
         make().values(dict.fromkeys(METRICS, math.nan), COST)
     with pytest.raises(ProtocolError):
         make().values({}, COST)
+
+
+def test_a_constraint_on_what_the_task_does_not_have_is_said_at_once(make):
+    with pytest.raises(ConfigError, match=r"classification can go by accuracy, .*got 'parametres'"):
+        make(parametres={"max": 1.0})
 
 
 def test_a_constraint_on_the_cost_is_known_before_training(make):

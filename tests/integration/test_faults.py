@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.project import client_that, replace_client
+
 pytestmark = pytest.mark.simulation
 
 # A ClientApp around the real one; which fault a node has depends on its partition.
@@ -52,52 +54,15 @@ def work(message, context):
     return Message(content, reply_to=message)
 """
 
-LATE = """
-import time
-from flwr.clientapp import ClientApp
-from client_app.honest import app as honest
-
-app = ClientApp()
-
-
-@app.query()
-def query(message, context):
-    return honest(message, context)
-
-
-@app.train()
-@app.evaluate()
-def work(message, context):
+LATE = client_that("""
     if context.node_config["partition-id"] == 0:
         time.sleep(6)
-    return honest(message, context)
-"""
+""")
 
-TIRED = """
-from flwr.clientapp import ClientApp
-from client_app.honest import app as honest
-
-app = ClientApp()
-
-
-@app.query()
-def query(message, context):
-    return honest(message, context)
-
-
-@app.train()
-@app.evaluate()
-def work(message, context):
+TIRED = client_that("""
     if message.content["order"]["trial"][0].startswith("final"):
         raise RuntimeError("the battery is empty")
-    return honest(message, context)
-"""
-
-
-def replace_client(project, source):
-    app = project / "client_app" / "app.py"
-    app.rename(app.with_name("honest.py"))
-    app.write_text(source)
+""")
 
 
 def test_a_full_disk_is_named_and_the_search_goes_on(search, tmp_path):

@@ -33,7 +33,7 @@ from server_app.scoring import Scoring
 from server_app.spaces.listed import ListedSpace
 from server_app.stages.final import Final
 from server_app.stages.search import Search
-from server_app.trials import Ledger, Trial, TrialState
+from server_app.trials import Ledger, Recipe, Trial, TrialState
 from server_app.weights.scratch import Scratch
 
 TASK = Task((4,), Classification(3, ("x", "y", "z")))
@@ -134,6 +134,22 @@ def test_winner_and_baseline_stand_side_by_side(config, outcome):
     assert winner["architecture"] == "linear 3"
     assert (baseline["trial"], baseline["score"], baseline["validation"]) == (None, None, {})
     assert (baseline["test"], baseline["parameters"], baseline["bytes_sent"]) == ({"accuracy": 0.6}, 15, 3)
+
+
+def test_a_test_belongs_to_the_spec_with_its_recipe(config, outcome):
+    outcome.search.trials[1].recipe = Recipe(learning_rate=0.5)
+    outcome.final.trials = [trial(0, SPECS[1], 0.9), trial(1, SPECS[1], 0.1)]
+    outcome.final.trials[0].recipe = Recipe(learning_rate=0.5)
+    result = result_of(config, outcome, "finished")
+    assert (result["winner"]["test"], result["baseline"]["test"]) == ({"accuracy": 0.9}, {"accuracy": 0.1})
+    assert result["winner"]["recipe"]["learning_rate"] == 0.5
+
+
+def test_a_winner_that_breaks_a_constraint_is_told(config, outcome):
+    assert result_of(config, outcome, "finished")["winner"]["feasible"] is True
+    outcome.search.trials[1].scores = [Score(1, 2, 0.75, feasible=False)]
+    outcome.search.trials[0].scores = [Score(1, 2, 0.5, feasible=False)]
+    assert result_of(config, outcome, "finished")["winner"]["feasible"] is False
 
 
 def test_all_that_was_done_is_counted(config, outcome):

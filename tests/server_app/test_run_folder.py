@@ -149,6 +149,17 @@ def test_a_journal_of_another_kind_is_no_finished_one(tmp_path, content):
     assert not finished(tmp_path)
 
 
+def test_a_run_whose_journal_a_full_disk_cut_short_has_finished_if_its_result_says_so(tmp_path):
+    (tmp_path / "journal.jsonl").write_text('{"event": "scored"}\n')
+    (tmp_path / "result.json").write_text('{"status": "finished"}')
+    assert finished(tmp_path)
+    (tmp_path / "state.json").write_text("{}")  # it writes its result, and has not come to its end
+    assert not finished(tmp_path)
+    (tmp_path / "state.json").unlink()
+    (tmp_path / "result.json").write_text('{"status": "stopped"}')
+    assert not finished(tmp_path)
+
+
 def test_a_folder_with_a_run_says_what_can_be_done(tmp_path):
     check_fresh(tmp_path)
     with pytest.raises(StorageError, match=r"folder of its own, got .*\. Set another run\.dir"):

@@ -18,35 +18,19 @@ from typing import Any, Literal
 
 import psutil
 
-from tests.support.project import copy_project
+from tests.support.project import client_that, copy_project
 
 Victim = Literal["command", "superlink", "simulation", "all"]
 VICTIMS: tuple[Victim, ...] = ("all", "command", "superlink", "simulation")
 """The ServerApp is a thread of the simulation process."""
 
 COUNTING = """
-from flwr.clientapp import ClientApp
-
-from client_app.honest import app as honest
-
-app = ClientApp()
-
-
-@app.query()
-def query(message, context):
-    return honest(message, context)
-
-
-@app.train()
-@app.evaluate()
-def work(message, context):
-    order = message.content["order"]
-    jobs = [job for job, kind in zip(order["job"], order["kind"]) if kind == "train"]
-    with open({folder!r} + "/" + str(context.node_config["partition-id"]), "a") as file:
-        file.write("".join(job + "\\n" for job in jobs))
-    return honest(message, context)
+order = message.content["order"]
+jobs = [job for job, kind in zip(order["job"], order["kind"]) if kind == "train"]
+with open({folder!r} + "/" + str(context.node_config["partition-id"]), "a") as file:
+    file.write("".join(job + "\\n" for job in jobs))
 """
-"""A ClientApp that writes down what it trains."""
+"""What a node does before its work: it writes down what it trains."""
 
 SETTINGS = (
     "controller=evolution",
@@ -105,7 +89,7 @@ class Killable:
         self.folder, self.run = folder, folder / "run"
         self.counts = folder / "counts"
         self.counts.mkdir(parents=True)
-        self._project = copy_project(folder / "project", COUNTING.format(folder=str(self.counts)))
+        self._project = copy_project(folder / "project", client_that(COUNTING.format(folder=str(self.counts))))
         self._overrides = overrides
 
     def start(self) -> Popen[str]:

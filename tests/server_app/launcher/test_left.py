@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -14,30 +13,10 @@ import pytest
 from common.errors import FederationError
 from server_app.launcher import left
 from server_app.launcher.left import end_left, forget, remember
-from server_app.launcher.processes import end, members, start
+from server_app.launcher.processes import members
 from server_app.machine import started
 
 HOME = Path("/nowhere")
-FAMILY = """
-import subprocess, sys
-child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
-for _ in range(2):
-    subprocess.Popen([sys.executable, "-c", child])
-print("parent", flush=True)
-sys.stdin.readline()
-"""
-
-
-@pytest.fixture
-def family(tmp_path):
-    """A leader with two children in its session."""
-    log = tmp_path / "log"
-    leader = start([sys.executable, "-c", FAMILY], {}, log)
-    while len(log.read_text().splitlines()) < 3:
-        time.sleep(0.02)
-    yield leader
-    end([leader])
-    leader.wait(10)
 
 
 def change(folder, **changes):
