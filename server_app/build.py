@@ -44,7 +44,7 @@ def build_strategy(
     stop: Callable[[], str | None] = lambda: None,
     *,
     blobs: Blobs | None = None,
-    save: Callable[[dict[str, Any]], None] = lambda _: None,
+    save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _: None,
     state: State | None = None,
 ) -> FedNASStrategy:
     """Build the strategy that a configuration describes.

@@ -38,6 +38,11 @@ from server_app.run_folder import (
 )
 from server_app.state import config_of, read_state, this_code, write_state
 
+_SHARE = 0.04
+"""Of a run's time that saving it may take."""
+
+Save = Callable[[Callable[[], dict[str, Any]]], None]
+
 Opened = tuple[Journal, dict[str, Any] | None, StorageError | None]
 """A run's journal, what was saved of it, and why its configuration could not be written."""
 
@@ -124,10 +129,11 @@ def read_config(run_config: Mapping[str, Any], federation: str = "simulation") -
     return replace(config, federation=replace(config.federation, nodes=None))
 
 
-def saver(
-    folder: Path, config: Config, journal: Journal, blobs: Blobs, state: dict[str, Any] | None = None
-) -> Callable[[dict[str, Any]], None]:
+def saver(folder: Path, config: Config, journal: Journal, blobs: Blobs, state: dict[str, Any] | None = None) -> Save:
     """Return a function that saves a state, as `Blobs.put_state` returned it, so that the run can go on from there.
+
+    It takes what returns the state, and does not ask for it where the last save was a moment ago: of a search whose
+    rounds take milliseconds, saving each would be a good part. What is lost is as much work as 25 saves take.
 
     A full disk does not end a search: it says so once, and the state before stays, with what it names. So it does where
     the journal was lost, since a state belongs to a line of it.
@@ -139,10 +145,14 @@ def saver(
     state : dict, optional
         What the run goes on from.
     """
-    lost, named = False, keys_in(state)
+    lost, named, due = False, keys_in(state), 0.0
 
-    def save(state: dict[str, Any]) -> None:
-        nonlocal lost, named
+    def save(state_of: Callable[[], dict[str, Any]]) -> None:
+        nonlocal lost, named, due
+        began = time.monotonic()
+        if began < due:
+            return
+        state = state_of()
         try:
             journal.sync()
             blobs.sync()
@@ -155,6 +165,7 @@ def saver(
                 journal.write("state_lost", reason=str(error))
             lost = True
         blobs.sweep(keys_in(state) | named)
+        due = time.monotonic() + (time.monotonic() - began) / _SHARE
 
     blobs.sweep(named)
     return save

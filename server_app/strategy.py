@@ -60,7 +60,7 @@ class FedNASStrategy(Strategy):
     stop : callable
         Returns why the search should stop, or None; asked while waiting.
     save : callable
-        Takes the state of the run, after each time that something was decided.
+        Takes what returns the state of the run, each time that something was decided, and may ask for it then.
     state : mapping, optional
         What `save` took last in a run that was interrupted, and that goes on from there.
 
@@ -78,7 +78,7 @@ class FedNASStrategy(Strategy):
         facts: Facts,
         journal: Journal,
         stop: Callable[[], str | None] = lambda: None,
-        save: Callable[[dict[str, Any]], None] = lambda _: None,
+        save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _: None,
         state: State | None = None,
     ) -> None:
         self._make_search = make_search
@@ -124,7 +124,7 @@ class FedNASStrategy(Strategy):
         # whoever waits for replies himself, as Flower's own loop does, ends the round with them
         stage.expire(math.inf if self._federation.order == "rounds" else time.monotonic())
         if stage.settle() and self.outcome is not None:
-            self._save(self.outcome.state_dict())
+            self._save(self.outcome.state_dict)
         return None, MetricRecord({"replies": count, **stage.figures()})
 
     def configure_evaluate(

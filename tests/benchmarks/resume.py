@@ -23,6 +23,10 @@ from rich.table import Table
 from common.seeding import generator
 from tests.support.killing import VICTIMS, Killable, Moment, check
 
+_LONG_FINAL = "final.rounds=16"
+_LAST = 12
+"""Last lines of the journal that no kill waits for: they come within milliseconds, and a kill would come too late."""
+
 
 def draw(lines: list[dict[str, object]], kills: int, rng: np.random.Generator) -> list[tuple[str, Moment]]:
     """Return moments in the course of a run whose journal is known, each with its kind."""
@@ -31,7 +35,7 @@ def draw(lines: list[dict[str, object]], kills: int, rng: np.random.Generator) -
     moments = []
     for index in range(kills):
         kind = ("within a round", "between rounds", "during a write", "in the final")[index % 4]
-        low, high = (final + 1, len(lines) - 2) if kind == "in the final" else (first + 1, final)
+        low, high = (final + 1, len(lines) - _LAST) if kind == "in the final" else (first + 1, final)
         line = int(rng.integers(low, high))
         if kind == "between rounds":
             settled = [at + 1 for at in range(low, high) if kinds[at] in ("round", "scored")]
@@ -53,12 +57,12 @@ def main() -> None:
         table.add_column(title)
     with tempfile.TemporaryDirectory(prefix="flwr-nas-resume-") as name:
         base = Path(name)
-        whole = Killable(base / "whole")
+        whole = Killable(base / "whole", _LONG_FINAL)
         whole.finish(whole.start())
         lines = whole.lines()
         rng = generator(arguments.seed, "kills")
         for index, (kind, moment) in enumerate(draw(lines, arguments.kills, rng)):
-            run = Killable(base / str(index))
+            run = Killable(base / str(index), _LONG_FINAL)
             before = run.kill_at(run.start(), moment)
             began, outcome = time.monotonic(), "equal"
             try:

@@ -51,8 +51,8 @@ class Run:
                 raise Killed
             self.events.append({key: value for key, value in event.items() if key not in ("time", "n")})
 
-        def save(state):
-            self.saved = len(self.events), json.dumps(state)
+        def save(state_of):
+            self.saved = len(self.events), json.dumps(state_of())
 
         grid = self.make_grid()
         for name in "abcd":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import time
 from dataclasses import replace
@@ -28,6 +29,12 @@ COMPLETE = {"config.yaml", "journal.jsonl", "history.json", "result.json", "best
 
 class Killed(BaseException):
     """As SIGKILL: nothing is written after it."""
+
+
+@pytest.fixture(autouse=True)
+def saved_each_time(monkeypatch):
+    """Save whatever time it takes, so that what is lost does not depend on the clock."""
+    monkeypatch.setattr(running, "_SHARE", math.inf)
 
 
 @pytest.fixture
@@ -135,8 +142,8 @@ def test_a_run_that_was_asked_to_stop_goes_on(go, folder, monkeypatch):
     build = running.build_strategy
 
     def stopping(config, journal, stop, *, save, **rest):
-        def save_and_ask(state):
-            save(state)
+        def save_and_ask(state_of):
+            save(state_of)
             ask_to_stop(folder)
 
         return build(config, journal, stop, save=save_and_ask, **rest)
@@ -152,17 +159,36 @@ def test_a_run_that_was_asked_to_stop_goes_on(go, folder, monkeypatch):
     assert files(folder) == COMPLETE
 
 
+def test_a_run_is_saved_as_often_as_takes_four_hundredths_of_its_time(folder, config, monkeypatch):
+    monkeypatch.setattr(running, "_SHARE", 0.04)
+    clock, asked = [0.0], []
+    monkeypatch.setattr(running.time, "monotonic", lambda: clock[0])
+
+    def state():
+        asked.append(clock[0])
+        clock[0] += 2.0  # what a save takes
+        return {}
+
+    with Journal(folder / "journal.jsonl") as journal:
+        save = running.saver(folder, config, journal, Blobs(folder / "weights"))
+        while clock[0] < 150:
+            save(state)
+            clock[0] += 1.0
+    # two seconds of every 2 / 0.04 = 50, after the two of the save themselves
+    assert asked == [0.0, 52.0, 104.0]
+
+
 def test_every_save_leaves_the_arrays_that_it_names_and_no_others(go, folder, monkeypatch):
     seen, saver = [], running.saver
 
     def watching(path, *rest):
         save = saver(path, *rest)
 
-        def save_and_look(state):
-            save(state)
+        def save_and_look(state_of):
+            save(state_of)
             saved = json.loads((path / "state.json").read_text())
             assert saved["journal"]["bytes"] == (path / "journal.jsonl").stat().st_size
-            assert saved["state"] == json.loads(json.dumps(state))
+            assert saved["state"] == json.loads(json.dumps(state_of()))
             named = running.keys_in(saved["state"])
             assert {file.stem for file in (path / "weights").glob("*")} == named
             seen.append(len(named))
@@ -270,12 +296,12 @@ def test_a_run_whose_journal_was_lost_goes_on_from_where_that_still_was(folder, 
         save = running.saver(folder, config, journal, blobs := Blobs(folder / "weights"))
         journal.write("start")
         early = {"weights": {"array": blobs.put(np.full(3, 1.0))}}
-        save(early)
+        save(lambda: early)
         journal._file.close()
         journal._file = Path("/dev/full").open("wb")  # noqa: SIM115, the journal closes it
         journal.write("proposed")
         later = {"weights": {"array": blobs.put(np.full(3, 2.0))}}
-        save(later)
+        save(lambda: later)
     saved = read_state(folder)
     assert (saved.state, saved.journal["line"]) == (early, 1)
     assert {file.stem for file in (folder / "weights").iterdir()} == running.keys_in(early) | running.keys_in(later)
@@ -288,12 +314,13 @@ def test_what_a_full_disk_keeps_in_memory_is_what_is_needed(folder, config, monk
     heard = []
     with Journal(folder / "journal.jsonl", heard.append) as journal:
         save = running.saver(folder, config, journal, blobs := Blobs(folder / "weights"))
-        save(kept := {"weights": {"array": blobs.put(np.zeros(3))}})
+        kept = {"weights": {"array": blobs.put(np.zeros(3))}}
+        save(lambda: kept)
         monkeypatch.setattr("pathlib.Path.write_bytes", full)
         keys = []
         for value in (1.0, 2.0):
             keys.append(blobs.put(np.full(3, value)))
-            save({"weights": {"array": keys[-1]}})
+            save(lambda: {"weights": {"array": keys[-1]}})
         assert blobs.get(keys[1]).tolist() == [2, 2, 2]
         with pytest.raises(StorageError):
             blobs.get(keys[0])
