@@ -11,6 +11,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 _REAL = {"deployment", "simulation", "containers"}
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Say what goes to one worker, where there are several (``-n 2 --dist loadgroup``).
 
