@@ -92,6 +92,7 @@ class FedNASStrategy(Strategy):
         self._counts = Counts() if state is None else Counts(**state["counts"])
         self._desk = Desk(journal, self._counts, facts, () if state is None else state["nodes"])
         self._free: set[str] = set()
+        self._unasked: set[str] = set()
         self.outcome: Outcome | None = None
 
     # ------------------------------------------------------------ Flower's hooks
@@ -109,6 +110,7 @@ class FedNASStrategy(Strategy):
         questions = [*handshake.questions(there), *handshake.ask(stage.waiting)]
         self._free = self._desk.free(names)
         jobs_of = stage.dispatch(self._free & self._desk.roster.reports.keys(), time.monotonic())
+        self._unasked = stage.waiting
         return [*self._desk.orders.write(server_round, jobs_of), *questions]
 
     def aggregate_train(
@@ -116,14 +118,15 @@ class FedNASStrategy(Strategy):
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Fold the replies into their trials as they come, then close what is complete, and save the run.
 
-        Returns no arrays: a search has no one global model.
+        A barrier is not passed before a job of the round was sent that had to wait for what its node has. Returns no
+        arrays: a search has no one global model.
         """
         stage, count = self._desk.stage, 0
         for count, reply in enumerate(replies, start=1):  # noqa: B007
             self._desk.fold(reply)
         # whoever waits for replies himself, as Flower's own loop does, ends the round with them
         stage.expire(math.inf if self._federation.order == "rounds" else time.monotonic())
-        if stage.settle() and self.outcome is not None:
+        if not self._held_up and stage.settle() and self.outcome is not None:
             self._save(self.outcome.state_dict)
         return None, MetricRecord({"replies": count, **stage.figures()})
 
@@ -254,6 +257,11 @@ class FedNASStrategy(Strategy):
 
     # ------------------------------------------------------------ one stage
 
+    @property
+    def _held_up(self) -> bool:
+        """Whether a round is not over since nodes did not get their jobs: they had to say first what they have."""
+        return self._federation.order == "rounds" and not self._unasked.isdisjoint(self._desk.stage.waiting)
+
     def _drive(self, stage: Stage, grid: Grid, exchange: Exchange) -> None:
         """Exchange messages until `stage` is done."""
         assert self.outcome is not None
@@ -269,7 +277,7 @@ class FedNASStrategy(Strategy):
             number = self._counts.exchanges + 1
             messages = list(self.configure_train(number, arrays, config, grid))
             self._desk.send(exchange, messages)
-            under_way = not stage.idle or self._desk.next_deadline() is not None
+            under_way = not (stage.idle or self._held_up) or self._desk.next_deadline() is not None
             if not under_way and stage.waiting:
                 exchange.pause()  # for who is going to be asked what it has
             elif not under_way and stage.blocked:
