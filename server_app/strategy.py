@@ -90,7 +90,7 @@ class FedNASStrategy(Strategy):
         self._save = save
         self._state = state
         self._counts = Counts() if state is None else Counts(**state["counts"])
-        self._desk = Desk(journal, self._counts, facts, () if state is None else state["nodes"])
+        self._desk = Desk(journal, self._counts, facts)
         self._free: set[str] = set()
         self._unasked: set[str] = set()
         self.outcome: Outcome | None = None
@@ -127,7 +127,7 @@ class FedNASStrategy(Strategy):
         # whoever waits for replies himself, as Flower's own loop does, ends the round with them
         stage.expire(math.inf if self._federation.order == "rounds" else time.monotonic())
         if not self._held_up and stage.settle() and self.outcome is not None:
-            self._save(self.outcome.state_dict)
+            self._save(self._state_dict)
         return None, MetricRecord({"replies": count, **stage.figures()})
 
     def configure_evaluate(
@@ -216,12 +216,11 @@ class FedNASStrategy(Strategy):
         handshake, roster = self._desk.handshake, self._desk.roster
         if state is not None:
             roster.task = Task.from_dict(state["task"])
-        known = None if state is None else max(federation.nodes or 0, len(state["nodes"]))
-        task = handshake.gather(
-            exchange, nodes=known or federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted
-        )
-        if state is not None:
+            task = handshake.gather_again(exchange, state["met"], min_nodes=federation.min_nodes)
             return self._go_on(state, task, time.monotonic() - began)
+        task = handshake.gather(
+            exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted
+        )
         nodes = {name: roster.reports[name].limits for name in sorted(roster.reports)}
         search = self._make_search(task, nodes, roster)
         outcome = Outcome(task, nodes, search, self._counts)
@@ -246,14 +245,15 @@ class FedNASStrategy(Strategy):
         if state["final"] is not None and self._make_final is not None and winner is not None:
             outcome.final = self._make_final(task, winner, roster)
             outcome.final.load_state_dict(state["final"])
-        there = set(roster.reports)
-        self._journal.write(
-            "resumed",
-            trials=len(search.trials),
-            missing=sorted(set(nodes) - there),
-            new=sorted(there - set(nodes)),
-        )
+        met = state["met"]
+        missing = sorted(name for name in {*nodes, *met["admitted"]} if not roster.knows(name))
+        new = sorted(roster.reports.keys() - met["register"]["admitted"])
+        self._journal.write("resumed", trials=len(search.trials), missing=missing, new=new)
         return outcome
+
+    def _state_dict(self) -> dict[str, Any]:
+        assert self.outcome is not None
+        return {**self.outcome.state_dict(), "met": self._desk.handshake.state_dict()}
 
     # ------------------------------------------------------------ one stage
 
