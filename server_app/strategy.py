@@ -271,6 +271,8 @@ class FedNASStrategy(Strategy):
         waits = Waits(self._desk, exchange, self._federation)
         if not stage.done:
             waits.for_stage()
+            if stage is self.outcome.final:
+                self._save(self._state_dict)  # its panel stays, whoever comes
         arrays, config = ArrayRecord(), ConfigRecord()
         while not stage.done:
             waits.for_nodes()

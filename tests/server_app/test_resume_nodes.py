@@ -142,6 +142,21 @@ def test_of_many_nodes_those_that_were_asked_are_asked_again_and_no_others(make,
         assert Counter(run.asked()).most_common(1)[0][1] == 1
 
 
+def test_the_final_panel_is_kept_from_when_the_final_begins(make, many):
+    """Another node that says what it has before the first round of the final is over would be drawn too."""
+    whole = make(many, people=NAMES)
+    whole.go()
+    panel = whole.strategy.outcome.final.panel
+    run = make(many, people=NAMES)
+    run.killed_at(event="round", trial="final-0000")
+    run.people = NAMES.replace(panel[0], "")
+    run.when.append(({"event": "resumed"}, lambda: run.person(panel[0])))
+    run.config = replace(many, federation=replace(many.federation, patience=0.2))
+    run.go()
+    assert run.kinds("resumed")[0]["missing"] == [panel[0]]
+    assert run.strategy.outcome.final.panel == panel
+
+
 def test_who_was_met_by_name_is_waited_for_as_placement_draws_from_all(make, many):
     config = replace(many, placement=PLACEMENTS[1])
     whole = make(config, people=NAMES)
