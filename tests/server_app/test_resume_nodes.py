@@ -129,7 +129,7 @@ def test_of_many_nodes_those_that_were_asked_are_asked_again_and_no_others(make,
     weights = whole.go()
     late = set(whole.asked()) - set(whole.kinds("search")[0]["nodes"])
     assert late, "some are asked when a round needs them"
-    for kill_at in range(7, len(whole.events), 3):
+    for kill_at in range(7, len(whole.events), 5):
         run = make(config, people=NAMES, misfits=misfits)
         with pytest.raises(Killed):
             run.go(kill_at)
