@@ -19,8 +19,6 @@ from server_app.post import Letter, Post
 from server_app.roster import Roster
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from server_app.federation import Facts
     from server_app.stages.base import Stage
 
@@ -36,8 +34,6 @@ class Desk:
         Where bytes are counted.
     facts : Facts
         What all messages of the run have in common.
-    known : collection of str
-        As of `Handshake`.
 
     Attributes
     ----------
@@ -45,13 +41,13 @@ class Desk:
         Who is there, which letters are under way, and the two kinds of correspondence.
     """
 
-    def __init__(self, journal: Journal, counts: Counts, facts: Facts, known: Collection[str] = ()) -> None:
+    def __init__(self, journal: Journal, counts: Counts, facts: Facts) -> None:
         self._journal = journal
         self._counts = counts
         self._stage: Stage | None = None
         self.roster = Roster()
         self.post = Post()
-        self.handshake = Handshake(self.roster, self.post, journal, facts, known)
+        self.handshake = Handshake(self.roster, self.post, journal, facts)
         self.orders = Orders(self.roster, self.post, journal, counts, facts)
 
     @property

@@ -22,6 +22,8 @@ NEVER_ANSWERED = (ErrorCode.NODE_UNAVAILABLE, *EXPIRED)
 
 _GRACE = 5.0
 """Seconds past a message's TTL after which we no longer wait for Flower to say that it expired."""
+_SETTLE = 0.5
+"""Seconds in which no node comes, and after which nobody else is expected."""
 
 
 class StopRequested(Exception):  # noqa: N818
@@ -71,6 +73,29 @@ class Exchange:
     def node_ids(self) -> list[int]:
         """Return the ids of the nodes that Flower holds to be there."""
         return sorted(self._grid.get_node_ids())
+
+    def appear(self, nodes: int | None, least: int, until: float) -> list[int]:
+        """Wait until enough nodes are connected; return the ids of those that are.
+
+        Parameters
+        ----------
+        nodes : int, optional
+            How many are enough; None for as many as there are once their number stands still.
+        least : int
+            Fewer are not enough then.
+        until : float
+            When to give up, on `time.monotonic`.
+        """
+        ids, since = self.node_ids(), time.monotonic()
+        while time.monotonic() < until:
+            enough = len(ids) >= (least if nodes is None else nodes)
+            if enough and (nodes is not None or time.monotonic() - since >= _SETTLE):
+                break
+            self.pause()
+            now = self.node_ids()
+            if now != ids:
+                ids, since = now, time.monotonic()
+        return ids
 
     def send(self, messages: Iterable[Message]) -> list[Letter]:
         """Send messages; return the letters of those that were not accepted, which the post forgets."""

@@ -3,6 +3,9 @@
 Up to `AT_ONCE` nodes are asked all of it at once. Where there are more, each is called for its name alone, which costs
 it no look at its data; a sample that the run's seed draws by name is asked the rest, and the others when a round first
 needs them. Who is asked is waited for, however slow it is, within a patience that grows with the number of questions.
+
+A run that goes on waits for the nodes that it had met, by name, and asks those it had admitted: a round then finds the
+nodes, and knows of them, what it would have found and known.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from flwr.app import Message, MessageType
 
@@ -24,6 +27,7 @@ from server_app.exchange import NEVER_ANSWERED, Exchange
 from server_app.federation import Facts
 from server_app.journal import Journal
 from server_app.post import Letter, Post
+from server_app.register import Register
 from server_app.roster import Roster
 
 AT_ONCE = 200
@@ -33,7 +37,6 @@ _EACH = {"call": 0.05, "question": 0.5}
 """Seconds of patience for each node that was asked: simulated ones answer one after the other."""
 _AGAIN = 1.0
 """Seconds until a node is asked again whose question was lost."""
-_SETTLE = 0.5
 _LAST_WORDS = 15.0
 """Seconds for nodes to hear why they do not fit: one asks every 3 s, and starts a process that imports torch."""
 
@@ -48,15 +51,17 @@ class Handshake:
     facts : Facts
         What all messages of the run have in common: patience is that to wait for nodes, and again for their answers,
         there half a second more for each that has a question; who does not answer is asked again after the ttl.
-    known : collection of str
-        Nodes that were admitted before the run was interrupted; the journal has them already.
+
+    Attributes
+    ----------
+    register : Register
+        Who was ever admitted, and who was refused.
     """
 
-    def __init__(self, roster: Roster, post: Post, journal: Journal, facts: Facts, known: Collection[str] = ()) -> None:
+    def __init__(self, roster: Roster, post: Post, journal: Journal, facts: Facts) -> None:
         self._roster = roster
         self._post = post
-        self._journal = journal
-        self._known = frozenset(known)
+        self.register = Register(journal)
         self._digest = facts.digest
         self._seed = facts.seed
         self._call = encode_call(facts.digest)
@@ -68,12 +73,13 @@ class Handshake:
         self._until: dict[int, float] = {}
         self._notices: dict[int, str] = {}
         self._reasons: list[str] = []
+        self._left_out: set[str] = set()
 
     def questions(self, node_ids: Sequence[int]) -> list[Message]:
         """Return a message to each of these nodes that is unknown and not busy, and to those left out."""
         strangers = [node_id for node_id in self._roster.strangers(node_ids) if self._may_be_asked(node_id)]
         messages = self._letters(dict.fromkeys(strangers, ""), "call" if self._by_name else "question")
-        return [*messages, *self._take_notices()]
+        return [*messages, *self.ask(self._roster.doubted(node_ids)), *self._take_notices()]
 
     def ask(self, names: Collection[str]) -> list[Message]:
         """Return the question what they have to those of these nodes that were called only, and are not busy."""
@@ -108,7 +114,7 @@ class Handshake:
         FederationError
             Where too few were there, or fit.
         """
-        ids = self._appear(exchange, nodes, min_nodes, time.monotonic() + self._patience)
+        ids = exchange.appear(nodes, min_nodes, time.monotonic() + self._patience)
         wanted = max(AT_ONCE, min_nodes, wanted)
         self._by_name = len(ids) > wanted
         self._hear(exchange, self.questions(ids))
@@ -116,16 +122,75 @@ class Handshake:
             self._draw(exchange, ranked(self._roster.names(ids), self._seed, "handshake"), wanted)
         else:
             self._agree()
+        return self._enough(exchange, len(ids), min_nodes)
+
+    def gather_again(self, exchange: Exchange, state: Mapping[str, Any], *, min_nodes: int) -> Task:
+        """Wait for the nodes that an interrupted run had met, and let those say what they have that it had admitted.
+
+        Those that do not come while patience lasts are gone on without. Nobody takes their place: others that are there
+        are met too, as if they had joined in the meantime. The roster has the task of the run.
+
+        Parameters
+        ----------
+        exchange : Exchange
+            Where to ask.
+        state : mapping
+            What `state_dict` returned before the run was interrupted.
+        min_nodes : int
+            Fewer are not enough.
+
+        Returns
+        -------
+        Task
+            That of the run.
+
+        Raises
+        ------
+        FederationError
+            Where too few are there, or fit.
+        """
+        self._by_name = state["by_name"]
+        self.register.load_state_dict(state["register"])
+        admitted: list[str] = state["admitted"]
+        self._roster.doubt({name for name, _ in self.register.refused}.difference(admitted))
+        self._wait_for(exchange, {*admitted, *state["there"]})
+        self._hear(exchange, self.questions(exchange.node_ids()))
+        self._hear(exchange, self.ask([name for name in admitted if self._roster.knows(name)]))
+        ids = exchange.node_ids()
+        others = [name for name in self._roster.names(ids) if name not in self._roster.reports]
+        self._draw(exchange, ranked(others, self._seed, "handshake"), min_nodes)
+        return self._enough(exchange, len(ids), min_nodes)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return as JSON whom the run has met, and what it knows of them."""
+        return {
+            "by_name": self._by_name,
+            "there": self._roster.there,
+            "admitted": sorted(self._roster.reports),
+            "register": self.register.state_dict(),
+        }
+
+    def _enough(self, exchange: Exchange, there: int, min_nodes: int) -> Task:
+        """Return the task; raise `FederationError` where too few nodes have data for it."""
         admitted = len(self._roster.reports)
         if self._roster.task is None or admitted < min_nodes:
             self._tell(exchange)
             why = f" ({self._reasons[0].rstrip('.')})" if self._reasons else ""
             raise FederationError(
                 f"The search needs {min_nodes} nodes within {self._patience:g} s, "
-                f"but {len(ids)} were there and {admitted} of them fit{why}",
+                f"but {there} were there and {admitted} of them fit{why}",
                 fix="Start more nodes, mend those that were refused, or lower federation.min_nodes",
             )
         return self._roster.task
+
+    def _wait_for(self, exchange: Exchange, names: Collection[str]) -> None:
+        """Meet whoever is there until these nodes have come, fit or not, or patience ends."""
+        deadline, missing = time.monotonic() + self._patience, set(names)
+        while missing and time.monotonic() < deadline:
+            exchange.send(self.questions(exchange.node_ids()))
+            if not self._take_some(exchange, time.monotonic()):
+                exchange.pause()
+            missing = {name for name in missing if not self._roster.knows(name)} - self._left_out
 
     def _draw(self, exchange: Exchange, order: Sequence[str], wanted: int) -> None:
         """Ask nodes in this order what they have, until as many as wanted fit, or nobody is left."""
@@ -146,7 +211,7 @@ class Handshake:
             self._leave_out(letter.node_id, ProtocolError(f"The node {verb}: {said}"), tell=False)
             return
         try:
-            check_header(reply.content, self._digest, f"node {letter.node_id}")
+            check_header(reply.content, self._digest, "the node")
             self._asked.pop(letter.node_id, None)
             self._until.pop(letter.node_id, None)
             if letter.kind == "call":
@@ -213,23 +278,7 @@ class Handshake:
         if letter.name not in ("", report.name):
             raise ProtocolError(f"A node must keep its name, {letter.name!r}", report.name)
         self._roster.admit(letter.node_id, report)
-        if report.name in self._known:
-            return
-        self._journal.write(
-            "node",
-            node=report.name,
-            examples=report.num_train,
-            validation=report.num_validation,
-            test=report.num_test,
-            input_shape=list(report.input_shape),
-            head=report.head.to_dict(),
-            **report.head.facts(),
-            cores=report.cores,
-            memory_mb=report.memory_mb,
-            device=report.device,
-            macs_per_second=report.macs_per_second,
-            limits=report.limits.to_dict(),
-        )
+        self.register.admit(report)
 
     def _agree(self) -> None:
         """Agree on the task, if anybody said what he has, and drop the nodes that do not fit it."""
@@ -243,21 +292,7 @@ class Handshake:
         """Ask a node no more, and tell it why, unless it said so itself."""
         name = self._roster.refuse(node_id)
         self._reasons.append(str(error))
-        self._journal.write("node_refused", node=name or str(node_id), reason=str(error))
+        self._left_out.add(name)
+        self.register.refuse(node_id, name, error)
         if tell:
             self._notices[node_id] = str(error)
-
-    @staticmethod
-    def _appear(exchange: Exchange, nodes: int | None, min_nodes: int, deadline: float) -> list[int]:
-        """Wait until enough nodes are connected."""
-        ids = exchange.node_ids()
-        since = time.monotonic()
-        while time.monotonic() < deadline:
-            enough = len(ids) >= nodes if nodes is not None else len(ids) >= min_nodes
-            if enough and (nodes is not None or time.monotonic() - since >= _SETTLE):
-                break
-            exchange.pause()
-            now = exchange.node_ids()
-            if now != ids:
-                ids, since = now, time.monotonic()
-        return ids

@@ -34,6 +34,7 @@ class Roster:
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
     _there: frozenset[int] = frozenset()
+    _doubted: frozenset[str] = frozenset()
 
     def meet(self, node_id: int, name: str) -> None:
         """Take note of a node's name; one that comes back under a new id replaces its former self.
@@ -85,9 +86,25 @@ class Roster:
         return sorted(self._there - set(self._id_of.values()) - self._refused - set(self._rivals))
 
     def names(self, node_ids: Collection[int]) -> list[str]:
-        """Return the names of the nodes among `node_ids` that were met, sorted."""
+        """Return the names of the nodes among `node_ids` that were met and not doubted, sorted."""
         there = set(node_ids)
-        return sorted(name for name, node_id in self._id_of.items() if node_id in there)
+        names = sorted(name for name, node_id in self._id_of.items() if node_id in there)
+        return [name for name in names if name not in self._doubted or name in self.reports]
+
+    @property
+    def there(self) -> list[str]:
+        """The names of the nodes that were there when their ids were looked at last, sorted."""
+        return self.names(self._there)
+
+    def doubt(self, names: Collection[str]) -> None:
+        """Take note of nodes that did not fit before the run was interrupted: nobody names them until they do."""
+        self._doubted = frozenset(names)
+
+    def doubted(self, node_ids: Collection[int]) -> list[str]:
+        """Return the names of the nodes among `node_ids` that are doubted and were not admitted, sorted."""
+        there = set(node_ids)
+        named = sorted(name for name in self._doubted if self._id_of.get(name) in there)
+        return [name for name in named if name not in self.reports]
 
     def knows(self, name: str) -> bool:
         """Tell whether a node of this name was met and not refused since."""

@@ -90,8 +90,9 @@ class FedNASStrategy(Strategy):
         self._save = save
         self._state = state
         self._counts = Counts() if state is None else Counts(**state["counts"])
-        self._desk = Desk(journal, self._counts, facts, () if state is None else state["nodes"])
+        self._desk = Desk(journal, self._counts, facts)
         self._free: set[str] = set()
+        self._unasked: set[str] = set()
         self.outcome: Outcome | None = None
 
     # ------------------------------------------------------------ Flower's hooks
@@ -109,6 +110,7 @@ class FedNASStrategy(Strategy):
         questions = [*handshake.questions(there), *handshake.ask(stage.waiting)]
         self._free = self._desk.free(names)
         jobs_of = stage.dispatch(self._free & self._desk.roster.reports.keys(), time.monotonic())
+        self._unasked = stage.waiting
         return [*self._desk.orders.write(server_round, jobs_of), *questions]
 
     def aggregate_train(
@@ -116,15 +118,16 @@ class FedNASStrategy(Strategy):
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Fold the replies into their trials as they come, then close what is complete, and save the run.
 
-        Returns no arrays: a search has no one global model.
+        A barrier is not passed before a job of the round was sent that had to wait for what its node has. Returns no
+        arrays: a search has no one global model.
         """
         stage, count = self._desk.stage, 0
         for count, reply in enumerate(replies, start=1):  # noqa: B007
             self._desk.fold(reply)
         # whoever waits for replies himself, as Flower's own loop does, ends the round with them
         stage.expire(math.inf if self._federation.order == "rounds" else time.monotonic())
-        if stage.settle() and self.outcome is not None:
-            self._save(self.outcome.state_dict)
+        if not self._held_up and stage.settle() and self.outcome is not None:
+            self._save(self._state_dict)
         return None, MetricRecord({"replies": count, **stage.figures()})
 
     def configure_evaluate(
@@ -213,12 +216,11 @@ class FedNASStrategy(Strategy):
         handshake, roster = self._desk.handshake, self._desk.roster
         if state is not None:
             roster.task = Task.from_dict(state["task"])
-        known = None if state is None else max(federation.nodes or 0, len(state["nodes"]))
-        task = handshake.gather(
-            exchange, nodes=known or federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted
-        )
-        if state is not None:
+            task = handshake.gather_again(exchange, state["met"], min_nodes=federation.min_nodes)
             return self._go_on(state, task, time.monotonic() - began)
+        task = handshake.gather(
+            exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted
+        )
         nodes = {name: roster.reports[name].limits for name in sorted(roster.reports)}
         search = self._make_search(task, nodes, roster)
         outcome = Outcome(task, nodes, search, self._counts)
@@ -243,16 +245,22 @@ class FedNASStrategy(Strategy):
         if state["final"] is not None and self._make_final is not None and winner is not None:
             outcome.final = self._make_final(task, winner, roster)
             outcome.final.load_state_dict(state["final"])
-        there = set(roster.reports)
-        self._journal.write(
-            "resumed",
-            trials=len(search.trials),
-            missing=sorted(set(nodes) - there),
-            new=sorted(there - set(nodes)),
-        )
+        met = state["met"]
+        missing = sorted(name for name in {*nodes, *met["admitted"]} if not roster.knows(name))
+        new = sorted(roster.reports.keys() - met["register"]["admitted"])
+        self._journal.write("resumed", trials=len(search.trials), missing=missing, new=new)
         return outcome
 
+    def _state_dict(self) -> dict[str, Any]:
+        assert self.outcome is not None
+        return {**self.outcome.state_dict(), "met": self._desk.handshake.state_dict()}
+
     # ------------------------------------------------------------ one stage
+
+    @property
+    def _held_up(self) -> bool:
+        """Whether a round is not over since nodes did not get their jobs: they had to say first what they have."""
+        return self._federation.order == "rounds" and not self._unasked.isdisjoint(self._desk.stage.waiting)
 
     def _drive(self, stage: Stage, grid: Grid, exchange: Exchange) -> None:
         """Exchange messages until `stage` is done."""
@@ -263,13 +271,15 @@ class FedNASStrategy(Strategy):
         waits = Waits(self._desk, exchange, self._federation)
         if not stage.done:
             waits.for_stage()
+            if stage is self.outcome.final:
+                self._save(self._state_dict)  # its panel stays, whoever comes
         arrays, config = ArrayRecord(), ConfigRecord()
         while not stage.done:
             waits.for_nodes()
             number = self._counts.exchanges + 1
             messages = list(self.configure_train(number, arrays, config, grid))
             self._desk.send(exchange, messages)
-            under_way = not stage.idle or self._desk.next_deadline() is not None
+            under_way = not (stage.idle or self._held_up) or self._desk.next_deadline() is not None
             if not under_way and stage.waiting:
                 exchange.pause()  # for who is going to be asked what it has
             elif not under_way and stage.blocked:

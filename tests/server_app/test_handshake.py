@@ -26,7 +26,7 @@ class Case:
     """A handshake, what it admitted and what it wrote down."""
 
     def __init__(self, grid, *, digest=None, stop=lambda: None):
-        self.events = []
+        self.grid, self.events = grid, []
         self.roster = Roster()
         journal = Journal(None, self.events.append)
         dataset = DatasetSettings(name="local")

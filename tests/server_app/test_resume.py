@@ -38,6 +38,16 @@ class Run:
         self.events, self.saved, self.trained = [], (0, "null"), Counter()
         self.strategy = None
 
+    def join(self, grid):
+        """Start the nodes."""
+        grid.people("abcd")
+
+    def look(self):
+        """Let happen what happens while the run waits."""
+
+    def heard(self, event):
+        """Let happen what happens as an event is written."""
+
     def go(self, kill_at=None):
         """Run, or go on from what was saved last, until the `kill_at`-th event is written; return the result."""
         kept, state = self.saved
@@ -50,16 +60,15 @@ class Run:
             if written == kill_at:
                 raise Killed
             self.events.append({key: value for key, value in event.items() if key not in ("time", "n")})
+            self.heard(event)
 
         def save(state_of):
             self.saved = len(self.events), json.dumps(state_of())
 
         grid = self.make_grid()
-        for name in "abcd":
-            grid.person(name)
-        self.strategy = build_strategy(
-            self.config, Journal(None, listen), blobs=Blobs(self.folder), save=save, state=json.loads(state)
-        )
+        self.join(grid)
+        journal, blobs = Journal(None, listen), Blobs(self.folder)
+        self.strategy = build_strategy(self.config, journal, self.look, blobs=blobs, save=save, state=json.loads(state))
         try:
             return self.strategy.start(grid=grid).arrays["weights"].numpy()
         finally:

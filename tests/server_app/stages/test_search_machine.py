@@ -149,6 +149,9 @@ class FederationMachine(RuleBasedStateMachine):
             state = json.loads(json.dumps(self.search.state_dict()))
             self.search = self.make()
             self.search.load_state_dict(state)
+            if self.names:
+                self.search.begin(self.names)
+            assert set(self.search.panel) == self.panel, "whoever is there"
             self.events_are_fair()
             for active in self.search._active.values():  # what came in for a score that is under way is asked again
                 self.scores[active.name, active.trial.rounds] = set(active.scores)
@@ -298,9 +301,12 @@ class FederationMachine(RuleBasedStateMachine):
             if self.search.done:
                 break
         assert self.search.done
-        assert self.ended == {f"trial-{trial.number:04d}" for trial in self.search.trials}
-        assert self.search.controller.in_flight == 0
+        assert self.ended == {f"{self.search.label}-{trial.number:04d}" for trial in self.search.trials}
         assert not self.search._active
+        self.weights_have_grown()
+
+    def weights_have_grown(self):
+        assert self.search.controller.in_flight == 0
         for trial in self.search.trials:
             weights = self.search.weights.weights(trial.number)
             if weights is not None and trial.state is not TrialState.FAILED:
