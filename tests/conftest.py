@@ -8,22 +8,21 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-_REAL = {"deployment", "simulation", "containers"}
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say which tests share a worker, where there are several (``-n 2 --dist loadgroup``): see `_starts_flower`."""
+    item.add_marker(pytest.mark.xdist_group("flower" if _starts_flower(item) else item.path.stem))
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say what goes to one worker, where there are several (``-n 2 --dist loadgroup``).
+    """Begin with the tests that take longest, where there are several workers."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not _starts_flower(item))
 
-    Tests that start Flower's processes take turns, for each of them wants the whole machine now and then, and begin at
-    once, for together they take longest; all others are dealt out file by file.
-    """
-    if not hasattr(config, "workerinput"):
-        return
-    starts_flower = [any(mark.name in _REAL for mark in item.iter_markers()) for item in items]
-    for item, real in zip(items, starts_flower, strict=True):
-        item.add_marker(pytest.mark.xdist_group("flower" if real else str(item.path)))
-    items[:] = [item for _, item in sorted(zip(starts_flower, items, strict=True), key=lambda pair: not pair[0])]
+
+def _starts_flower(item: pytest.Item) -> bool:
+    """Tell whether a test starts Flower's processes: these take turns, each wants the whole machine now and then."""
+    return any(mark.name in ("deployment", "simulation", "containers") for mark in item.iter_markers())
 
 
 @pytest.fixture
