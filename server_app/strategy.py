@@ -191,7 +191,11 @@ class FedNASStrategy(Strategy):
         winner = search.winner
         if winner is None:
             reason = search.trials[0].failure.rstrip(".") if search.trials else "no trial was proposed"
-            raise SearchError(f"The search found nothing, since every trial failed ({reason})", fix="See journal.jsonl")
+            silent = bool(search.trials) and all(trial.unheard for trial in search.trials)
+            raise SearchError(
+                f"The search found nothing, since every trial failed ({reason})",
+                fix="Once the nodes answer, begin the run anew in another run.dir" if silent else "See journal.jsonl",
+            )
         if self._make_final is None:
             return _result(search.weights.weights(winner.number))
         if outcome.final is None:
@@ -201,7 +205,7 @@ class FedNASStrategy(Strategy):
         if (failed := outcome.final.trials[0]).state is TrialState.FAILED:
             raise SearchError(
                 f"The final training of the winner failed ({failed.failure.rstrip('.')})",
-                fix="See journal.jsonl",
+                fix="Once the nodes answer, resume the run" if failed.unheard else "See journal.jsonl",
             )
         return _result(outcome.final.weights_of(0))
 
@@ -250,6 +254,8 @@ class FedNASStrategy(Strategy):
             missing=sorted(set(nodes) - there),
             new=sorted(there - set(nodes)),
         )
+        if outcome.final is not None:
+            outcome.final.reopen()
         return outcome
 
     # ------------------------------------------------------------ one stage

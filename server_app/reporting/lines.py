@@ -37,6 +37,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "refused": lambda e: f"A reply of {e.get('node', 'a node')} is refused: {e['reason']}",
     "absent": lambda e: f"{e['node']} is left out of round {e['round']} of {e['trial']}: {e['reason']}",
     "retried": lambda e: f"Round {e['round']} of {e['trial']} is tried again: too few nodes answered ({e['action']})",
+    "reopened": lambda e: f"{e['trial']} goes on after {e['rounds']} rounds; it had failed: {e['reason']}",
     "journal_lost": lambda e: f"The journal cannot be written: {e['reason']}",
     "final": lambda e: f"Final training of {e['winner']} and the baseline",
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),

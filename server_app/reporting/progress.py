@@ -98,6 +98,10 @@ class Board:
         else:
             self.ended += 1
 
+    def _on_reopened(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].state = "running"
+        self.final_done -= 1
+
     _on_finished = _on_stopped = _on_failed = _end
 
     def _note(self, event: dict[str, Any]) -> None:

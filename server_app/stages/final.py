@@ -79,6 +79,20 @@ class Final(Rounds):
                 self._enter(Trial(number, spec, recipe), self.rounds).slot = number
         self._start_phases(nodes, free)
 
+    def reopen(self) -> None:
+        """Let candidates go on, from their last whole round, that failed because nodes were silent.
+
+        Only where the winner is among them: else the run ends as it would have without the interruption.
+        """
+        if not self.trials or not self.trials[0].unheard:
+            return
+        for trial in self.trials:
+            if trial.unheard:
+                name = self._name(trial.number)
+                self.journal.write("reopened", trial=name, rounds=trial.rounds, reason=trial.failure)
+                trial.state, trial.failure, trial.unheard = TrialState.RUNNING, "", False
+                self._active[trial.number] = Active(trial, name, self.rounds, slot=trial.number)
+
     def _cost(self, trial: Trial) -> Cost:
         return self.cost(trial.spec)
 
