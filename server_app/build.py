@@ -46,6 +46,7 @@ def build_strategy(
     blobs: Blobs | None = None,
     save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _: None,
     state: State | None = None,
+    start_up: float = 0.0,
 ) -> FedNASStrategy:
     """Build the strategy that a configuration describes.
 
@@ -59,7 +60,7 @@ def build_strategy(
         Returns why the search should stop, or None.
     blobs : Blobs, optional
         Where weights are stored; None keeps them in memory.
-    save, state : callable, mapping, optional
+    save, state, start_up
         As of `FedNASStrategy`.
 
     Examples
@@ -80,6 +81,7 @@ def build_strategy(
         stop=stop,
         save=save,
         state=state,
+        start_up=start_up,
     )
 
 

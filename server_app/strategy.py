@@ -63,6 +63,8 @@ class FedNASStrategy(Strategy):
         Takes what returns the state of the run, each time that something was decided, and may ask for it then.
     state : mapping, optional
         What `save` took last in a run that was interrupted, and that goes on from there.
+    start_up : float
+        Seconds that passed before, since the command was called.
 
     Attributes
     ----------
@@ -80,6 +82,7 @@ class FedNASStrategy(Strategy):
         stop: Callable[[], str | None] = lambda: None,
         save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _: None,
         state: State | None = None,
+        start_up: float = 0.0,
     ) -> None:
         self._make_search = make_search
         self._make_final = make_final
@@ -89,6 +92,7 @@ class FedNASStrategy(Strategy):
         self._stop = stop
         self._save = save
         self._state = state
+        self._start_up = start_up
         self._counts = Counts() if state is None else Counts(**state["counts"])
         self._desk = Desk(journal, self._counts, facts, () if state is None else state["nodes"])
         self._free: set[str] = set()
@@ -186,6 +190,7 @@ class FedNASStrategy(Strategy):
 
     def _run(self, grid: Grid, exchange: Exchange) -> Result:
         outcome = self.outcome = self._begin(exchange)
+        outcome.seconds["start_up"] = outcome.seconds.get("start_up", 0.0) + self._start_up
         search = outcome.search
         self._drive(search, grid, exchange)
         winner = search.winner

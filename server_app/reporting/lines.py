@@ -26,6 +26,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "resumed": lambda e: f"It has {e['trials']} trials so far. {changed_nodes(e['missing'], e['new']) or ''}".rstrip(),
     "state_lost": lambda e: f"The state cannot be saved: {e['reason']}",
     "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
+    "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: f"{e['trials']} trials on {len(e['nodes'])} nodes",
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",

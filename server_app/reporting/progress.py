@@ -107,7 +107,7 @@ class Board:
     def _note(self, event: dict[str, Any]) -> None:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
-    _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
+    _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
 
 
 class Progress:

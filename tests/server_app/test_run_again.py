@@ -98,7 +98,7 @@ def events(folder):
 
 def story(folder):
     """What happened, but for the clock, and for what says that a run went on."""
-    told = [event for event in events(folder) if event["event"] not in ("resuming", "resumed", "node")]
+    told = [event for event in events(folder) if event["event"] not in ("anew", "resuming", "resumed", "node")]
     return [
         {key: value for key, value in event.items() if key not in ("time", "n", "started_at", "folder")}
         for event in told

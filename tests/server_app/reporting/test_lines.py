@@ -17,6 +17,7 @@ QUIET = {"node", "round", "scored", "promoted", "unfinished"}
 """Events that no line is written for: there are too many of them, and others sum them up."""
 
 SAMPLES = {
+    "anew": {},
     "journal_lost": {"reason": "the disk is full"},
     "limits": {"node": "a", "limits": {"max_macs": 5000}},
     "unfinished": {"node": "a", "trial": "trial-0001", "round": 1},
