@@ -35,11 +35,14 @@ from server_app.run_folder import (
     forget_stop,
     run_folder,
 )
-from server_app.state import config_of, read_state, this_code, write_state
+from server_app.state import config_of, misread, read_state, this_code, write_state
 from server_app.watch import stop_watch
 
 _SHARE = 0.04
 """Of a run's time that saving it may take."""
+
+_MISREAD = (LookupError, TypeError, ValueError, AttributeError)
+"""What comes of a state that another version laid out, before anything of it is used."""
 
 Save = Callable[[Callable[[], dict[str, Any]]], None]
 
@@ -106,6 +109,11 @@ def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
             message = str(error)
             raise
         except Exception as error:
+            loading = opened.state is not None and (strategy is None or strategy.outcome is None)
+            if loading and isinstance(error, _MISREAD):
+                told = misread(folder, error)
+                message = str(told)
+                raise told from error
             message = f"{type(error).__name__}: {error}"
             raise
         finally:

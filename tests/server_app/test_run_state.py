@@ -13,7 +13,7 @@ from common.errors import StorageError
 from server_app import run as running
 from server_app.journal import Journal
 from server_app.run import run
-from server_app.state import read_state
+from server_app.state import read_state, write_state
 
 HOUR = 3600.0
 
@@ -142,3 +142,71 @@ def test_a_run_whose_state_is_gone_is_not_begun_over_its_journal(go, kill, folde
     (folder / "elsewhere").rename(folder / "state.json")
     go(resume=True)
     assert events(folder)[-1]["status"] == "finished"
+
+
+# ---------------------------------------------------------------- where the state is damaged, or of another kind
+
+
+def test_a_state_that_was_changed_is_refused_before_anything_is_touched(go, kill, folder):
+    kill("scored", 2)
+    content = json.loads((folder / "state.json").read_text())
+    content["state"]["search"]["active"][0]["number"] = 7
+    (folder / "state.json").write_text(json.dumps(content))
+    before = contents(folder)
+    with pytest.raises(
+        StorageError, match=r"its content has changed\), got '.*state\.json'\. Put that file back, or begin"
+    ):
+        go(resume=True)
+    assert contents(folder) == before
+
+
+def cut(*path):
+    def damage(state):
+        for name in path[:-1]:
+            state = state[name]
+        del state[path[-1]]
+
+    return damage
+
+
+def put(value, *path):
+    def damage(state):
+        for name in path[:-1]:
+            state = state[name]
+        state[path[-1]] = value
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        dict.clear,
+        cut("task"),
+        cut("nodes"),
+        cut("counts"),
+        cut("seconds"),
+        cut("search"),
+        cut("final"),
+        cut("search", "weights"),
+        cut("search", "controller", "proposed"),
+        cut("search", "trials", 0),
+        cut("search", "trials", 0, "recipe"),
+        cut("search", "active", 0, "turn"),
+        put(7, "search", "active", 0, "number"),
+        put([], "counts"),
+        put(None, "search", "trials"),
+    ],
+)
+def test_a_state_that_another_code_laid_out_is_said_in_one_sentence(go, kill, folder, damage):
+    """It is whole, and does not hold what is read of it."""
+    kill("scored", 1)
+    saved = read_state(folder)
+    damage(saved.state)
+    write_state(folder, saved.state, saved.journal, saved.config)
+    words = (
+        r"^A run is resumed from the state that it wrote \(.*Error: .*\), got '.*state\.json'\. Put that file back, or "
+    )
+    with pytest.raises(StorageError, match=words) as raised:
+        go(resume=True)
+    assert events(folder)[-1].items() >= {"event": "end", "status": "failed", "message": str(raised.value)}.items()
