@@ -10,6 +10,8 @@ from flwr.common.logger import log
 
 from server_app.changes import changed_nodes
 
+INFEASIBLE = "breaks a hard constraint"
+
 
 def worth(values: Mapping[str, float]) -> str:
     """Return the values of a trial's objectives for people, in their own units."""
@@ -31,7 +33,10 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "search": lambda e: f"{e['trials']} trials on {len(e['nodes'])} nodes",
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
-    "best": lambda e: f"{e['trial']} is the best so far: {worth(e['values'])} at rung {e['rung']}",
+    "best": lambda e: (
+        f"{e['trial']} is the best so far: {worth(e['values'])} at rung {e['rung']}"
+        + ("" if e.get("feasible", True) else f", but {INFEASIBLE}")
+    ),
     "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
     "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
     "failed": lambda e: f"{e['trial']} failed: {e['reason']}",

@@ -181,8 +181,15 @@ class Search(Rounds):
         """Say who is the best now: perhaps one that was compared anew."""
         best = self.ranking[0]
         if best is scored or best.number != self._best:
-            values = dict(best.scores[-1].values)
-            self.journal.write("best", trial=self._name(best.number), score=best.score, values=values, rung=best.rung)
+            last = best.scores[-1]
+            self.journal.write(
+                "best",
+                trial=self._name(best.number),
+                score=last.value,
+                values=dict(last.values),
+                rung=last.rung,
+                feasible=last.feasible,
+            )
         self._best = best.number
 
     def _apply(self, endings: Sequence[Ending]) -> None:
