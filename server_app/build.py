@@ -17,7 +17,7 @@ from common.errors import DataError
 from common.limits import Limits
 from common.seeding import child_seed, generator
 from common.tasks import Task
-from server_app.blobs import Blobs
+from server_app.blobs import Blobs, keys_in
 from server_app.capacity import excess_of_any, excess_of_node
 from server_app.federation import Facts, Federation
 from server_app.given import baseline_of, check_given, start_of
@@ -44,7 +44,7 @@ def build_strategy(
     stop: Callable[[], str | None] = lambda: None,
     *,
     blobs: Blobs | None = None,
-    save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _: None,
+    save: Callable[[Callable[[], dict[str, Any]]], None] | None = None,
     state: State | None = None,
     start_up: float = 0.0,
 ) -> FedNASStrategy:
@@ -61,7 +61,7 @@ def build_strategy(
     blobs : Blobs, optional
         Where weights are stored; None keeps them in memory.
     save, state, start_up
-        As of `FedNASStrategy`.
+        As of `FedNASStrategy`; where nothing is saved, weights in memory that no trial needs any more are forgotten.
 
     Examples
     --------
@@ -73,13 +73,18 @@ def build_strategy(
         log(WARNING, "%s", note)
     check(config)
     journal, blobs = journal or Journal(), blobs or Blobs(None)
+
+    def sweep(state_of: Callable[[], dict[str, Any]]) -> None:
+        if blobs.crowded:
+            blobs.sweep(keys_in(state_of()))
+
     return FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits),
         lambda task, winner, roster: build_final(config, task, winner, journal, blobs, roster),
         facts=facts_of(config),
         journal=journal,
         stop=stop,
-        save=save,
+        save=save or sweep,
         state=state,
         start_up=start_up,
     )
