@@ -25,6 +25,10 @@ _MARK = "array"
 """The one name in a JSON object that stands for an array."""
 
 
+_FEW = 8
+"""Arrays in memory that are never a crowd."""
+
+
 class Blobs:
     """Arrays by the hash of their content.
 
@@ -39,6 +43,7 @@ class Blobs:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._memory: dict[str, bytes] = {}  # files that have no folder, or not yet
+        self._swept = 0  # how many of them were left by the last sweep
         self._whole: set[str] = set()  # written or read by us; a file that a power cut left may be anything
         self._fresh: set[str] = set()  # written, but perhaps not on the disk yet
 
@@ -125,11 +130,17 @@ class Blobs:
             ) from None
         self._fresh.clear()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether what is in memory has doubled since it was swept: then that is worth its time once more."""
+        return len(self._memory) > 2 * self._swept + _FEW
+
     def sweep(self, live: Collection[str]) -> None:
         """Delete all arrays but those of the keys in `live`, and what an interrupted write left."""
         kept = set(live)
         for key in self._memory.keys() - kept:
             del self._memory[key]
+        self._swept = len(self._memory)
         self._whole &= kept
         self._fresh &= kept
         if self._folder is None or not self._folder.is_dir():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from logging import WARNING
 from types import MappingProxyType
@@ -11,16 +11,16 @@ from typing import Any
 from flwr.common.logger import log
 
 from common.architecture.cost import cost_of
-from common.architecture.spec import ArchitectureSpec
 from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data
-from common.errors import ConfigError, DataError, SpecError
+from common.errors import DataError
 from common.limits import Limits
 from common.seeding import child_seed, generator
 from common.tasks import Task
-from server_app.blobs import Blobs
+from server_app.blobs import Blobs, keys_in
 from server_app.capacity import excess_of_any, excess_of_node
 from server_app.federation import Facts, Federation
+from server_app.given import baseline_of, check_given, start_of
 from server_app.journal import Journal
 from server_app.objectives.base import Objectives
 from server_app.registry import AXES, choices, load_choice, option_names
@@ -44,8 +44,9 @@ def build_strategy(
     stop: Callable[[], str | None] = lambda: None,
     *,
     blobs: Blobs | None = None,
-    save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _: None,
+    save: Callable[[Callable[[], dict[str, Any]]], None] | None = None,
     state: State | None = None,
+    start_up: float = 0.0,
 ) -> FedNASStrategy:
     """Build the strategy that a configuration describes.
 
@@ -59,8 +60,8 @@ def build_strategy(
         Returns why the search should stop, or None.
     blobs : Blobs, optional
         Where weights are stored; None keeps them in memory.
-    save, state : callable, mapping, optional
-        As of `FedNASStrategy`.
+    save, state, start_up
+        As of `FedNASStrategy`; where nothing is saved, weights in memory that no trial needs any more are forgotten.
 
     Examples
     --------
@@ -72,14 +73,20 @@ def build_strategy(
         log(WARNING, "%s", note)
     check(config)
     journal, blobs = journal or Journal(), blobs or Blobs(None)
+
+    def sweep(state_of: Callable[[], dict[str, Any]]) -> None:
+        if blobs.crowded:
+            blobs.sweep(keys_in(state_of()))
+
     return FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits),
         lambda task, winner, roster: build_final(config, task, winner, journal, blobs, roster),
         facts=facts_of(config),
         journal=journal,
         stop=stop,
-        save=save,
+        save=save or sweep,
         state=state,
+        start_up=start_up,
     )
 
 
@@ -106,11 +113,10 @@ def facts_of(config: Config) -> Facts:
 
 
 def check(config: Config) -> None:
-    """Raise `ConfigError` or `SpecError` for what can be known to be wrong before a node is asked."""
+    """Raise `ConfigError` for what can be known to be wrong before a node is asked."""
     for axis in AXES:
         _choose(config, axis)
-    _spec(config.baseline, "baseline")
-    _specs(config.search.start)
+    check_given(config)
 
 
 def without_foreign_options(config: Config) -> tuple[Config, list[str]]:
@@ -194,7 +200,7 @@ def build_search(
         Where nothing in the space fits all the nodes.
     """
     roster = roster or Roster()
-    _baseline(config, task)  # or nobody would notice before the search is over
+    baseline_of(config, task)  # or nobody would notice before the search is over
     objectives = _objectives(config, task)
     space = build_space(config, task)
     space.excess = excess_of_any(limits, task, config.training, objectives)
@@ -202,7 +208,7 @@ def build_search(
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
-    start, scoring = _specs(config.search.start), config.scoring
+    start, scoring = start_of(config), config.scoring
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
@@ -228,7 +234,7 @@ def build_final(
     It has seeds of its own. The baseline may exceed the limits of a node, which then takes no part in its training.
     """
     roster = roster or Roster()
-    candidates = dict.fromkeys([winner.identity, (_baseline(config, task), config.training)])
+    candidates = dict.fromkeys([winner.identity, (baseline_of(config, task), config.training)])
     seed = child_seed(config.seed, "final")
     placement, placement_options = _choose(config, "placement")
     return Final(
@@ -271,28 +277,3 @@ def _weights(config: Config, task: Task, seed: int, blobs: Blobs) -> WeightStore
     cls, options = _choose(config, "weights")
     weights: WeightStore = cls(task, seed, _maker(config, "aggregation"), blobs, options)
     return weights
-
-
-def _baseline(config: Config, task: Task) -> ArchitectureSpec:
-    """Return the baseline; raises `ConfigError` where it cannot be built for the task."""
-    baseline = _spec(config.baseline, "baseline")
-    try:
-        cost_of(baseline.lower(task))
-    except SpecError as error:
-        raise ConfigError(
-            f"baseline must fit examples of shape {task.input_shape} ({str(error).rstrip('.')})",
-            baseline.describe(),
-            fix="Give a baseline for these data",
-        ) from None
-    return baseline
-
-
-def _specs(values: Sequence[Any]) -> list[ArchitectureSpec]:
-    return [_spec(value, f"search.start[{index}]") for index, value in enumerate(values)]
-
-
-def _spec(value: Any, where: str) -> ArchitectureSpec:
-    try:
-        return ArchitectureSpec.from_dict(value)
-    except SpecError as error:
-        raise ConfigError(f"{where} must be an architecture spec ({str(error).rstrip('.')})", fix="Mend it") from None

@@ -66,12 +66,25 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
 
 
 def repeat_config(config: Config, winner: dict[str, Any], seed: int, folder: Path) -> Config:
-    """Return the configuration of one repeat: no search, the same final training."""
+    """Return the configuration of one repeat: no search, the same final training.
+
+    Parameters
+    ----------
+    config : Config
+        Of the run.
+    winner : dict
+        As in its result.json: the spec, and the recipe with which it was found.
+    seed : int
+        Of the repeat.
+    folder : Path
+        Of the repeat.
+    """
+    given = {"spec": winner["spec"], "recipe": winner.get("recipe", {})}  # an earlier version wrote none
     return replace(
         config,
         seed=seed,
-        search=replace(config.search, trials=1, concurrency=1, start=[]),
-        space={"name": "listed", "specs": [winner]},
+        search=replace(config.search, trials=1, concurrency=1, start=[given]),
+        space={"name": "listed", "specs": [winner["spec"]]},
         controller={"name": "random"},
         fidelity={"name": "full", "max_rounds": 1},
         run=replace(config.run, dir=str(folder)),
@@ -152,4 +165,4 @@ def _read(folder: Path) -> tuple[Config, dict[str, Any]]:
         raise StorageError("A run folder holds a config.yaml and a result.json", str(folder), fix=str(error)) from None
     if not result.get("winner"):
         raise StorageError("A run to compare must have a winner", str(folder), fix="Run the search again")
-    return config, result["winner"]["spec"]
+    return config, result["winner"]

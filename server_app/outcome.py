@@ -39,7 +39,7 @@ class Outcome:
     final : Final, optional
         The final training: its trial 0 is the winner, trial 1 the baseline, their metrics are of the test split.
     seconds : dict of str to float
-        ``handshake``, ``search`` and ``final``.
+        ``start_up``, ``handshake``, ``search`` and ``final``, of all processes of the run.
     """
 
     task: Task

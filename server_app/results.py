@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
             "bytes_up": outcome.counts.bytes_up,
             "nodes": len(outcome.nodes),
         },
-        "seconds": {name: round(outcome.seconds[name], 3) for name in _SECONDS if name in outcome.seconds},
+        "seconds": _seconds(outcome.seconds),
         "node_seconds": {
             "search": round(sum(trial.ledger.node_seconds for trial in search.trials), 3),
             "final": round(sum(trial.ledger.node_seconds for trial in final.trials), 3) if final else 0.0,
@@ -130,6 +131,12 @@ def _entry(
         "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
         "failure": (final or trial).failure,
     }
+
+
+def _seconds(of: Mapping[str, float]) -> dict[str, float]:
+    """Return what took how long; a run has started up once it has met its nodes."""
+    known = {**of, "start_up": of.get("start_up", 0.0) + of.get("handshake", 0.0)}
+    return {name: round(known[name], 3) for name in _SECONDS if name in known}
 
 
 def _versions() -> dict[str, str]:

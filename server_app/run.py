@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from logging import WARNING
 from pathlib import Path
 from typing import Any
@@ -29,22 +28,45 @@ from server_app.results import write_config, write_results
 from server_app.run_folder import (
     JOURNAL,
     WEIGHTS,
-    asked_to_stop,
+    came_to,
     check_fresh,
     check_resumable,
     forget_state,
     forget_stop,
     run_folder,
 )
-from server_app.state import config_of, read_state, this_code, write_state
+from server_app.state import config_of, misread, read_state, this_code, write_state
+from server_app.watch import stop_watch
 
 _SHARE = 0.04
 """Of a run's time that saving it may take."""
 
+_MISREAD = (LookupError, TypeError, ValueError, AttributeError)
+"""What comes of a state that another version laid out, before anything of it is used."""
+
 Save = Callable[[Callable[[], dict[str, Any]]], None]
 
-Opened = tuple[Journal, dict[str, Any] | None, StorageError | None]
-"""A run's journal, what was saved of it, and why its configuration could not be written."""
+
+@dataclass(frozen=True)
+class Opened:
+    """A run folder that is ours.
+
+    Parameters
+    ----------
+    journal : Journal
+        At the line with which the run begins, or goes on.
+    config : Config
+        As the folder keeps it: of a run that goes on, with the time when it first began.
+    state : dict, optional
+        What was saved of the run.
+    problem : StorageError, optional
+        Why its configuration could not be written.
+    """
+
+    journal: Journal
+    config: Config
+    state: dict[str, Any] | None
+    problem: StorageError | None
 
 
 def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
@@ -63,20 +85,21 @@ def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
     config = read_config(run_config, "simulation" if type(grid).__name__ == "InMemoryGrid" else "deployment")
     folder = run_folder(config.run.dir, config.run.name)
     changes = _free(folder, config)
-    with RunLock(folder, run_id), _opened(folder, config, changes) as (journal, state, problem):
-        began = time.time()
+    with RunLock(folder, run_id), _opened(folder, config, changes) as opened:
+        began, journal = time.time(), opened.journal
         status, message, strategy = "failed", "", None
         try:
-            if problem is not None:
-                raise problem
+            if opened.problem is not None:
+                raise opened.problem
             blobs = Blobs(folder / WEIGHTS)
             strategy = build_strategy(
                 config,
                 journal,
                 stop_watch(folder, config.run.launcher_pid),
                 blobs=blobs,
-                save=saver(folder, config, journal, blobs, state),
-                state=state,
+                save=saver(folder, opened.config, journal, blobs, opened.state),
+                state=opened.state,
+                start_up=began - (config.run.started_at or began),
             )
             strategy.start(grid=grid)
             status = "finished"
@@ -86,11 +109,16 @@ def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
             message = str(error)
             raise
         except Exception as error:
+            loading = opened.state is not None and (strategy is None or strategy.outcome is None)
+            if loading and isinstance(error, _MISREAD):
+                told = misread(folder, error)
+                message = str(told)
+                raise told from error
             message = f"{type(error).__name__}: {error}"
             raise
         finally:
             outcome = strategy.outcome if strategy is not None else None
-            _close(folder, config, outcome, journal, status, message, began)
+            _close(folder, config, outcome, journal, status, message)
 
 
 def read_config(run_config: Mapping[str, Any], federation: str = "simulation") -> Config:
@@ -171,19 +199,6 @@ def saver(folder: Path, config: Config, journal: Journal, blobs: Blobs, state: d
     return save
 
 
-def stop_watch(folder: Path, launcher_pid: int) -> Callable[[], str | None]:
-    """Return a function that tells why the run should stop: a file named ``stop``, or its launcher gone."""
-
-    def stop() -> str | None:
-        if asked_to_stop(folder):
-            return "The run was asked to stop."
-        if launcher_pid and not _alive(launcher_pid):
-            return "The flwr-nas command that started the run is gone."
-        return None
-
-    return stop
-
-
 def _resumed_config(composed: Config, overrides: Sequence[str]) -> Config:
     """Return the configuration that lies in the run folder, with what people want to have changed."""
     folder = Path(str(composed.run.dir))
@@ -216,21 +231,22 @@ def _free(folder: Path, config: Config) -> list[str]:
     return [sentence for sentence in told if sentence]
 
 
-def _describe(folder: Path, config: Config) -> StorageError | None:
-    """Write config.yaml, so that a run can be resumed from its first line on; return what kept us from it.
+def _described(folder: Path, config: Config, began_as: Config) -> tuple[Config, StorageError | None]:
+    """Write config.yaml, so that a run can be resumed from its first line on; return it, and what kept us from it.
 
     That is the journal's to tell, and there is none yet.
     """
+    kept = replace(config, run=replace(config.run, resume=False, started_at=began_as.run.started_at))
     try:
-        write_config(folder, replace(config, run=replace(config.run, resume=False)))
+        write_config(folder, kept)
     except StorageError as error:
-        return error
-    return None
+        return kept, error
+    return kept, None
 
 
 @contextmanager
 def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened]:
-    """Open the journal, and return it with what was saved of the run; without that it begins anew."""
+    """Open the journal, and return it with what was saved of the run; without that it begins anew, and says so."""
     path, resume = folder / JOURNAL, config.run.resume
     if not resume:
         check_fresh(folder)  # once more: another run may have had the lock before us
@@ -238,34 +254,24 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
     if saved is not None and (sentence := changed_code(saved.code, this_code())) is not None:
         changes = [*changes, sentence]
     position = START if saved is None else saved.journal
-    problem = _describe(folder, config)
+    again = resume and saved is None and came_to(folder, "search")
+    first = (config_of(folder) if saved is None else saved.config) if resume else config
+    kept, problem = _described(folder, config, first)
     with Journal.resumed(path, position, log_event) if resume else Journal(path, log_event) as journal:
         if saved is None:
             journal.write(
                 "start", name=config.run.name, seed=config.seed, folder=str(folder), started_at=config.run.started_at
             )
+            if again:
+                journal.write("anew")
         else:
             journal.write("resuming", line=position["line"], changes=changes, started_at=config.run.started_at)
-        yield journal, None if saved is None else saved.state, problem
+        yield Opened(journal, kept, None if saved is None else saved.state, problem)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _close(
-    folder: Path, config: Config, outcome: Outcome | None, journal: Journal, status: str, message: str, began: float
-) -> None:
+def _close(folder: Path, config: Config, outcome: Outcome | None, journal: Journal, status: str, message: str) -> None:
     """Write what was found; a run that cannot even write says so and keeps its own error."""
     if outcome is not None:
-        started = config.run.started_at or began
-        outcome.seconds["start_up"] = began - started + outcome.seconds.pop("handshake", 0.0)
         try:
             model = write_results(folder, config, outcome, status)["model"]
             if model is not None and status == "failed":

@@ -79,7 +79,7 @@ def check_fresh(folder: Path) -> None:
 
 
 def check_resumable(folder: Path) -> None:
-    """Raise `StorageError` where there is no run to go on with."""
+    """Raise `StorageError` where there is no run to go on with, or one that had come far and whose state is lost."""
     if not (folder / CONFIG).is_file():
         raise StorageError(
             f"A run that is resumed has a folder with a {CONFIG}",
@@ -88,6 +88,23 @@ def check_resumable(folder: Path) -> None:
         )
     if finished(folder):
         raise StorageError("A run that has finished leaves nothing to resume", str(folder), fix="See its result.json")
+    # A state is saved before anything is scored; without one the run would begin anew, over the journal that it has.
+    if not (folder / STATE).exists() and came_to(folder, "scored"):
+        raise StorageError(
+            "A run that has scored trials is resumed from the state that it wrote, and there is none",
+            str(folder / STATE),
+            fix="Put that file back, or begin the run anew in another run.dir",
+        )
+
+
+def came_to(folder: Path, event: str) -> bool:
+    """Return whether the journal in this folder has an event of this kind."""
+    mark = f'"event": "{event}"'.encode()
+    try:
+        with (folder / JOURNAL).open("rb") as file:
+            return any(mark in line for line in file)
+    except OSError:
+        return False
 
 
 def finished(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from common.files import sync, write_aside
 from server_app.journal import Position
 from server_app.run_folder import CONFIG, STATE
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a state is laid out in another way; a state of another format is refused."""
 
 
@@ -93,14 +94,15 @@ def write_state(folder: Path, state: dict[str, Any], position: Position, config:
     StorageError
         It cannot be written; what was there stays.
     """
-    content = {
+    body = _text(state)
+    head = {
         "format": FORMAT,
         "code": asdict(this_code()),
         "config": asdict(config),
         "journal": position,
-        "state": state,
+        "digest": _digest(body),
     }
-    write_aside(folder / STATE, json.dumps(content, separators=(",", ":")))
+    write_aside(folder / STATE, f'{_text(head)[:-1]},"state":{body}}}')  # a state may be large, and is written once
     try:
         sync(folder)
     except OSError as error:
@@ -113,7 +115,7 @@ def read_state(folder: Path) -> SavedState | None:
     Raises
     ------
     StorageError
-        The file is no state, or one of another format.
+        The file is no state, has changed since, or is one of another format.
     ConfigError
         It has the configuration of another version.
     """
@@ -134,8 +136,23 @@ def read_state(folder: Path) -> SavedState | None:
         )
     if (wrong := _wrong(content)) is not None:
         raise _malformed(path, f"{wrong} is missing or no such thing")
+    if content.get("digest") != _digest(_text(content["state"])):
+        raise _malformed(path, "its content has changed")
     config = from_json(json.dumps(content["config"]))
     return SavedState(Code(**content["code"]), config, cast(Position, content["journal"]), content["state"])
+
+
+def misread(folder: Path, error: Exception) -> StorageError:
+    """Return the error that a state is whole, and is not laid out as this code reads it.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    error : Exception
+        What came of reading it.
+    """
+    return _malformed(folder / STATE, f"{type(error).__name__}: {error}")
 
 
 def config_of(folder: Path) -> Config:
@@ -169,6 +186,15 @@ def _wrong(content: dict[str, Any]) -> str | None:
     journal = content["journal"]
     whole = all(type(journal.get(name)) is int and journal[name] >= 0 for name in ("line", "bytes"))
     return None if whole and type(journal.get("time")) in (int, float) and len(journal) == 3 else "journal"
+
+
+def _text(value: Any) -> str:
+    """Return JSON; what it is read back as has the same text again."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _writer(content: dict[str, Any]) -> str:

@@ -22,7 +22,6 @@ from flwr.common.logger import log
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Result, Strategy
 
-from common.errors import SearchError
 from common.jobs import Weights
 from common.limits import Limits
 from common.tasks import Task
@@ -36,7 +35,7 @@ from server_app.roster import Roster
 from server_app.stages.base import Stage
 from server_app.stages.final import Final
 from server_app.stages.search import Search
-from server_app.trials import Trial, TrialState
+from server_app.trials import Trial
 from server_app.waits import LOOK, Waits
 
 State = Mapping[str, Any]
@@ -63,6 +62,8 @@ class FedNASStrategy(Strategy):
         Takes what returns the state of the run, each time that something was decided, and may ask for it then.
     state : mapping, optional
         What `save` took last in a run that was interrupted, and that goes on from there.
+    start_up : float
+        Seconds that passed before, since the command was called.
 
     Attributes
     ----------
@@ -80,6 +81,7 @@ class FedNASStrategy(Strategy):
         stop: Callable[[], str | None] = lambda: None,
         save: Callable[[Callable[[], dict[str, Any]]], None] = lambda _: None,
         state: State | None = None,
+        start_up: float = 0.0,
     ) -> None:
         self._make_search = make_search
         self._make_final = make_final
@@ -89,6 +91,7 @@ class FedNASStrategy(Strategy):
         self._stop = stop
         self._save = save
         self._state = state
+        self._start_up = start_up
         self._counts = Counts() if state is None else Counts(**state["counts"])
         self._desk = Desk(journal, self._counts, facts)
         self._free: set[str] = set()
@@ -189,23 +192,17 @@ class FedNASStrategy(Strategy):
 
     def _run(self, grid: Grid, exchange: Exchange) -> Result:
         outcome = self.outcome = self._begin(exchange)
+        outcome.seconds["start_up"] = outcome.seconds.get("start_up", 0.0) + self._start_up
         search = outcome.search
         self._drive(search, grid, exchange)
-        winner = search.winner
-        if winner is None:
-            reason = search.trials[0].failure.rstrip(".") if search.trials else "no trial was proposed"
-            raise SearchError(f"The search found nothing, since every trial failed ({reason})", fix="See journal.jsonl")
+        winner = search.found()
         if self._make_final is None:
             return _result(search.weights.weights(winner.number))
         if outcome.final is None:
             outcome.final = self._make_final(outcome.task, winner, self._desk.roster)
             self._journal.write("final", winner=winner.spec.id, trials=len(outcome.final.candidates))
         self._drive(outcome.final, grid, exchange)
-        if (failed := outcome.final.trials[0]).state is TrialState.FAILED:
-            raise SearchError(
-                f"The final training of the winner failed ({failed.failure.rstrip('.')})",
-                fix="See journal.jsonl",
-            )
+        outcome.final.check_trained()
         return _result(outcome.final.weights_of(0))
 
     # ------------------------------------------------------------ how a run begins, or goes on
@@ -249,6 +246,8 @@ class FedNASStrategy(Strategy):
         missing = sorted(name for name in {*nodes, *met["admitted"]} if not roster.knows(name))
         new = sorted(roster.reports.keys() - met["register"]["admitted"])
         self._journal.write("resumed", trials=len(search.trials), missing=missing, new=new)
+        if outcome.final is not None:
+            outcome.final.reopen()
         return outcome
 
     def _state_dict(self) -> dict[str, Any]:

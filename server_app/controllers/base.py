@@ -52,8 +52,8 @@ class Controller(ABC):
         Proposals in all.
     options : Options
         What only this controller knows.
-    start : sequence of ArchitectureSpec
-        Known specs, tried first, in this order, each once.
+    start : sequence of ArchitectureSpec or Identity
+        Known specs, perhaps with a recipe of their own, tried first, in this order, each once.
     recipe : Recipe
         How a trial trains where its suggestion does not say.
 
@@ -75,7 +75,7 @@ class Controller(ABC):
         seed: int,
         max_trials: int,
         options: Any = None,
-        start: Sequence[ArchitectureSpec] = (),
+        start: Sequence[ArchitectureSpec | Identity] = (),
         recipe: Recipe = Recipe(),  # noqa: B008 - frozen
     ) -> None:
         if max_trials < 1:
@@ -87,11 +87,11 @@ class Controller(ABC):
         self.recipe = recipe
         self.history: list[Observation] = []
         self.under_way: dict[int, Observation] = {}
-        self._start = tuple(dict.fromkeys(start))
+        self._start = tuple(dict.fromkeys(one if isinstance(one, tuple) else (one, recipe) for one in start))
         self._proposed: list[Identity] = []
         self._seen: set[Identity] = set()
         self._exhausted = False
-        for spec in self._start:
+        for spec, _ in self._start:
             space.check(spec)
 
     # ------------------------------------------------------------ what a subclass provides
@@ -224,7 +224,8 @@ class Controller(ABC):
     def _next(self) -> Suggestion | None:
         number = len(self._proposed)
         if number < len(self._start):
-            return Suggestion(self._start[number], "given")
+            spec, recipe = self._start[number]
+            return Suggestion(spec, "given", recipe=recipe)
         rng = generator(self.seed, "propose", number)
         failures = 0
         for _ in range(_ATTEMPTS):

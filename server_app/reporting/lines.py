@@ -10,6 +10,8 @@ from flwr.common.logger import log
 
 from server_app.changes import changed_nodes
 
+INFEASIBLE = "breaks a hard constraint"
+
 
 def worth(values: Mapping[str, float]) -> str:
     """Return the values of a trial's objectives for people, in their own units."""
@@ -26,17 +28,22 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "resumed": lambda e: f"It has {e['trials']} trials so far. {changed_nodes(e['missing'], e['new']) or ''}".rstrip(),
     "state_lost": lambda e: f"The state cannot be saved: {e['reason']}",
     "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
+    "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: f"{e['trials']} trials on {len(e['nodes'])} nodes",
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
-    "best": lambda e: f"{e['trial']} is the best so far: {worth(e['values'])} at rung {e['rung']}",
+    "best": lambda e: (
+        f"{e['trial']} is the best so far: {worth(e['values'])} at rung {e['rung']}"
+        + ("" if e.get("feasible", True) else f", but {INFEASIBLE}")
+    ),
     "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
     "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
     "failed": lambda e: f"{e['trial']} failed: {e['reason']}",
     "refused": lambda e: f"A reply of {e.get('node', 'a node')} is refused: {e['reason']}",
     "absent": lambda e: f"{e['node']} is left out of round {e['round']} of {e['trial']}: {e['reason']}",
     "retried": lambda e: f"Round {e['round']} of {e['trial']} is tried again: too few nodes answered ({e['action']})",
+    "reopened": lambda e: f"{e['trial']} goes on after {e['rounds']} rounds; it had failed: {e['reason']}",
     "journal_lost": lambda e: f"The journal cannot be written: {e['reason']}",
     "final": lambda e: f"Final training of {e['winner']} and the baseline",
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),

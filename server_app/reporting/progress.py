@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.architecture.spec import ArchitectureSpec
-from server_app.reporting.lines import line_of, worth
+from server_app.reporting.lines import INFEASIBLE, line_of, worth
 
 _STATES = {"finished": "green", "stopped": "yellow", "failed": "red"}
 
@@ -27,6 +27,7 @@ class Row:
     origin: str
     rounds: int = 0
     worth: str = ""
+    feasible: bool = True
     state: str = "running"
 
 
@@ -85,7 +86,8 @@ class Board:
         self.trials[event["trial"]].rounds = event["round"]
 
     def _on_scored(self, event: dict[str, Any]) -> None:
-        self.trials[event["trial"]].worth = worth(event["values"])
+        row = self.trials[event["trial"]]
+        row.worth, row.feasible = worth(event["values"]), event.get("feasible", True)
 
     def _on_best(self, event: dict[str, Any]) -> None:
         if event["trial"].startswith("trial"):
@@ -98,12 +100,16 @@ class Board:
         else:
             self.ended += 1
 
+    def _on_reopened(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].state = "running"
+        self.final_done -= 1
+
     _on_finished = _on_stopped = _on_failed = _end
 
     def _note(self, event: dict[str, Any]) -> None:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
-    _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
+    _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
 
 
 class Progress:
@@ -169,7 +175,8 @@ def _best_line(board: Board) -> Text:
     best = board.trials.get(board.best)
     if best is None or not best.worth:
         return Text("best so far: none yet", style="dim")
-    return Text.assemble("best so far: ", (best.worth, "bold green"), f"  {board.best}  {best.architecture}")
+    broken = ("", "") if best.feasible else (f" ({INFEASIBLE})", "yellow")
+    return Text.assemble("best so far: ", (best.worth, "bold green"), broken, f"  {board.best}  {best.architecture}")
 
 
 def _trial_table(board: Board) -> Table:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.tasks import task_from_record
+from server_app.reporting.lines import INFEASIBLE
 
 
 def render(result: dict[str, Any]) -> RenderableType:
@@ -36,7 +37,10 @@ def render(result: dict[str, Any]) -> RenderableType:
     table.add_row("parameters", *(f"{column['parameters']:,}" for column in columns))
     table.add_row("MACs", *(f"{column['macs']:,}" for column in columns))
     table.add_row("bytes sent, final training", *(size(column["bytes_sent"]) for column in columns))
-    return Group(table, Text(f"found: {winner['architecture']}  ({winner['id']})"), Text(_summary(result), style="dim"))
+    lines = [Text(f"found: {winner['architecture']}  ({winner['id']})")]
+    if winner.get("feasible") is False:
+        lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
+    return Group(table, *lines, Text(_summary(result), style="dim"))
 
 
 def _summary(result: dict[str, Any]) -> str:

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 class Active:
     """A trial that holds a place, or waits for one.
 
-    `tries` and `scores` are of the phase that is being tried: how often nodes were asked, and what they gave so far.
+    `turn`, `tries` and `scores` are of the phase that is being tried: when it began (0 for none), how often nodes were
+    asked, and what they gave so far. After a resume the phase is asked again, in the turn in which it began.
     """
 
     trial: Trial
@@ -47,6 +48,7 @@ class Active:
     target: int
     slot: int | None = None
     phase: Phase | None = None
+    turn: int = 0
     tries: int = 0
     scores: dict[str, Measured] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from common.errors import SearchError
 from common.jobs import Weights
 from common.metrics import Measured
 from server_app.stages.base import Active
@@ -65,6 +66,15 @@ class Final(Rounds):
         trained = number < len(self.trials) and self.trials[number].rounds >= self.rounds
         return self.weights.weights(number) if trained else None
 
+    def check_trained(self) -> None:
+        """Raise `SearchError` where the winner failed."""
+        winner = self.trials[0]
+        if winner.state is TrialState.FAILED:
+            raise SearchError(
+                f"The final training of the winner failed ({winner.failure.rstrip('.')})",
+                fix="Once the nodes answer, resume the run" if winner.unheard else "See journal.jsonl",
+            )
+
     def begin(self, nodes: Sequence[str], admitted: Sequence[str] | None = None) -> None:
         """Take note of who may test; see `Stage.begin`."""
         testers = nodes if admitted is None else admitted
@@ -78,6 +88,20 @@ class Final(Rounds):
             for number, (spec, recipe) in enumerate(self.candidates):
                 self._enter(Trial(number, spec, recipe), self.rounds).slot = number
         self._start_phases(nodes, free)
+
+    def reopen(self) -> None:
+        """Let candidates go on, from their last whole round, that failed because nodes were silent.
+
+        Only where the winner is among them: else the run ends as it would have without the interruption.
+        """
+        if not self.trials or not self.trials[0].unheard:
+            return
+        for trial in self.trials:
+            if trial.unheard:
+                name = self._name(trial.number)
+                self.journal.write("reopened", trial=name, rounds=trial.rounds, reason=trial.failure)
+                trial.state, trial.failure, trial.unheard = TrialState.RUNNING, "", False
+                self._active[trial.number] = Active(trial, name, self.rounds, slot=trial.number)
 
     def _cost(self, trial: Trial) -> Cost:
         return self.cost(trial.spec)

@@ -60,6 +60,7 @@ class Rounds(Stage):
     trials: list[Trial] = field(default_factory=list, init=False)
     _assigner: Assigner = field(init=False)
     _turn: int = field(default=0, init=False)
+    _open: set[int] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._assigner = Assigner(self.placement, self.scoring, self.excess, self.seed)
@@ -91,13 +92,12 @@ class Rounds(Stage):
 
     def settle(self) -> bool:
         """Close every phase that nobody owes a result to, by trial number, and decide what follows."""
-        settled, turns = False, set()
+        settled = False
         for number in sorted(self._active):
             active = self._active.get(number)  # it may have been stopped by another
             if active is None or active.phase is None or not active.phase.complete:
                 continue
-            settled, phase, active.phase = True, active.phase, None
-            turns.add(phase.turn)
+            settled, phase, active.phase, active.turn = True, active.phase, None, 0
             active.tries += phase.asked
             if phase.short and phase.undecided and active.tries < TRIES:
                 self._try_again(active, phase)
@@ -111,8 +111,7 @@ class Rounds(Stage):
             except FlwrNasError as error:
                 self._fail(active, str(error), unheard=phase.short and bool(phase.undecided))
             active.tries, active.scores = 0, {}
-        for turn in sorted(turns - {active.phase.turn for active in self._active.values() if active.phase}):
-            self.weights.close(turn)
+        self._close_turns()
         return settled
 
     def figures(self) -> dict[str, int | list[float]]:
@@ -137,6 +136,7 @@ class Rounds(Stage):
         self._assigner.load_state_dict(state["assigner"])
         self.weights.load_state_dict(state["weights"])
         self.retries, self._turn = state["retries"], state["turn"]
+        self._open = {active.turn for active in self._active.values() if active.turn}
 
     # ------------------------------------------------------------ starting
 
@@ -165,7 +165,8 @@ class Rounds(Stage):
         for number in sorted(self._active):
             active = self._active.get(number)  # it may have been stopped by the failure of another
             if active is not None and active.slot is not None and active.phase is None:
-                self._start_phase(active, nodes, free, turn)
+                self._start_phase(active, nodes, free, active.turn or turn)
+        self._close_turns()  # one that was under way at an interruption may not begin again
 
     def _start_phase(self, active: Active, nodes: Sequence[str], free: Collection[str], turn: int) -> None:
         """Start a trial's next phase; it stays where it is while too few of its nodes are free."""
@@ -189,7 +190,8 @@ class Rounds(Stage):
         except SearchError as error:
             self._fail(active, str(error))
             return
-        self._turn = turn  # looking around in vain is no turn
+        active.turn, self._turn = turn, max(turn, self._turn)  # looking around in vain is no turn
+        self._open.add(turn)
         for node, reason in sorted(chosen.left_out.items()):
             self._absent(active, node, reason, undecided=reason == BUSY)
 
@@ -202,6 +204,12 @@ class Rounds(Stage):
         )
 
     # ------------------------------------------------------------ closing
+
+    def _close_turns(self) -> None:
+        under_way = {active.turn for active in self._active.values()}
+        for turn in sorted(self._open - under_way):
+            self.weights.close(turn)
+        self._open &= under_way
 
     def _close_training(self, active: Active, phase: TrainPhase) -> None:
         trial = active.trial
@@ -266,8 +274,9 @@ class Rounds(Stage):
 
     def _active_of(self, row: dict[str, Any]) -> Active:
         trial = self.trials[row["number"]]
+        name = self._name(trial.number)
         scores = {name: (metrics, examples) for name, (metrics, examples) in row["scores"].items()}
-        return Active(trial, self._name(trial.number), row["target"], row["slot"], tries=row["tries"], scores=scores)
+        return Active(trial, name, row["target"], row["slot"], None, row["turn"], row["tries"], scores)
 
 
 def _row(active: Active) -> dict[str, Any]:
@@ -276,6 +285,7 @@ def _row(active: Active) -> dict[str, Any]:
         "number": active.trial.number,
         "target": active.target,
         "slot": active.slot,
+        "turn": active.turn,
         "tries": active.tries,
         "scores": {name: list(pair) for name, pair in active.scores.items()},
     }

@@ -72,6 +72,17 @@ class Search(Rounds):
         best = self.ranking[0] if self.trials else None
         return best if best is not None and best.ranks else None
 
+    def found(self) -> Trial:
+        """Return the winner; raises `SearchError` where there is none."""
+        if (winner := self.winner) is not None:
+            return winner
+        reason = self.trials[0].failure.rstrip(".") if self.trials else "no trial was proposed"
+        silent = bool(self.trials) and all(trial.unheard for trial in self.trials)
+        raise SearchError(
+            f"The search found nothing, since every trial failed ({reason})",
+            fix="Once the nodes answer, begin the run anew in another run.dir" if silent else "See journal.jsonl",
+        )
+
     def begin(self, nodes: Sequence[str], admitted: Sequence[str] | None = None) -> None:
         """Draw the panel from the nodes that were admitted; see `Stage.begin`."""
         panel_from = nodes if admitted is None else admitted
@@ -181,8 +192,15 @@ class Search(Rounds):
         """Say who is the best now: perhaps one that was compared anew."""
         best = self.ranking[0]
         if best is scored or best.number != self._best:
-            values = dict(best.scores[-1].values)
-            self.journal.write("best", trial=self._name(best.number), score=best.score, values=values, rung=best.rung)
+            last = best.scores[-1]
+            self.journal.write(
+                "best",
+                trial=self._name(best.number),
+                score=last.value,
+                values=dict(last.values),
+                rung=last.rung,
+                feasible=last.feasible,
+            )
         self._best = best.number
 
     def _apply(self, endings: Sequence[Ending]) -> None:

@@ -169,6 +169,34 @@ def test_sweeping_what_is_in_memory(tmp_path):
     blobs.sync()
 
 
+def test_memory_is_crowded_once_it_has_doubled():
+    blobs = Blobs()
+    keys = [blobs.put(np.full(2, value)) for value in range(20)]
+    assert blobs.crowded
+    blobs.sweep(keys)
+    assert not blobs.crowded
+    # 20 were left: so many more, and the few that never matter, are no crowd yet
+    for value in range(20, 20 + 20 + 8):
+        blobs.put(np.full(2, value))
+    assert not blobs.crowded
+    blobs.put(np.full(2, 99))
+    assert blobs.crowded
+
+
+def test_a_search_that_is_not_saved_does_not_keep_all_weights_in_memory(grid, configure, play):
+    grid.people("abc")
+    space = {"name": "layered", "max_layers": 1, "width": list(range(2, 40)), "operations": ["linear"]}
+    fidelity = {"name": "full", "max_rounds": 1}
+    played = play(grid, configure(space=space, search={"trials": 30, "concurrency": 2}, fidelity=fidelity))
+    assert played.error is None
+    search = played.search
+    named = keys_in(search.state_dict()) | keys_in(played.strategy.outcome.final.state_dict())
+    kept = search.weights.blobs._memory.keys()
+    assert named <= kept
+    # all 30 trials had weights; what is named at a time are those of the best, of two that train, and of the final
+    assert len(kept) < 20
+
+
 def test_nothing_to_keep_makes_no_folder(tmp_path):
     blobs = Blobs(tmp_path / "weights")
     blobs.sync()

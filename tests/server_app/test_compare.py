@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ from server_app.results import write_config
 from server_app.run import run
 from server_app.trials import Trial
 
-WINNER = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
+SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
+RECIPE = {"learning_rate": 0.5, "epochs": 3}
+WINNER = {"spec": SPEC, "recipe": RECIPE}
 METRICS = tuple(row.metric for row in Classification.rows)
 
 
@@ -49,7 +52,7 @@ def config(configure, tmp_path):
 def finished(config, tmp_path):
     """What a comparison reads of a finished run's folder."""
     write_config(tmp_path / "run", config)
-    write_json(tmp_path / "run" / "result.json", {"winner": {"spec": WINNER}})
+    write_json(tmp_path / "run" / "result.json", {"winner": {"spec": SPEC}})
     return tmp_path / "run"
 
 
@@ -75,7 +78,7 @@ def launch(make_grid):
 def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     config = configure(
         seed=1,
-        search={"trials": 20, "concurrency": 5, "start": [WINNER]},
+        search={"trials": 20, "concurrency": 5, "start": [SPEC]},
         controller={"name": "evolution", "population_size": 4},
         fidelity={"name": "successive_halving", "max_rounds": 9},
         final={"rounds": 6},
@@ -85,7 +88,7 @@ def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     task = Task((4,), Classification(3))
     search = build_search(repeat, task, Journal(), Blobs(None))
     assert (search.controller.max_trials, search.concurrency, search.fidelity.max_rounds) == (1, 1, 1)
-    assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(WINNER)
+    assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(SPEC)
     final, original = (
         build_final(c, task, Trial(0, search.controller.space.specs[0]), Journal(), Blobs(None))
         for c in (repeat, config)
@@ -97,7 +100,29 @@ def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert (repeat.training, repeat.dataset, repeat.baseline) == (config.training, config.dataset, config.baseline)
 
 
+def test_the_winner_keeps_its_recipe_and_the_baseline_the_runs(configure, tmp_path):
+    config = configure()
+    repeat, task = repeat_config(config, WINNER, 99, tmp_path), Task((4,), Classification(3))
+    (proposal,) = build_search(repeat, task, Journal(), Blobs(None)).controller.propose(1)
+    assert proposal.recipe == replace(config.training, **RECIPE) != config.training
+    final = build_final(repeat, task, Trial.of(proposal), Journal(), Blobs(None))
+    assert final.candidates[0] == (ArchitectureSpec.from_dict(SPEC), proposal.recipe)
+    assert final.candidates[1][1] == config.training
+
+
 # ---------------------------------------------------------------- all repeats
+
+
+def test_what_is_compared_was_trained_as_the_winner_was(config, tmp_path, launch):
+    """The whole way: from a run that found it with this recipe, to the repeats' results."""
+    start = [{"spec": config.space["specs"][0], "recipe": RECIPE}]
+    launch(replace(config, search=replace(config.search, trials=1, start=start)))
+    compare(tmp_path / "run", 1, launch)
+    for folder in (tmp_path / "run", Path(launch.configs[-1].run.dir)):
+        winner, baseline = (json.loads((folder / "result.json").read_text())[side] for side in ("winner", "baseline"))
+        assert winner["recipe"] == {**config.training.to_json(), **RECIPE}
+        assert baseline["recipe"] == config.training.to_json()
+        assert winner["test"]
 
 
 def test_the_winner_is_trained_again_on_fresh_seeds(config, tmp_path, launch):

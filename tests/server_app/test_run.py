@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,7 +15,7 @@ from common.models.builder import flat_state
 from common.models.export import load_model
 from common.tasks import Classification, Task
 from server_app.results import write_results
-from server_app.run import read_config, run, stop_watch
+from server_app.run import read_config, run
 
 COMPLETE = {"config.yaml", "journal.jsonl", "history.json", "result.json", "best/spec.json", "best/model.safetensors"}
 
@@ -297,14 +294,3 @@ def test_a_run_config_that_makes_no_sense_is_named(run_config, words):
     with pytest.raises(ConfigError, match=words) as raised:
         read_config(run_config)
     assert "\n" not in str(raised.value)
-
-
-def test_a_run_stops_for_a_file_or_with_its_launcher(tmp_path):
-    assert stop_watch(tmp_path, 0)() is None
-    assert stop_watch(tmp_path, os.getpid())() is None
-    assert stop_watch(tmp_path, 1)() is None
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    assert "flwr-nas command that started the run is gone" in stop_watch(tmp_path, ended.pid)()
-    (tmp_path / "stop").touch()
-    assert stop_watch(tmp_path, os.getpid())() == "The run was asked to stop."

@@ -98,7 +98,7 @@ def events(folder):
 
 def story(folder):
     """What happened, but for the clock, and for what says that a run went on."""
-    told = [event for event in events(folder) if event["event"] not in ("resuming", "resumed", "node")]
+    told = [event for event in events(folder) if event["event"] not in ("anew", "resuming", "resumed", "node")]
     return [
         {key: value for key, value in event.items() if key not in ("time", "n", "started_at", "folder")}
         for event in told
@@ -267,7 +267,7 @@ def test_a_state_that_cannot_be_read_leaves_the_journal_alone(go, kill, folder, 
     kill(9)
     before = (folder / "journal.jsonl").read_bytes()
     (folder / "state.json").write_text(content)
-    with pytest.raises(StorageError, match=r"state that it wrote|states of format 1"):
+    with pytest.raises(StorageError, match=r"state that it wrote|states of format 2"):
         go(resume=True)
     assert (folder / "journal.jsonl").read_bytes() == before
 

@@ -178,6 +178,24 @@ def test_what_can_be_resumed(tmp_path):
     check_resumable(ended(tmp_path / "killed", None))
 
 
+def journalled(folder, *kinds):
+    folder.mkdir()
+    (folder / "config.yaml").touch()
+    with Journal(folder / "journal.jsonl") as journal:
+        for kind in kinds:
+            journal.write(kind, reason='of "event": "scored" we speak')
+    return folder
+
+
+def test_a_run_that_scored_and_has_no_state_is_not_resumed(tmp_path):
+    check_resumable(journalled(tmp_path / "early", "start", "search", "proposed", "round"))
+    late = journalled(tmp_path / "late", "start", "search", "proposed", "round", "scored")
+    with pytest.raises(StorageError, match=r"scored trials .* there is none, got '.*state\.json'\. Put that file back"):
+        check_resumable(late)
+    (late / "state.json").touch()
+    check_resumable(late)
+
+
 def test_what_a_finished_run_does_not_need_is_removed(tmp_path):
     with Journal(tmp_path / "journal.jsonl") as journal:
         journal.write("end", status="finished")

@@ -75,6 +75,45 @@ def test_a_state_that_was_not_written_by_us_is_said(tmp_path, changes, why):
         read_state(tmp_path)
 
 
+STATE = {
+    "turn": 3,
+    "trials": [{"number": 0, "scores": [0.1 + 0.2, math.inf]}, {"number": 1}],
+    "weights": {},
+    "\u00fc": -0.0,
+}
+
+
+def damages(value):
+    """Yield copies of a JSON value without one of its parts, or with another in its place."""
+    items = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    for place, part in items:
+        yield type(value)(item if isinstance(value, dict) else item[1] for item in items if item[0] != place)
+        others = damages(part) if isinstance(part, (dict, list)) else ["x", None, 7]
+        for other in others:
+            changed = value.copy()
+            changed[place] = other
+            yield changed
+
+
+def test_no_part_of_a_state_can_be_taken_away_or_changed(tmp_path):
+    write_state(tmp_path, STATE, POSITION, CONFIG)
+    assert read_state(tmp_path).state == STATE
+    changed = list(damages(STATE))
+    assert len(changed) > 20
+    for state in [{}, *changed]:
+        change(tmp_path / "state.json", state=state)
+        with pytest.raises(StorageError, match=r"its content has changed.*state\.json.*begin the run anew"):
+            read_state(tmp_path)
+
+
+def test_a_state_that_was_laid_out_by_hand_is_whole_if_its_numbers_are(tmp_path):
+    """A backup, say, that a tool indented."""
+    write_state(tmp_path, STATE, POSITION, CONFIG)
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=2))
+    assert read_state(tmp_path).state == STATE
+
+
 @pytest.mark.parametrize("content", [b"", b'{"format": 1', b"[]", b"\xff"])
 def test_a_file_that_is_no_json_object_is_said(tmp_path, content):
     (tmp_path / "state.json").write_bytes(content)
@@ -85,7 +124,7 @@ def test_a_file_that_is_no_json_object_is_said(tmp_path, content):
 def test_a_state_of_another_format_is_refused_with_the_version_that_reads_it(tmp_path):
     write_state(tmp_path, {}, POSITION, CONFIG)
     change(tmp_path / "state.json", format=7, code={"versions": {"flwr-nas": "9.1"}}, state=None)
-    with pytest.raises(StorageError, match=r"states of format 1, got 7\. Resume .* with flwr-nas 9\.1, or begin"):
+    with pytest.raises(StorageError, match=r"states of format 2, got 7\. Resume .* with flwr-nas 9\.1, or begin"):
         read_state(tmp_path)
 
 

@@ -17,10 +17,12 @@ QUIET = {"node", "round", "scored", "promoted", "unfinished"}
 """Events that no line is written for: there are too many of them, and others sum them up."""
 
 SAMPLES = {
+    "anew": {},
     "journal_lost": {"reason": "the disk is full"},
     "limits": {"node": "a", "limits": {"max_macs": 5000}},
     "unfinished": {"node": "a", "trial": "trial-0001", "round": 1},
     "resuming": {"line": 7, "changes": []},
+    "reopened": {"trial": "final-0000", "rounds": 1, "reason": "Round 2 failed, no answer"},
     "state_lost": {"reason": "the disk is full"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},

@@ -133,6 +133,13 @@ def test_a_run_that_goes_on_shows_all_its_trials_and_its_nodes_of_now(eventful):
     assert (board.board.ended, board.board.total) == (4, 4) != (ended, 4)
 
 
+def test_a_final_model_that_is_tried_again_is_not_done(eventful):
+    board = board_of(eventful.events)
+    done = board.final_done
+    board.update({"event": "reopened", "trial": "final-0000", "rounds": 0, "reason": "silence"})
+    assert (board.final_done, board.trials["final-0000"].state) == (done - 1, "running")
+
+
 def test_the_time_in_which_a_run_was_not_there_does_not_count(monkeypatch):
     """100 s of search, in which 10 of 20 trials ended, are read at once: as many again are left."""
     now = 5000.0

@@ -1,0 +1,36 @@
+"""What a configuration gives to begin with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from common.architecture.spec import ArchitectureSpec
+from common.errors import ConfigError
+from server_app.given import check_given, start_of
+
+SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 5, "norm": "none"}]}
+
+
+def test_an_entry_is_a_spec_or_one_with_a_recipe_that_differs_from_the_searchs(configure):
+    entries = [SPEC, {"spec": SPEC}, {"spec": SPEC, "recipe": {"learning_rate": 0.5}}]
+    config = configure(search={"start": entries})
+    spec, training = ArchitectureSpec.from_dict(SPEC), config.training
+    assert start_of(config) == [(spec, training), (spec, training), (spec, replace(training, learning_rate=0.5))]
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"spec": {"op": "linear"}}, r"search\.start\[0\]\.spec must be an architecture spec"),
+        ({"spec": SPEC, "score": 3}, r"search\.start\[0\] has a spec and a recipe, got \['score'\]\. Remove score"),
+        ({"spec": SPEC, "recipe": 3}, r"search\.start\[0\]\.recipe must hold training settings, got 3"),
+        ({"spec": SPEC, "recipe": {"speed": 3}}, r"search\.start\[0\]\.recipe must hold .*knows only .*'speed'"),
+        ({"spec": SPEC, "recipe": {"epochs": "3"}}, r"search\.start\[0\]\.recipe must hold .*training\.epochs .*'3'"),
+        ({"spec": SPEC, "recipe": {"epochs": 0}}, r"search\.start\[0\]\.recipe must hold .*training\.epochs .* got 0"),
+    ],
+)
+def test_an_entry_that_is_none_is_named(configure, entry, words):
+    with pytest.raises(ConfigError, match=words):
+        check_given(configure(search={"start": [entry]}))
