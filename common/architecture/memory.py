@@ -10,7 +10,6 @@ other jobs of the same message.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from common.architecture.graph import INPUT, Graph
 from common.architecture.layout import layout, state_size
@@ -31,6 +30,9 @@ _HEAP = 2**25
 
 _CODE, _CODE_OF_CONVOLUTION = 2**21, 5 * 2**18
 """Bytes of the code that oneDNN compiles: for anything, and more for each convolution."""
+
+_Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Numbers of one example that a node reads, makes in the forward pass of training, and copies meanwhile."""
 
 
 def peak_memory(graph: Graph, training: TrainingSettings) -> int:
@@ -71,11 +73,11 @@ def training_memory(graph: Graph, training: TrainingSettings) -> int:
     moments = {"adam": 2, "sgd": 1 if training.momentum else 0}[training.optimizer]
     weights = 4 + moments + (2 if training.proximal_mu else 0)
     nodes = _sizes(graph)
-    made = [size for node in nodes for size in node.made]
-    copied = [sum((*node.read, *node.made, *node.copies)) + max(node.copies) for node in nodes if node.copies]
-    passing = max([_PASSING * max(made), *copied])
+    every = [size for _, made, _ in nodes for size in made]
+    copied = [sum((*read, *made, *copies)) + max(copies) for read, made, copies in nodes if copies]
+    passing = max([_PASSING * max(every), *copied])
     loss = 2 * math.prod(graph.nodes[-1].output_shape)
-    example = math.prod(graph.input_shape) + sum(made) + loss + passing
+    example = math.prod(graph.input_shape) + sum(every) + loss + passing
     numbers = weights * state_size(layout(graph)) + training.batch_size * example
     return _BYTES * numbers + _held(nodes, training.batch_size, _KEPT_IN_TRAINING)
 
@@ -83,34 +85,21 @@ def training_memory(graph: Graph, training: TrainingSettings) -> int:
 def scoring_memory(graph: Graph) -> int:
     """Return the bytes that scoring takes; see `peak_memory`."""
     nodes = _sizes(graph)
-    at_once = max(max(node.read) + sum((*node.made, *node.copies)) for node in nodes)
+    at_once = max(max(read) + sum((*made, *copies)) for read, made, copies in nodes)
     example = math.prod(graph.input_shape) + _waiting(graph) + at_once
     numbers = 2 * state_size(layout(graph)) + SCORING_BATCH * example
     return _BYTES * numbers + _held(nodes, SCORING_BATCH, _KEPT_IN_SCORING)
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    """Numbers of one example that a node reads, makes in the forward pass of training, and copies meanwhile."""
-
-    read: tuple[int, ...]
-    made: tuple[int, ...]
-    copies: tuple[int, ...]
-
-
 def _sizes(graph: Graph) -> list[_Sizes]:
-    found = []
-    for node in graph.nodes:
-        shapes = graph.entering(node)
-        operation = node.operation
-        found.append(_Sizes(tuple(map(math.prod, shapes)), operation.made(*shapes), operation.copies(*shapes)))
-    return found
+    shapes = [(node.operation, graph.entering(node)) for node in graph.nodes]
+    return [(tuple(map(math.prod, read)), do.made(*read), do.copies(*read)) for do, read in shapes]
 
 
 def _held(nodes: list[_Sizes], batch: int, kept: int) -> int:
     """Return the bytes that no tensor holds: of freed ones, and of code."""
-    largest = _BYTES * batch * max(size for node in nodes for size in node.made)
-    convolutions = sum(bool(node.copies) for node in nodes)
+    largest = _BYTES * batch * max(size for _, made, _ in nodes for size in made)
+    convolutions = sum(bool(copies) for _, _, copies in nodes)
     return kept * min(_HEAP, largest) + _CODE + _CODE_OF_CONVOLUTION * convolutions
 
 
