@@ -45,8 +45,8 @@ class Node:
 class Graph:
     """Nodes in an order in which they can be computed; the last one gives the output.
 
-    Any node may be read by any number of later ones. A graph that exists is sound: shapes agree, names differ, and
-    there is nothing that nobody reads.
+    Any node may be read by any number of later ones. A graph that exists is sound: shapes agree, names differ and are
+    such that torch takes them, there is nothing that nobody reads, and the last node is the head's and gives a vector.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ class Graph:
         names = [node.name for node in self.nodes]
         if len(set(names)) < len(names):
             raise SpecError("The nodes of a graph must differ in their names", names)
+        if bad := [name for name in names if not name or "." in name]:
+            raise SpecError("The names of nodes must not be empty, nor have a dot", bad, fix="Write a_b for a.b")
         for index, node in enumerate(self.nodes):
             if not all(INPUT <= source < index for source in node.inputs):
                 raise SpecError(f"Node {node.name} must read the input or earlier nodes", node.inputs)
@@ -72,6 +74,13 @@ class Graph:
         unread = [index for index in range(INPUT, len(self.nodes) - 1) if index not in read]
         if unread or not self.nodes:
             raise SpecError("All that a graph computes must be read, and its last node is the output", unread)
+        last = self.nodes[-1]
+        if last.name != HEAD or len(last.output_shape) != 1:
+            raise SpecError(
+                f"The last node of a graph must be named {HEAD} and give a vector",
+                (last.name, last.output_shape),
+                fix="End with the head's linear map",
+            )
 
     def entering(self, node: Node) -> tuple[Shape, ...]:
         """Return the shapes that enter a node."""

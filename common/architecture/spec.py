@@ -120,7 +120,15 @@ class ArchitectureSpec(ABC):
 
 @lru_cache(maxsize=1024)
 def _lowered(spec: ArchitectureSpec, task: Task) -> Graph:
-    return spec._lower(task)
+    graph = spec._lower(task)
+    ends, wanted = (graph.input_shape, graph.nodes[-1].output_shape), (task.input_shape, (task.head.output_width,))
+    if ends != wanted:
+        raise SpecError(
+            f"A graph of this task leads from {wanted[0]} to {wanted[1]}",
+            ends,
+            fix=f"Correct how the kind {spec.kind} lowers itself",
+        )
+    return graph
 
 
 def _kind_of(values: Any) -> type[ArchitectureSpec]:

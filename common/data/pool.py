@@ -17,7 +17,7 @@ from common.data.splits import Split, check_split_settings, split_examples
 from common.errors import ConfigError, DataError
 from common.seeding import generator
 from common.settings import DatasetSettings
-from common.tasks import Classification, Head, Task
+from common.tasks import Head, Task
 
 Index = NDArray[np.int64]
 
@@ -78,6 +78,8 @@ class Pool:
 
 def class_names(pool: Pool) -> tuple[str, ...]:
     """Return what a pool calls its classes, in the order of their numbers; empty where they have no names."""
+    from common.tasks import Classification  # a node calls this never, and may need another head
+
     head = pool.task.head
     return head.classes if isinstance(head, Classification) else ()
 

@@ -46,6 +46,13 @@ class Operation(ABC):
         """
         return (math.prod(self.output_shape(*inputs)),)
 
+    def copies(self, *inputs: Shape) -> tuple[int, ...]:  # noqa: ARG002
+        """Return the sizes, for one example, of the copies of inputs and output that it has while it works.
+
+        In numbers of four bytes. By default it has none.
+        """
+        return ()
+
 
 def require_axes(what: str, shape: Shape, axes: Collection[int]) -> None:
     """Raise `SpecError` unless `shape` has one of these numbers of spatial axes: 0, 1 or 2."""

@@ -9,6 +9,9 @@ from typing import ClassVar
 from common.architecture.operations.base import Operation, require_axes
 from common.architecture.tensors import Shape, TensorInfo
 
+_BLOCK = 16
+"""Channels that lie side by side in oneDNN's copies: those of one vector of AVX-512; other processors have 8 or 4."""
+
 
 @dataclass(frozen=True)
 class Linear(Operation):
@@ -82,6 +85,15 @@ class Convolution(Operation):
         """Return outputs x channels x kernel volume (padding counted, as torch does)."""
         (shape,) = inputs
         return math.prod((*self.output_shape(shape), shape[0], *[self.kernel] * (len(shape) - 1)))
+
+    def copies(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return input and output in oneDNN's order, which fills their channels up to whole blocks."""
+        (shape,) = inputs
+        return (_blocked(shape), _blocked(self.output_shape(shape)))
+
+
+def _blocked(shape: Shape) -> int:
+    return -(-shape[0] // _BLOCK) * _BLOCK * math.prod(shape[1:])
 
 
 def _weight_and_bias(shape: Shape, bias: bool) -> tuple[TensorInfo, ...]:

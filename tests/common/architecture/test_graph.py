@@ -1,7 +1,7 @@
 import pytest
 
 from common.architecture.cost import Cost, cost_of
-from common.architecture.graph import INPUT, Graph, GraphBuilder, Node
+from common.architecture.graph import HEAD, INPUT, Graph, GraphBuilder, Node
 from common.architecture.layout import layout
 from common.architecture.operations import Activation, Add, Flatten, Linear
 from common.errors import SpecError
@@ -15,10 +15,10 @@ def graph_of(*nodes, shape=(4,)):
 
 
 def test_a_chain_reads_what_is_before_and_nothing_else():
-    chain = graph_of(("a", Linear(3), (INPUT,), (3,)), ("b", RELU, (0,), (3,)))
+    chain = graph_of(("a", Linear(3), (INPUT,), (3,)), (HEAD, RELU, (0,), (3,)))
     assert chain.is_chain
     assert chain.released() == ((INPUT,), (0,))
-    assert not graph_of(("a", RELU, (INPUT,), (4,)), ("b", Add(), (INPUT, 0), (4,))).is_chain
+    assert not graph_of(("a", RELU, (INPUT,), (4,)), (HEAD, Add(), (INPUT, 0), (4,))).is_chain
     assert not branched().is_chain
 
 
@@ -40,11 +40,25 @@ def test_equal_graphs_are_one_key():
         ((("a", RELU, (INPUT, INPUT), (4,)),), "activation takes 1 inputs, got 2"),
         ((("a", RELU, (), (4,)),), "activation takes 1 inputs, got 0"),
         ((("a", Add(), (), (4,)),), "add takes one input or more, got 0"),
+        (
+            (("a.b", RELU, (INPUT,), (4,)), (HEAD, RELU, (0,), (4,))),
+            r"must not be empty, nor have a dot, got \['a.b'\]",
+        ),
+        ((("", RELU, (INPUT,), (4,)), (HEAD, RELU, (0,), (4,))), r"must not be empty, nor have a dot, got \[''\]"),
+        (
+            ((HEAD, RELU, (INPUT,), (4,)), ("a", RELU, (0,), (4,))),
+            r"named classifier and give a vector, got \('a', \(4,\)\)",
+        ),
     ],
 )
 def test_what_is_no_sound_graph_is_refused(nodes, message):
     with pytest.raises(SpecError, match=message):
         graph_of(*nodes)
+
+
+def test_what_gives_no_vector_is_refused():
+    with pytest.raises(SpecError, match=r"named classifier and give a vector, got \('classifier', \(4, 3\)\)"):
+        graph_of((HEAD, RELU, (INPUT,), (4, 3)), shape=(4, 3))
 
 
 def test_a_builder_knows_shapes_on_the_way():

@@ -1,13 +1,17 @@
 import json
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.architecture.graph import HEAD, INPUT, GraphBuilder
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Conv1d, Linear, MaxPool
+from common.architecture.operations import Linear as LinearMap
 from common.architecture.spec import MAX_TEXT, ArchitectureSpec
 from common.errors import SpecError
+from common.tasks import Classification, Task
 
 SEEDS = st.integers(0, 2**32 - 1)
 HEADER = {"version": 1, "kind": "layered"}
@@ -114,3 +118,25 @@ def test_the_longest_legal_spec_fits_the_text():
     layer = Conv1d(65536, kernel=255, stride=255, activation="silu", norm="batch", dropout=0.1234, skip=-1)
     spec = LayeredSpec((layer,) * 64)
     assert ArchitectureSpec.from_json(spec.to_json()) == spec
+
+
+@dataclass(frozen=True)
+class Wide(LayeredSpec):
+    """A kind with a mistake: its head gives one number too many, or it reads another input."""
+
+    shape: tuple[int, ...] = (4,)
+    more: int = 0
+
+    def _lower(self, task):
+        network = GraphBuilder(self.shape)
+        network.add(HEAD, LinearMap(task.head.output_width + self.more), INPUT)
+        return network.graph()
+
+
+def test_a_graph_of_another_task_is_refused():
+    task = Task((4,), Classification(3))
+    assert Wide().lower(task).nodes[-1].output_shape == (3,)
+    with pytest.raises(SpecError, match=r"from \(4,\) to \(3,\), got \(\(4,\), \(4,\)\)"):
+        Wide(more=1).lower(task)
+    with pytest.raises(SpecError, match=r"from \(4,\) to \(3,\), got \(\(5,\), \(3,\)\)"):
+        Wide(shape=(5,)).lower(task)
