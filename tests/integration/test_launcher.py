@@ -183,7 +183,9 @@ def test_a_process_that_dies_is_named_with_its_log(command, name, when):
     psutil.Process(pid).kill()
     assert run.ended() == 1
     errors = run.errors.read_text()
-    assert errors.startswith(f"flwr-nas: Flower's {name} process must live until the search ends (exit code -9)")
+    assert errors.startswith(
+        f"flwr-nas: Flower's {name} process must live until the search ends (killed by SIGKILL). See "
+    )
     assert str(run.folder / "flower.log") in errors
     assert "Traceback" not in errors
     assert run.left() == []
