@@ -159,7 +159,7 @@ def test_a_second_command_does_not_touch_the_folder_of_the_first(command):
         check=False,
     )
     assert (second.returncode, second.stdout) == (1, "")
-    assert "A run needs a folder of its own" in second.stderr
+    assert "A run is under way in this folder" in second.stderr
     run.searching()
     run.process.send_signal(signal.SIGINT)
     assert run.ended() == 130
