@@ -1,7 +1,7 @@
 """Typed configuration: the only module that imports hydra and omegaconf.
 
 YAML is composed by Hydra, then turned into the dataclasses below. A group with a choice of modules
-(`space`, `controller` ...) stays a mapping until `typed` builds the options of the module that its
+(`space`, `controller` ...) stays a mapping until `options_of` builds the options of the module that its
 `name` says, so that options live beside what they configure.
 """
 
@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,13 +20,13 @@ from hydra import compose, initialize_config_dir, main
 from hydra._internal.utils import get_args_parser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from pydantic import TypeAdapter, ValidationError
 
 from common import flags
 from common.errors import ConfigError
 from common.overrides import for_hydra
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
+from common.typed import typed
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -160,21 +160,6 @@ class Config:
         return OmegaConf.to_yaml(OmegaConf.create(asdict(self)))
 
 
-def typed(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    """Build the dataclass `kind` from plain values; raises `ConfigError` naming the option and its value."""
-    assert is_dataclass(kind)
-    known = [f.name for f in fields(kind)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(f"{where} has the options {known}", unknown, fix=f"Remove {where}.{unknown[0]}")
-    try:
-        return TypeAdapter(kind).validate_python(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join([where, *(str(part) for part in first["loc"])]).strip(".")
-        raise ConfigError(f"{name}: {first['msg']}", first["input"], fix=f"Change {name}") from None
-
-
 def options_of(choice: Choice, kind: type[T], where: str) -> T:
     """Build the options of a module from its group, without the `name` that chose it."""
     return typed(kind, {key: value for key, value in choice.items() if key != "name"}, where)
@@ -200,9 +185,7 @@ def from_yaml(text: str) -> Config:
     try:
         plain = OmegaConf.to_container(OmegaConf.create(text))
     except Exception as error:  # the YAML parser's errors have no base in common with omegaconf's
-        raise ConfigError(
-            f"config.yaml must be YAML ({_one_line(error)})", fix="Use the file that a run wrote"
-        ) from None
+        raise ConfigError(f"config.yaml must be YAML ({_place(error)})", fix="Use the file that a run wrote") from None
     if not isinstance(plain, dict):
         raise ConfigError("config.yaml must hold a mapping", fix="Use the file that a run wrote")
     return _from_plain({str(key): value for key, value in plain.items()})
@@ -261,6 +244,8 @@ def _readable() -> Iterator[None]:
         raise ConfigError(
             "An override has the form name=value", error.override, fix="Quote lists and blanks: 'name=[1, 2]'"
         ) from None
+    except BrokenPipeError:  # nobody reads the help any more
+        raise
     except Exception as error:
         raise ConfigError(_one_line(error) or type(error).__name__, fix="See flwr-nas search --help") from None
 
@@ -290,6 +275,12 @@ OmegaConf.register_new_resolver("name_of_data", _name_of_data, replace=True)
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise ConfigError(f"{name} must be {least} or more", value, fix=f"Set {name}={least}")
+
+
+def _place(error: Exception) -> str:
+    """Return what is wrong with YAML, and where."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return _one_line(error) if mark is None or problem is None else f"line {mark.line + 1}: {problem}"
 
 
 def _one_line(error: Exception) -> str:

@@ -77,6 +77,11 @@ class Blobs:
         array: Array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
         return array
 
+    def check(self, keys: Collection[str]) -> None:
+        """Raise as `get` does unless the arrays of all these keys are on the disk as they were put."""
+        for key in sorted(keys):
+            self._read(key)
+
     def put_state(self, state: Any) -> Any:
         """Return a state as JSON: each array in its dicts and lists is kept, and replaced by ``{"array": key}``."""
         if isinstance(state, np.ndarray):
@@ -220,4 +225,6 @@ def _encoded(array: Array) -> bytes:
 
 
 def _lost(path: Path, why: str) -> StorageError:
-    return StorageError(f"A saved array must be as it was written ({why})", str(path), fix="Begin the run anew")
+    return StorageError(
+        f"A saved array must be as it was written ({why})", str(path), fix="Begin the run anew in another folder"
+    )

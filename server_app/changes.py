@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
-from common.config import Config, FederationConfig, typed
+from common.config import Config, FederationConfig
 from common.errors import ConfigError
 from common.overrides import PATHS
+from common.typed import typed
 from server_app.state import Code
 
 MAY_CHANGE = frozenset(
@@ -72,16 +73,21 @@ def changed_config(before: Config, after: Config) -> str | None:
     ConfigError
         One of them decides what is searched, or how.
     """
-    old, new = dict(_leaves(asdict(before))), dict(_leaves(asdict(after)))
-    differ = [name for name in sorted(old | new) if old.get(name, _UNSET) != new.get(name, _UNSET)]
     told = []
-    for name in sorted(differ, key=lambda name: not name.endswith(".name")):  # options change with the choice
-        if name.startswith("run."):
-            continue
+    for name, old, new in differences(before, after):
         if not _may_change(name, before):
-            raise _fixed(name, old.get(name, _UNSET), new.get(name, _UNSET))
-        told.append(f"{name} is {new[name]} (was {old[name]})")
+            raise _fixed(name, old, new)
+        told.append(f"{name} is {new} (was {old})")
     return f"The run goes on with other options: {', '.join(told)}." if told else None
+
+
+def differences(before: Config, after: Config) -> list[tuple[str, Any, Any]]:
+    """Return name, old and new value of each option that is another, choices first, those of ``run`` aside."""
+    old, new = dict(_leaves(asdict(before))), dict(_leaves(asdict(after)))
+    names = [name for name in sorted(old | new) if not name.startswith("run.")]
+    names.sort(key=lambda name: not name.endswith(".name"))  # options change with the choice
+    pairs = [(name, old.get(name, _UNSET), new.get(name, _UNSET)) for name in names]
+    return [(name, before, after) for name, before, after in pairs if before != after]
 
 
 def overridden(config: Config, overrides: Sequence[str]) -> Config:

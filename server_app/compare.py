@@ -16,11 +16,14 @@ from typing import Any
 
 from rich.table import Table
 
-from common.config import Config, from_yaml
+from common.config import Config
 from common.errors import ConfigError, SearchError, StorageError
 from common.seeding import child_seed
 from common.tasks import task_from_record
 from server_app.journal import write_json
+from server_app.reporting.words import counted
+from server_app.run_folder import CONFIG, RESULT
+from server_app.state import config_of
 
 Launch = Callable[[Config], dict[str, Any]]
 
@@ -112,7 +115,8 @@ def summary(seeds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str
 
 def render(found: dict[str, Any]) -> Table:
     """Return the comparison as a table."""
-    table = Table(title=f"test on {len(found['seeds'])} fresh seeds, mean (standard deviation over seeds)")
+    seeds = counted(len(found["seeds"]), "fresh seed")
+    table = Table(title=f"test on {seeds}, mean (standard deviation over seeds)")
     table.add_column("")
     table.add_column("winner", justify="right", style="bold")
     table.add_column("baseline", justify="right")
@@ -124,8 +128,8 @@ def render(found: dict[str, Any]) -> Table:
             table.add_row(row.title, *(_mean([test[row.metric] for test in side["test"]], row.form) for side in sides))
     table.add_row("parameters", *(f"{side['parameters']:,}" for side in sides))
     table.add_row("MACs", *(f"{side['macs']:,}" for side in sides))
-    gain = _mean(found["gain"], form[head.primary[0]])
-    table.caption = f"gain in {head.primary[0]} {gain}; winner: {found['winner']['architecture']}"
+    gain = _gain(found["gain"], *head.primary, form[head.primary[0]])
+    table.caption = f"{gain}; winner: {found['winner']['architecture']}"
     return table
 
 
@@ -157,12 +161,22 @@ def _mean(values: Sequence[float], form: str) -> str:
     return f"{form.format(statistics.fmean(values))} ({form.format(spread)})"
 
 
+def _gain(gain: Sequence[float], metric: str, better: str, form: str) -> str:
+    """Return what the winner gains in words; "a gain of 5" would not say which way, where less is better."""
+    if better == "max":
+        return f"gain in {metric} {_mean(gain, form)}"
+    won = statistics.fmean(gain) >= 0
+    values = gain if won else [-value for value in gain]
+    return f"{metric} {'lower' if won else 'higher'} by {_mean(values, form)}, a {'gain' if won else 'loss'}"
+
+
 def _read(folder: Path) -> tuple[Config, dict[str, Any]]:
     try:
-        config = from_yaml((folder / "config.yaml").read_text())
-        result = json.loads((folder / "result.json").read_text())
+        (folder / CONFIG).stat()
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StorageError("A run folder holds a config.yaml and a result.json", str(folder), fix=str(error)) from None
+    config = config_of(folder)
     if not result.get("winner"):
         raise StorageError("A run to compare must have a winner", str(folder), fix="Run the search again")
     return config, result["winner"]

@@ -69,16 +69,7 @@ class Journal:
         journal = cls()
         journal._begin(position, listeners)
         try:
-            kept = b""
-            if position["bytes"]:
-                with path.open("rb") as file:
-                    kept = file.read(position["bytes"])
-            if len(kept) < position["bytes"] or kept.count(b"\n") != position["line"] or kept[-1:] not in (b"", b"\n"):
-                raise StorageError(
-                    f"A run is resumed with the journal that it wrote, up to line {position['line']}",
-                    str(path),
-                    fix="Put that journal back, or begin the run anew in another run.dir",
-                )
+            check_journal(path, position)
             journal._file = path.open("ab")
             journal._file.truncate(position["bytes"])
         except OSError as error:
@@ -136,6 +127,30 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_journal(path: Path, position: Position) -> None:
+    """Raise `StorageError` unless a journal holds the lines that it had at this position; `OSError` if unreadable."""
+    if not position["bytes"]:
+        return
+    try:
+        with path.open("rb") as file:
+            kept = file.read(position["bytes"])
+    except FileNotFoundError:
+        raise _other(path, position, "it is gone") from None
+    lines = kept.count(b"\n")
+    if len(kept) < position["bytes"]:
+        raise _other(path, position, f"only {lines} are left")
+    if lines != position["line"] or not kept.endswith(b"\n"):
+        raise _other(path, position, "this is another one")
+
+
+def _other(path: Path, position: Position, why: str) -> StorageError:
+    return StorageError(
+        f"A run is resumed with the journal that it wrote, up to line {position['line']} ({why})",
+        str(path),
+        fix="Put that journal back, or begin the run anew in another folder",
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -19,7 +19,7 @@ import psutil
 
 from common.errors import StorageError
 from server_app.machine import boot_id, host, started
-from server_app.run_folder import LOCK, ask_to_stop, forget_stop, unwritable
+from server_app.run_folder import LOCK, PROCESSES, ask_to_stop, forget_stop, unwritable
 
 PATIENCE = 10.0
 """Seconds that an earlier run has to close its journal once it was asked to stop."""
@@ -97,6 +97,19 @@ class RunLock:
                     path.unlink()
             os.close(self._handle)
             self._handle = -1
+
+
+def followed(folder: Path) -> bool:
+    """Return whether a command has this folder now: it keeps that itself as long as it follows a simulation."""
+    return _is_held(folder)
+
+
+def under_way(folder: Path) -> bool:
+    """Return whether a search runs in this folder now, followed or on a SuperLink.
+
+    A simulation whose command is gone does not count: it ends by itself, and is ended by who goes on with it.
+    """
+    return followed(folder) or (_is_held(folder / LOCK) and not (folder / PROCESSES).exists())
 
 
 def end_earlier(folder: Path, patience: float = PATIENCE) -> str | None:
@@ -185,7 +198,7 @@ def _freed(path: Path, patience: float) -> bool:
 
 def _is_held(path: Path) -> bool:
     try:
-        handle = os.open(path, os.O_RDWR)
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     except OSError:
         return False
     try:

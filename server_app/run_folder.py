@@ -34,9 +34,13 @@ RESULT = "result.json"
 STATE = "state.json"
 WEIGHTS = "weights"
 LOCK = "lock"
+PROCESSES = "processes.json"
+LOG = "flower.log"
 
 _LONGEST_NAME = 60
 """Letters of a search's name in that of its folder; a file system has room for 255 bytes."""
+_FIRST = {LOG, PROCESSES, LOCK}
+"""What is in a run folder before the run has begun."""
 _LAST = 1 << 16
 """Bytes of a journal that surely hold its last line, which says how the run ended."""
 
@@ -80,12 +84,11 @@ def check_fresh(folder: Path) -> None:
 
 def check_resumable(folder: Path) -> None:
     """Raise `StorageError` where there is no run to go on with, or one that had come far and whose state is lost."""
-    if not (folder / CONFIG).is_file():
-        raise StorageError(
-            f"A run that is resumed has a folder with a {CONFIG}",
-            str(folder),
-            fix="Name the folder of a run, and add federation=deployment where it is on the SuperLink's machine",
-        )
+    try:
+        if not (folder / CONFIG).is_file():
+            raise _nothing_to_resume(folder)
+    except OSError as error:
+        raise StorageError("A run is resumed in a folder that can be read", str(folder), fix=str(error)) from None
     if finished(folder):
         raise StorageError("A run that has finished leaves nothing to resume", str(folder), fix="See its result.json")
     # A state is saved before anything is scored; without one the run would begin anew, over the journal that it has.
@@ -105,6 +108,32 @@ def came_to(folder: Path, event: str) -> bool:
             return any(mark in line for line in file)
     except OSError:
         return False
+
+
+def _nothing_to_resume(folder: Path) -> StorageError:
+    """Return the error that says what is there instead of a run; raises `OSError`."""
+    if folder.is_dir():
+        there = {path.name for path in folder.iterdir()}
+        if there & {JOURNAL, STATE}:
+            return StorageError(
+                f"A run is resumed with its {CONFIG}, which is gone from its folder",
+                str(folder),
+                fix="Put that file back, or begin the run anew in another folder",
+            )
+        if there & _FIRST:
+            return StorageError(
+                "The run in this folder ended before it had begun, so there is nothing to go on with",
+                str(folder),
+                fix="Give the command that was to begin it once more, with its options and without --resume",
+            )
+        what = "this one holds no run" if there else "this one is empty"
+    else:
+        what = "this is a file" if folder.exists() else "there is no such folder"
+    return StorageError(
+        f"A run is resumed in its own folder, but {what}",
+        str(folder),
+        fix=f"Name the folder with its {CONFIG}; add federation=deployment if that is on the SuperLink's machine",
+    )
 
 
 def finished(folder: Path) -> bool:
@@ -171,6 +200,12 @@ def taken(folder: Path) -> StorageError:
         str(folder),
         fix=f"Go on with it by `flwr-nas search --resume {shlex.quote(str(folder))}`, or set another run.dir",
     )
+
+
+def busy(folder: Path, resumed: bool = False) -> StorageError:
+    """Return the error that a run is under way in this folder."""
+    fix = "Wait until it ends, or end it, to go on with it" if resumed else "Wait until it ends, or set another run.dir"
+    return StorageError("A run is under way in this folder", str(folder), fix=fix)
 
 
 def unwritable(folder: Path, reason: object) -> StorageError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any, cast
 from common import __version__
 from common.config import Config, from_json, from_yaml
 from common.digest import code_digest
-from common.errors import StorageError
+from common.errors import ConfigError, StorageError
 from common.files import sync, write_aside
 from server_app.journal import Position
 from server_app.run_folder import CONFIG, STATE
@@ -132,13 +133,13 @@ def read_state(folder: Path) -> SavedState | None:
         raise StorageError(
             f"This version of flwr-nas ({__version__}) resumes states of format {FORMAT}",
             content["format"],
-            fix=f"Resume {folder} with {_writer(content)}, or begin the run anew in another run.dir",
+            fix=f"Resume {folder} with {_writer(content)}, or begin the run anew in another folder",
         )
     if (wrong := _wrong(content)) is not None:
         raise _malformed(path, f"{wrong} is missing or no such thing")
     if content.get("digest") != _digest(_text(content["state"])):
         raise _malformed(path, "its content has changed")
-    config = from_json(json.dumps(content["config"]))
+    config = _config(lambda: from_json(json.dumps(content["config"])), path)
     return SavedState(Code(**content["code"]), config, cast(Position, content["journal"]), content["state"])
 
 
@@ -167,11 +168,20 @@ def config_of(folder: Path) -> Config:
     """
     path = folder / CONFIG
     try:
-        return from_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise StorageError(
-            "A run is resumed with its config.yaml", str(path), fix=f"{error}; begin the run anew in another run.dir"
+            "The config.yaml of a run must be readable", str(path), fix=f"{error}; begin the run anew in another folder"
         ) from None
+    return _config(lambda: from_yaml(text), path)
+
+
+def _config(read: Callable[[], Config], path: Path) -> Config:
+    """Return the configuration that a file holds, with its name in the error where it holds none."""
+    try:
+        return read()
+    except ConfigError as error:
+        raise ConfigError(f"{error.rule} (in {path})", fix=error.fix) from None
 
 
 def _wrong(content: dict[str, Any]) -> str | None:
@@ -208,5 +218,5 @@ def _malformed(path: Path, why: str) -> StorageError:
     return StorageError(
         f"A run is resumed from the state that it wrote ({why.rstrip('.')})",
         str(path),
-        fix="Put that file back, or begin the run anew in another run.dir",
+        fix="Put that file back, or begin the run anew in another folder",
     )

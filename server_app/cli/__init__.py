@@ -13,10 +13,14 @@ from collections.abc import Sequence
 
 from common import __version__
 from common.errors import FlwrNasError
+from common.output import silence
 from server_app.cli import compare, data, deployment
 from server_app.cli.search import search
 
 __all__ = ["main"]
+
+_UNREAD = 141
+"""Exit code where nobody reads the output any more: what a shell says of a process that SIGPIPE ended."""
 
 _EPILOG = """examples:
   flwr-nas search                                    the default search, on embedded real data
@@ -38,6 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         Arguments; by default those of this process. All that follow ``search`` are Hydra's, but for ``--resume``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()  # or it would fail at the end of the process, where nobody can catch it
+    except BrokenPipeError:
+        silence()
+        return _UNREAD
+
+
+def _run(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["search"]:
             return search(arguments[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,15 @@ def compare(folder: Path, repeats: int) -> int:
     from rich.console import Console
 
     from server_app import compare as comparison
+    from server_app.launcher import INTERRUPTED
+
+    again = shlex.join(["flwr-nas", "compare", str(folder), "--repeats", str(repeats)])
 
     def repeat(config: Config) -> dict[str, Any]:
-        if launch_search(config, time.time()) != 0:
+        code = launch_search(config, time.time(), again)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if code != 0:
             raise SearchError("A repeat must finish", config.run.dir, fix="See its flower.log")
         result: dict[str, Any] = json.loads((Path(str(config.run.dir)) / "result.json").read_text(encoding="utf-8"))
         return result

@@ -13,8 +13,13 @@ from common.errors import ConfigError
 FLAG = "--resume"
 
 
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Return whether a command line wants to be explained, whatever else it says."""
+    return "--help" in arguments or "-h" in arguments
+
+
 def resumption(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return the folder and the overrides of a command line that resumes a run; None of any other.
+    """Return the folder and the overrides of a command line that resumes a run; None of any other, as of ``--help``.
 
     Raises
     ------
@@ -22,7 +27,7 @@ def resumption(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
         No folder is named, or other flags stand beside it.
     """
     places = [place for place, argument in enumerate(arguments) if argument.partition("=")[0] == FLAG]
-    if not places:
+    if not places or asks_for_help(arguments):
         return None
     first = places[0]
     _, equals, folder = arguments[first].partition("=")
@@ -30,7 +35,11 @@ def resumption(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
     if not equals and first < len(rest):
         folder = rest.pop(first)
     if not folder or folder.startswith("-"):
-        raise ConfigError(f"{FLAG} needs the folder of a run", folder, fix=f"flwr-nas search {FLAG} runs/NAME")
+        raise ConfigError(
+            f"{FLAG} needs the folder of a run after it",
+            *([folder] if folder else []),
+            fix=f"Usage: flwr-nas search {FLAG} RUN_DIR [federation.OPTION=VALUE ...]",
+        )
     for argument in rest:
         if argument.startswith("-"):
             raise ConfigError(
@@ -61,15 +70,15 @@ def resume(folder: str, overrides: Sequence[str], began: float) -> int:
 
 
 def _resume_here(path: Path, overrides: Sequence[str], began: float) -> int:
-    from server_app.changes import changed_config, overridden
+    from server_app.changes import overridden
     from server_app.launcher import launch
-    from server_app.run_folder import check_resumable
-    from server_app.state import config_of, read_state
+    from server_app.lock import followed
+    from server_app.run_folder import busy
+    from server_app.unfinished import read_unfinished
 
-    check_resumable(path)
-    config = overridden(config_of(path), overrides)
-    if (saved := read_state(path)) is not None:
-        changed_config(saved.config, config)  # or it would be said in a log, a few seconds later
+    if followed(path):
+        raise busy(path, resumed=True)
+    config = overridden(read_unfinished(path)[0], overrides)
     if config.federation.name == "simulation":
         path = path.absolute()
         launcher, place = os.getpid(), str(path)

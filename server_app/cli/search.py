@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import FlwrNasError
-from server_app.cli.resume import resume, resumption
+from server_app.cli.resume import FLAG, asks_for_help, resume, resumption
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -22,6 +22,8 @@ def search(overrides: Sequence[str]) -> int:
     began = time.time()
     if (asked := resumption(overrides)) is not None:
         return resume(*asked, began)
+    if asks_for_help(overrides) and any(word.partition("=")[0] == FLAG for word in overrides):
+        overrides = ["--help"]  # Hydra does not know that flag
     from common.config import run_hydra
 
     codes: list[int] = []
@@ -39,11 +41,22 @@ def search(overrides: Sequence[str]) -> int:
     return max(codes, default=0)
 
 
-def launch_search(config: Config, began: float) -> int:
-    """Run one search, after what can be known to be wrong with it was said; returns the exit code."""
+def launch_search(config: Config, began: float, again: str | None = None) -> int:
+    """Run one search, after what can be known to be wrong with it was said; returns the exit code.
+
+    Parameters
+    ----------
+    config : Config
+        Of the search.
+    began : float
+        When the command was called, in seconds since 1970.
+    again : str, optional
+        The command that goes on with it if it is interrupted, where that is not ``--resume``.
+    """
     from server_app.build import without_foreign_options
     from server_app.launcher import launch
-    from server_app.run_folder import check_fresh, distant_folder, run_folder
+    from server_app.run_folder import distant_folder, run_folder
+    from server_app.unfinished import check_free
 
     config, notes = without_foreign_options(config)
     for note in notes:
@@ -60,11 +73,11 @@ def launch_search(config: Config, began: float) -> int:
         folder = distant_folder(config.run.name)
     else:
         folder = Path(config.run.dir)  # as the ServerApp sees it: its working directory counts
-    check_fresh(folder)
     run = replace(config.run, dir=str(folder), started_at=began)
     if config.federation.name == "simulation":
         run = replace(run, launcher_pid=os.getpid())
         if config.dataset.path is not None:
             config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
     made, config = config.run.dir is None, replace(config, run=run)
-    return launch({"config": config.to_json()}, config.federation, folder, check, made=made)
+    check_free(folder, config)
+    return launch({"config": config.to_json()}, config.federation, folder, check, made=made, again=again)

@@ -21,13 +21,13 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from common.errors import FlwrNasError
+from common.errors import FederationError, FlwrNasError
 from server_app.launcher.folder import kept, kept_again
 from server_app.launcher.follow import Ending, ResumedTail, Tail
 from server_app.launcher.interrupts import Interrupted, Interrupts
-from server_app.run_folder import JOURNAL, STATE
+from server_app.run_folder import JOURNAL
 
 if TYPE_CHECKING:
     from common.config import FederationConfig
@@ -42,6 +42,7 @@ def launch(
     rehearse: Callable[[], None] = lambda: None,
     *,
     made: bool = False,
+    again: str | None = None,
     resumed_at: float | None = None,
 ) -> int:
     """Run one search until it ends or somebody stops it.
@@ -56,6 +57,8 @@ def launch(
         The run folder; for a deployment, as the SuperLink sees it.
     made : bool
         Whether the folder is there because this command has just made it.
+    again : str, optional
+        The command that goes on with an interrupted run, where that is not ``flwr-nas search --resume``.
     rehearse : callable, optional
         Raises `FlwrNasError` if the configuration cannot work; called while Flower starts, before the run begins.
     resumed_at : float, optional
@@ -72,6 +75,7 @@ def launch(
         The folder of a simulation cannot be made, or it is another run's.
     """
     simulated = federation.name == "simulation"
+    again = again or shlex.join(["flwr-nas", "search", "--resume", str(run_dir)])
     with Interrupts() as interrupts, _folder(run_dir, made, resumed_at is not None) if simulated else nullcontext():
         journal = run_dir / JOURNAL
         tail = Tail(journal) if resumed_at is None else ResumedTail(journal, resumed_at)
@@ -87,9 +91,13 @@ def launch(
                 ending = deploy(run_config, federation, tail, run_dir, interrupts)
         except Interrupted:
             ending = Ending("stopped", "The run was interrupted.")
-        except FlwrNasError as error:
+        except FederationError as error:
             ending = Ending("failed", str(error))
-    _show(ending, run_dir)
+        except FlwrNasError as error:
+            ending, again = Ending("failed", str(error)), ""  # it was refused, and would be again
+    if interrupts.unread and ending.status == "stopped":
+        ending = Ending("stopped", "Nobody reads the output any more, so the run was stopped.")
+    _show(ending, run_dir, again, sys.stderr if interrupts.unread else sys.stdout)
     return {"finished": FINISHED, "stopped": INTERRUPTED}.get(ending.status, FAILED)
 
 
@@ -97,8 +105,8 @@ def _folder(run_dir: Path, made: bool, resumed: bool) -> AbstractContextManager[
     return kept_again(run_dir) if resumed else kept(run_dir, made)
 
 
-def _show(ending: Ending, run_dir: Path) -> None:
-    """Print what was found, and where everything is."""
+def _show(ending: Ending, run_dir: Path, again: str, output: TextIO) -> None:
+    """Print what was found, where everything is, and how to go on if that is of use."""
     result = run_dir / "result.json"
     if ending.status != "finished":
         print(f"flwr-nas: {ending.message or ending.status}", file=sys.stderr)
@@ -109,6 +117,9 @@ def _show(ending: Ending, run_dir: Path) -> None:
 
         Console().print(render(json.loads(result.read_text(encoding="utf-8"))))
     if run_dir.is_dir():
-        print(f"Run folder: {run_dir}", flush=True)
-    if ending.status != "finished" and (run_dir / STATE).is_file():
-        print(f"To go on: flwr-nas search --resume {shlex.quote(str(run_dir))}", flush=True)
+        print(f"Run folder: {run_dir}", file=output, flush=True)
+    if ending.status != "finished" and again:
+        from server_app.unfinished import can_go_on
+
+        if can_go_on(run_dir):
+            print(f"To go on: {again}", file=output, flush=True)

@@ -114,7 +114,7 @@ def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupt
         return FederationError("The run must close its journal", found[1] or found[0], fix=f"See `flwr log {run}`")
 
     try:
-        with Progress() as progress:
+        with Progress(resumed_at=tail.resumed_at, unread=interrupts.stop_unread) as progress:
             return follow(tail, run_dir, progress, interrupts, gone)
     finally:
         if interrupts.count:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common.errors import StorageError
 from server_app.launcher.left import end_left
-from server_app.run_folder import check_fresh, check_resumable, forget_stop, unwritable
+from server_app.run_folder import busy, check_fresh, check_resumable, forget_stop, unwritable
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def kept(run_dir: Path, made: bool = False) -> Iterator[None]:
     except OSError as error:
         raise unwritable(run_dir, error) from None
     try:
-        _lock(handle, run_dir)
+        _lock(handle, run_dir, resumed=False)
         check_fresh(run_dir)
         end_left(run_dir)
         try:
@@ -72,7 +71,7 @@ def kept_again(run_dir: Path) -> Iterator[None]:
     check_resumable(run_dir)
     handle = os.open(run_dir, os.O_RDONLY)
     try:
-        _lock(handle, run_dir)
+        _lock(handle, run_dir, resumed=True)
         end_left(run_dir)
         check_resumable(run_dir)  # it may have finished meanwhile
         try:
@@ -84,14 +83,10 @@ def kept_again(run_dir: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _lock(handle: int, run_dir: Path) -> None:
+def _lock(handle: int, run_dir: Path, resumed: bool) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise StorageError(
-            "A run needs a folder of its own, and another command uses this one",
-            str(run_dir),
-            fix="End that command first, or set another run.dir",
-        ) from None
+        raise busy(run_dir, resumed) from None
     except OSError:  # a file system without locks; a journal is still created but once
         return

@@ -23,6 +23,7 @@ STOP_GRACE = 4.0
 _POLL = 0.1
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_OURS = re.compile(r"^common\.errors\.\w+: ")
 _ERROR = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception)\b")
 
 
@@ -37,6 +38,8 @@ class Ending:
 class Tail:
     """Reads the events that are added to a journal from now on.
 
+    `resumed_at` tells which run it is that goes on, if one does.
+
     Parameters
     ----------
     path : Path
@@ -47,6 +50,7 @@ class Tail:
         self._path = path
         self._position = path.stat().st_size if path.is_file() else 0
         self._rest = b""
+        self.resumed_at: float | None = None
 
     def visible(self) -> bool:
         """Return whether the run has begun to write here."""
@@ -80,7 +84,7 @@ class ResumedTail(Tail):
 
     def __init__(self, path: Path, started_at: float) -> None:
         super().__init__(path)
-        self._started_at = started_at
+        self.resumed_at = started_at
         self._cut = False
         self._looked = (0, 0)
 
@@ -105,7 +109,7 @@ class ResumedTail(Tail):
         return self._looked != before
 
     def _is_first(self, event: dict[str, Any]) -> bool:
-        return event["event"] in ("start", "resuming") and event.get("started_at") == self._started_at
+        return event["event"] in ("start", "resuming") and event.get("started_at") == self.resumed_at
 
 
 def follow(
@@ -154,10 +158,20 @@ def follow(
         time.sleep(_POLL)
 
 
-def last_words(log: Path, lines: int = 8) -> str:
-    """Return the last error in a log, or its last lines where there is none."""
+def last_words(log: Path, since: int = 0) -> str:
+    """Return the last error in a log, without the name of a class of ours; nothing where there is none.
+
+    Parameters
+    ----------
+    log : Path
+        The file; it may not be there.
+    since : int
+        Bytes of it that an earlier command wrote.
+    """
     if not log.is_file():
         return ""
-    text = [line.rstrip() for line in _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace")).splitlines()]
-    errors = [line for line in text if _ERROR.match(line)]
-    return errors[-1] if errors else "\n".join([line for line in text if line][-lines:])
+    with log.open("rb") as file:
+        file.seek(since)
+        text = _COLOUR.sub("", file.read().decode(errors="replace"))
+    errors = [line.rstrip() for line in text.splitlines() if _ERROR.match(line)]
+    return _OURS.sub("", errors[-1]) if errors else ""

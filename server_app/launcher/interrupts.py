@@ -22,6 +22,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
+        self.unread = False
         self._saved: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -40,6 +41,11 @@ class Interrupts:
         """Raise `Interrupted` if there was any signal so far."""
         if self.count:
             raise Interrupted
+
+    def stop_unread(self) -> None:
+        """Count as one that nobody reads the output any more."""
+        self.unread = True
+        self.count += 1
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.count += 1

@@ -22,8 +22,7 @@ from common.errors import FederationError
 from common.files import write_aside
 from server_app.launcher.processes import members
 from server_app.machine import boot_id, started
-
-NAME = "processes.json"
+from server_app.run_folder import PROCESSES
 
 HOME = "flwr-nas-"
 """How the names of temporary folders begin."""
@@ -37,13 +36,13 @@ _POLL = 0.02
 def remember(run_dir: Path, leaders: Sequence[Popen[str]], home: Path) -> None:
     """Write down the sessions that these processes lead, and the temporary folder that is theirs."""
     sessions = [{"pid": leader.pid, "started": started(leader.pid)} for leader in leaders]
-    write_aside(run_dir / NAME, json.dumps({"boot": boot_id(), "sessions": sessions, "home": str(home)}))
+    write_aside(run_dir / PROCESSES, json.dumps({"boot": boot_id(), "sessions": sessions, "home": str(home)}))
 
 
 def forget(run_dir: Path) -> None:
     """Remove the record: all of them are gone."""
     with suppress(OSError):
-        (run_dir / NAME).unlink(missing_ok=True)
+        (run_dir / PROCESSES).unlink(missing_ok=True)
 
 
 def end_left(run_dir: Path) -> int:
@@ -76,7 +75,7 @@ def end_left(run_dir: Path) -> int:
 def _home(run_dir: Path) -> Path | None:
     """Return the temporary folder on record, if it is one of ours."""
     try:
-        home = Path(json.loads((run_dir / NAME).read_text(encoding="utf-8"))["home"])
+        home = Path(json.loads((run_dir / PROCESSES).read_text(encoding="utf-8"))["home"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
     ours = home.is_absolute() and home.name.startswith(HOME) and home.resolve().parent in _temporary()
@@ -90,7 +89,7 @@ def _temporary() -> set[Path]:
 def _left(run_dir: Path) -> list[psutil.Process]:
     """Return the processes that are alive in the sessions on record."""
     try:
-        record = json.loads((run_dir / NAME).read_text(encoding="utf-8"))
+        record = json.loads((run_dir / PROCESSES).read_text(encoding="utf-8"))
         sessions = {int(entry["pid"]): float(entry["started"]) for entry in record["sessions"]}
         here = record["boot"] == boot_id()
     except (OSError, ValueError, LookupError, TypeError):

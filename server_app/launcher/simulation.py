@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def simulate(
             raise
         from server_app.reporting.progress import Progress
 
-        with Progress() as progress:
+        with Progress(resumed_at=tail.resumed_at, unread=interrupts.stop_unread) as progress:
             simulation.submit(run_config, interrupts)
             ending = follow(tail, run_dir, progress, interrupts, simulation.gone)
     if ending.status == "finished":
@@ -87,10 +88,12 @@ class Simulation:
         self._address = f"127.0.0.1:{_free_port()}"
         self._home = Path()
         self._processes: dict[str, Popen[str]] = {}
+        self._logged = 0
 
     def __enter__(self) -> Self:
         try:
             self._log.touch()
+            self._logged = self._log.stat().st_size
         except OSError as error:
             raise unwritable(self._log.parent, error) from None
         base = tempfile.gettempdir()
@@ -139,9 +142,10 @@ class Simulation:
                     fix=f"Free some space on its disk; what could be written is in {folder}",
                 )
             if code is not None:
+                how = f"killed by {_signal(-code)}" if code < 0 else f"exit code {code}"
+                said = "" if code < 0 else last_words(self._log, self._logged).rstrip(".")
                 return FederationError(
-                    f"Flower's {name} process must live until the search ends (exit code {code})",
-                    last_words(self._log),
+                    f"Flower's {name} process must live until the search ends ({how})" + (f": {said}" if said else ""),
                     fix=f"See {self._log}",
                 )
         return None
@@ -186,6 +190,13 @@ class Simulation:
                 raise FederationError(f"The SuperLink must answer within {START_LIMIT} s", fix=f"See {self._log}")
             time.sleep(_POLL)
         return answer
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time one has no name
+        return f"signal {number}"
 
 
 def slots(nodes: int, cpus_per_node: float) -> int:

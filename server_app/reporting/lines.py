@@ -9,14 +9,20 @@ from typing import Any
 from flwr.common.logger import log
 
 from server_app.changes import changed_nodes
+from server_app.reporting.words import counted
+
+
+def figure(value: float) -> str:
+    """Return the value of an objective for people, in its own unit."""
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
+
 
 INFEASIBLE = "breaks a hard constraint"
 
 
 def worth(values: Mapping[str, float]) -> str:
-    """Return the values of a trial's objectives for people, in their own units."""
-    parts = (f"{name} {value:.4f}" if abs(value) < 100 else f"{name} {value:.5g}" for name, value in values.items())
-    return ", ".join(parts) or "no score"
+    """Return the values of a trial's objectives for people."""
+    return ", ".join(f"{name} {figure(value)}" for name, value in values.items()) or "no score"
 
 
 def _limits(limits: dict[str, int]) -> str:
@@ -24,13 +30,15 @@ def _limits(limits: dict[str, int]) -> str:
 
 
 _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "resuming": lambda e: " ".join([f"The run goes on from line {e['line']} of its journal.", *e["changes"]]),
-    "resumed": lambda e: f"It has {e['trials']} trials so far. {changed_nodes(e['missing'], e['new']) or ''}".rstrip(),
+    "resuming": lambda e: " ".join([f"The run goes on after line {e['line']} of its journal.", *e["changes"]]),
+    "resumed": lambda e: (
+        f"It has {counted(e['trials'], 'trial')} so far. {changed_nodes(e['missing'], e['new']) or ''}".rstrip()
+    ),
     "state_lost": lambda e: f"The state cannot be saved: {e['reason']}",
     "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
-    "search": lambda e: f"{e['trials']} trials on {len(e['nodes'])} nodes",
+    "search": lambda e: f"{counted(e['trials'], 'trial')} on {counted(len(e['nodes']), 'node')}",
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
     "best": lambda e: (

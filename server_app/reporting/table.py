@@ -11,6 +11,7 @@ from rich.text import Text
 
 from common.tasks import task_from_record
 from server_app.reporting.lines import INFEASIBLE
+from server_app.reporting.words import counted
 
 
 def render(result: dict[str, Any]) -> RenderableType:
@@ -47,8 +48,9 @@ def _summary(result: dict[str, Any]) -> str:
     counts, seconds = result["counts"], result["seconds"]
     times = ", ".join(f"{name.replace('_', '-')} {value:.1f} s" for name, value in seconds.items())
     return (
-        f"{counts['trials']} trials, {counts['rounds']} trial rounds in {counts['exchanges']} exchanges, "
-        f"{counts['messages']} messages, {size(counts['bytes_down'])} down, {size(counts['bytes_up'])} up; {times}"
+        f"{counted(counts['trials'], 'trial')}, {counted(counts['rounds'], 'trial round')} in "
+        f"{counted(counts['exchanges'], 'exchange')}, {counted(counts['messages'], 'message')}, "
+        f"{size(counts['bytes_down'])} down, {size(counts['bytes_up'])} up; {times}"
     )
 
 

@@ -159,7 +159,7 @@ def test_a_second_command_does_not_touch_the_folder_of_the_first(command):
         check=False,
     )
     assert (second.returncode, second.stdout) == (1, "")
-    assert "A run needs a folder of its own" in second.stderr
+    assert "A run is under way in this folder" in second.stderr
     run.searching()
     run.process.send_signal(signal.SIGINT)
     assert run.ended() == 130
@@ -183,7 +183,9 @@ def test_a_process_that_dies_is_named_with_its_log(command, name, when):
     psutil.Process(pid).kill()
     assert run.ended() == 1
     errors = run.errors.read_text()
-    assert errors.startswith(f"flwr-nas: Flower's {name} process must live until the search ends (exit code -9)")
+    assert errors.startswith(
+        f"flwr-nas: Flower's {name} process must live until the search ends (killed by SIGKILL). See "
+    )
     assert str(run.folder / "flower.log") in errors
     assert "Traceback" not in errors
     assert run.left() == []

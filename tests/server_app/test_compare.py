@@ -248,9 +248,17 @@ def test_a_gain_is_above_0_where_the_winner_is_better_even_if_less_is():
     (row,) = [line for line in text.splitlines() if line.strip("│ ").startswith("test MSE")]
     assert f"3100 ({100 * 2**0.5:.4g})" in row
     assert f"3300 ({200 * 2**0.5:.4g})" in row
-    assert f"gain in mse 200 ({300 * 2**0.5:.4g})" in text
+    assert f"mse lower by 200 ({300 * 2**0.5:.4g}), a gain; winner: linear 7" in " ".join(text.split())
     assert "MAE" not in text
 
 
+def test_where_less_is_better_more_is_a_loss():
+    text = text_of(summary([1, 2], [with_errors(3500.0, 3000.0), with_errors(3100.0, 3200.0)]))
+    # the winner is 500 above and 100 below: 200 above in the mean, 300 from it on each side
+    assert f"mse higher by 200 ({300 * 2**0.5:.4g}), a loss; winner: linear 7" in " ".join(text.split())
+
+
 def test_one_seed_has_no_spread():
-    assert "0.9000 (0.0000)" in text_of(summary([1], [result_with(0.9, 0.8)]))
+    text = text_of(summary([1], [result_with(0.9, 0.8)]))
+    assert "0.9000 (0.0000)" in text
+    assert "test on 1 fresh seed, mean" in text

@@ -170,8 +170,6 @@ def test_a_folder_with_a_run_says_what_can_be_done(tmp_path):
 
 
 def test_what_can_be_resumed(tmp_path):
-    with pytest.raises(StorageError, match=r"config\.yaml.*Name the folder of a run"):
-        check_resumable(tmp_path)
     with pytest.raises(StorageError, match=r"leaves nothing to resume.*See its result\.json"):
         check_resumable(ended(tmp_path / "done", "finished"))
     check_resumable(ended(tmp_path / "stopped", "stopped"))
@@ -194,6 +192,32 @@ def test_a_run_that_scored_and_has_no_state_is_not_resumed(tmp_path):
         check_resumable(late)
     (late / "state.json").touch()
     check_resumable(late)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (None, r"there is no such folder, got .*\. Name the folder with its config\.yaml; add federation=deployment"),
+        ([], "this one is empty"),
+        (["notes.txt"], "this one holds no run"),
+        (["flower.log", "processes.json"], r"before it had begun.*with its options and without --resume"),
+        (["flower.log", "journal.jsonl"], r"its config\.yaml, which is gone.*Put that file back"),
+        (["weights", "state.json"], r"its config\.yaml, which is gone"),
+    ],
+)
+def test_what_is_there_instead_of_a_run_is_said(tmp_path, names, words):
+    if names is not None:
+        (tmp_path / "run").mkdir()
+        for name in names:
+            (tmp_path / "run" / name).touch()
+    with pytest.raises(StorageError, match=words):
+        check_resumable(tmp_path / "run")
+
+
+def test_a_file_is_no_run(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(StorageError, match="but this is a file, got"):
+        check_resumable(tmp_path / "run")
 
 
 def test_what_a_finished_run_does_not_need_is_removed(tmp_path):

@@ -14,6 +14,9 @@ from common.config import compose_config, from_json
 from common.errors import ConfigError, StorageError
 from server_app.cli import main
 from server_app.cli.resume import resume, resumption
+from server_app.journal import START
+from server_app.launcher.folder import kept
+from server_app.state import write_state
 
 
 @pytest.fixture
@@ -48,6 +51,8 @@ def unfinished(folder, *overrides):
         ([], None),
         (["controller=random", "-m"], None),
         (["run.name=--resume"], None),
+        (["--resume", "runs/a", "--help"], None),
+        (["-h", "--resume"], None),
         (["--resume", "runs/a"], ("runs/a", [])),
         (["--resume=runs/a b"], ("runs/a b", [])),
         (["f.a=3", "--resume", "runs/a", "f=b"], ("runs/a", ["f.a=3", "f=b"])),
@@ -61,13 +66,12 @@ def test_the_folder_and_the_overrides_are_told_apart(arguments, expected):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--resume"], "--resume needs the folder of a run, got ''"),
-        (["--resume="], "--resume needs the folder of a run, got ''"),
-        (["a=1", "--resume", "-m"], "--resume needs the folder of a run, got '-m'"),
+        (["--resume"], r"--resume needs the folder of a run after it\. Usage: flwr-nas search --resume RUN_DIR"),
+        (["--resume="], r"--resume needs the folder of a run after it\. Usage"),
+        (["a=1", "--resume", "-m"], r"--resume needs the folder of a run after it, got '-m'\. Usage"),
         (["--resume", "a", "-m"], "goes on with one run.*got '-m'"),
         (["--cfg", "job", "--resume=a"], "got '--cfg'"),
         (["--resume=a", "--resume=b"], "got '--resume=b'"),
-        (["--resume=a", "--help"], "got '--help'.*flwr-nas search --help"),
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(arguments, words):
@@ -95,6 +99,31 @@ def test_the_command_says_what_is_wrong_and_starts_nothing(capsys, tmp_path, mon
 
 
 # ---------------------------------------------------------------- a folder that is here
+
+
+@pytest.mark.parametrize("arguments", [["--resume", "nowhere", "--help"], ["-h", "--resume"], ["--help"]])
+def test_help_is_help_beside_a_folder_too(monkeypatch, launched, arguments):
+    asked = []
+    monkeypatch.setattr("common.config.run_hydra", lambda _, words: asked.append(words))
+    assert main(["search", *arguments]) == 0
+    assert (asked, launched) == ([["--help"]], [])
+
+
+def test_a_run_that_starts_is_not_one_without_a_configuration(tmp_path, launched):
+    """Another command keeps the folder, where Flower starts and nothing of the run is there yet."""
+    (tmp_path / "flower.log").touch()
+    with kept(tmp_path), pytest.raises(StorageError, match=r"under way in this folder.*to go on with it\.$"):
+        resume(str(tmp_path), [], 1.0)
+    assert launched == []
+
+
+def test_a_configuration_that_was_changed_by_hand_is_named_with_its_file(tmp_path, launched):
+    config = unfinished(tmp_path / "run")
+    write_state(tmp_path / "run", {}, START, config)
+    (tmp_path / "run" / "config.yaml").write_text(compose_config(["seed=4"]).to_yaml())
+    with pytest.raises(ConfigError, match=r"with seed=0, got 'seed=4' \(in .*config\.yaml\)\. Write there again"):
+        resume(str(tmp_path / "run"), [], 1.0)
+    assert launched == []
 
 
 def test_a_simulation_goes_on_in_its_folder_with_its_configuration(tmp_path, monkeypatch, launched):
@@ -149,7 +178,7 @@ def test_a_run_that_has_finished_is_said(tmp_path, launched):
         ("state.json", json.dumps({"format": 99}), StorageError, "states of format 2, got 99"),
         ("config.yaml", "{", ConfigError, "config.yaml must be YAML"),
         ("config.yaml", "seed: 1", ConfigError, "must be a group"),
-        ("config.yaml", b"\xff", StorageError, "resumed with its config.yaml"),
+        ("config.yaml", b"\xff", StorageError, "config.yaml of a run must be readable"),
     ],
 )
 def test_a_folder_that_was_tampered_with_is_said_at_once(tmp_path, launched, name, content, error, words):

@@ -43,9 +43,7 @@ def other(tmp_path):
 def test_a_folder_is_one_commands(tmp_path, other):
     ask_to_stop(tmp_path / "run")  # for the other command
     with (
-        pytest.raises(
-            StorageError, match=r"folder of its own.*another command.*End that command first, or set another run\.dir"
-        ),
+        pytest.raises(StorageError, match=r"under way in this folder.*Wait until it ends, or set another run\.dir"),
         kept(tmp_path / "run"),
     ):
         pytest.fail("two commands in one folder")
@@ -151,7 +149,7 @@ def test_what_was_left_running_before_it_had_a_journal_is_ended_too(tmp_path, le
 def test_a_run_that_another_command_follows_is_not_resumed_nor_ended(tmp_path, other, left):
     unfinished(tmp_path / "run")
     with (
-        pytest.raises(StorageError, match=r"another command.*End that command first"),
+        pytest.raises(StorageError, match=r"under way in this folder.*or end it, to go on with it\.$"),
         kept_again(tmp_path / "run"),
     ):
         pytest.fail("two commands in one folder")
@@ -159,7 +157,7 @@ def test_a_run_that_another_command_follows_is_not_resumed_nor_ended(tmp_path, o
 
 
 def test_where_there_is_no_run_none_goes_on(tmp_path):
-    with pytest.raises(StorageError, match=r"folder with a config\.yaml"), kept_again(tmp_path / "nowhere"):
+    with pytest.raises(StorageError, match="there is no such folder"), kept_again(tmp_path / "nowhere"):
         pytest.fail("kept nothing")
     folder = unfinished(tmp_path / "run")
     (folder / "journal.jsonl").write_text('{"event": "end", "status": "finished"}\n')

@@ -149,8 +149,17 @@ def test_the_last_words_are_the_error(tmp_path):
     assert last_words(log) == "ModuleNotFoundError: No module named 'nothing'"
 
 
-def test_without_an_error_the_last_words_are_the_last_lines(tmp_path):
+def test_without_an_error_there_are_no_last_words(tmp_path):
     log = tmp_path / "flower.log"
-    log.write_text("".join(f"line {number}\n" for number in range(20)))
-    assert last_words(log, 3) == "line 17\nline 18\nline 19"
-    assert last_words(tmp_path / "missing.log") == ""
+    log.write_text("2026-11-26T16:16:00.420Z INFO [uvicorn.error] Application startup complete.\n")
+    assert last_words(log) == last_words(tmp_path / "missing.log") == ""
+
+
+def test_an_error_of_an_earlier_command_is_not_repeated_and_one_of_ours_is_said_as_it_is(tmp_path):
+    log = tmp_path / "flower.log"
+    log.write_text(TRACEBACK)
+    size = log.stat().st_size
+    assert last_words(log, size) == ""
+    with log.open("a") as file:
+        file.write("common.errors.StorageError: The run folder must be writable, got 'x'. Free some space.\n")
+    assert last_words(log, size) == "The run folder must be writable, got 'x'. Free some space."

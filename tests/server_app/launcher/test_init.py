@@ -3,10 +3,31 @@
 import pytest
 
 from common.config import compose_config
+from common.errors import ConfigError, FederationError
 from server_app.launcher import launch
 from server_app.launcher.follow import Ending, ResumedTail, Tail
+from server_app.launcher.interrupts import Interrupted
 
 FEDERATION = compose_config().federation
+
+
+def unfinished(folder):
+    (folder / "config.yaml").write_text(compose_config().to_yaml())
+    (folder / "journal.jsonl").write_text('{"event": "start"}\n')
+
+
+def finished(folder):
+    unfinished(folder)
+    (folder / "journal.jsonl").write_text('{"event": "end", "status": "finished"}\n')
+
+
+def damaged(folder):
+    unfinished(folder)
+    (folder / "state.json").write_text("{")
+
+
+def nothing(folder):
+    (folder / "flower.log").touch()
 
 
 @pytest.fixture
@@ -14,12 +35,13 @@ def simulated(monkeypatch):
     """Say how a simulation ends, and what it leaves; returns what it was called with."""
     calls = []
 
-    def ends(status, *names):
+    def ends(ending, leave=nothing):
         def simulate(run_config, federation, tail, run_dir, interrupts, rehearse):
             calls.append((run_config, tail, run_dir))
-            for name in names:
-                (run_dir / name).touch()
-            return Ending(status, "why")
+            leave(run_dir)
+            if isinstance(ending, Exception):
+                raise ending
+            return Ending(ending, "why")
 
         monkeypatch.setattr("server_app.launcher.simulation.simulate", simulate)
         return calls
@@ -28,21 +50,49 @@ def simulated(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "names", "code", "hint"),
+    ("ending", "leave", "code", "hint"),
     [
-        ("stopped", ["state.json"], 130, True),
-        ("failed", ["state.json"], 1, True),
-        ("failed", ["flower.log"], 1, False),
-        ("finished", ["flower.log"], 0, False),
+        ("stopped", unfinished, 130, True),
+        (Interrupted(), unfinished, 130, True),
+        ("failed", unfinished, 1, True),
+        (FederationError("Flower's simulation process must live"), unfinished, 1, True),
+        (ConfigError("An option must fit"), unfinished, 1, False),  # it comes again
+        ("failed", damaged, 1, False),
+        ("stopped", nothing, 130, False),  # there is nothing to go on with
+        (FederationError("The SuperLink must answer"), nothing, 1, False),
+        ("finished", finished, 0, False),
     ],
 )
-def test_a_run_that_can_go_on_says_how(tmp_path, capsys, simulated, status, names, code, hint):
+def test_a_run_that_can_go_on_says_how(tmp_path, capsys, simulated, ending, leave, code, hint):
     folder = tmp_path / "my run"
-    simulated(status, *names)
+    simulated(ending, leave)
     assert launch({"config": "{}"}, FEDERATION, folder) == code
     out = capsys.readouterr().out
     assert f"Run folder: {folder}\n" in out
     assert (f"To go on: flwr-nas search --resume '{folder}'\n" in out) is hint
+
+
+def test_another_command_may_go_on_with_it(tmp_path, capsys, simulated):
+    simulated("stopped", unfinished)
+    launch({"config": "{}"}, FEDERATION, tmp_path / "run", again="flwr-nas compare runs/x")
+    assert capsys.readouterr().out.endswith("\nTo go on: flwr-nas compare runs/x\n")
+
+
+def test_where_nobody_reads_the_output_the_way_to_go_on_is_an_error(tmp_path, capsys, monkeypatch):
+    def simulate(run_config, federation, tail, run_dir, interrupts, rehearse):
+        unfinished(run_dir)
+        interrupts.stop_unread()
+        return Ending("stopped", "The run was asked to stop.")
+
+    monkeypatch.setattr("server_app.launcher.simulation.simulate", simulate)
+    assert launch({"config": "{}"}, FEDERATION, tmp_path / "run") == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "flwr-nas: Nobody reads the output any more, so the run was stopped.",
+        f"Run folder: {tmp_path / 'run'}",
+        f"To go on: flwr-nas search --resume {tmp_path / 'run'}",
+    ]
 
 
 def test_a_new_run_and_one_that_goes_on_are_followed_differently(tmp_path, simulated):

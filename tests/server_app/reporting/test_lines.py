@@ -135,9 +135,14 @@ def test_a_run_that_goes_on_says_which_nodes_are_others():
     assert same == "It has 3 trials so far."
 
 
+def test_one_is_no_plural():
+    assert line_of({"event": "search", "trials": 1, "nodes": ["a"]}) == "1 trial on 1 node"
+    assert line_of({"event": "resumed", "trials": 1, "missing": [], "new": []}) == "It has 1 trial so far."
+
+
 def test_a_run_that_goes_on_says_from_where_and_what_has_changed():
     event = {"event": "resuming", "line": 7, "changes": ["The code has changed.", "So has a node."]}
-    assert line_of(event) == "The run goes on from line 7 of its journal. The code has changed. So has a node."
+    assert line_of(event) == "The run goes on after line 7 of its journal. The code has changed. So has a node."
 
 
 def test_a_journal_logs_as_it_writes(caplog):

@@ -84,10 +84,10 @@ def test_the_screen_shows_trials_and_the_best_score(eventful):
 
 def test_before_the_search_the_screen_says_what_is_waited_for(eventful):
     progress = Progress(recorded())
-    assert "Starting Flower" in screen(progress)
+    assert screen(progress) == "Starting Flower ... 0 s\n"
     for event in until(eventful.events, "node"):
         progress.update(event)
-    assert "1 nodes so far" in screen(progress)
+    assert "1 node so far" in screen(progress)
 
 
 def test_the_time_left_is_told_once_a_trial_has_ended(eventful):
@@ -138,6 +138,86 @@ def test_a_final_model_that_is_tried_again_is_not_done(eventful):
     done = board.final_done
     board.update({"event": "reopened", "trial": "final-0000", "rounds": 0, "reason": "silence"})
     assert (board.final_done, board.trials["final-0000"].state) == (done - 1, "running")
+
+
+def resumed(eventful, number):
+    """Return the events of a run that was interrupted after so many, as the journal has them once it goes on."""
+    kept, rest = eventful.events[:number], eventful.events[number:]
+    time = kept[-1]["time"]
+    return [
+        *kept,
+        {"event": "resuming", "time": time, "line": number, "changes": ["The code has changed."], "started_at": 7.5},
+        {"event": "resumed", "time": time, "trials": 4, "missing": [], "new": []},
+        *rest,
+    ]
+
+
+def test_what_a_run_wrote_before_it_was_interrupted_is_one_line(eventful):
+    number = len(until(eventful.events, "finished"))
+    ended = sum(event["event"] in ("finished", "stopped", "failed") for event in eventful.events[:number])
+    events, out = resumed(eventful, number), io.StringIO()
+    progress = Progress(Console(file=out, width=80), resumed_at=7.5)
+    for event in events:
+        progress.update(event)
+    lines = [line.split(" s  ", 1)[1] for line in out.getvalue().splitlines()]
+    best = [event for event in eventful.events[:number] if event["event"] == "best"][-1]
+    found = f"accuracy {best['score']:.4f}, {best['trial']}"
+    assert lines[:3] == [
+        f"---- gone on with after {ended} of 4 trials; best so far: {found} ----",
+        f"The run goes on after line {number} of its journal. The code has changed.",
+        "It has 4 trials so far.",
+    ]
+    assert lines[3:] == [line for line in map(line_of, eventful.events[number:]) if line is not None]
+
+
+def test_a_terminal_keeps_where_the_run_was_gone_on_with_and_what_has_changed(eventful):
+    number = len(until(eventful.events, "failed"))
+    console = recorded()
+    with Progress(console, resumed_at=7.5) as progress:
+        events = resumed(eventful, number)
+        for event in events[: number + 1]:
+            progress.update(event)
+        assert "looking for its nodes" in screen(progress)
+        progress.update(events[number + 1])
+        assert "3 nodes" in screen(progress)
+    lines = console.export_text().splitlines()
+    assert sum("gone on with after 1 of 4 trials" in line for line in lines) == 1
+    assert sum("The code has changed." in line for line in lines) == 1
+    assert not any("goes on after line" in line for line in lines)
+
+
+def test_a_run_of_which_nothing_was_saved_says_that_it_begins_anew(eventful):
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=80), resumed_at=7.5)
+    for event in [{**eventful.events[0], "started_at": 7.5}, *eventful.events[1:]]:
+        progress.update(event)
+    lines = [line.split(" s  ", 1)[1] for line in out.getvalue().splitlines()]
+    assert lines[0] == "Nothing was saved of the run yet, so it begins anew."
+    assert lines[1:] == [line for line in map(line_of, eventful.events) if line is not None]
+
+
+def test_why_a_run_failed_is_left_to_the_line_below_all(hopeless):
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=80))
+    for event in hopeless:
+        progress.update(event)
+    assert out.getvalue().splitlines()[-1].endswith(" s  The run failed.")
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_of_trials_can_be_read_on_a_narrow_terminal(eventful, width):
+    console = Console(record=True, width=width, force_terminal=True, file=io.StringIO())
+    progress = Progress(console)
+    for event in eventful.events:
+        progress.update(event)
+    console.print(progress._render())
+    lines = [line.rstrip() for line in console.export_text().splitlines() if line.startswith(("trial", "final-"))]
+    head = lines[0]
+    assert head.split() == ["trial", "origin", "rounds", "accuracy", "state", "architecture"]
+    winner = eventful.result["winner"]
+    (row,) = [line for line in lines if line.startswith(f"trial-{winner['trial']:04d}")]
+    assert row.split()[:5] == [f"trial-{winner['trial']:04d}", "sample", "2", f"{winner['score']:.4f}", "finished"]
+    assert max(map(len, lines)) <= width - 2, "room for ^C"
 
 
 def test_the_time_in_which_a_run_was_not_there_does_not_count(monkeypatch):

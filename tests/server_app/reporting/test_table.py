@@ -60,6 +60,13 @@ def test_below_the_table_stand_the_architecture_and_what_it_cost(eventful):
     )
 
 
+def test_one_is_no_plural(eventful):
+    result = copy.deepcopy(eventful.result)
+    result["counts"] |= {"trials": 1, "rounds": 1, "exchanges": 1, "messages": 1}
+    words = " ".join(text_of(result).split())
+    assert "1 trial, 1 trial round in 1 exchange, 1 message, " in words
+
+
 def test_without_a_winner_the_table_says_so():
     assert "The search found nothing." in text_of({"winner": None, "baseline": None})
 
