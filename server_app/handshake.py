@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
+from logging import WARNING
 from typing import Literal
 
 from flwr.app import Message, MessageType
+from flwr.common.logger import log
 
 from common.errors import FederationError, FlwrNasError, ProtocolError
 from common.jobs import NodeReport
@@ -60,7 +62,8 @@ class Handshake:
         self._digest = facts.digest
         self._seed = facts.seed
         self._call = encode_call(facts.digest)
-        self._question = encode_question(facts.digest, facts.dataset, facts.seed)
+        self._preprocessing = facts.preprocessing
+        self._question = encode_question(facts.digest, facts.dataset, facts.preprocessing, facts.seed)
         self._patience = facts.federation.patience
         self._ttl = facts.federation.ttl
         self._by_name = False
@@ -108,6 +111,7 @@ class Handshake:
         FederationError
             Where too few were there, or fit.
         """
+        fresh = self._roster.task is None
         ids = self._appear(exchange, nodes, min_nodes, time.monotonic() + self._patience)
         wanted = max(AT_ONCE, min_nodes, wanted)
         self._by_name = len(ids) > wanted
@@ -125,7 +129,23 @@ class Handshake:
                 f"but {len(ids)} were there and {admitted} of them fit{why}",
                 fix="Start more nodes, mend those that were refused, or lower federation.min_nodes",
             )
+        if fresh:
+            self._scale()
         return self._roster.task
+
+    def _scale(self) -> None:
+        """Fit the scaling of inputs over the nodes that were admitted, once and for all."""
+        count = self._roster.scale(self._preprocessing)
+        if self._preprocessing.scope != "federation":
+            return
+        self._journal.write("scaled", nodes=count, left_out=len(self._roster.reports) - count)
+        if not count:
+            log(
+                WARNING,
+                "Inputs are not scaled: no node has the %d training examples that it takes to say what they are like "
+                "(preprocessing.min_examples); preprocessing.scope=node needs none",
+                self._preprocessing.min_examples,
+            )
 
     def _draw(self, exchange: Exchange, order: Sequence[str], wanted: int) -> None:
         """Ask nodes in this order what they have, until as many as wanted fit, or nobody is left."""

@@ -10,6 +10,9 @@ from typing import Any
 from common.errors import FederationError, ProtocolError
 from common.jobs import NodeReport, Split
 from common.limits import Limits, Needs
+from common.preprocessing.base import total
+from common.preprocessing.scaling import STATISTICS
+from common.settings import PreprocessingSettings
 from common.tasks import Task
 
 
@@ -136,6 +139,17 @@ class Roster:
         held = [(report.head, report.num_train) for report in fitting]
         self.task = Task(kind[0], type(held[0][0]).agree(held))
         return self.task
+
+    def scale(self, preprocessing: PreprocessingSettings) -> int:
+        """Add to the task how inputs are scaled; return over how many nodes that was fitted, perhaps none."""
+        assert self.task is not None
+        if preprocessing.scope == "node":
+            self.task = replace(self.task, scaling="node")
+        moments = STATISTICS["moments"]
+        sums_of = {name: sums for name, report in self.reports.items() if (sums := report.sums.get(moments.name))}
+        if preprocessing.scope == "federation" and sums_of:
+            self.task = replace(self.task, scaling=moments.fit(total(sums_of), self.task.input_shape))
+        return len(sums_of)
 
     def misfits(self) -> dict[str, ProtocolError]:
         """Return those that were admitted before the task was known and do not fit it, with the reason."""
