@@ -46,8 +46,7 @@ def _name(content: RecordDict, node: Node) -> RecordDict:  # noqa: ARG001 - as o
 
 
 def _report(content: RecordDict, node: Node) -> RecordDict:
-    dataset, seed = decode_question(content)
-    return encode_report(code_digest(), report(node, dataset, seed))
+    return encode_report(code_digest(), report(node, *decode_question(content)))
 
 
 def _do(content: RecordDict, node: Node) -> RecordDict:

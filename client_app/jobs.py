@@ -35,6 +35,7 @@ def do_jobs(order: Order, node: Node) -> tuple[Result, ...]:
     check_data_source(node, order.dataset)
     data = load_node_data(order.dataset, node.holder, order.seed, order.task.head)
     _check_agreed(order, data)
+    order = replace(order, task=order.task.fitted(data.train.x))
     results: list[Result] = []
     for job in order.jobs:
         spent = time.perf_counter() - begin

@@ -10,7 +10,8 @@ from common.data import Holder, load_node_data
 from common.errors import ConfigError
 from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits
-from common.settings import DatasetSettings
+from common.preprocessing.scaling import STATISTICS
+from common.settings import DatasetSettings, PreprocessingSettings
 
 _SIMULATED = {"partition-id", "num-partitions"}
 _LIMITS = {"max-params": "max_parameters", "max-macs": "max_macs", "max-memory-mb": "max_memory_mb"}
@@ -88,8 +89,8 @@ def check_data_source(node: Node, dataset: DatasetSettings) -> None:
         )
 
 
-def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
-    """Return what the server learns of `node`: shapes, counts, what its head says of labels, never labels.
+def report(node: Node, dataset: DatasetSettings, preprocessing: PreprocessingSettings, seed: int) -> NodeReport:
+    """Return what the server learns of `node`: shapes, counts, what its head says of labels, sums over its inputs.
 
     Raises
     ------
@@ -98,6 +99,7 @@ def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
     """
     check_data_source(node, dataset)
     data = load_node_data(dataset, node.holder, seed)
+    sums = {n: STATISTICS[n].measured(data.train.x, preprocessing.min_examples) for n in preprocessing.statistics}
     return NodeReport(
         name=node.name,
         input_shape=list(data.task.input_shape),
@@ -110,6 +112,7 @@ def report(node: Node, dataset: DatasetSettings, seed: int) -> NodeReport:
         macs_per_second=macs_per_second(),
         limits=node.limits,
         num_test=data.num_test,
+        sums={name: each for name, each in sums.items() if each is not None},
     )
 
 

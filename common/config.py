@@ -25,7 +25,7 @@ from common import flags
 from common.errors import ConfigError
 from common.overrides import for_hydra
 from common.precision import Precision
-from common.settings import DatasetSettings, TrainingSettings
+from common.settings import DatasetSettings, PreprocessingSettings, TrainingSettings
 from common.typed import typed
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -141,6 +141,7 @@ class Config:
     run: RunConfig
     federation: FederationConfig
     dataset: DatasetSettings
+    preprocessing: PreprocessingSettings
     training: TrainingSettings
     baseline: dict[str, Any]
     space: Choice

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from common.architecture.spec import ArchitectureSpec
 from common.limits import NO_LIMITS, Limits
 from common.precision import Precision
+from common.preprocessing.base import Sums
 from common.settings import DatasetSettings, TrainingSettings
 from common.tasks import Head, Task
 
@@ -154,6 +155,8 @@ class NodeReport:
         The most that the node takes on.
     num_test : int
         Examples of its own test split, which is counted and not opened; 0 where the server has the test set.
+    sums : mapping of str to Sums
+        By statistic, over its training examples; what was not asked, or has too few examples behind it, is not there.
     """
 
     name: str
@@ -167,6 +170,7 @@ class NodeReport:
     macs_per_second: int = 0
     limits: Limits = NO_LIMITS
     num_test: int = 0
+    sums: Mapping[str, Sums] = field(default_factory=dict)
 
     def held(self, split: Split) -> int:
         """Return how many examples of this split the node has."""

@@ -133,3 +133,29 @@ class TrainingSettings(_Wire):
         for name in ("momentum", "weight_decay", "proximal_mu"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"training.{name} must be 0 or more", getattr(self, name), fix="0 turns it off")
+
+
+@dataclass(frozen=True)
+class PreprocessingSettings(_Wire):
+    """What is done to inputs before a network sees them.
+
+    Parameters
+    ----------
+    scope : {"federation", "node", "none"}
+        Each feature or channel is scaled to mean 0 and deviation 1: over all nodes that are there at the start, or on
+        each node over its own training examples; or not at all.
+    min_examples : int
+        A node with fewer training examples sends no sums for that.
+    """
+
+    scope: Literal["federation", "node", "none"] = "federation"
+    min_examples: int = 10
+
+    def __post_init__(self) -> None:
+        if self.min_examples < 1:
+            raise ConfigError("preprocessing.min_examples must be 1 or more", self.min_examples, fix="Use 10")
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Names of the statistics that the nodes are asked for."""
+        return ("moments",) if self.scope == "federation" else ()

@@ -109,6 +109,7 @@ def facts_of(config: Config) -> Facts:
             one_by_one=federation.name == "deployment",
             precision=federation.precision,
         ),
+        config.preprocessing,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from common.digest import code_digest
 from common.precision import Precision
-from common.settings import DatasetSettings
+from common.settings import DatasetSettings, PreprocessingSettings
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Facts:
         What the nodes load.
     federation : Federation
         How the nodes are dealt with.
+    preprocessing : PreprocessingSettings
+        What is done to inputs first.
     digest : str
         Digest of this side's code.
     """
@@ -75,4 +77,5 @@ class Facts:
     seed: int
     dataset: DatasetSettings
     federation: Federation
+    preprocessing: PreprocessingSettings
     digest: str = field(default_factory=code_digest)

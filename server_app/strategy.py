@@ -32,6 +32,7 @@ from server_app.federation import Facts
 from server_app.journal import Journal
 from server_app.outcome import Counts, Outcome
 from server_app.roster import Roster
+from server_app.scaling import agree_on_scaling
 from server_app.stages.base import Stage
 from server_app.stages.final import Final
 from server_app.stages.search import Search
@@ -215,9 +216,8 @@ class FedNASStrategy(Strategy):
             roster.task = Task.from_dict(state["task"])
             task = handshake.gather_again(exchange, state["met"], min_nodes=federation.min_nodes)
             return self._go_on(state, task, time.monotonic() - began)
-        task = handshake.gather(
-            exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted
-        )
+        handshake.gather(exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted)
+        task = agree_on_scaling(roster, self._facts.preprocessing, self._journal)
         nodes = {name: roster.reports[name].limits for name in sorted(roster.reports)}
         search = self._make_search(task, nodes, roster)
         outcome = Outcome(task, nodes, search, self._counts)

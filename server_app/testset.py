@@ -29,12 +29,12 @@ def server_test(config: Config, task: Task) -> ServerTest | None:
         from common.models.builder import build
         from common.models.evaluation import evaluate
 
-        model = build(trial.spec.lower(task), weights)
         group = np.zeros(len(test.examples), np.int64) if test.group is None else test.group
         parts = {str(person): test.examples.take(np.flatnonzero(group == person)) for person in np.unique(group)}
-        by_person: dict[str, Measured] = {
-            name: (evaluate(model, part, head), len(part)) for name, part in parts.items()
-        }
+        by_person: dict[str, Measured] = {}
+        for name, part in parts.items():
+            model = build(trial.spec.lower(task.fitted(part.x)), weights)  # a person scales inputs as a node does
+            by_person[name] = evaluate(model, part, head), len(part)
         return head.summarise(by_person), by_person
 
     return score

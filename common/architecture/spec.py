@@ -12,7 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from common.architecture.rules import is_whole
+from common.architecture.scaled import scaled
 from common.errors import SpecError
+from common.preprocessing.scaling import Scaling
 
 if TYPE_CHECKING:
     from common.architecture.graph import Graph
@@ -53,7 +55,7 @@ class ArchitectureSpec(ABC):
         """Return one line for people."""
 
     def lower(self, task: Task) -> Graph:
-        """Write the network out for `task`, the head's linear map last.
+        """Write the network out for `task`: scaling of the input first, where there is one, the head's linear map last.
 
         Raises
         ------
@@ -64,7 +66,7 @@ class ArchitectureSpec(ABC):
 
     @abstractmethod
     def _lower(self, task: Task) -> Graph:
-        """Do what `lower` says; its result is kept."""
+        """Do what `lower` says, but for the scaling of the input; its result is kept."""
 
     @abstractmethod
     def to_values(self) -> dict[str, Any]:
@@ -128,7 +130,9 @@ def _lowered(spec: ArchitectureSpec, task: Task) -> Graph:
             ends,
             fix=f"Correct how the kind {spec.kind} lowers itself",
         )
-    return graph
+    if task.scaling is None:
+        return graph
+    return scaled(graph, task.scaling if isinstance(task.scaling, Scaling) else None)
 
 
 def _kind_of(values: Any) -> type[ArchitectureSpec]:

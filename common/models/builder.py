@@ -84,6 +84,7 @@ def build(graph: Graph, weights: NDArray[np.float32] | None = None, device: torc
     state = torch.from_numpy(np.array(weights, dtype=np.float32)).to(device)
     module = nn.Sequential(OrderedDict(_modules(graph))) if graph.is_chain else GraphNetwork(graph)
     _assign(module, state, infos)
+    _move_constants(module, state.device)
     return module
 
 
@@ -98,7 +99,7 @@ def flat_state(module: nn.Module) -> Tensor:
     SpecError
         Where the module's tensors do not (or no longer, after ``deepcopy`` or ``to``) share one buffer.
     """
-    tensors = [*module.parameters(), *module.buffers()]
+    tensors = [tensor for trainable in (True, False) for _, _, tensor in _slots(module, trainable=trainable)]
     storage = tensors[0].untyped_storage()
     offset = 0
     for tensor in tensors:
@@ -137,7 +138,15 @@ def _assign(module: nn.Module, state: Tensor, infos: tuple[TensorInfo, ...]) -> 
 
 
 def _slots(module: nn.Module, *, trainable: bool) -> Iterator[tuple[nn.Module, str, Tensor]]:
+    """Yield what of a module's state travels, with its owner and its name there: constants do not."""
     for owner in module.modules():
         named = owner.named_parameters(recurse=False) if trainable else owner.named_buffers(recurse=False)
         for name, tensor in named:
-            yield owner, name, tensor
+            if name not in owner._non_persistent_buffers_set:
+                yield owner, name, tensor
+
+
+def _move_constants(module: nn.Module, device: torch.device) -> None:
+    for owner in module.modules():
+        for name in owner._non_persistent_buffers_set:
+            setattr(owner, name, getattr(owner, name).to(device))

@@ -71,18 +71,26 @@ def save_model(
     write_aside(folder / SPEC_FILE, json.dumps(description, indent=2))
 
 
-def load_model(folder: Path | str) -> nn.Module:
-    """Return the module that `save_model` wrote, in evaluation mode.
+def load_model(folder: Path | str, examples: NDArray[np.float32] | None = None) -> nn.Module:
+    """Return the module that `save_model` wrote, in evaluation mode; it scales its inputs itself.
 
     A classifier gives logits. A regression is trained on scaled targets, so what was trained is followed by a module
     that puts its outputs into the units of the targets: an `nn.Sequential` of the two, the first of them without.
+
+    Parameters
+    ----------
+    folder : Path or str
+        That of a finished run, such as ``runs/.../best``.
+    examples : NDArray, optional
+        float32, shape ``(n, *input_shape)``: of whom the model is for, where each node scaled inputs by its own
+        (``preprocessing.scope=node``). Without that they have no effect.
 
     Raises
     ------
     StorageError
         Where a file is missing, or is none of ours, or holds other tensors than the spec asks for.
     SpecError
-        Where the spec is malformed.
+        Where the spec is malformed, or the model needs `examples`.
     """
     from torch import nn
 
@@ -91,6 +99,7 @@ def load_model(folder: Path | str) -> nn.Module:
     folder = Path(folder)
     spec, task = _parse(_read(folder / SPEC_FILE), folder / SPEC_FILE)
     weights = _packed(_read(folder / MODEL_FILE), spec, task, folder / MODEL_FILE)
+    task = task if examples is None else task.fitted(examples)
     model, readout = build(spec.lower(task), weights), task.head.readout()
     return (model if readout is None else nn.Sequential(model, readout)).eval()
 

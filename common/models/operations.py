@@ -15,7 +15,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from common.architecture import operations as ops
 from common.architecture.tensors import Shape
+from common.errors import SpecError
 from common.models.dropout import Dropout
+from common.preprocessing.scaling import CLIP, Scaling
 
 _META = torch.device("meta")
 
@@ -102,6 +104,32 @@ class AverageTo(nn.Module):
         return self._average(x, self.extents)
 
 
+class Standardise(nn.Module):
+    """Each feature or channel less its mean, over its deviation, cut off at `CLIP` deviations.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        Of input of shape ``(features,)`` or ``(channels, ...)``.
+    axes : int
+        How many axes of space there are.
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, scaling: Scaling, axes: int) -> None:
+        super().__init__()
+        shape = (len(scaling.mean), *[1] * axes)
+        factor = [1 / std if std else 0.0 for std in scaling.std]
+        self.register_buffer("mean", torch.tensor(scaling.mean).reshape(shape), persistent=False)
+        self.register_buffer("factor", torch.tensor(factor).reshape(shape), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale a batch."""
+        return (x - self.mean).mul_(self.factor).clamp_(-CLIP, CLIP)
+
+
 class Add(nn.Module):
     """The sum of its inputs."""
 
@@ -139,6 +167,15 @@ def _avg_pool(operation: ops.AvgPool, shape: Shape) -> nn.Module:
     return (nn.AvgPool1d, nn.AvgPool2d)[len(shape) - 2](operation.kernel, operation.stride)
 
 
+def _standardise(operation: ops.Standardise, shape: Shape) -> nn.Module:
+    if operation.scaling is None:
+        raise SpecError(
+            "A network whose nodes scale inputs each by its own examples needs some to fit that to",
+            fix="Call task.fitted(examples) first, or load_model(folder, examples)",
+        )
+    return Standardise(operation.scaling, len(shape) - 1)
+
+
 OPERATIONS: dict[type[ops.Operation], Callable[..., nn.Module]] = {
     ops.Linear: _linear,
     ops.Convolution: _convolution,
@@ -152,6 +189,7 @@ OPERATIONS: dict[type[ops.Operation], Callable[..., nn.Module]] = {
     ops.Activation: lambda operation, _: ACTIVATIONS[operation.function](),
     ops.Dropout: lambda operation, _: Dropout(operation.p),
     ops.Add: lambda *_: Add(),
+    ops.Standardise: _standardise,
 }
 
 

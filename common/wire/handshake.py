@@ -11,12 +11,16 @@ from flwr.app import ConfigRecord, RecordDict
 from common.errors import ProtocolError, SpecError
 from common.jobs import NodeReport
 from common.limits import Limits
-from common.settings import DatasetSettings
+from common.preprocessing.base import Sums
+from common.preprocessing.scaling import STATISTICS
+from common.settings import DatasetSettings, PreprocessingSettings
 from common.tasks import Head, Task, head_from_dict
-from common.wire.fields import field_of, is_a, json_of, record_of
+from common.wire.fields import column_of, field_of, is_a, json_of, record_of
 from common.wire.header import decode_limits, header_of, limits_record
 
 _MAX_NAME = 200
+_SUMS = "sums/"
+"""Begins the names of the records that hold a node's sums, one for each statistic."""
 _MOST_HELD = 2**25
 """Examples of one kind that a node may say it holds: it weighs in every mean by what it says."""
 
@@ -43,34 +47,49 @@ def decode_name(content: RecordDict) -> str:
     return name
 
 
-def encode_question(digest: str, dataset: DatasetSettings, seed: int) -> RecordDict:
-    """Ask a node who it is and what data it has under `dataset`."""
-    question = ConfigRecord({"dataset": json.dumps(dataset.to_json()), "seed": seed})
+def encode_question(
+    digest: str, dataset: DatasetSettings, preprocessing: PreprocessingSettings, seed: int
+) -> RecordDict:
+    """Ask a node who it is, what data it has under `dataset`, and for the sums that `preprocessing` needs."""
+    question = ConfigRecord(
+        {
+            "dataset": json.dumps(dataset.to_json()),
+            "preprocessing": json.dumps(preprocessing.to_json()),
+            "seed": seed,
+        }
+    )
     return RecordDict({"header": header_of(digest), "question": question})
 
 
-def decode_question(content: RecordDict) -> tuple[DatasetSettings, int]:
-    """Return the data set and the run's seed that `encode_question` sent."""
+def decode_question(content: RecordDict) -> tuple[DatasetSettings, PreprocessingSettings, int]:
+    """Return the data set, the preprocessing and the run's seed that `encode_question` sent."""
     record = record_of(content, "question")
-    return DatasetSettings.from_json(json_of(record, "dataset")), field_of(record, "seed", int)
+    return (
+        DatasetSettings.from_json(json_of(record, "dataset")),
+        PreprocessingSettings.from_json(json_of(record, "preprocessing")),
+        field_of(record, "seed", int),
+    )
 
 
 def encode_report(digest: str, report: NodeReport) -> RecordDict:
     """Answer the handshake."""
-    values = {item.name: getattr(report, item.name) for item in fields(report) if item.name != "limits"}
+    values = {item.name: getattr(report, item.name) for item in fields(report) if item.name not in ("limits", "sums")}
     record = ConfigRecord({"node": json.dumps(values | {"head": report.head.to_dict()})})
-    return RecordDict({"header": header_of(digest), "limits": limits_record(report.limits), "report": record})
+    sums = {_SUMS + name: _sums_record(each) for name, each in report.sums.items()}
+    return RecordDict({"header": header_of(digest), "limits": limits_record(report.limits), "report": record, **sums})
 
 
 def decode_report(content: RecordDict) -> NodeReport:
     """Return what the node said of itself; raises `ProtocolError` where it makes no sense."""
     values = json_of(record_of(content, "report"), "node")
     try:
-        report = NodeReport(**values | {"limits": decode_limits(content)})
+        report = NodeReport(**values | {"limits": decode_limits(content), "sums": {}})
     except TypeError as error:
         raise ProtocolError("A node's report has fixed fields", sorted(values), fix=str(error)) from None
     report = replace(report, head=_head_of(report.head))
     for item in fields(NodeReport):
+        if item.name == "sums":
+            continue
         kind = {"str": str, "int": int, "Limits": Limits, "Head": Head}.get(str(item.type), list)
         if not is_a(getattr(report, item.name), kind):
             raise ProtocolError(
@@ -79,7 +98,26 @@ def decode_report(content: RecordDict) -> NodeReport:
     _check_task(report)
     _check_name(report.name)
     _check_counts(report)
-    return report
+    return replace(report, sums=_read_sums(content, report))
+
+
+def _sums_record(sums: Sums) -> ConfigRecord:
+    return ConfigRecord({"examples": sums.examples, **{name: list(row) for name, row in sums.values.items()}})
+
+
+def _read_sums(content: RecordDict, report: NodeReport) -> dict[str, Sums]:
+    """Return a node's sums by statistic; raises `ProtocolError` where they can be none of its training examples."""
+    found = {}
+    for name, statistic in STATISTICS.items():
+        record = content.config_records.get(_SUMS + name)
+        if record is None:
+            continue
+        values = {field: tuple(column_of(record, field, float)) for field in statistic.fields}
+        found[name] = Sums(field_of(record, "examples", int), values)
+        if found[name].examples > report.num_train:
+            raise ProtocolError("Sums are over training examples that a node has", found[name].examples)
+        statistic.check(found[name], tuple(report.input_shape))
+    return found
 
 
 def _head_of(value: Any) -> Head:

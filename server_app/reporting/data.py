@@ -146,7 +146,18 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.parts:
         train, validation, test = (f"{part:,}" for part in finding.parts)
         yield "a search", f"trains on {train}, validates on {validation} and at its end tests on {test} examples"
+    if summary.deviations:
+        yield "scales", _scales(summary)
     yield "memory", f"about {_bytes(summary.nbytes)} while a search runs"
+
+
+def _scales(summary: Summary) -> str:
+    """Say how far apart the scales of features or channels are, and that a search does not mind."""
+    smallest, largest = summary.deviations
+    if summary.input_shape[0] == 1:
+        return f"a deviation of {largest:.3g}; a search brings it to 1"
+    each = "column" if len(summary.input_shape) == 1 else "channel"
+    return f"deviations from {smallest:.3g} to {largest:.3g}; a search brings each {each} to 1"
 
 
 def _notes(finding: Finding, label: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from common.wire.handshake import decode_report, encode_question
 from common.wire.header import check_header, decode_limits, refusal
 from common.wire.order import encode_order
 from common.wire.results import decode_results
+from tests.support.wire import PREPROCESSING
 
 TASK = Task((32,), Classification(10))
 SPEC = LayeredSpec((Linear(16, norm="none", dropout=0.2),))
@@ -62,7 +63,7 @@ def update_of(node_id: int = 4, number: int = 1, **config: object) -> bytes:
 
 
 def test_the_handshake():
-    content = ask(encode_question(code_digest(), DATA, 7), MessageType.QUERY)
+    content = ask(encode_question(code_digest(), DATA, PREPROCESSING, 7), MessageType.QUERY)
     told = decode_report(content)
     assert refusal(content) is None
     assert (told.name, told.input_shape, told.head, told.num_train) == ("partition-1", [32], Classification(10), 200)
@@ -161,7 +162,7 @@ def test_an_update_depends_on_partition_name_and_round_and_on_nothing_else():
 REFUSED = {
     "foreign digest": (lambda: order_of(train_job(), digest="0" * 64), {}, "must run the same digest"),
     "no header": (lambda: RecordDict({"order": ConfigRecord()}), {}, "must have a header"),
-    "no order": (lambda: encode_question(code_digest(), DATA, 7), {}, "must hold the record 'order'"),
+    "no order": (lambda: encode_question(code_digest(), DATA, PREPROCESSING, 7), {}, "must hold the record 'order'"),
     "no name": (lambda: order_of(train_job()), {"data": "a.npz"}, "needs a name"),
     "no data": (lambda: order_of(train_job()), {"partition-id": 12, "num-partitions": 10}, "partition"),
 }
@@ -190,7 +191,7 @@ def test_a_malformed_order_is_refused(field: str):
 
 def test_the_nodes_log_shows_what_the_reply_does_not_tell(tmp_path, flower_log):
     path = tmp_path / "secret-place.npz"
-    content = encode_question(code_digest(), DatasetSettings("local"), 7)
+    content = encode_question(code_digest(), DatasetSettings("local"), PREPROCESSING, 7)
     told = refusal(ask(content, MessageType.QUERY, name="attic", data=str(path)))
     assert told is not None
     assert "secret-place" not in told
@@ -198,7 +199,7 @@ def test_the_nodes_log_shows_what_the_reply_does_not_tell(tmp_path, flower_log):
 
 
 def test_a_malformed_handshake_is_refused():
-    content = encode_question(code_digest(), DATA, 7)
+    content = encode_question(code_digest(), DATA, PREPROCESSING, 7)
     content.config_records["question"]["dataset"] = '{"nmae": "digits"}'
     told = refusal(ask(content, MessageType.QUERY))
     assert told is not None

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from client_app import node as module
@@ -8,8 +9,9 @@ from client_app.node import Node, check_data_source, node_of, report
 from common.data import Holder, load_node_data
 from common.errors import ConfigError, DataError
 from common.limits import Limits
-from common.settings import DatasetSettings
+from common.settings import DatasetSettings, PreprocessingSettings
 from common.tasks import Classification
+from tests.support.wire import PREPROCESSING
 
 MEMORY = Limits(max_memory_mb=2000)
 
@@ -95,22 +97,35 @@ def test_a_deployed_node_opens_no_file_that_the_server_names(config: dict[str, o
         check_data_source(node, settings)
     assert "--node-config" in str(error.value)
     with pytest.raises(ConfigError, match="opens no file that the server names"):
-        report(node, settings, 0)
+        report(node, settings, PREPROCESSING, 0)
 
 
 def test_a_report_counts_and_never_tells_labels():
     settings, node = DatasetSettings("synthetic"), node_of({"partition-id": 2, "num-partitions": 10})
     data = load_node_data(settings, node.holder, 7)
-    told = report(node, settings, 7)
+    told = report(node, settings, PREPROCESSING, 7)
     assert (told.name, told.input_shape, told.head) == ("partition-2", [32], Classification(10))
     assert (told.num_train, told.num_validation) == (len(data.train), len(data.validation))
     assert (told.cores, told.memory_mb, told.device) == (cores(), 8000, "cpu")
     assert (told.limits, told.macs_per_second) == (MEMORY, macs_per_second())
 
 
+def test_a_report_has_the_sums_that_were_asked_for_if_there_are_examples_enough():
+    settings, node = DatasetSettings("synthetic"), node_of({"partition-id": 2, "num-partitions": 10})
+    train = load_node_data(settings, node.holder, 7).train
+
+    def sums(**asked):
+        return report(node, settings, PreprocessingSettings(**asked), 7).sums
+
+    told = sums(min_examples=len(train))["moments"]
+    assert told.examples == len(train)
+    np.testing.assert_allclose(told.values["sum"], train.x.astype(np.float64).sum(axis=0), rtol=1e-12)
+    assert sums(min_examples=len(train) + 1) == sums(scope="node") == sums(scope="none") == {}
+
+
 def test_a_node_without_its_data_cannot_report():
     node = Node("attic", Holder(path="/nowhere/data.npz"))
     with pytest.raises(DataError, match="must exist"):
-        report(node, DatasetSettings("local"), 0)
+        report(node, DatasetSettings("local"), PREPROCESSING, 0)
     with pytest.raises(ConfigError, match="partition"):
-        report(Node("partition-9", Holder(9, 3)), replace(DatasetSettings(), name="synthetic"), 0)
+        report(Node("partition-9", Holder(9, 3)), replace(DatasetSettings(), name="synthetic"), PREPROCESSING, 0)

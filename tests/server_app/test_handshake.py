@@ -10,7 +10,7 @@ from flwr.app import Message, RecordDict
 from client_app.app import app
 from common.digest import code_digest
 from common.errors import FederationError
-from common.settings import DatasetSettings
+from common.settings import DatasetSettings, PreprocessingSettings
 from common.tasks import Classification
 from common.wire.arrays import num_bytes
 from server_app.exchange import Exchange, StopRequested
@@ -33,7 +33,7 @@ class Case:
         self.post = Post()
         self.counts = Counts()
         self.exchange = Exchange(grid, self.post, self.counts, poll=0.001, stop=stop)
-        facts = Facts(0, dataset, Federation(), digest or code_digest())
+        facts = Facts(0, dataset, Federation(), PreprocessingSettings(scope="none"), digest or code_digest())
         self.handshake = Handshake(self.roster, self.post, journal, facts)
 
     def gather(self, nodes, min_nodes=1, patience=60.0):

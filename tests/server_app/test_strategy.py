@@ -96,7 +96,16 @@ def test_a_search_ends_with_all_trials_ranked_and_two_models_tested(calm):
 
 def test_the_journal_tells_it_in_order(calm):
     # 3 trials and 2 finals: of 2 rounds and of 1; each scored once
-    expected = {"node": 3, "search": 1, "proposed": 5, "round": 3 * 2 + 2 * 1, "scored": 5, "finished": 5, "final": 1}
+    expected = {
+        "node": 3,
+        "scaled": 1,
+        "search": 1,
+        "proposed": 5,
+        "round": 3 * 2 + 2 * 1,
+        "scored": 5,
+        "finished": 5,
+        "final": 1,
+    }
     assert {kind: number for kind, number in calm.counts.items() if kind != "best"} == expected
     order = [event["event"] for event in calm.events]
     assert order.index("node") < order.index("search") < order.index("proposed") < order.index("final")

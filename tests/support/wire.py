@@ -11,7 +11,8 @@ from common.architecture.kinds.layers import Conv1d, Linear
 from common.architecture.layout import layout, state_size
 from common.jobs import Arrays, Job, NodeReport, Order, Result, Work
 from common.limits import NO_LIMITS, Limits
-from common.settings import DatasetSettings, TrainingSettings
+from common.preprocessing.base import Sums
+from common.settings import DatasetSettings, PreprocessingSettings, TrainingSettings
 from common.tasks import Classification, Task
 from common.wire.arrays import Packer
 from common.wire.order import decode_order, encode_order
@@ -25,7 +26,12 @@ SPECS = (LayeredSpec((Linear(8, dropout=0.1),)), LayeredSpec((Conv1d(4), Linear(
 LIMITS = Limits(max_parameters=10_000, max_memory_mb=512)
 
 
-REPORT = NodeReport("attic", [9, 128], Classification(2, ("sits", "walks")), 100, 25, 4, 8192, "cpu", 10**10, LIMITS)
+REPORT = NodeReport(
+    *("attic", [9, 128], Classification(2, ("sits", "walks")), 100, 25, 4, 8192, "cpu", 10**10, LIMITS),
+    sums={"moments": Sums(100, {"sum": (0.5,) * 9, "square": (2.0,) * 9})},
+)
+
+PREPROCESSING = PreprocessingSettings(min_examples=5)
 
 
 def weights_of(seed: int, size: int = 7) -> np.ndarray:

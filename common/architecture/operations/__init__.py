@@ -7,7 +7,7 @@ A new one (attention, a depthwise convolution) is one small class here and one s
 from __future__ import annotations
 
 from common.architecture.operations.base import Operation, require_axes
-from common.architecture.operations.elementwise import ACTIVATIONS, Activation, Add, Dropout
+from common.architecture.operations.elementwise import ACTIVATIONS, Activation, Add, Dropout, Standardise
 from common.architecture.operations.maps import Convolution, Linear
 from common.architecture.operations.norms import BatchNorm, GroupNorm, num_groups
 from common.architecture.operations.pooling import AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
@@ -27,6 +27,7 @@ __all__ = [
     "Linear",
     "MaxPool",
     "Operation",
+    "Standardise",
     "num_groups",
     "require_axes",
 ]

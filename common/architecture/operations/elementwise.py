@@ -8,8 +8,31 @@ from typing import ClassVar
 from common.architecture.operations.base import Operation
 from common.architecture.tensors import Shape
 from common.errors import SpecError
+from common.preprocessing.scaling import Scaling
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
+
+
+@dataclass(frozen=True)
+class Standardise(Operation):
+    """Each feature or channel less its mean, over its deviation, and cut off at `CLIP` deviations; constants become 0.
+
+    Its numbers are no state: nobody trains or averages them, and they travel with the task.
+
+    Parameters
+    ----------
+    scaling : Scaling, optional
+        None where it is not known here.
+    """
+
+    scaling: Scaling | None
+
+    op: ClassVar[str] = "standardise"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape unchanged."""
+        (shape,) = inputs
+        return shape
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from common.data.overlap import overlap_links
 from common.data.pool import Pool, class_names
+from common.preprocessing.scaling import Scaling
 from common.tasks import Classification
 
 
@@ -43,6 +44,9 @@ class Summary:
         How many there are; None where it is not known whose each example is.
     constant : tuple of int
         Which features of vectors, or channels of sequences, are the same in every example, from 0.
+    deviations : tuple of float
+        The smallest and the largest deviation that a feature or channel has in training, as a network would see it,
+        those that never change aside; empty where all are such.
     copies : int
         With a test part: test examples that are trained on too. Without: examples that occur once more.
     overlapping : int
@@ -59,6 +63,7 @@ class Summary:
     has_test: bool
     people: int | None
     constant: tuple[int, ...]
+    deviations: tuple[float, ...]
     copies: int
     overlapping: int
     nbytes: int
@@ -85,6 +90,7 @@ def summarize(pool: Pool) -> Summary:
         has_test=pool.test is not None,
         people=None if pool.people is None else len(np.unique(pool.people)),
         constant=_constant(pool),
+        deviations=_deviations(pool),
         copies=_copies(pool),
         overlapping=len(overlap_links(pool.x[pool.train_rows])) if pool.task.kind == "sequence" else 0,
         nbytes=pool.x.nbytes + pool.y.nbytes + 4 * pool.x.size,  # what a node uses becomes float32
@@ -108,6 +114,11 @@ def _constant(pool: Pool) -> tuple[int, ...]:
     over = (0,) if pool.task.kind == "vector" else (0, 2)
     same = pool.x.min(axis=over) == pool.x.max(axis=over)
     return tuple(int(feature) for feature in np.flatnonzero(same))
+
+
+def _deviations(pool: Pool) -> tuple[float, ...]:
+    found = [std / pool.scale for std in Scaling.of(pool.x[pool.train_rows]).std if std]
+    return (min(found), max(found)) if found else ()
 
 
 def _copies(pool: Pool) -> int:

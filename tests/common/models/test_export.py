@@ -48,7 +48,13 @@ def test_the_files_are_for_anybody(folder):
     description = json.loads((folder / SPEC_FILE).read_text())
     assert ArchitectureSpec.from_dict(description["spec"]) == SPEC
     assert description["id"] == SPEC.id
-    assert description["task"] == {"input_shape": [5], "head": TASK.head.to_dict(), "num_classes": 3, "classes": []}
+    assert description["task"] == {
+        "input_shape": [5],
+        "head": TASK.head.to_dict(),
+        "scaling": None,
+        "num_classes": 3,
+        "classes": [],
+    }
     assert description["metadata"] == {"score": 0.5}
     tensors = load_file(folder / MODEL_FILE)
     state = load_model(folder).state_dict()

@@ -3,6 +3,7 @@
 import pytest
 
 from common.errors import SpecError
+from common.preprocessing.scaling import Scaling
 from common.tasks import Classification, Regression, Task, task_from_record
 
 
@@ -12,9 +13,16 @@ def test_what_is_no_task_is_refused(shape: object) -> None:
         Task.from_dict({"input_shape": shape, "head": Classification(2).to_dict()})
 
 
+@pytest.mark.parametrize("scaling", ["federation", [1.0], {"mean": [0.0], "std": [1.0]}, 1])
+def test_a_scaling_that_is_none_or_of_another_shape_is_refused(scaling: object) -> None:
+    with pytest.raises(SpecError):
+        Task.from_dict({"input_shape": [2], "head": Classification(2).to_dict(), "scaling": scaling})
+
+
+@pytest.mark.parametrize("scaling", [None, "node", Scaling((0.1, 2.0), (1.0, 0.0))])
 @pytest.mark.parametrize("head", [Classification(3, ("a", "b", "c")), Regression((1.0,), (2.0,))])
-def test_a_task_comes_back_from_a_run_folder(head) -> None:
-    task = Task((2, 5), head)
+def test_a_task_comes_back_from_a_run_folder(head, scaling) -> None:
+    task = Task((2, 5), head, scaling)
     assert task_from_record(task.to_record()) == task
     assert Task.from_dict(task.to_dict()) == task
 

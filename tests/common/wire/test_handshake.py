@@ -25,14 +25,15 @@ from common.wire.handshake import (
 from tests.support.wire import (
     DIGEST,
     ORDER,
+    PREPROCESSING,
     REPORT,
     over_the_wire,
 )
 
 
 def test_a_handshake_arrives_as_it_was_sent():
-    question = over_the_wire(encode_question(DIGEST, ORDER.dataset, 2**62))
-    assert decode_question(question) == (ORDER.dataset, 2**62)
+    question = over_the_wire(encode_question(DIGEST, ORDER.dataset, PREPROCESSING, 2**62))
+    assert decode_question(question) == (ORDER.dataset, PREPROCESSING, 2**62)
     assert decode_report(over_the_wire(encode_report(DIGEST, REPORT))) == REPORT
 
 
@@ -99,11 +100,40 @@ def test_what_a_node_says_of_targets_arrives_to_the_bit():
     assert decode_report(over_the_wire(encode_report(DIGEST, told))) == told
 
 
-def test_a_malformed_question_is_one_of_our_errors():
-    for dataset, error in (("x", ProtocolError), ('{"nmae": 1}', ConfigError), ('{"alpha": 0}', ConfigError)):
-        content = RecordDict({"question": ConfigRecord({"dataset": dataset, "seed": 0})})
+@pytest.mark.parametrize("field", ["dataset", "preprocessing"])
+def test_a_malformed_question_is_one_of_our_errors(field):
+    wrong = {"dataset": '{"alpha": 0}', "preprocessing": '{"min_examples": 0}'}
+    for text, error in (("x", ProtocolError), ('{"nmae": 1}', ConfigError), (wrong[field], ConfigError)):
+        content = encode_question(DIGEST, ORDER.dataset, PREPROCESSING, 0)
+        content["question"][field] = text
         with pytest.raises(error):
             decode_question(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"examples": 101},  # the node trains on 100
+        {"examples": 0},
+        {"examples": 100.0},
+        {"sum": [0.5] * 8},
+        {"sum": 0.5},
+        {"sum": ["0.5"] * 9},
+        {"square": [-2.0] * 9},
+        {"sum": [float("nan")] * 9},
+    ],
+    ids=str,
+)
+def test_sums_that_no_node_can_have_are_refused(change):
+    content = encode_report(DIGEST, REPORT)
+    content["sums/moments"] = ConfigRecord({**content["sums/moments"], **change})
+    with pytest.raises(ProtocolError):
+        decode_report(content)
+
+
+def test_a_node_that_was_asked_for_no_sums_sends_none():
+    told = replace(REPORT, sums={})
+    assert decode_report(over_the_wire(encode_report(DIGEST, told))) == told
 
 
 @pytest.mark.parametrize(
@@ -126,7 +156,7 @@ def test_a_report_that_would_harm_others_is_refused(change: dict, rule: str):
 def test_a_call_asks_for_a_name_and_nothing_else():
     call = over_the_wire(encode_call(DIGEST))
     assert (is_call(call), num_bytes(call)) == (True, 0)
-    assert not is_call(over_the_wire(encode_question(DIGEST, DatasetSettings(), 1)))
+    assert not is_call(over_the_wire(encode_question(DIGEST, DatasetSettings(), PREPROCESSING, 1)))
     assert decode_name(over_the_wire(encode_name(DIGEST, "attic"))) == "attic"
 
 

@@ -32,6 +32,7 @@ from tests.support.wire import (
     JOBS,
     LIMITS,
     ORDER,
+    PREPROCESSING,
     RECIPES,
     RESULTS,
     SENT,
@@ -118,7 +119,7 @@ def test_another_precision_than_agreed_is_refused():
 def test_the_bytes_are_those_of_the_arrays():
     assert num_bytes(encoded()) == 4 * SENT
     assert num_bytes(encode_results(DIGEST, RESULTS)) == 4 * (7 + 3)
-    assert num_bytes(encode_question(DIGEST, ORDER.dataset, 0)) == 0
+    assert num_bytes(encode_question(DIGEST, ORDER.dataset, PREPROCESSING, 0)) == 0
 
 
 def test_bytes_are_counted_whatever_an_array_says_of_itself():

@@ -44,6 +44,15 @@ def test_what_never_changes_is_named(x: np.ndarray, constant: tuple[int, ...]):
     assert summarize(pool_of(Contents(x.astype(np.float32), np.array([0, 1])))).constant == constant
 
 
+def test_the_scales_of_training_are_told_as_a_network_would_see_them():
+    x = np.array([[1, 5, 100], [3, 5, 500], [9, 9, 999]], np.float32)
+    summary = summarize(pool_of(Contents(x, np.array([0, 1, 1]), split=np.array([0, 0, 1])), own=True))
+    assert summary.deviations == pytest.approx((1.0, 200.0))  # of 1 and 3, of 100 and 500
+    pixels = np.array([[[0, 255], [0, 255]]] * 2, np.uint8)
+    assert summarize(pool_of(Contents(pixels, np.array([0, 1])))).deviations == pytest.approx((0.5, 0.5))
+    assert summarize(pool_of(Contents(np.ones((2, 3), np.float32), np.array([0, 1])))).deviations == ()
+
+
 def test_pixels_may_stay_as_they_are():
     assert summarize(pool_of(Contents(np.zeros((2, 4, 4), np.uint8), np.array([0, 1])))).constant == ()
 
