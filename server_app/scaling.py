@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from logging import WARNING
 from typing import TYPE_CHECKING
-
-from flwr.common.logger import log
 
 from common.preprocessing.base import total
 from common.preprocessing.scaling import STATISTICS
@@ -37,14 +34,9 @@ def agree_on_scaling(roster: Roster, preprocessing: PreprocessingSettings, journ
         return roster.task
     moments = STATISTICS["moments"]
     sums_of = {name: sums for name, report in roster.reports.items() if (sums := report.sums.get(moments.name))}
-    journal.write("scaled", nodes=len(sums_of), left_out=len(roster.reports) - len(sums_of))
-    if sums_of:
-        roster.task = replace(roster.task, scaling=moments.fit(total(sums_of), roster.task.input_shape))
-    else:
-        log(
-            WARNING,
-            "Inputs are not scaled: no node has the %d training examples that it takes to say what they are like "
-            "(preprocessing.min_examples); preprocessing.scope=node needs none",
-            preprocessing.min_examples,
-        )
+    if not sums_of:
+        journal.write("unscaled", min_examples=preprocessing.min_examples)
+        return roster.task
+    roster.task = replace(roster.task, scaling=moments.fit(total(sums_of), roster.task.input_shape))
+    journal.write("scaled", num_nodes=len(sums_of), left_out=len(roster.reports) - len(sums_of))
     return roster.task

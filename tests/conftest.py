@@ -25,6 +25,12 @@ def _starts_flower(item: pytest.Item) -> bool:
     return any(mark.name in ("deployment", "simulation", "containers") for mark in item.iter_markers())
 
 
+@pytest.fixture(autouse=True)
+def logs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what Hydra's configuration of the logs turns off be on again after the test."""
+    monkeypatch.setattr(logging.getLogger("flwr"), "disabled", False)
+
+
 @pytest.fixture
 def flower_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What Flower's logger says, also after something has configured logging for the whole process, as Hydra does."""

@@ -39,6 +39,11 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: f"{counted(e['trials'], 'trial')} on {counted(len(e['nodes']), 'node')}",
+    "scaled": lambda e: f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}",
+    "unscaled": lambda e: (
+        f"Inputs are not scaled: no node has the {e['min_examples']} training examples that it takes to say what they "
+        "are like (preprocessing.min_examples); preprocessing.scope=node needs none"
+    ),
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
     "best": lambda e: (
@@ -57,7 +62,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
-_WARNINGS = {"node_refused", "failed", "refused", "absent", "retried", "journal_lost", "state_lost"}
+_WARNINGS = {"node_refused", "failed", "refused", "absent", "retried", "journal_lost", "state_lost", "unscaled"}
 
 
 def line_of(event: dict[str, Any]) -> str | None:

@@ -1,8 +1,7 @@
-"""Any architecture on any kind of task, from one seed; and logs that outlive what Hydra does to them."""
+"""Any architecture on any kind of task, from one seed."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import pytest
@@ -11,12 +10,6 @@ from common.architecture.spec import ArchitectureSpec
 from common.seeding import generator
 from common.tasks import Task
 from tests.support.spaces import everything
-
-
-@pytest.fixture(autouse=True)
-def logs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what Hydra's configuration of the logs turns off be on again after the test."""
-    monkeypatch.setattr(logging.getLogger("flwr"), "disabled", False)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from common.config import compose_config, from_yaml
 from common.errors import ConfigError, FederationError, SearchError, StorageError
 from common.models.builder import flat_state
 from common.models.export import load_model
+from common.preprocessing.scaling import Scaling
 from common.tasks import Classification, Task
 from server_app.results import write_results
 from server_app.run import read_config, run
@@ -115,7 +116,9 @@ def test_overrides_are_words_as_after_flwr_run(grid, folder):
     assert folder.files == COMPLETE
     result = folder.read("result.json")
     assert (result["seed"], result["counts"]["nodes"], result["counts"]["trials"]) == (3, 3, 2)
-    assert result["task"] == {**Task((1, 8, 8), Classification(10)).to_dict(), "num_classes": 10, "classes": []}
+    scaling = Scaling.from_dict(result["task"]["scaling"])
+    assert Task.from_dict(result["task"]) == Task((1, 8, 8), Classification(10), scaling)
+    assert (result["task"]["num_classes"], result["task"]["classes"]) == (10, [])
 
 
 def test_the_same_seed_gives_the_same_run_folder(make_grid, configure, tmp_path):

@@ -126,7 +126,7 @@ def test_messages_and_bytes_are_counted_as_they_travel(calm, grid):
     assert counts.bytes_up == 3 * (2 * sum(search) + 1 * sum(final))
     assert [trial.ledger.bytes_down for trial in outcome.search.trials] == [3 * 3 * size for size in search]
     assert [trial.ledger.bytes_up for trial in outcome.search.trials] == [3 * 2 * size for size in search]
-    assert set(outcome.seconds) == {"handshake", "search", "final"}
+    assert set(outcome.seconds) == {"start_up", "handshake", "search", "final"}
 
 
 def test_scoring_alone_is_an_evaluate_message_for_flower(calm, grid):

@@ -266,7 +266,7 @@ def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play,
 
     for name in "abc":
         grid.person(name, once_silent)
-    played = play(grid, configure(federation={"deadline": 0.1}))
+    played = play(grid, configure(federation={"deadline": 0.5}))
     assert played.error is None
     assert [event["trial"] for event in played.kinds("retried")] == ["final-0000", "final-0001"]
     assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 2

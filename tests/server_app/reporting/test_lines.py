@@ -25,6 +25,7 @@ SAMPLES = {
     "reopened": {"trial": "final-0000", "rounds": 1, "reason": "Round 2 failed, no answer"},
     "state_lost": {"reason": "the disk is full"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
+    "unscaled": {"min_examples": 10},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
 }
 """Fields of the events that the runs here do not bring about."""
@@ -56,7 +57,7 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 return {}
             if key in ("missing", "new"):
                 return []
-            return 0 if key in ("parameters", "macs", "trials", "rung", "score") else "text"
+            return 0 if key in ("parameters", "macs", "trials", "rung", "score", "num_nodes") else "text"
 
     silent = {kind for kind in kinds if line_of(Anything(event=kind)) is None}
     assert silent == QUIET

@@ -54,7 +54,7 @@ def test_the_board_counts_what_happened(eventful):
 
 def test_the_board_takes_in_all_but_what_changes_nothing_on_it(eventful):
     kinds = {event["event"] for event in eventful.events}
-    assert {kind for kind in kinds if not hasattr(Board, f"_on_{kind}")} == {"promoted", "end"}
+    assert {kind for kind in kinds if not hasattr(Board, f"_on_{kind}")} == {"promoted", "scaled", "end"}
 
 
 def test_every_moment_of_a_run_can_be_drawn(eventful, hopeless):
