@@ -112,8 +112,14 @@ def _comes_again(events: list[dict[str, Any]], config: Config, saved: SavedState
     kept = events[: saved.journal["line"]]
     ended = {event["trial"]: event["event"] for event in kept if event["event"] in _ENDS}
     if any(event["event"] == "final" for event in kept):
-        return ended.get(_WINNER) == "failed"
+        return ended.get(_WINNER) == "failed" and not _silent(saved)
     return len(ended) >= config.search.trials and set(ended.values()) == {"failed"}
+
+
+def _silent(saved: SavedState) -> bool:
+    """Return whether silence alone failed the winner's final training, which is then tried again."""
+    final = saved.state.get("final")
+    return bool(final and final["trials"] and final["trials"][0]["unheard"])
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

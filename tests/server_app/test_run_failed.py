@@ -16,6 +16,7 @@ from common.models.export import load_model
 from server_app import build as wiring
 from server_app import run as running
 from server_app.run import run
+from server_app.unfinished import can_go_on
 
 PEOPLE = "abc"
 ROUNDS = 3
@@ -93,6 +94,7 @@ def test_a_final_training_whose_nodes_fell_silent_is_tried_again(go, folder, tmp
     with pytest.raises(SearchError, match=r"final training of the winner failed \(Round 2 .*resume the run"):
         go(silent_from("final", 2))
     assert len(events(folder, "failed")) == 2
+    assert can_go_on(folder)
     grid = go(resume=True)
     assert [(event["trial"], event["rounds"]) for event in events(folder, "reopened")] == [
         ("final-0000", 1),
@@ -135,12 +137,14 @@ def test_a_final_training_that_its_nodes_could_not_do_is_not_tried_again(go, fol
     with pytest.raises(SearchError, match=r"failed \(Round 1 .*unplugged.*See journal\.jsonl"):
         go(resume=True)
     assert events(folder, "reopened") == []
+    assert not can_go_on(folder)
 
 
 def test_a_search_that_nobody_answered_says_that_it_begins_anew(go, folder):
     silent = silent_from("trial", 1)
     with pytest.raises(SearchError, match=r"every trial failed \(.*begin the run anew in another run\.dir"):
         go(silent)
+    assert not can_go_on(folder)
     before = len(events(folder, "failed"))
     with pytest.raises(SearchError, match=r"every trial failed \(.*begin the run anew in another run\.dir"):
         go(resume=True)
