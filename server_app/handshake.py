@@ -28,6 +28,7 @@ from server_app.federation import Facts
 from server_app.journal import Journal
 from server_app.post import Letter, Post
 from server_app.register import Register
+from server_app.reporting.words import counted
 from server_app.roster import Roster
 
 AT_ONCE = 200
@@ -177,7 +178,7 @@ class Handshake:
             self._tell(exchange)
             why = f" ({self._reasons[0].rstrip('.')})" if self._reasons else ""
             raise FederationError(
-                f"The search needs {min_nodes} nodes within {self._patience:g} s, "
+                f"The search needs {counted(min_nodes, 'node')} within {self._patience:g} s, "
                 f"but {there} were there and {admitted} of them fit{why}",
                 fix="Start more nodes, mend those that were refused, or lower federation.min_nodes",
             )

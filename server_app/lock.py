@@ -235,5 +235,5 @@ def _held(folder: Path, holder: Holder | None) -> StorageError:
     return StorageError(
         f"One run at a time writes to a run folder, and another one does ({who})",
         str(folder),
-        fix="End that one first, or set another run.dir",
+        fix="Wait until it ends, or end it first",
     )

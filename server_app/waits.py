@@ -11,6 +11,7 @@ from common.errors import ConfigError, FederationError
 from server_app.desk import Desk
 from server_app.exchange import Exchange
 from server_app.federation import Federation
+from server_app.reporting.words import counted
 
 LOOK = 1.0
 """Seconds between two looks for nodes that join while results are waited for."""
@@ -77,7 +78,7 @@ class Waits:
             number = len(self._desk.roster.names(self._exchange.node_ids()))
             late = ", all of them busy with a message past its deadline" if number >= least else ""
             raise FederationError(
-                f"The search needs {least} nodes, but for {patience:g} s only {number} were there{late}",
+                f"The search needs {counted(least, 'node')}, but for {patience:g} s only {number} were there{late}",
                 fix="Start nodes again, lower federation.min_nodes, or raise federation.deadline",
             )
 

@@ -145,7 +145,7 @@ def test_an_earlier_run_is_asked_and_then_killed(tmp_path, hold, how, word, code
 def test_a_process_that_is_not_known_for_certain_is_left_alone(tmp_path, hold, changes):
     other = hold("listening")
     claim(tmp_path / "run", **changes)
-    with pytest.raises(StorageError, match="End that one first"):
+    with pytest.raises(StorageError, match="Wait until it ends"):
         end_earlier(tmp_path / "run", patience=0.3)
     assert other.poll() is None
     assert not (tmp_path / "run" / "stop").exists()

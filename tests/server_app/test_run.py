@@ -178,7 +178,7 @@ def test_too_few_nodes_fail_the_run_and_the_journal_says_why(grid, tiny, folder)
     assert folder.files == {"config.yaml", "journal.jsonl"}
     assert [event["event"] for event in folder.events] == ["start", "end"]
     assert folder.events[-1]["status"] == "failed"
-    assert folder.events[-1]["message"].startswith("The search needs 1 nodes within 0.02 s, but 0 were there")
+    assert folder.events[-1]["message"].startswith("The search needs 1 node within 0.02 s, but 0 were there")
 
 
 def test_a_search_in_which_all_fails_keeps_its_history(grid, tiny, folder):

@@ -88,7 +88,7 @@ def test_a_run_reads_as_a_story(eventful):
 
 
 def test_a_run_that_fails_says_why_in_its_last_line(hopeless):
-    assert line_of(hopeless[-1]).startswith("The run failed. The search needs 1 nodes within 0.01 s, but 0 were there")
+    assert line_of(hopeless[-1]).startswith("The run failed. The search needs 1 node within 0.01 s, but 0 were there")
 
 
 def test_a_trial_that_stays_the_best_is_announced_with_its_new_score(eventful):
