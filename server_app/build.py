@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from logging import WARNING
 from types import MappingProxyType
@@ -11,16 +11,16 @@ from typing import Any
 from flwr.common.logger import log
 
 from common.architecture.cost import cost_of
-from common.architecture.spec import ArchitectureSpec
 from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data
-from common.errors import ConfigError, DataError, SpecError
+from common.errors import DataError
 from common.limits import Limits
 from common.seeding import child_seed, generator
 from common.tasks import Task
 from server_app.blobs import Blobs
 from server_app.capacity import excess_of_any, excess_of_node
 from server_app.federation import Facts, Federation
+from server_app.given import baseline_for, given_spec, given_specs
 from server_app.journal import Journal
 from server_app.objectives.base import Objectives
 from server_app.registry import AXES, choices, load_choice, option_names
@@ -110,8 +110,8 @@ def check(config: Config) -> None:
     """Raise `ConfigError` or `SpecError` for what can be known to be wrong before a node is asked."""
     for axis in AXES:
         _choose(config, axis)
-    _spec(config.baseline, "baseline")
-    _specs(config.search.start)
+    given_spec(config.baseline, "baseline")
+    given_specs(config.search.start)
 
 
 def without_foreign_options(config: Config) -> tuple[Config, list[str]]:
@@ -191,11 +191,13 @@ def build_search(
 
     Raises
     ------
+    ConfigError
+        Where the baseline does not fit the task.
     SpaceError
         Where nothing in the space fits all the nodes.
     """
     roster = roster or Roster()
-    _baseline(config, task)  # or nobody would notice before the search is over
+    baseline_for(config.baseline, task)  # or nobody would notice before the search is over
     objectives = _objectives(config, task)
     space = build_space(config, task)
     space.excess = excess_of_any(limits, task, config.training, objectives)
@@ -203,7 +205,7 @@ def build_search(
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
-    start, scoring = _specs(config.search.start), config.scoring
+    start, scoring = given_specs(config.search.start), config.scoring
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
@@ -229,7 +231,7 @@ def build_final(
     It has seeds of its own. The baseline may exceed the limits of a node, which then takes no part in its training.
     """
     roster = roster or Roster()
-    candidates = dict.fromkeys([winner.identity, (_baseline(config, task), config.training)])
+    candidates = dict.fromkeys([winner.identity, (baseline_for(config.baseline, task), config.training)])
     seed = child_seed(config.seed, "final")
     placement, placement_options = _choose(config, "placement")
     return Final(
@@ -272,28 +274,3 @@ def _weights(config: Config, task: Task, seed: int, blobs: Blobs) -> WeightStore
     cls, options = _choose(config, "weights")
     weights: WeightStore = cls(task, seed, _maker(config, "aggregation"), blobs, options)
     return weights
-
-
-def _baseline(config: Config, task: Task) -> ArchitectureSpec:
-    """Return the baseline; raises `ConfigError` where it cannot be built for the task."""
-    baseline = _spec(config.baseline, "baseline")
-    try:
-        cost_of(baseline.lower(task))
-    except SpecError as error:
-        raise ConfigError(
-            f"baseline must fit examples of shape {task.input_shape} ({str(error).rstrip('.')})",
-            baseline.describe(),
-            fix="Give a baseline for these data",
-        ) from None
-    return baseline
-
-
-def _specs(values: Sequence[Any]) -> list[ArchitectureSpec]:
-    return [_spec(value, f"search.start[{index}]") for index, value in enumerate(values)]
-
-
-def _spec(value: Any, where: str) -> ArchitectureSpec:
-    try:
-        return ArchitectureSpec.from_dict(value)
-    except SpecError as error:
-        raise ConfigError(f"{where} must be an architecture spec ({str(error).rstrip('.')})", fix="Mend it") from None
