@@ -15,6 +15,7 @@ from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data
 from common.errors import DataError
 from common.limits import Limits
+from common.recipes import check_recipe
 from common.seeding import child_seed, generator
 from common.tasks import Task
 from server_app.blobs import Blobs
@@ -192,11 +193,12 @@ def build_search(
     Raises
     ------
     ConfigError
-        Where the baseline does not fit the task.
+        Where the baseline does not fit the task, or the task lacks what the recipe asks for.
     SpaceError
         Where nothing in the space fits all the nodes.
     """
     roster = roster or Roster()
+    check_recipe(config.training, task)
     baseline_for(config.baseline, task)  # or nobody would notice before the search is over
     objectives = _objectives(config, task)
     space = build_space(config, task)
