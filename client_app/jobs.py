@@ -66,7 +66,7 @@ def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
     model = build(job.spec.lower(order.task), job.arrays["weights"], device())
     seed = child_seed(order.seed, "train", job.trial, work.round, node.name)
     with threads_for(cost_of(job.spec.lower(order.task)).macs * work.training.batch_size):
-        loss = train(model, examples, order.task.head, work.training, seed)
+        loss = train(model, examples, order.task.head, work.training.in_round(work.round, work.rounds), seed)
     update = flat_state(model).cpu().numpy()
     if not math.isfinite(loss) or not np.isfinite(update).all():
         reason = f"Training diverged (loss {loss:g}); a lower training.learning_rate may help"

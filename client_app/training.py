@@ -10,7 +10,7 @@ process), no DataLoader (the examples are in memory: they are shuffled once an e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from common.tasks import Head
 Tensors = list[Tensor]
 Step = Callable[[Tensors], None]
 Loss = Callable[[Tensor, Tensor], Tensor]
+Augment = Callable[[Tensor], Tensor]
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # torch.optim.Adam's defaults
 
@@ -43,37 +44,60 @@ def train(model: nn.Module, examples: Examples, head: Head, settings: TrainingSe
     head : Head
         What is trained on, and which loss is lowered.
     settings : TrainingSettings
-        Optimizer, learning rate, mini-batches, epochs.
+        Optimizer, learning rate (that of the round), mini-batches, epochs, smoothing, augmentation.
     seed : int
-        Of the mini-batches and of dropout; torch's global state is neither used nor changed.
+        Of the mini-batches, of their augmentation and of dropout; torch's global state is neither used nor changed.
 
     Returns
     -------
     float
         Mean loss of the last epoch over the examples, each taken when it was trained on. Not finite where
         training diverged; it ends with the epoch in which it did.
+
+    Raises
+    ------
+    ConfigError
+        The head or the examples do not have what `settings` ask for.
     """
     model.train()
     _seed_dropout(model, seed)
     parameters: Tensors = list(model.parameters())
     step = _proximal(parameters, settings, _OPTIMIZERS[settings.optimizer](parameters, settings))
     order = generator(seed, "batches")
-    criterion, examples = head.loss(), Examples(examples.x, head.targets(examples.y))
+    criterion, examples = head.loss(settings.label_smoothing), Examples(examples.x, head.targets(examples.y))
+    augment = _augment(settings, examples, parameters[0].device, seed)
     loss = math.nan
     for _ in range(settings.epochs):
         shuffled = examples.take(order.permutation(len(examples)))
-        loss = _epoch(model, parameters, shuffled, settings.batch_size, criterion, step)
+        loss = _epoch(model, parameters, shuffled, settings.batch_size, criterion, step, augment)
         if not math.isfinite(loss):
             break
     return loss
 
 
+def _augment(settings: TrainingSettings, examples: Examples, device: torch.device, seed: int) -> Augment | None:
+    """Return what changes each mini-batch; None where nothing does."""
+    if not settings.augmentation:
+        return None
+    from client_app.augmentation import augmenter  # a node whose recipe has none does not pay for it
+
+    return augmenter(settings.augmentation, examples.x, device, seed)
+
+
 def _epoch(
-    model: nn.Module, parameters: Tensors, examples: Examples, batch_size: int, criterion: Loss, step: Step
+    model: nn.Module,
+    parameters: Tensors,
+    examples: Examples,
+    batch_size: int,
+    criterion: Loss,
+    step: Step,
+    augment: Augment | None,
 ) -> float:
     device = parameters[0].device
-    inputs = torch.split(torch.from_numpy(examples.x).to(device), batch_size)
+    inputs: Iterable[Tensor] = torch.split(torch.from_numpy(examples.x).to(device), batch_size)
     targets = torch.split(torch.from_numpy(examples.y).to(device), batch_size)
+    if augment is not None:
+        inputs = map(augment, inputs)
     leaves, one = tuple(parameters), torch.ones((), device=device)
     losses = []
     for x, y in zip(inputs, targets, strict=True):

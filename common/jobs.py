@@ -40,12 +40,15 @@ class Work:
         The trial's round, from 1; the seed of the mini-batches comes from it.
     training : TrainingSettings
         How to train: the trial's recipe. It belongs to the trial, so it is there in a score too.
+    rounds : int
+        Rounds in all that the trial trains if it goes all the way; a schedule of the learning rate goes by it.
     """
 
     kind: WorkKind
     split: Split
     round: int
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    rounds: int = 1
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from common.errors import ConfigError
+
+AUGMENTATIONS: dict[str, tuple[str, ...]] = {
+    "vector": ("jitter",),
+    "sequence": ("jitter", "scale", "rotate", "shift"),
+    "image": ("flip", "crop", "shift"),
+}
+"""By the kind of input that `common.tasks.Task` tells, what `client_app.augmentation` can do to it."""
 
 
 def _positive(name: str, value: float) -> None:
@@ -26,6 +34,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return value in get_args(hint)
     if origin is UnionType:
         return any(_fits(value, option) for option in get_args(hint))
+    if origin is tuple:  # of any length; JSON has lists only
+        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
     kind = (int, float) if hint is float else origin or hint
     return isinstance(value, kind) and isinstance(value, bool) == (hint is bool)
 
@@ -33,6 +43,8 @@ def _fits(value: Any, hint: Any) -> bool:
 def _wanted(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return f"one of {', '.join(get_args(hint))}"
+    if get_origin(hint) is tuple:
+        return f"a list of type {get_args(hint)[0].__name__}"
     return f"of type {getattr(hint, '__name__', hint)}"
 
 
@@ -41,7 +53,8 @@ class _Wire:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]
+        values: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -58,6 +71,8 @@ class _Wire:
             if name in values and not _fits(values[name], hint):
                 group = cls.__name__.removesuffix("Settings").lower()
                 raise ConfigError(f"{group}.{name} must be {_wanted(hint)}", values[name])
+            if name in values and get_origin(hint) is tuple:
+                values = {**values, name: tuple(values[name])}
         return cls(**values)
 
 
@@ -117,6 +132,17 @@ class TrainingSettings(_Wire):
         Local mini-batches and local epochs of one round.
     proximal_mu : float
         FedProx's pull towards the received weights (Li et al., MLSys 2020); 0 turns it off.
+    label_smoothing : float
+        Part of each target that is spread evenly over all classes (Szegedy et al., CVPR 2016, section 7), in training
+        only; for heads with classes.
+    schedule : {"constant", "cosine"}
+        The learning rate from round to round; see `in_round`.
+    augmentation : tuple of str
+        What is done to each mini-batch, in this order, drawn anew each time: names from `AUGMENTATIONS`.
+    average : int
+        Of so many of a trial's last rounds the server takes the mean of the weights for what is scored and exported
+        (Izmailov et al., UAI 2018; between rounds as in Caldarola et al., ECCV 2022); it trains on from the last one.
+        0 and 1 are the last one alone.
     """
 
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -126,13 +152,50 @@ class TrainingSettings(_Wire):
     momentum: float = 0.0
     weight_decay: float = 0.0
     proximal_mu: float = 0.0
+    label_smoothing: float = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    augmentation: tuple[str, ...] = ()
+    average: int = 0
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs"):
             _positive(f"training.{name}", getattr(self, name))
-        for name in ("momentum", "weight_decay", "proximal_mu"):
+        for name in ("momentum", "weight_decay", "proximal_mu", "average"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"training.{name} must be 0 or more", getattr(self, name), fix="0 turns it off")
+        _fraction("training.label_smoothing", self.label_smoothing)
+        known = dict.fromkeys(name for names in AUGMENTATIONS.values() for name in names)
+        if not set(self.augmentation) <= set(known) or len(set(self.augmentation)) < len(self.augmentation):
+            raise ConfigError(
+                f"training.augmentation is a list of different names among {', '.join(known)}",
+                list(self.augmentation),
+                fix="Correct the names, or leave it empty",
+            )
+
+    def in_round(self, number: int, rounds: int) -> Self:
+        """Return the recipe with the learning rate of one round.
+
+        With ``cosine`` that of round r of R is ``learning_rate (1 + cos(pi (r - 1) / R)) / 2``: Loshchilov & Hutter,
+        ICLR 2017, equation 5, down to 0, without restarts, and by rounds instead of steps. The first round has the
+        whole rate, and the last one is still above 0.
+
+        Parameters
+        ----------
+        number : int
+            The trial's round, from 1.
+        rounds : int
+            Rounds in all, of a trial that goes all the way.
+
+        Raises
+        ------
+        ConfigError
+            There is no such round.
+        """
+        if self.schedule == "constant":
+            return self
+        if not 1 <= number <= rounds:
+            raise ConfigError(f"training.schedule={self.schedule} needs a round from 1 to {rounds}", number)
+        return replace(self, learning_rate=self.learning_rate * (1 + math.cos(math.pi * (number - 1) / rounds)) / 2)
 
 
 @dataclass(frozen=True)

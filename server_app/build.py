@@ -15,6 +15,7 @@ from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data
 from common.errors import DataError
 from common.limits import Limits
+from common.recipes import check_recipe
 from common.seeding import child_seed, generator
 from common.tasks import Task
 from server_app.blobs import Blobs, keys_in
@@ -197,6 +198,8 @@ def build_search(
 
     Raises
     ------
+    ConfigError
+        Where the baseline does not fit the task, or the task lacks what the recipe asks for.
     SpaceError
         Where nothing in the space fits all the nodes.
     """
@@ -210,6 +213,8 @@ def build_search(
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
     start, scoring = start_of(config), config.scoring
+    for recipe in (config.training, *(recipe for _, recipe in start)):
+        check_recipe(recipe, task)
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,

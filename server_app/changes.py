@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def overridden(config: Config, overrides: Sequence[str]) -> Config:
     ConfigError
         An option may not change, is unknown, or has a value that makes no sense.
     """
-    plain = asdict(config)
+    plain = json.loads(config.to_json())  # lists, as people type them
     federation = dict(plain["federation"])
     for override in overrides:
         name, equals, text = override.partition("=")

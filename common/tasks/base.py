@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import DataError, ProtocolError, SpecError
+from common.errors import ConfigError, DataError, ProtocolError, SpecError
 from common.metrics import Direction, Measured, over_nodes
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class Head(ABC):
     """The metrics that every score has, and between which numbers they lie."""
     rows: ClassVar[tuple[Row, ...]]
     """The lines of a report, in their order."""
+    smooths: ClassVar[bool] = False
+    """Whether there are classes over which a part of each target can be spread in training."""
 
     # ------------------------------------------------------------ what comes out
 
@@ -122,8 +124,28 @@ class Head(ABC):
     # ------------------------------------------------------------ how it is judged
 
     @abstractmethod
-    def loss(self) -> Loss:
-        """Return what is lowered in training: a function of outputs and `targets`, to a mean over the examples."""
+    def loss(self, smoothing: float = 0.0) -> Loss:
+        """Return what is lowered in training: a function of outputs and `targets`, to a mean over the examples.
+
+        Parameters
+        ----------
+        smoothing : float
+            Part of each target, below 1, that is spread evenly over all classes; no score is smoothed.
+
+        Raises
+        ------
+        ConfigError
+            As of `check_smoothing`.
+        """
+
+    def check_smoothing(self, smoothing: float) -> None:
+        """Raise `ConfigError` where targets are to be smoothed and this head has no classes."""
+        if smoothing and not self.smooths:
+            raise ConfigError(
+                f"training.label_smoothing is for classes, and a {self.kind} has none",
+                smoothing,
+                fix="Set training.label_smoothing=0",
+            )
 
     @abstractmethod
     def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -56,6 +57,7 @@ class Classification(Head):
         Row("macro F1", "macro_f1"),
         Row("test loss", "loss"),
     )
+    smooths: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.num_classes < 2:
@@ -109,10 +111,12 @@ class Classification(Head):
         """Return the labels; see `Head.targets`."""
         return y
 
-    def loss(self) -> Loss:
+    def loss(self, smoothing: float = 0.0) -> Loss:
         """Return the cross entropy, in nats; see `Head.loss`."""
         from torch.nn import functional
 
+        if smoothing:
+            return partial(functional.cross_entropy, label_smoothing=smoothing)
         return functional.cross_entropy
 
     def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:

@@ -120,8 +120,9 @@ class Regression(Head):
         scaled: NDArray[np.float32] = ((y.astype(np.float64) - self.mean) / self._units).astype(np.float32)
         return scaled
 
-    def loss(self) -> Loss:
+    def loss(self, smoothing: float = 0.0) -> Loss:
         """Return the mean squared error, of scaled targets; see `Head.loss`."""
+        self.check_smoothing(smoothing)
         from torch.nn import functional
 
         return functional.mse_loss

@@ -27,6 +27,7 @@ _COLUMNS: dict[str, type] = {
     "kind": str,
     "split": str,
     "round": int,
+    "rounds": int,
     "spec": int,
     "training": int,
     "arrays": int,
@@ -69,6 +70,7 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
             "kind": [str(job.work.kind) for job in order.jobs],
             "split": [str(job.work.split) for job in order.jobs],
             "round": [job.work.round for job in order.jobs],
+            "rounds": [job.work.rounds for job in order.jobs],
             "spec": spec,
             "training": training,
             "arrays": arrays,
@@ -106,7 +108,7 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
     order = _read_settings(record)
     sets = ReceivedSets(content.array_records.get("arrays", ArrayRecord()), order.precision)
     jobs, refused = [], []
-    for job, trial, kind, split, number, spec_at, training_at, arrays_at in rows_of(record, _COLUMNS):
+    for job, trial, kind, split, number, rounds, spec_at, training_at, arrays_at in rows_of(record, _COLUMNS):
         if split not in _SPLITS.get(kind, ()):
             raise ProtocolError("A job trains on the train split, or scores on validation, all or test", (kind, split))
         try:
@@ -117,7 +119,7 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
         except FlwrNasError as error:
             refused.append(Result(job, "refused", str(error)))
         else:
-            jobs.append(Job(job, trial, spec, arrays, Work(kind, split, number, training)))
+            jobs.append(Job(job, trial, spec, arrays, Work(kind, split, number, training, rounds)))
     return replace(order, jobs=tuple(jobs)), tuple(refused)
 
 

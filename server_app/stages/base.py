@@ -230,7 +230,7 @@ class Stage(ABC):
         trial, phase = active.trial, active.phase
         assert phase is not None
         phase.hand_out(node, deadline)
-        arrays = self.weights.lend(trial)
+        arrays = self.weights.lend(trial, phase.work.kind)
         trial.ledger.bytes_down += wire_bytes(arrays, self.precision)
         work = phase.work
         return Job(f"{active.name}/{work.kind}-{work.split}-{work.round}", active.name, trial.spec, arrays, work)

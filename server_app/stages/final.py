@@ -57,6 +57,11 @@ class Final(Rounds):
         super().__post_init__()
 
     @property
+    def all_rounds(self) -> int:
+        """Rounds of each candidate."""
+        return self.rounds
+
+    @property
     def done(self) -> bool:
         """Whether every candidate was tested, or failed."""
         return bool(self.trials) and not self._active

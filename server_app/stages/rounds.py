@@ -67,6 +67,11 @@ class Rounds(Stage):
 
     # ------------------------------------------------------------ what a subclass provides
 
+    @property
+    @abstractmethod
+    def all_rounds(self) -> int:
+        """Rounds of a trial that goes all the way."""
+
     @abstractmethod
     def _cost(self, trial: Trial) -> Cost:
         """Return what a trial's spec costs."""
@@ -176,11 +181,11 @@ class Rounds(Stage):
                 assert active.slot is not None
                 request = Request(trial.number, active.slot, trial.rounds + 1, turn)
                 chosen = self._assigner.trainers(trial, request, nodes, free, self.weights.minimum)
-                work = Work("train", "train", request.round, trial.recipe)
+                work = Work("train", "train", request.round, trial.recipe, self.all_rounds)
                 active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
             else:
                 chosen = self._assigner.scorers(trial, nodes, free, active.scores)
-                work = Work("score", self.scoring.split, trial.rounds, trial.recipe)
+                work = Work("score", self.scoring.split, trial.rounds, trial.recipe, self.all_rounds)
                 active.phase = ScorePhase(
                     work, chosen.nodes, turn, self.objectives.head, self._assigner.min_scores, active.scores
                 )

@@ -55,6 +55,11 @@ class Search(Rounds):
     # ------------------------------------------------------------ what the strategy asks
 
     @property
+    def all_rounds(self) -> int:
+        """Rounds of a trial that reaches the top rung."""
+        return self.fidelity.max_rounds
+
+    @property
     def done(self) -> bool:
         """Whether every trial has ended and there will be no other."""
         return not self._active and (self._over or self.controller.done)

@@ -1,6 +1,6 @@
 """The contract of the weights axis: who owns weights, lends them to a round, and takes back what became of them.
 
-    lend      what a trial's next job starts from
+    lend      what a trial's next job starts from, or scores: perhaps a mean over its last rounds
     open      a round that begins with it: updates are folded into the aggregation
     fold      the round's result becomes the trial's weights
     close     all rounds of a turn have ended: what is shared between trials is merged once
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from common.jobs import Arrays, Weights
+    from common.jobs import Arrays, Weights, WorkKind
     from common.tasks import Task
     from server_app.aggregation.base import Aggregation
     from server_app.blobs import Blobs
@@ -69,10 +69,19 @@ class WeightStore(ABC):
         self.minimum = make_aggregation().minimum
 
     @abstractmethod
-    def lend(self, trial: Trial) -> Arrays:
+    def lend(self, trial: Trial, kind: WorkKind = "train") -> Arrays:
         """Return what the trial's next job starts from; the caller must not write into it.
 
-        It is the same mapping until it changes: what has one identity travels once.
+        It is the same mapping until it changes, and one for both kinds of work where they start from the same: what has
+        one identity travels once.
+
+        Parameters
+        ----------
+        trial : Trial
+            Whose weights.
+        kind : {"train", "score"}
+            What is going to be done. A score is of the mean over the trial's last `TrainingSettings.average` rounds, or
+            over all where there were fewer, while training goes on from the last one alone.
         """
 
     @abstractmethod
@@ -96,7 +105,7 @@ class WeightStore(ABC):
 
     @abstractmethod
     def weights(self, number: int) -> Weights | None:
-        """Return the packed weights of a trial; None where they were never lent, or were forgotten."""
+        """Return the packed weights of a trial as it is scored; None where they were never lent, or were forgotten."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

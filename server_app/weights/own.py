@@ -6,10 +6,11 @@ from abc import abstractmethod
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from server_app.weights.averages import Averages
 from server_app.weights.base import WeightStore, joined, parted
 
 if TYPE_CHECKING:
-    from common.jobs import Arrays, Weights
+    from common.jobs import Arrays, Weights, WorkKind
     from server_app.aggregation.base import Aggregation
     from server_app.trials import Trial
 
@@ -23,17 +24,19 @@ class OwnWeights(WeightStore):
         self._keys: dict[int, Any] = {}
         self._rules: dict[int, Aggregation] = {}
         self._rule_states: dict[int, Any] = {}
+        self._averages = Averages(self.blobs)
 
     @abstractmethod
     def initial(self, trial: Trial) -> Arrays:
         """Return what `trial` starts from: arrays of the caller's own, the same whenever the run is repeated."""
 
-    def lend(self, trial: Trial) -> Arrays:
-        """Return the trial's weights, or what it starts from."""
+    def lend(self, trial: Trial, kind: WorkKind = "train") -> Arrays:
+        """Return the trial's weights, or what it starts from; see `WeightStore.lend`."""
         number = trial.number
         if number not in self._arrays:
             self._arrays[number] = self._stored(number) if number in self._keys else self.initial(trial)
-        return self._arrays[number]
+        last = self._arrays[number]
+        return last if kind == "train" else self._averages.mean(number, last)
 
     def open(self, trial: Trial) -> Aggregation:
         """Begin a round with the trial's rule, which remembers its earlier ones."""
@@ -43,14 +46,15 @@ class OwnWeights(WeightStore):
 
     def fold(self, trial: Trial) -> None:
         """Take the round's result."""
-        arrays = self.lend(trial)
-        self._arrays[trial.number] = parted(self._rules[trial.number].combined(), arrays)
-        self._keys.pop(trial.number, None)
+        before = self.lend(trial)
+        self._arrays[trial.number] = parted(self._rules[trial.number].combined(), before)
+        self._averages.fold(trial, before, self._keys.pop(trial.number, None))
         self._rule_states.pop(trial.number, None)
 
     def rest(self, trial: Trial) -> None:
         """Store what the trial has, and keep the keys."""
         self._store(trial.number)
+        self._averages.rest(trial.number)
         self._arrays.pop(trial.number, None)
         self._rules.pop(trial.number, None)
 
@@ -60,11 +64,12 @@ class OwnWeights(WeightStore):
         for table in (self._arrays, self._keys, self._rules, self._rule_states):
             for number in table.keys() - wanted:
                 del table[number]
+        self._averages.retain(wanted)
 
     def weights(self, number: int) -> Weights | None:
-        """Return the array ``weights`` of a trial."""
-        arrays = self._arrays.get(number) or (self._stored(number) if number in self._keys else None)
-        return None if arrays is None else arrays["weights"]
+        """Return the array ``weights`` of a trial, as it is scored."""
+        last = self._arrays.get(number) or (self._stored(number) if number in self._keys else None)
+        return None if last is None else self._averages.mean(number, last)["weights"]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the keys of the trials' arrays and of what their rules remember."""
@@ -73,6 +78,7 @@ class OwnWeights(WeightStore):
         return {
             "arrays": [[number, keys] for number, keys in sorted(self._keys.items())],
             "rules": [[number, state] for number, state in sorted(self._rule_states.items())],
+            "earlier": self._averages.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -80,6 +86,7 @@ class OwnWeights(WeightStore):
         self._arrays, self._rules = {}, {}
         self._keys = dict(state["arrays"])
         self._rule_states = dict(state["rules"])
+        self._averages.load_state_dict(state["earlier"])
 
     def _stored(self, number: int) -> Arrays:
         arrays: Arrays = self.blobs.get_state(self._keys[number])

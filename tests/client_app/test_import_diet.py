@@ -133,5 +133,9 @@ def test_jobs_import_nothing_more_of_torch_nor_of_anyone_else(stages: list[set[s
     assert families - set(sys.stdlib_module_names) <= {"common", "numpy"}
 
 
+def test_what_plain_recipes_do_not_ask_for_stays_out(stages: list[set[str]]):
+    assert {"client_app.augmentation", "common.recipes"} & stages[2] == set()
+
+
 def test_what_is_heavy_stays_out(stages: list[set[str]]):
     assert sorted(set(UNWANTED) & stages[2]) == []

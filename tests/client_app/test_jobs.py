@@ -36,9 +36,10 @@ def job(
     spec: ArchitectureSpec = SPEC,
     weights: np.ndarray = WEIGHTS,
     training: TrainingSettings = RECIPE,
+    rounds: int = 1,
 ) -> Job:
     """Return what trains or scores, as the split says."""
-    work = Work("train" if split == "train" else "score", split, number, training)
+    work = Work("train" if split == "train" else "score", split, number, training, rounds)
     return Job(f"{trial}/{split}", trial, spec, {"weights": weights}, work)
 
 
@@ -144,6 +145,26 @@ def test_each_job_trains_by_its_own_recipe():
     assert np.array_equal(first.arrays["weights"], update_of(job(training=slow)))
     assert np.array_equal(second.arrays["weights"], update_of(job(training=fast)))
     assert (first.arrays["weights"] != second.arrays["weights"]).any()
+
+
+def test_the_learning_rate_is_that_of_the_round():
+    recipe = TrainingSettings("sgd", 0.1, schedule="cosine")
+    # in round 3 of 4 a cosine is half way down
+    half = update_of(job(training=TrainingSettings("sgd", 0.05), number=3))
+    assert update_of(job(training=recipe, number=3, rounds=4)).tobytes() == half.tobytes()
+    whole = update_of(job(training=TrainingSettings("sgd", 0.1), number=1))
+    assert update_of(job(training=recipe, number=1, rounds=4)).tobytes() == whole.tobytes()
+
+
+def test_a_recipe_that_asks_for_what_is_not_there_fails_its_own_job_only():
+    wrong = {
+        "round": job("round", training=TrainingSettings(schedule="cosine"), number=5, rounds=4),
+        "flip": job("flip", training=TrainingSettings(augmentation=("flip",))),
+    }
+    done = results(*wrong.values(), job())
+    assert [result.status for result in done] == ["failed", "failed", "done"]
+    assert done[0].reason == "training.schedule=cosine needs a round from 1 to 4, got 5."
+    assert done[1].reason.startswith("training.augmentation of examples that are vectors is among jitter, got ['flip']")
 
 
 def test_the_same_job_gives_the_same_bits_wherever_it_stands():

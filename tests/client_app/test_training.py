@@ -5,11 +5,13 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from client_app.augmentation import augmenter
 from client_app.training import train
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Conv1d, Linear, MaxPool
 from common.architecture.spec import ArchitectureSpec
 from common.data.base import Examples
+from common.errors import ConfigError
 from common.models.builder import build, flat_state
 from common.seeding import generator
 from common.settings import TrainingSettings
@@ -41,12 +43,14 @@ def by_hand(spec: ArchitectureSpec, task: Task, settings: TrainingSettings, make
     start = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = make(model.parameters())
     examples, order = examples_of(task), generator(1, "batches")
+    change = augmenter(settings.augmentation, examples.x, torch.device("cpu"), 1)
     for _ in range(settings.epochs):
         index, total = order.permutation(len(examples)), 0.0
         for begin in range(0, len(examples), settings.batch_size):
             batch = examples.take(index[begin : begin + settings.batch_size])
             optimizer.zero_grad()
-            loss = F.cross_entropy(model(torch.from_numpy(batch.x)), torch.from_numpy(batch.y))
+            outputs, y = model(change(torch.from_numpy(batch.x))), torch.from_numpy(batch.y)
+            loss = F.cross_entropy(outputs, y, label_smoothing=settings.label_smoothing)
             loss.backward()
             for parameter, origin in zip(model.parameters(), start, strict=True):
                 parameter.grad.add_(parameter.detach() - origin, alpha=mu)
@@ -112,6 +116,47 @@ def test_a_regression_lowers_the_square_of_scaled_errors():
     assert loss == pytest.approx(total / 56, abs=1e-6)
     assert (flat_state(model) - flat_state(twin)).abs().max() < 1e-6
     assert np.array_equal(examples.y, y)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label_smoothing": 0.2},
+        {"augmentation": ("jitter", "shift")},
+        {"label_smoothing": 0.2, "augmentation": ("scale",)},
+    ],
+)
+def test_smoothing_and_augmentation_are_those_of_the_settings(options: dict[str, object]):
+    settings = TrainingSettings("sgd", 0.05, 16, 5, **options)
+    loss, weights = trained(*CASES["cnn"], settings)
+    expected_loss, expected = by_hand(*CASES["cnn"], settings, lambda p: torch.optim.SGD(p, lr=0.05, foreach=False))
+    assert np.abs(weights - expected).max() < 1e-6
+    assert loss == pytest.approx(expected_loss, abs=1e-6)
+    assert np.abs(weights - trained(*CASES["cnn"], TrainingSettings("sgd", 0.05, 16, 5))[1]).max() > 1e-4
+
+
+def test_augmentation_comes_from_the_seed_and_each_mini_batch_has_its_own():
+    ramp = np.repeat(np.arange(24, dtype=np.float32).reshape(1, 2, 12), 40, axis=0)
+    alike = Examples(ramp, np.zeros(40, np.int64))  # in whatever order: only the shifts can differ
+    still = TrainingSettings("sgd", 1e-30, augmentation=("shift",))  # nothing is learned from one batch to the next
+    spec = LayeredSpec((Linear(8, norm="none"),))
+
+    def losses(settings: TrainingSettings, *seeds: int) -> set[float]:
+        return {round(train(build(spec.lower(SEQUENCE)), alike, SEQUENCE.head, settings, seed), 5) for seed in seeds}
+
+    assert len(losses(still, 1, 2, 3)) == 3
+    assert len(losses(still, 1, 1)) == 1
+    assert len(losses(TrainingSettings("sgd", 1e-30), 1, 2, 3)) == 1
+    assert losses(still, 1) != losses(TrainingSettings("sgd", 1e-30, epochs=2, augmentation=("shift",)), 1)
+
+
+def test_what_the_head_or_the_examples_do_not_have_is_refused():
+    with pytest.raises(ConfigError, match=r"vectors is among jitter, got \['rotate'\]"):
+        trained(MLP, VECTOR, TrainingSettings(augmentation=("rotate",)))
+    task = Task((6,), Regression())
+    examples = Examples(examples_of(VECTOR).x, np.zeros((56, 1), np.float32))
+    with pytest.raises(ConfigError, match="label_smoothing is for classes"):
+        train(build(MLP.lower(task)), examples, task.head, TrainingSettings(label_smoothing=0.1), 1)
 
 
 def test_the_proximal_term_pulls_back():

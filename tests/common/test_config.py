@@ -22,6 +22,14 @@ def test_json_gives_the_same_configuration_back():
     assert (config.controller["name"], config.dataset.alpha, config.seed) == ("hill_climb", 0.25, 7)
 
 
+def test_a_list_of_names_is_part_of_what_a_trial_is():
+    config = compose_config(["training.augmentation=[flip,crop]", "training.average=3", "training.schedule=cosine"])
+    assert config.training.augmentation == ("flip", "crop")
+    assert from_json(config.to_json()).training == from_yaml(config.to_yaml()).training == config.training
+    assert hash(config.training) == hash(from_json(config.to_json()).training)
+    assert compose_config().training.augmentation == ()
+
+
 def test_yaml_is_for_people_and_complete():
     config = compose_config()
     text = config.to_yaml()
@@ -36,6 +44,9 @@ def test_yaml_is_for_people_and_complete():
         ("controller.population=3", ["controller.population"]),
         ("nonsense=1", ["nonsense"]),
         ("search.trials=many", ["search.trials", "'many'"]),
+        ("training.augmentation=[wings]", ["training.augmentation", "jitter", "'wings'"]),
+        ("training.augmentation=flip", ["training.augmentation", "'flip'"]),
+        ("training.schedule=step", ["training.schedule", "'constant'", "'cosine'", "'step'"]),
         ("search.trials=0", ["search.trials", "1 or more", "0"]),
         ("search.concurrency=0", ["search.concurrency"]),
         ("federation.order=chaos", ["federation.order", "'chaos'", "arrival"]),

@@ -34,6 +34,10 @@ TRAININGS = st.builds(
     momentum=st.floats(0, 1),
     weight_decay=st.floats(0, 1),
     proximal_mu=st.floats(0, 1),
+    label_smoothing=FRACTION,
+    schedule=st.sampled_from(["constant", "cosine"]),
+    augmentation=st.lists(st.sampled_from(["jitter", "scale", "shift", "flip"]), unique=True).map(tuple),
+    average=st.integers(0, 9),
 )
 
 
@@ -41,7 +45,11 @@ TRAININGS = st.builds(
 @settings(max_examples=25, deadline=None)
 def test_json_there_and_back_changes_nothing(ours):
     text = json.dumps(ours.to_json(), allow_nan=False)
-    assert type(ours).from_json(json.loads(text)) == ours
+    again = type(ours).from_json(json.loads(text))
+    assert again == ours
+    assert json.loads(text) == ours.to_json()
+    if isinstance(ours, TrainingSettings):  # part of what a trial is a trial of
+        assert hash(again) == hash(ours)
 
 
 @pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings])
@@ -80,12 +88,47 @@ def test_a_training_setting_that_must_be_positive_is(name, value):
         TrainingSettings(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["momentum", "weight_decay", "proximal_mu"])
+@pytest.mark.parametrize("name", ["momentum", "weight_decay", "proximal_mu", "average"])
 @pytest.mark.parametrize("value", [-0.1, math.nan])
 def test_a_training_setting_that_may_be_off_is_not_below_0(name, value):
     with pytest.raises(ConfigError, match=rf"^training\.{name} must be 0 or more, got {value}\. 0 turns it off\.$"):
         TrainingSettings(**{name: value})
     assert getattr(TrainingSettings(**{name: 0.0}), name) == 0
+
+
+@pytest.mark.parametrize("value", [-0.1, 1, math.nan])
+def test_a_part_of_a_target_is_below_the_whole(value):
+    with pytest.raises(ConfigError, match=rf"^training\.label_smoothing must lie in \[0, 1\), got {value}\. "):
+        TrainingSettings(label_smoothing=value)
+
+
+@pytest.mark.parametrize("names", [("wings",), ("jitter", "wings"), ("jitter", "jitter")])
+def test_an_augmentation_that_is_unknown_or_named_twice_is_said(names):
+    with pytest.raises(
+        ConfigError, match=r"training\.augmentation is .* among jitter, scale, rotate, shift, flip, crop"
+    ):
+        TrainingSettings(augmentation=names)
+
+
+def test_all_that_is_new_is_off_by_default():
+    plain = TrainingSettings()
+    assert (plain.label_smoothing, plain.schedule, plain.augmentation, plain.average) == (0, "constant", (), 0)
+    assert plain.in_round(3, 2) is plain
+
+
+def test_a_cosine_is_half_way_down_in_the_middle_of_the_rounds():
+    recipe = TrainingSettings(learning_rate=0.8, schedule="cosine")
+    # the factors are (1 + cos 0) / 2, (1 + cos 45) / 2, (1 + cos 90) / 2 and (1 + cos 135) / 2
+    half = math.sqrt(2) / 2
+    expected = [0.8, 0.4 * (1 + half), 0.4, 0.4 * (1 - half)]
+    assert [recipe.in_round(number, 4).learning_rate for number in (1, 2, 3, 4)] == pytest.approx(expected)
+    assert recipe.in_round(1, 1) == recipe
+
+
+@pytest.mark.parametrize(("number", "rounds"), [(0, 4), (5, 4), (1, 0), (-1, 4)])
+def test_a_schedule_has_a_rate_for_its_own_rounds_only(number, rounds):
+    with pytest.raises(ConfigError, match=rf"needs a round from 1 to {rounds}, got {number}\."):
+        TrainingSettings(schedule="cosine").in_round(number, rounds)
 
 
 def test_the_limits_themselves():
@@ -106,6 +149,10 @@ def test_two_settings_do_not_share_their_options():
         (TrainingSettings, {"epochs": True}, "training.epochs must be of type int"),
         (TrainingSettings, {"optimizer": "lion"}, "training.optimizer must be one of adam, sgd, got 'lion'"),
         (TrainingSettings, {"learning_rate": "fast"}, "training.learning_rate must be of type float"),
+        (TrainingSettings, {"schedule": "step"}, "training.schedule must be one of constant, cosine, got 'step'"),
+        (TrainingSettings, {"augmentation": "jitter"}, "training.augmentation must be a list of type str"),
+        (TrainingSettings, {"augmentation": ["jitter", 1]}, "training.augmentation must be a list of type str"),
+        (TrainingSettings, {"average": 1.5}, "training.average must be of type int"),
         (DatasetSettings, {"name": 5}, "dataset.name must be of type str"),
         (DatasetSettings, {"path": 5}, r"dataset.path must be of type str \| None"),
         (DatasetSettings, {"split": ["random"]}, "dataset.split must be one of random, block"),

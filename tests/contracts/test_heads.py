@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.errors import DataError, ProtocolError
+from common.errors import ConfigError, DataError, ProtocolError
 from common.tasks import HEADS, Classification, Regression, head_from_dict
 
 
@@ -107,6 +107,22 @@ def test_the_loss_is_one_number_that_can_be_lowered(case):
     assert torch.isfinite(outputs.grad).all()
     better = outputs.detach() - 0.1 * len(y) * outputs.grad
     assert head.loss()(right, targets) < head.loss()(better, targets) < loss.detach()
+
+
+def test_targets_are_smoothed_or_that_is_refused_before_torch_is_needed(case):
+    head, draw, _ = case
+    head.check_smoothing(0.0)
+    if not head.smooths:
+        for ask in (head.check_smoothing, head.loss):
+            with pytest.raises(
+                ConfigError, match=r"training\.label_smoothing.*got 0\.1\. Set training\.label_smoothing=0"
+            ):
+                ask(0.1)
+        return
+    head.check_smoothing(0.1)
+    y = draw(head, 20, 0)
+    right, targets = torch.from_numpy(perfect(head, y)), torch.from_numpy(head.targets(y))
+    assert head.loss(0.1)(right, targets) > head.loss()(right, targets)  # being sure has its price
 
 
 def test_a_mean_over_equal_batches_is_that_of_all(case):

@@ -14,7 +14,7 @@ from server_app.aggregation.fedadam import FedAdam
 from server_app.aggregation.fedavg import FedAvg
 from server_app.blobs import Blobs
 from server_app.registry import choices, load_choice
-from server_app.trials import Trial
+from server_app.trials import Recipe, Trial
 
 pytestmark = pytest.mark.parametrize("name", choices("weights"))
 
@@ -80,6 +80,60 @@ def test_what_rests_comes_back_as_it_was(make, tmp_path):
     np.testing.assert_array_equal(store.lend(trial)["weights"], before)
 
 
+def averaged(count, number=0, spec=SPECS[2]):
+    return Trial(number, spec, Recipe(average=count))
+
+
+@pytest.mark.parametrize("rule", [FedAvg, FedAdam])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 9])
+def test_a_score_is_of_the_mean_over_the_last_rounds_and_training_goes_on_from_the_last_one(make, rule, count):
+    store, plain, trial = make(rule=rule), make(rule=rule), averaged(count)
+    rounds = []
+    np.testing.assert_array_equal(store.lend(trial, "score")["weights"], store.lend(trial)["weights"])
+    for step in range(1, 6):
+        last = train(store, trial, shift=0.1 * step**2).copy()
+        np.testing.assert_array_equal(last, train(plain, averaged(0), shift=0.1 * step**2))  # it trains on as ever
+        rounds = [*rounds, last.astype(np.float64)][-max(count, 1) :]
+        mean = sum(rounds) / len(rounds)
+        np.testing.assert_allclose(store.lend(trial, "score")["weights"], mean, rtol=1e-6, atol=1e-7)
+        np.testing.assert_array_equal(store.weights(0), store.lend(trial, "score")["weights"])
+        np.testing.assert_array_equal(store.lend(trial, "train")["weights"], last)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_what_does_not_change_is_the_same_mapping(make, count):
+    store, trial = make(), averaged(count)
+    assert store.lend(trial, "score") is store.lend(trial)
+    train(store, trial)
+    assert store.lend(trial, "score") is store.lend(trial)  # the mean of one round is that round
+    train(store, trial)
+    lent = [store.lend(trial, kind) for kind in ("train", "score", "train", "score")]
+    assert lent[0] is lent[2]
+    assert lent[1] is lent[3]
+    assert (lent[0] is lent[1]) is (count < 2)
+
+
+def test_a_round_that_nobody_answered_is_no_round_of_a_mean(make):
+    store, trial = make(), averaged(2)
+    for step in (1, 2):
+        train(store, trial, step)
+    before = store.lend(trial, "score")
+    store.open(trial)
+    with pytest.raises(SearchError):
+        store.fold(trial)
+    assert store.lend(trial, "score") is before
+
+
+def test_a_mean_that_rests_comes_back_as_it_was(make, tmp_path):
+    store, trial = make(blobs=Blobs(tmp_path)), averaged(3)
+    for step in (1, 2, 4, 8):
+        train(store, trial, step)
+    before = store.lend(trial, "score")["weights"].copy()
+    store.rest(trial)
+    np.testing.assert_array_equal(store.weights(0), before)
+    np.testing.assert_array_equal(store.lend(trial, "score")["weights"], before)
+
+
 def test_what_is_not_retained_is_forgotten(make):
     store = make()
     for number in range(3):
@@ -88,11 +142,12 @@ def test_what_is_not_retained_is_forgotten(make):
     assert [store.weights(number) is None for number in range(3)] == [True, False, True]
 
 
+@pytest.mark.parametrize("count", [0, 3])
 @pytest.mark.parametrize("rule", [FedAvg, FedAdam])
-def test_restored_and_continued_equals_never_interrupted(make, rule, tmp_path):
-    whole, trials = make(3, rule), [Trial(number, spec) for number, spec in enumerate(SPECS)]
+def test_restored_and_continued_equals_never_interrupted(make, rule, count, tmp_path):
+    whole, trials = make(3, rule), [averaged(count, number, spec) for number, spec in enumerate(SPECS)]
     other, blobs = make(3, rule, Blobs(tmp_path)), Blobs(tmp_path)
-    for step in range(4):
+    for step in range(6):
         for trial in trials:
             train(whole, trial, shift=0.1 * step)
             train(other, trial, shift=0.1 * step)
@@ -100,5 +155,7 @@ def test_restored_and_continued_equals_never_interrupted(make, rule, tmp_path):
         state = json.loads(json.dumps(other.state_dict()))
         other = make(3, rule, blobs)
         other.load_state_dict(state)
+        for trial in trials[: step % 2]:  # some are scored in between
+            np.testing.assert_array_equal(other.lend(trial, "score")["weights"], whole.weights(trial.number))
     for trial in trials:
         np.testing.assert_array_equal(other.weights(trial.number), whole.weights(trial.number))

@@ -188,6 +188,14 @@ def test_a_baseline_that_does_not_fit_the_data_is_said_before_the_search(grid, c
     assert not played.kinds("proposed")
 
 
+def test_a_recipe_that_asks_for_what_the_data_do_not_have_is_said_before_the_search(grid, configure, play):
+    grid.people("abc")
+    played = play(grid, configure(training={"augmentation": ("shift",)}))
+    assert isinstance(played.error, ConfigError)
+    assert str(played.error).startswith("training.augmentation of examples that are vectors is among jitter, got")
+    assert not played.kinds("proposed")
+
+
 def test_a_given_spec_that_is_not_in_the_space_is_said_before_the_search(configure):
     with pytest.raises(FlwrNasError, match="none of them"):
         build_search(configure(search={"start": [LINEAR]}), TASK, Journal(), Blobs(None))
@@ -207,6 +215,8 @@ def test_what_works_survives_its_rehearsal(name):
         (["aggregation=krum", "federation.nodes=4"], r"aggregation needs 5 nodes .*, got 4"),
         (["placement=split", "federation.nodes=4"], r"needs a node for each of 9 concurrent trials, got 4"),
         (["space.max_parameters=3"], r"max_parameters"),
+        (["training.augmentation=[flip,rotate]"], r"images is among flip, crop, shift, got \['rotate'\]"),
+        (["dataset=diabetes", "training.label_smoothing=0.1"], r"label_smoothing is for classes, and a regression has"),
         (["baseline.layers=[{op: conv1d, width: 4, kernel: 3}]"], r"baseline must fit examples of shape \(1, 8, 8\)"),
         (["scoring.panel=4", "scoring.unseen=true", "federation.nodes=4"], r"nodes that train, got 0"),
     ],

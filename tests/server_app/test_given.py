@@ -8,7 +8,8 @@ import pytest
 
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError
-from server_app.given import check_given, start_of
+from common.tasks import Classification, Task
+from server_app.given import baseline_of, check_given, start_of
 
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 5, "norm": "none"}]}
 
@@ -34,3 +35,9 @@ def test_an_entry_is_a_spec_or_one_with_a_recipe_that_differs_from_the_searchs(c
 def test_an_entry_that_is_none_is_named(configure, entry, words):
     with pytest.raises(ConfigError, match=words):
         check_given(configure(search={"start": [entry]}))
+
+
+def test_a_baseline_fits_the_examples(configure):
+    baseline = {"version": 1, "kind": "layered", "layers": [{"op": "conv2d", "width": 4, "kernel": 3}]}
+    with pytest.raises(ConfigError, match=r"^baseline must fit examples of shape \(4,\) .*, got 'conv2d 4"):
+        baseline_of(configure(baseline=baseline), Task((4,), Classification(3)))

@@ -65,7 +65,9 @@ def test_a_folder_is_locked_while_a_run_writes_to_it_and_not_longer(tmp_path):
     with RunLock(folder, 7):
         said = json.loads((folder / "lock").read_text())
         assert (said["pid"], said["started"], said["run"]) == (os.getpid(), started(os.getpid()), 7)
-        with pytest.raises(StorageError, match=rf"One run at a time.*process {os.getpid()} on .*, run 7\).*Wait until it ends"):
+        with pytest.raises(
+            StorageError, match=rf"One run at a time.*process {os.getpid()} on .*, run 7\).*Wait until it ends"
+        ):
             RunLock(folder).__enter__()
         assert json.loads((folder / "lock").read_text()) == said
     assert list(folder.iterdir()) == []

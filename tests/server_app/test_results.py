@@ -48,7 +48,7 @@ def store(weights):
     blobs = Blobs(None)
     made = Scratch(TASK, 0, FedAvg, blobs)
     arrays = [[number, blobs.put_state({"weights": array})] for number, array in weights.items()]
-    made.load_state_dict({"arrays": arrays, "rules": []})
+    made.load_state_dict({"arrays": arrays, "rules": [], "earlier": []})
     return made
 
 

@@ -44,17 +44,28 @@ TASK = Task((9, 16), Classification(6, ("A", "B", "C", "D", "E", "F")))
 SIZES = tuple(state_size(layout(spec.lower(TASK))) for spec in SPECS)
 
 
-RECIPES = (TrainingSettings("sgd", 0.05, momentum=0.9), TrainingSettings(epochs=2))
+RECIPES = (
+    TrainingSettings("sgd", 0.05, momentum=0.9, schedule="cosine"),
+    TrainingSettings(epochs=2, label_smoothing=0.1, augmentation=("jitter", "shift"), average=3),
+)
 
 
 SHARED = {"weights": weights_of(1, SIZES[0]), "alphas": weights_of(2, 3)}
 
 
 JOBS = (
-    Job("score-1", "trial-0001", SPECS[0], SHARED, Work("score", "validation", 2, RECIPES[0])),
-    Job("train-1", "trial-0001", SPECS[0], SHARED, Work("train", "train", 2, RECIPES[0])),
-    Job("train-2", "trial-0002", SPECS[1], {"weights": weights_of(3, SIZES[1])}, Work("train", "train", 3, RECIPES[1])),
-    Job("test-9", "final-0001", SPECS[0], {"weights": weights_of(4, SIZES[0])}, Work("score", "test", 9, RECIPES[0])),
+    Job("score-1", "trial-0001", SPECS[0], SHARED, Work("score", "validation", 2, RECIPES[0], 9)),
+    Job("train-1", "trial-0001", SPECS[0], SHARED, Work("train", "train", 2, RECIPES[0], 9)),
+    Job(
+        "train-2",
+        "trial-0002",
+        SPECS[1],
+        {"weights": weights_of(3, SIZES[1])},
+        Work("train", "train", 3, RECIPES[1], 4),
+    ),
+    Job(
+        "test-9", "final-0001", SPECS[0], {"weights": weights_of(4, SIZES[0])}, Work("score", "test", 9, RECIPES[0], 12)
+    ),
 )
 
 

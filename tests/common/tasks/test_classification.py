@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,6 +132,21 @@ def test_fewer_classes_fit() -> None:
 def test_an_accuracy_lies_between_0_and_1(metrics: dict[str, float]) -> None:
     with pytest.raises(ProtocolError, match=r"'accuracy', in \[0, 1\]"):
         Classification(2).check_metrics(metrics, 3)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_a_smoothed_loss_spreads_a_part_of_each_target_over_all_classes(smoothing: float) -> None:
+    logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0]], dtype=torch.float64)
+    targets = torch.tensor([0, 1])
+    rows = []
+    for row, target in zip(logits.tolist(), targets.tolist(), strict=True):
+        negative = [math.log(sum(map(math.exp, row))) - value for value in row]
+        rows.append((1 - smoothing) * negative[target] + smoothing * sum(negative) / 3)
+    assert Classification(3).loss(smoothing)(logits, targets).item() == pytest.approx(sum(rows) / 2, rel=1e-12)
+
+
+def test_without_smoothing_the_loss_is_torchs_own_function() -> None:
+    assert Classification(3).loss() is Classification(3).loss(0.0) is torch.nn.functional.cross_entropy
 
 
 def test_a_named_head_tells_its_facts() -> None:

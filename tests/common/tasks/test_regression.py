@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import DataError, FederationError, ProtocolError, SpecError
+from common.errors import ConfigError, DataError, FederationError, ProtocolError, SpecError
 from common.tasks import Classification, Regression
 from common.tasks.regression import LARGEST
 
@@ -100,6 +100,11 @@ def test_the_readout_puts_outputs_into_the_units_of_the_targets() -> None:
 def test_the_loss_is_the_mean_square_of_scaled_errors() -> None:
     outputs, targets = torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.zeros(2, 2)
     assert HEAD.loss()(outputs, targets).item() == pytest.approx((1 + 4) / 4)
+
+
+def test_targets_that_are_no_classes_are_not_smoothed() -> None:
+    with pytest.raises(ConfigError, match=r"label_smoothing is for classes, and a regression has none, got 0\.1"):
+        HEAD.loss(0.1)
 
 
 # ---------------------------------------------------------------- scores

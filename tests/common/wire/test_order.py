@@ -186,6 +186,7 @@ ORDERS = {
     "kind": [["train"] * 3, ["train"] * 3 + ["steal"], [b"train"] * 4, ["train"] * 4, ["score"] * 4],
     "split": [["train"] * 3, ["train"] * 4, ["test"] * 4, ["validation", "all", "train", "test"], [""] * 4, "test"],
     "round": [[1.0] * 4, ["1"] * 4, [True] * 4, [1]],
+    "rounds": [[1.0] * 4, ["1"] * 4, [True] * 4, [1]],
     "spec": [["x"] * 4, [], [0.0] * 4],
     "training": [["x"] * 4, [], [0.0] * 4],
     "arrays": [["x"] * 4, [], [0.0] * 4, [True] * 4],
@@ -303,6 +304,8 @@ TRAINING_TEXTS = {
     "no epochs": ('{"epochs": 0}', "training.epochs must be above 0"),
     "another type": ('{"epochs": null}', "training.epochs must be of type int"),
     "unknown": ('{"lr": 1}', "TrainingSettings knows only"),
+    "an unknown augmentation": ('{"augmentation": ["wings"]}', "different names among"),
+    "augmentations that are no list": ('{"augmentation": {"jitter": 1}}', "must be a list of type str"),
     "too large a number": (f'{{"batch_size": {10**19}}}', "whole numbers of 19 digits at most"),
 }
 
