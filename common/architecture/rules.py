@@ -14,6 +14,7 @@ Rule: TypeAlias = Callable[[str, Any], Any]
 MAX_WIDTH = 65536
 MAX_KERNEL = 255
 MAX_LAYERS = 64
+MAX_BANDS = 256
 _DECIMALS = 4
 
 

@@ -78,8 +78,16 @@ class BatchNorm(nn.Module):
         )
 
 
+def _from_first(x: Tensor) -> Tensor:
+    """Return how far all lie from the first: constants become 0, not what is left of rounding their mean.
+
+    The gradient of a logarithm near its floor would be large for that rest.
+    """
+    return x - x[:, :, :1].detach()
+
+
 class GlobalPool(nn.Module):
-    """Mean or maximum over all of space: ``(n, channels, ...)`` to ``(n, channels)``."""
+    """Mean, maximum or log deviation over all of space: ``(n, channels, ...)`` to ``(n, channels)``."""
 
     def __init__(self, how: str) -> None:
         super().__init__()
@@ -88,7 +96,32 @@ class GlobalPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Reduce all axes but the first two."""
         flat = x.flatten(2)
+        if self.how == "log_std":
+            return (_from_first(flat).var(2, correction=0) + ops.LOG_FLOOR).log() / 2
         return flat.mean(2) if self.how == "avg" else flat.amax(2)
+
+
+class LogEnergy(nn.Module):
+    """Log variances and log powers in bands, ``(n, channels, time)`` to ``(n, features)``; see the operation."""
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.bands = bands
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return variance, that of differences, and power in each band, channel by channel."""
+        x = _from_first(x)
+        spectrum = torch.view_as_real(torch.fft.rfft(x - x.mean(2, keepdim=True), norm="ortho"))
+        power = spectrum[:, :, 1:].square().sum(3)
+        energies = torch.cat(
+            [
+                x.var(2, correction=0, keepdim=True),
+                x.diff().var(2, correction=0, keepdim=True),
+                F.adaptive_avg_pool1d(power, self.bands),
+            ],
+            dim=2,
+        )
+        return (energies + ops.LOG_FLOOR).log().flatten(1)
 
 
 class AverageTo(nn.Module):
@@ -140,6 +173,14 @@ class Add(nn.Module):
         return first
 
 
+class Concatenate(nn.Module):
+    """Features or channels of its inputs, one after the other."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Put them side by side."""
+        return torch.cat(inputs, dim=1)
+
+
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -189,6 +230,8 @@ OPERATIONS: dict[type[ops.Operation], Callable[..., nn.Module]] = {
     ops.Activation: lambda operation, _: ACTIVATIONS[operation.function](),
     ops.Dropout: lambda operation, _: Dropout(operation.p),
     ops.Add: lambda *_: Add(),
+    ops.Concatenate: lambda *_: Concatenate(),
+    ops.LogEnergy: lambda operation, _: LogEnergy(operation.bands),
     ops.Standardise: _standardise,
 }
 

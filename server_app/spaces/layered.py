@@ -5,35 +5,50 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from common.architecture.kinds.layered import REDUCTIONS, LayeredSpec
-from common.architecture.kinds.layers import LAYERS, Layer, Pool
-from common.errors import SpaceError, SpecError
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Layer, Pool
+from common.errors import SpecError
 from server_app.spaces.base import SearchSpace
-from server_app.spaces.domains import Choices, Domain, Sources
+from server_app.spaces.domains import Choices, Domain
 from server_app.spaces.edits import insert_layer, remove_layer, replace_layer, splice
 from server_app.spaces.layered_options import LayeredOptions
+from server_app.spaces.layered_places import (
+    FRONT,
+    LINEAR,
+    SPATIAL,
+    Operations,
+    Places,
+    drawn_fields,
+    is_fronted,
+    part_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from common.architecture.kinds.layers import FrontEnd
     from common.architecture.spec import ArchitectureSpec
     from common.tasks import Task
 
 _MUTATIONS = ("add", "remove", "modify")
+_FIRST = "first"
+"""What a mutation changes where it exchanges the first layer for one of another operation."""
 
 
 class LayeredSpace(SearchSpace):
     """Chains of layers: spatial ones first, then linear ones, each with a skip connection or none.
 
+    A front end stands before linear layers only.
+
     Parameters
     ----------
     task : Task
-        Decides which of the offered operations apply.
+        Decides which of the offered operations apply, and what is offered where nobody chose.
     options : Options
         Depth, operations, domains and constraints.
     """
@@ -41,43 +56,37 @@ class LayeredSpace(SearchSpace):
     Options = LayeredOptions
 
     def __init__(self, task: Task, options: LayeredOptions | None = None) -> None:
-        self.options = self.Options() if options is None else options
+        self.options = (options or self.Options()).for_kind(task.kind)
         super().__init__(task, max_parameters=self.options.max_parameters, max_macs=self.options.max_macs)
-        fitting = {op: cls for op, cls in LAYERS.items() if {0, len(task.input_shape) - 1} & set(cls.axes)}
-        self._operations = {op: cls for op, cls in fitting.items() if op in self.options.operations}
-        if not self._operations:
-            raise SpaceError(
-                f"A space must offer an operation that works on a {task.kind}",
-                list(self.options.operations),
-                fix=f"Put one of {', '.join(fitting)} into space.operations",
-            )
-        self._domains = self.options.domains()
-        self._inserted = self.options.inserted_domains()
-        if task.kind == "vector":
-            self._domains["reduce"] = Choices(REDUCTIONS[:1])
+        self._places = Places(task, self.options)
 
     # ------------------------------------------------------------ draws
 
     def _draw(self, rng: np.random.Generator) -> LayeredSpec:
         depth = int(rng.integers(self.options.min_layers, self.options.max_layers + 1))
-        drawn = sorted((self._draw_operation(rng) for _ in range(depth)), key=_is_linear)
-        layers = tuple(self._draw_layer(cls, index, self._domains, rng) for index, cls in enumerate(drawn))
-        return LayeredSpec(layers, str(self._domains["reduce"].draw(rng)))
+        drawn = self._draw_chain(depth, rng)
+        layers = tuple(self._draw_layer(cls, index, self._places.domains, rng) for index, cls in enumerate(drawn))
+        return self._ended(layers, rng)
 
-    def _draw_operation(self, rng: np.random.Generator) -> type[Layer]:
-        """Draw a family first: two kinds of pooling should not crowd out convolutions."""
-        families = sorted({cls.family for cls in self._operations.values()})
-        family = families[int(rng.integers(len(families)))]
-        members = [cls for cls in self._operations.values() if cls.family == family]
-        return members[int(rng.integers(len(members)))]
+    def _draw_chain(self, depth: int, rng: np.random.Generator) -> list[type[Layer]]:
+        """Draw operations and put them in order; a front end stands alone where no linear layer may follow it."""
+        if depth == 0:
+            return []
+        first = _draw_operation(self._places.first, rng)
+        later = self._places.after(first, 1)
+        drawn = [first, *(_draw_operation(later, rng) for _ in range(depth - 1) if later)]
+        return sorted(drawn, key=lambda cls: part_of(cls) == LINEAR)
 
     def _draw_layer(self, cls: type[Layer], index: int, domains: dict[str, Domain], rng: np.random.Generator) -> Layer:
-        values = {name: self._domain(option, index, domains).draw(rng) for name, option in _drawn_fields(cls)}
-        return cls(**values)
+        return cls(
+            **{name: self._places.domain(option, index, domains).draw(rng) for name, option in drawn_fields(cls)}
+        )
 
-    def _domain(self, option: str, index: int, domains: dict[str, Domain]) -> Domain:
-        """Return the domain of an option at layer `index`."""
-        return Sources.before(index, self.options.skip) if option == "skip" else domains[option]
+    def _ended(self, layers: tuple[Layer, ...], rng: np.random.Generator) -> LayeredSpec:
+        """Return a spec of these layers, with `reduce` and `join` drawn."""
+        domains = self._places.domains
+        reduce, join = str(domains["reduce"].draw(rng)), cast("FrontEnd | None", domains["join"].draw(rng))
+        return LayeredSpec(layers, reduce, None if is_fronted(layers) else join)
 
     # ------------------------------------------------------------ mutation and crossover
 
@@ -87,33 +96,50 @@ class LayeredSpace(SearchSpace):
         depth = len(spec.layers)
         if mutation == "add" and depth < self.options.max_layers:
             index = int(rng.integers(depth + 1))
-            return insert_layer(spec, index, self._draw_layer(self._draw_operation(rng), index, self._inserted, rng))
+            operation = _draw_operation(self._places.at(index), rng)
+            return insert_layer(spec, index, self._draw_layer(operation, index, self._places.inserted, rng))
         if mutation == "remove" and depth > self.options.min_layers:
             return remove_layer(spec, int(rng.integers(depth)))
         return self._modified(spec, rng) if mutation == "modify" else spec
 
     def _modified(self, spec: LayeredSpec, rng: np.random.Generator) -> LayeredSpec:
         """Change one field: a place is drawn first, then another value for it."""
-        mutable = self.options.mutation.fields
-        places: list[tuple[int, str, Domain]] = [
-            (index, name, self._domain(option, index, self._domains))
-            for index, layer in enumerate(spec.layers)
-            for name, option in _drawn_fields(type(layer))
-            if mutable is None or option in mutable
-        ]
-        if mutable is None or "reduce" in mutable:
-            places.append((-1, "reduce", self._domains["reduce"]))
-        places = [place for place in places if place[2].size > 1]
+        places = [place for place in self._changeable(spec) if place[2].size > 1]
         if not places:
             return spec
         index, name, domain = places[int(rng.integers(len(places)))]
+        changes: dict[str, Any]
         if index < 0:
-            return replace(spec, reduce=str(domain.other(spec.reduce, rng)))
+            changes = {name: domain.other(getattr(spec, name), rng)}
+            return replace(spec, **changes)
         layer = spec.layers[index]
+        if name == _FIRST:
+            return self._with_first(spec, str(domain.other(layer.op, rng)), rng)
         changes = {name: domain.other(getattr(layer, name), rng)}
         if isinstance(layer, Pool):
             changes["stride"] = None
         return replace_layer(spec, index, replace(layer, **changes))
+
+    def _changeable(self, spec: LayeredSpec) -> Iterator[tuple[int, str, Domain]]:
+        """Yield what may change: the layer (-1 is the spec itself), the field, and its values."""
+        mutable, fronted = self.options.mutation.fields, is_fronted(spec.layers)
+        for index, layer in enumerate(spec.layers):
+            for name, option in drawn_fields(type(layer)):
+                if mutable is None or option in mutable:
+                    yield index, name, self._places.domain(option, index)
+        for name in () if fronted else ("reduce", "join"):
+            if mutable is None or name in mutable:
+                yield -1, name, self._places.domains[name]
+        rest = {part_of(type(layer)) for layer in spec.layers[1:]}
+        if mutable is None and spec.layers and rest <= {LINEAR}:
+            # Before linear layers a front end and others can take each other's place, which no other mutation does.
+            first, now = self._places.first.items(), spec.layers[0].op
+            yield 0, _FIRST, Choices(tuple(op for op, cls in first if fronted or op == now or part_of(cls) == FRONT))
+
+    def _with_first(self, spec: LayeredSpec, op: str, rng: np.random.Generator) -> LayeredSpec:
+        first = self._draw_layer(self._places.first[op], 0, self._places.inserted, rng)
+        layers = (first, *spec.layers[1:])
+        return self._ended(layers, rng) if is_fronted(spec.layers) else replace(spec, layers=layers, join=None)
 
     def _child(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: np.random.Generator) -> LayeredSpec:
         """Join the beginning of `a` and the end of `b`; cuts that copy a parent whole are left out."""
@@ -129,7 +155,10 @@ class LayeredSpace(SearchSpace):
             return a
         end, start = cuts[int(rng.integers(len(cuts)))]
         child = splice(a, end, b, start)
-        return replace(child, reduce=(a, b)[int(rng.integers(2))].reduce)
+        child = replace(child, reduce=(a, b)[int(rng.integers(2))].reduce)
+        if self._places.domains["join"].size == 1:
+            return child
+        return replace(child, join=(a, b)[int(rng.integers(2))].join)
 
     # ------------------------------------------------------------ what belongs
 
@@ -142,24 +171,7 @@ class LayeredSpace(SearchSpace):
                 len(spec.layers),
                 fix="Change space.min_layers or space.max_layers",
             )
-        self._check_value("reduce", spec.reduce, self._domains["reduce"], "The spec")
-        for index, layer in enumerate(spec.layers):
-            if layer.op not in self._operations:
-                raise SpecError(
-                    f"Layer {index}: the space offers {', '.join(self._operations)}",
-                    layer.op,
-                    fix="Change space.operations",
-                )
-            for name, option in _drawn_fields(type(layer)):
-                domain = self._domain(option, index, self._domains)
-                self._check_value(option, getattr(layer, name), domain, f"Layer {index}")
-            if isinstance(layer, Pool):
-                self._check_value("stride", layer.stride, Choices((layer.kernel,)), f"Layer {index}")
-
-    @staticmethod
-    def _check_value(option: str, value: Any, domain: Domain, where: str) -> None:
-        if value not in domain:
-            raise SpecError(f"{where}: the space offers {option} {domain}", value, fix=f"Change space.{option}")
+        self._places.check(spec)
 
     def size(self) -> float:
         """Count the specs of the space before constraints; infinite where dropout is continuous.
@@ -167,75 +179,66 @@ class LayeredSpace(SearchSpace):
         A spec counts where its depth, operations and fields are offered and its linear layers come last.
         Whether pooling fits into the extents, and `max_parameters` and `max_macs`, are not looked at.
         """
-        spatial, linear = (
-            [self._count(index, is_linear) for index in range(self.options.max_layers)] for is_linear in (False, True)
+        front, spatial, linear = (
+            [self._places.count(index, part) for index in range(self.options.max_layers)]
+            for part in (FRONT, SPATIAL, LINEAR)
         )
-        depths = range(self.options.min_layers, self.options.max_layers + 1)
         chains = sum(
-            _product((*spatial[:border], *linear[border:depth])) for depth in depths for border in range(depth + 1)
+            _product((*spatial[:border], *linear[border:depth]))
+            for depth in self._depths()
+            for border in range(depth + 1)
         )
-        return chains * self._domains["reduce"].size
-
-    def _count(self, index: int, is_linear: bool) -> float:
-        """Count the layers that may stand at `index`."""
-        return sum(
-            math.prod(self._domain(option, index, self._domains).size for _, option in _drawn_fields(cls))
-            for cls in self._operations.values()
-            if _is_linear(cls) == is_linear
-        )
+        fronted = sum(_product((front[0], *linear[1:depth])) for depth in self._depths() if depth)
+        return chains * self._places.domains["reduce"].size * self._places.domains["join"].size + fronted
 
     def _enumerate(self) -> Iterator[LayeredSpec]:
         """Yield shallow specs first, then in the order of operations and choices; what comes last changes first."""
-        spatial, linear = (
-            [list(self._layers(index, is_linear)) for index in range(self.options.max_layers)]
-            for is_linear in (False, True)
+        front, spatial, linear = (
+            [list(self._places.layers(index, part)) for index in range(self.options.max_layers)]
+            for part in (FRONT, SPATIAL, LINEAR)
         )
-        reductions = self._values("reduce", 0)
-        for depth in range(self.options.min_layers, self.options.max_layers + 1):
+        for depth in self._depths():
             for border in range(depth + 1):
-                for *layers, reduce in itertools.product(*spatial[:border], *linear[border:depth], reductions):
-                    yield LayeredSpec(tuple(layers), reduce)
+                chains = (*spatial[:border], *linear[border:depth])
+                for layers, (reduce, join) in itertools.product(itertools.product(*chains), self._places.ends()):
+                    yield LayeredSpec(layers, reduce, join)
+            if depth:
+                yield from map(LayeredSpec, itertools.product(front[0], *linear[1:depth]))
 
-    def _layers(self, index: int, is_linear: bool) -> Iterator[Layer]:
-        """Yield the layers that may stand at `index`."""
-        for cls in self._operations.values():
-            if _is_linear(cls) == is_linear:
-                drawn = _drawn_fields(cls)
-                for values in itertools.product(*(self._values(option, index) for _, option in drawn)):
-                    yield cls(**{name: value for (name, _), value in zip(drawn, values, strict=True)})
-
-    def _values(self, option: str, index: int) -> tuple[Any, ...]:
-        domain = self._domain(option, index, self._domains)
-        return domain.values if isinstance(domain, Choices) else ()
+    def _depths(self) -> range:
+        return range(self.options.min_layers, self.options.max_layers + 1)
 
     # ------------------------------------------------------------ for surrogates
 
     def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
         """Return `spec` as a vector of fixed length, equal only for equal specs of the space.
 
-        First `reduce`, then one block a layer, all zeros where there is none: the operation one-hot, then each
-        option that some operation has. Words are one-hot, numbers are divided by the greatest of their
-        domain, and a skip's source is counted from the input (1), divided by the greatest depth.
+        First `reduce`, and `join` where there is a choice; then one block a layer, all zeros where there is none: the
+        operation one-hot, then each option that some operation has. Words are one-hot, numbers are divided by the
+        greatest of their domain, and a skip's source is counted from the input (1), divided by the greatest depth.
         """
         self._check_membership(spec)
         spec = _layered(spec)
-        row = list(_one_hot(spec.reduce, self._domains["reduce"]))
+        row = _one_hot(spec.reduce, self._places.domains["reduce"])
+        if self._places.domains["join"].size > 1:
+            row += _one_hot(spec.join, self._places.domains["join"])
         for index in range(self.options.max_layers):
             layer = spec.layers[index] if index < len(spec.layers) else None
-            row += [float(layer is not None and layer.op == op) for op in self._operations]
+            row += [float(layer is not None and layer.op == op) for op in self._places.operations]
             for option in self._offered_options():
                 row += self._encode_option(option, layer)
         return np.array(row, dtype=np.float64)
 
     def _offered_options(self) -> list[str]:
-        return list(dict.fromkeys(option for cls in self._operations.values() for _, option in _drawn_fields(cls)))
+        operations = self._places.operations.values()
+        return list(dict.fromkeys(option for cls in operations for _, option in drawn_fields(cls)))
 
     def _encode_option(self, option: str, layer: Layer | None) -> list[float]:
-        names = {} if layer is None else {option: name for name, option in _drawn_fields(type(layer))}
+        names = {} if layer is None else {option: name for name, option in drawn_fields(type(layer))}
         value = getattr(layer, names[option]) if option in names else None
         if option == "skip":
             return [0.0 if value is None else (value + 2) / (self.options.max_layers + 1)]
-        domain = self._domains[option]
+        domain = self._places.domains[option]
         if isinstance(domain, Choices) and isinstance(domain.values[0], str):
             return _one_hot(value, domain)
         greatest = max(domain.values) if isinstance(domain, Choices) else domain.high
@@ -248,13 +251,12 @@ def _layered(spec: ArchitectureSpec) -> LayeredSpec:
     return spec
 
 
-def _is_linear(cls: type[Layer]) -> bool:
-    return 0 in cls.axes
-
-
-def _drawn_fields(cls: type[Layer]) -> list[tuple[str, str]]:
-    """Return the fields of an operation that a space draws, each with the option that says from what."""
-    return [(item.name, item.metadata["option"]) for item in fields(cls) if item.metadata["option"] is not None]
+def _draw_operation(operations: Operations, rng: np.random.Generator) -> type[Layer]:
+    """Draw a family first: two kinds of pooling should not crowd out convolutions."""
+    families = sorted({cls.family for cls in operations.values()})
+    family = families[int(rng.integers(len(families)))]
+    members = [cls for cls in operations.values() if cls.family == family]
+    return members[int(rng.integers(len(members)))]
 
 
 def _product(counts: tuple[float, ...]) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 from common.architecture.kinds.layered import REDUCTIONS
-from common.architecture.kinds.layers import LAYERS
+from common.architecture.kinds.layers import LAYERS, FrontEnd, LogEnergy
 from common.architecture.rules import MAX_LAYERS, Rule, is_whole, one_of
 from common.errors import ConfigError
-from server_app.spaces.domains import Domain, parse_domain
+from server_app.spaces.domains import Choices, Domain, parse_domain
 
+_FRONT_ENDS: dict[str, type[LogEnergy]] = {LogEnergy.op: LogEnergy}
 _RULES: dict[str, Rule] = {
     item.metadata["option"]: item.metadata["rule"]
     for cls in LAYERS.values()
@@ -18,6 +19,38 @@ _RULES: dict[str, Rule] = {
     if item.metadata["option"] not in (None, "skip")
 } | {"reduce": one_of(REDUCTIONS)}
 _CONTINUOUS = {"dropout"}
+_OF_A_SPEC = ("reduce", "join")
+"""Options of the whole spec: an inserted layer has none of them."""
+NO_JOIN = "none"
+BEGINNINGS = ("conv", "any")
+
+_NORMS = ["group", "batch"]
+_BY_KIND: dict[str, dict[str, Any]] = {
+    "vector": {"operations": ["linear"], "norm": _NORMS},
+    "sequence": {
+        "operations": ["conv1d", "max_pool", "linear", "log_energy"],
+        "kernel": [3, 5, 7, 9, 11],
+        "norm": _NORMS,
+        "reduce": ["avg", "max", "avg+max", "log_std"],
+        "join": [NO_JOIN, "log_energy"],
+        "begin": "conv",
+    },
+    "image": {
+        "operations": ["conv2d", "max_pool", "linear"],
+        "norm": _NORMS,
+        "reduce": ["avg", "max", "avg+max"],
+        "begin": "conv",
+    },
+}
+"""What null stands for by kind of data, where the operations are null too."""
+_NAMED: dict[str, Any] = {
+    "kernel": [3, 5],
+    "norm": ["group", "none"],
+    "reduce": ["flatten", "avg"],
+    "join": [NO_JOIN],
+    "begin": "any",
+}
+"""What null stands for where the operations are named, and where the kind of data has nothing of its own."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +73,19 @@ class Mutation:
 class LayeredOptions:
     """Options of the `layered` space.
 
+    Where `operations` is None, it and all others that are None are chosen by the kind of data; where operations are
+    named, None stands for a value that is always the same. See `for_kind`.
+
     Parameters
     ----------
     min_layers, max_layers : int
         Depth, without the classifier.
-    operations : list of str
+    operations : list of str, optional
         Offered ones; those that do not work on the task's input are left out. A draw gives convolution,
-        pooling and linear equal shares.
+        pooling, linear and, for the first layer, front ends equal shares.
+    begin : {"conv", "any"}, optional
+        With "conv", the first layer on a sequence or an image is a convolution or a front end, so that pooling
+        has weights before it.
     width, kernel, stride : list of int
         Of linear layers and convolutions.
     activation, norm : list of str
@@ -57,8 +96,13 @@ class LayeredOptions:
         Probability that such a layer gets a skip connection; its source is drawn among all earlier outputs.
     pool_kernel : list of int
         Windows of pooling, which also are its strides.
-    reduce : list of str
+    bands : list of int
+        Of log_energy.
+    reduce : list of str, optional
         From spatial features to a vector; plays no part on vectors.
+    join : list of str, optional
+        Front ends whose features join that vector, or "none"; those that do not work on the task's input are
+        left out. None is drawn where a front end is the first layer.
     mutation : Mutation
         How mutations differ from draws.
     max_parameters, max_macs : int, optional
@@ -67,16 +111,19 @@ class LayeredOptions:
 
     min_layers: int = 1
     max_layers: int = 5
-    operations: list[str] = field(default_factory=lambda: list(LAYERS))
+    operations: list[str] | None = None
+    begin: str | None = None
     width: list[int] = field(default_factory=lambda: [16, 32, 64, 128])
-    kernel: list[int] = field(default_factory=lambda: [3, 5])
+    kernel: list[int] | None = None
     stride: list[int] = field(default_factory=lambda: [1, 2])
     activation: list[str] = field(default_factory=lambda: ["relu", "gelu"])
-    norm: list[str] = field(default_factory=lambda: ["group", "none"])
+    norm: list[str] | None = None
     dropout: Any = 0.1
     skip: float = 0.25
     pool_kernel: list[int] = field(default_factory=lambda: [2, 3])
-    reduce: list[str] = field(default_factory=lambda: ["flatten", "avg"])
+    bands: list[int] = field(default_factory=lambda: [8])
+    reduce: list[str] | None = None
+    join: list[str] | None = None
     mutation: Mutation = field(default_factory=Mutation)
     max_parameters: int | None = 500_000
     max_macs: int | None = 20_000_000
@@ -98,27 +145,45 @@ class LayeredOptions:
             limit = getattr(self, name)
             if limit is not None and limit < 1:
                 raise ConfigError(f"space.{name} must be 1 or more", limit, fix="Set it to null for no limit")
-        parse_domain("operations", self.operations, one_of(tuple(LAYERS)))
+        if self.operations is not None:
+            parse_domain("operations", self.operations, one_of(tuple(LAYERS)))
+        if self.begin not in (None, *BEGINNINGS):
+            raise ConfigError(f"space.begin must be one of {', '.join(BEGINNINGS)}", self.begin, fix="Or leave it out")
         if self.mutation.fields is not None:
-            parse_domain("mutation.fields", self.mutation.fields, one_of((*_RULES, "skip")))
+            parse_domain("mutation.fields", self.mutation.fields, one_of((*_RULES, "skip", "join")))
         self.inserted_domains()
 
+    def for_kind(self, kind: str) -> Self:
+        """Return the options for a "vector", a "sequence" or an "image", with nothing left to choose."""
+        chosen = _NAMED if self.operations is not None else _NAMED | _BY_KIND[kind]
+        return replace(self, **{name: value for name, value in chosen.items() if getattr(self, name) is None})
+
     def domains(self) -> dict[str, Domain]:
-        """Return the domain of every option that is one."""
-        return {
+        """Return the domain of every option that is one and is not None; those of `join` are None and front ends."""
+        found: dict[str, Domain] = {
             name: parse_domain(name, getattr(self, name), rule, continuous=name in _CONTINUOUS)
             for name, rule in _RULES.items()
+            if getattr(self, name) is not None
         }
+        if self.join is not None:
+            words = parse_domain("join", self.join, one_of((NO_JOIN, *_FRONT_ENDS)))
+            assert isinstance(words, Choices)
+            found["join"] = Choices(tuple(value for word in words.values for value in self._joining(word)))
+        return found
+
+    def _joining(self, word: str) -> list[FrontEnd | None]:
+        """Return what a word of `join` offers."""
+        return [None] if word == NO_JOIN else [_FRONT_ENDS[word](bands=bands) for bands in self.bands]
 
     def inserted_domains(self) -> dict[str, Domain]:
         """Return the domains of a layer that a mutation inserts; each must lie within the space's own."""
         found = self.domains()
         for name, values in (self.mutation.insert or {}).items():
-            if name not in found or name == "reduce":
-                known = [known for known in found if known != "reduce"]
+            if name not in _RULES or name in _OF_A_SPEC:
+                known = [known for known in _RULES if known not in _OF_A_SPEC]
                 raise ConfigError(f"space.mutation.insert knows only {', '.join(known)}", name, fix="Remove it")
             narrow = parse_domain(f"mutation.insert.{name}", values, _RULES[name], continuous=name in _CONTINUOUS)
-            if not found[name].covers(narrow):
+            if name in found and not found[name].covers(narrow):
                 raise ConfigError(
                     f"space.mutation.insert.{name} must lie within space.{name} ({found[name]})",
                     str(narrow),

@@ -13,6 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from common.architecture.cost import cost_of
 from common.architecture.graph import HEAD, Graph
 from common.architecture.initial import initial_weights
+from common.architecture.kinds.layered import REDUCTIONS
+from common.architecture.kinds.layers import LAYERS
 from common.architecture.layout import layout, state_size
 from common.architecture.memory import peak_memory
 from common.architecture.spec import KINDS, MAX_TEXT, ArchitectureSpec
@@ -28,7 +30,20 @@ TASKS = {
     "sequence": Task((3, 21), Classification(4)),
     "image": Task((2, 9, 7), Classification(3)),
 }
-SPACES = {"layered": ("layered", {"max_layers": 6, "norm": ["group", "batch", "none"], "skip": 0.5})}
+SPACES = {
+    "layered": (
+        "layered",
+        {
+            "max_layers": 6,
+            "operations": list(LAYERS),
+            "norm": ["group", "batch", "none"],
+            "skip": 0.5,
+            "bands": [3],
+            "reduce": list(REDUCTIONS),
+            "join": ["none", "log_energy"],
+        },
+    )
+}
 """For each kind, the space that draws its samples, and what is offered beyond the space's defaults."""
 DRAWS = 12
 

@@ -1,5 +1,9 @@
 """Spaces that offer everything, for tasks of every shape, the smallest included."""
 
+from dataclasses import replace
+
+from common.architecture.kinds.layered import REDUCTIONS
+from common.architecture.kinds.layers import LAYERS
 from common.tasks import Classification, Task
 from server_app.spaces.layered import LayeredSpace
 
@@ -14,6 +18,7 @@ TASKS = (
 OPTIONS = LayeredSpace.Options(
     min_layers=0,
     max_layers=6,
+    operations=list(LAYERS),
     width=[1, 2, 6, 16, 33],
     kernel=[1, 3, 5],
     stride=[1, 2, 3],
@@ -21,12 +26,14 @@ OPTIONS = LayeredSpace.Options(
     norm=["group", "batch", "none"],
     dropout={"low": 0.0, "high": 0.5},
     skip=0.5,
-    reduce=["flatten", "avg", "max"],
+    bands=[1, 5],
+    reduce=list(REDUCTIONS),
+    join=["none", "log_energy"],
     max_parameters=None,
     max_macs=None,
 )
 
 
 def everything() -> list[LayeredSpace]:
-    """Return one space for each task."""
-    return [LayeredSpace(task, OPTIONS) for task in TASKS]
+    """Return two spaces for each task: one free in how a chain begins, one not."""
+    return [LayeredSpace(task, replace(OPTIONS, begin=begin)) for task in TASKS for begin in ("any", "conv")]

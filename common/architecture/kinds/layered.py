@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from common.architecture.graph import HEAD, INPUT, Graph, GraphBuilder
-from common.architecture.kinds.layers import Layer, Weighted, layer_from_dict
-from common.architecture.operations import Add, AverageTo, Convolution, Flatten, GlobalPool, Linear, Operation
+from common.architecture.kinds.layers import FrontEnd, Layer, Weighted, layer_from_dict
+from common.architecture.operations import (
+    Add,
+    AverageTo,
+    Concatenate,
+    Convolution,
+    Flatten,
+    GlobalPool,
+    Linear,
+    Operation,
+)
 from common.architecture.rules import MAX_LAYERS, one_of
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpecError
@@ -16,7 +26,7 @@ from common.errors import SpecError
 if TYPE_CHECKING:
     from common.tasks import Task
 
-REDUCTIONS = ("flatten", "avg", "max")
+REDUCTIONS = ("flatten", "avg", "max", "avg+max", "log_std")
 
 
 @dataclass(frozen=True)
@@ -29,13 +39,18 @@ class LayeredSpec(ArchitectureSpec):
     ----------
     layers : sequence of Layer
         At most 64.
-    reduce : {"flatten", "avg", "max"}
+    reduce : {"flatten", "avg", "max", "avg+max", "log_std"}
         How spatial features become a vector before the first linear layer: all of them, or their
-        mean or maximum over space.
+        mean, maximum, both, or log deviation over space. A front end among the layers leaves nothing
+        to reduce: then it is "flatten", whatever was given.
+    join : FrontEnd, optional
+        Features of the network's input that join that vector before the first linear layer. Without
+        one, JSON does not name it.
     """
 
     layers: tuple[Layer, ...] = ()
     reduce: str = "flatten"
+    join: FrontEnd | None = None
 
     kind: ClassVar[str] = "layered"
     version: ClassVar[int] = 1
@@ -45,6 +60,10 @@ class LayeredSpec(ArchitectureSpec):
             raise SpecError("layers must be a sequence of layers", self.layers, fix="Use from_dict for JSON values")
         object.__setattr__(self, "layers", tuple(self.layers))
         one_of(REDUCTIONS)("reduce", self.reduce)
+        if any(isinstance(layer, FrontEnd) for layer in self.layers):
+            object.__setattr__(self, "reduce", REDUCTIONS[0])
+        if not isinstance(self.join, FrontEnd | None):
+            raise SpecError("join must be a front end such as {'op': 'log_energy'}", self.join, fix="Leave it out")
         _check_depth(self.layers)
         for index, layer in enumerate(self.layers):
             if isinstance(layer, Weighted) and layer.skip is not None and layer.skip >= index:
@@ -56,11 +75,13 @@ class LayeredSpec(ArchitectureSpec):
 
     def describe(self) -> str:
         """Return one line for people, such as ``conv2d 32 k3 s2 → max_pool 2 → linear 64``."""
-        return " → ".join(layer.describe() for layer in self.layers) or "classifier only"
+        chain = " → ".join(layer.describe() for layer in self.layers) or "classifier only"
+        return chain if self.join is None else f"{chain}, joined by {self.join.describe()}"
 
     def to_values(self) -> dict[str, Any]:
-        """Return the layers as objects, and `reduce`."""
-        return {"layers": [layer.to_dict() for layer in self.layers], "reduce": self.reduce}
+        """Return the layers as objects, `reduce`, and `join` where there is one."""
+        values = {"layers": [layer.to_dict() for layer in self.layers], "reduce": self.reduce}
+        return values if self.join is None else {**values, "join": self.join.to_dict()}
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
@@ -71,34 +92,49 @@ class LayeredSpec(ArchitectureSpec):
         if not isinstance(layers, list | tuple):
             raise SpecError("layers must be a list", layers, fix="Give one object for each layer")
         _check_depth(layers)
-        parsed = tuple(_parse_layer(index, layer) for index, layer in enumerate(layers))
-        return cls(parsed, values.get("reduce", "flatten"))
+        parsed = tuple(_parse_layer(f"Layer {index}", layer) for index, layer in enumerate(layers))
+        join: Any = None if values.get("join") is None else _parse_layer("join", values["join"])
+        return cls(parsed, values.get("reduce", "flatten"), join)
 
     def _lower(self, task: Task) -> Graph:
         network = GraphBuilder(task.input_shape)
+        joining: list[int] = []
+        if self.join is not None:
+            with _in("join"):
+                joining.append(self.join.add_to(network, "join", INPUT))
         outputs = [INPUT]
         for index, layer in enumerate(self.layers):
-            try:
-                outputs.append(self._add_layer(network, f"layer{index}", layer, outputs))
-            except SpecError as error:
-                raise SpecError(f"Layer {index}: {str(error).removesuffix('.')}") from None
-        vector = self._reduced(network, HEAD, outputs[-1])
+            with _in(f"Layer {index}"):
+                outputs.append(self._add_layer(network, f"layer{index}", layer, outputs, joining))
+        vector = self._vector(network, HEAD, outputs[-1], joining)
         network.add(HEAD, Linear(task.head.output_width), vector)
         return network.graph()
 
-    def _add_layer(self, network: GraphBuilder, name: str, layer: Layer, outputs: Sequence[int]) -> int:
+    def _add_layer(
+        self, network: GraphBuilder, name: str, layer: Layer, outputs: Sequence[int], joining: list[int]
+    ) -> int:
         """Add one layer, and return the node that gives its output; `outputs` are those of the input and before it."""
-        x = self._reduced(network, name, outputs[-1]) if 0 in layer.axes else outputs[-1]
+        x = self._vector(network, name, outputs[-1], joining) if 0 in layer.axes else outputs[-1]
         x = layer.add_to(network, name, x)
         if not isinstance(layer, Weighted) or layer.skip is None:
             return x
         return _add_skip(network, name, outputs[layer.skip + 1], x)
 
-    def _reduced(self, network: GraphBuilder, name: str, x: int) -> int:
-        """Return the node that gives `x` as a vector."""
-        if len(network.shape(x)) == 1:
-            return x
-        return network.add(f"{name}_reduce", Flatten() if self.reduce == "flatten" else GlobalPool(self.reduce), x)
+    def _vector(self, network: GraphBuilder, name: str, x: int, joining: list[int]) -> int:
+        """Return the node that gives `x` as a vector, with what is `joining`, which is joined once."""
+        if len(network.shape(x)) > 1:
+            x = _reduce(network, f"{name}_reduce", x, self.reduce)
+        return network.add(f"{name}_join", Concatenate(), x, joining.pop()) if joining else x
+
+
+def _reduce(network: GraphBuilder, name: str, x: int, how: str) -> int:
+    """Add what makes a vector of spatial features."""
+    if how == "flatten":
+        return network.add(name, Flatten(), x)
+    if "+" not in how:
+        return network.add(name, GlobalPool(how), x)
+    parts = [network.add(f"{name}_{part}", GlobalPool(part), x) for part in how.split("+")]
+    return network.add(name, Concatenate(), *parts)
 
 
 def _add_skip(network: GraphBuilder, name: str, source: int, target: int) -> int:
@@ -122,8 +158,15 @@ def _check_depth(layers: Sequence[Any]) -> None:
         raise SpecError(f"A spec must have {MAX_LAYERS} layers at most", len(layers), fix="Use fewer layers")
 
 
-def _parse_layer(index: int, values: Any) -> Layer:
-    try:
+def _parse_layer(place: str, values: Any) -> Layer:
+    with _in(place):
         return layer_from_dict(values)
+
+
+@contextmanager
+def _in(place: str) -> Iterator[None]:
+    """Let errors say where they arose."""
+    try:
+        yield
     except SpecError as error:
-        raise SpecError(f"Layer {index}: {str(error).removesuffix('.')}") from None
+        raise SpecError(f"{place}: {str(error).removesuffix('.')}") from None

@@ -11,7 +11,17 @@ from typing import Any, ClassVar
 
 from common.architecture import operations as ops
 from common.architecture.graph import GraphBuilder
-from common.architecture.rules import MAX_KERNEL, MAX_LAYERS, MAX_WIDTH, Rule, fraction, one_of, optional, whole
+from common.architecture.rules import (
+    MAX_BANDS,
+    MAX_KERNEL,
+    MAX_LAYERS,
+    MAX_WIDTH,
+    Rule,
+    fraction,
+    one_of,
+    optional,
+    whole,
+)
 from common.errors import SpecError
 
 ACTIVATIONS = (*ops.ACTIVATIONS, "none")
@@ -203,7 +213,41 @@ class AvgPool(Pool):
         return ops.AvgPool(self.kernel, self.stride or self.kernel)
 
 
-LAYERS: dict[str, type[Layer]] = {cls.op: cls for cls in (Linear, Conv1d, Conv2d, MaxPool, AvgPool)}
+class FrontEnd(Layer):
+    """Features that are computed, not learned, as a vector; a batch norm brings each of them to one scale."""
+
+    family: ClassVar[str] = "front end"
+
+    def add_to(self, network: GraphBuilder, name: str, x: int) -> int:
+        """Add operation and norm."""
+        return network.add(f"{name}_norm", ops.BatchNorm(), super().add_to(network, name, x))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEnergy(FrontEnd):
+    """Log variance, of the differences too, and log power in bands of frequencies, of each channel of a sequence.
+
+    Parameters
+    ----------
+    bands : int
+        At most half the sequence's steps; see the operation.
+    """
+
+    op: ClassVar[str] = "log_energy"
+    axes: ClassVar[tuple[int, ...]] = (1,)
+
+    bands: int = field(default=8, kw_only=False, metadata=_by(whole(1, MAX_BANDS), "bands"))
+
+    def operation(self) -> ops.Operation:
+        """Return the features."""
+        return ops.LogEnergy(self.bands)
+
+    def describe(self) -> str:
+        """Return operation and bands."""
+        return f"{self.op} {self.bands}"
+
+
+LAYERS: dict[str, type[Layer]] = {cls.op: cls for cls in (Linear, Conv1d, Conv2d, MaxPool, AvgPool, LogEnergy)}
 
 
 def layer_from_dict(values: Any) -> Layer:

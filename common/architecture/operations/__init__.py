@@ -7,24 +7,35 @@ A new one (attention, a depthwise convolution) is one small class here and one s
 from __future__ import annotations
 
 from common.architecture.operations.base import Operation, require_axes
-from common.architecture.operations.elementwise import ACTIVATIONS, Activation, Add, Dropout, Standardise
+from common.architecture.operations.elementwise import (
+    ACTIVATIONS,
+    Activation,
+    Add,
+    Concatenate,
+    Dropout,
+    Standardise,
+)
+from common.architecture.operations.energies import LogEnergy
 from common.architecture.operations.maps import Convolution, Linear
 from common.architecture.operations.norms import BatchNorm, GroupNorm, num_groups
-from common.architecture.operations.pooling import AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
+from common.architecture.operations.pooling import LOG_FLOOR, AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
 
 __all__ = [
     "ACTIVATIONS",
+    "LOG_FLOOR",
     "Activation",
     "Add",
     "AverageTo",
     "AvgPool",
     "BatchNorm",
+    "Concatenate",
     "Convolution",
     "Dropout",
     "Flatten",
     "GlobalPool",
     "GroupNorm",
     "Linear",
+    "LogEnergy",
     "MaxPool",
     "Operation",
     "Standardise",

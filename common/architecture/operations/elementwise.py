@@ -1,4 +1,4 @@
-"""Operations on each number by itself."""
+"""Operations on each number by itself, and those that bring several inputs together."""
 
 from __future__ import annotations
 
@@ -94,3 +94,17 @@ class Add(Operation):
     def made(self, *inputs: Shape) -> tuple[int, ...]:
         """Return one sum for each input but the first."""
         return super().made(*inputs) * (len(inputs) - 1)
+
+
+class Concatenate(Operation):
+    """Features or channels of all inputs, one after the other; their extents are the same."""
+
+    op: ClassVar[str] = "concatenate"
+    arity: ClassVar[int | None] = None
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return ``(sum of widths, *extents)``."""
+        extents = {shape[1:] for shape in inputs}
+        if len(extents) > 1:
+            raise SpecError("concatenate needs inputs of the same extents", inputs, fix="Pool them first")
+        return (sum(shape[0] for shape in inputs), *inputs[0][1:])

@@ -10,6 +10,9 @@ from common.architecture.operations.base import Operation, require_axes
 from common.architecture.tensors import Shape
 from common.errors import SpecError
 
+LOG_FLOOR = 1e-12
+"""Added to a variance or power before its logarithm: a deviation of 1e-6."""
+
 
 @dataclass(frozen=True)
 class Pool(Operation):
@@ -77,12 +80,12 @@ class AverageTo(Operation):
 
 @dataclass(frozen=True)
 class GlobalPool(Operation):
-    """Mean or maximum over all of space.
+    """Mean, maximum or logarithm of the deviation over all of space.
 
     Parameters
     ----------
-    how : {"avg", "max"}
-        Which of them.
+    how : {"avg", "max", "log_std"}
+        Which of them; `LOG_FLOOR` keeps the logarithm finite.
     """
 
     how: str
@@ -94,6 +97,11 @@ class GlobalPool(Operation):
         (shape,) = inputs
         require_axes(self.op, shape, (1, 2))
         return shape[:1]
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return the output, and of a log deviation also distances from the first value, variance, floor and log."""
+        output = super().made(*inputs)
+        return (math.prod(inputs[0]), *output * 4) if self.how == "log_std" else output
 
 
 class Flatten(Operation):

@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from common.architecture.graph import Graph
 from common.architecture.initial import initial_weights
 from common.architecture.kinds.layered import LayeredSpec
-from common.architecture.kinds.layers import AvgPool, Conv1d, Conv2d, Linear, MaxPool
+from common.architecture.kinds.layers import AvgPool, Conv1d, Conv2d, Linear, LogEnergy, MaxPool
 from common.architecture.layout import layout, state_size
 from common.architecture.memory import SCORING_BATCH, peak_memory, scoring_memory, training_memory
 from common.errors import SpecError
@@ -39,6 +39,9 @@ SPECS = {
     "perceptron with dropout": (LayeredSpec((Linear(256, dropout=0.5), Linear(256, norm="none"))), VECTOR),
     "sequence": (LayeredSpec((Conv1d(32, kernel=7), MaxPool(2), Conv1d(64, activation="silu")), "avg"), SEQUENCE),
     "image": (LayeredSpec((Conv2d(32), MaxPool(2), Conv2d(64, kernel=5, norm="batch"), Linear(64))), IMAGE),
+    "log energies": (LayeredSpec((LogEnergy(8), Linear(64))), SEQUENCE),
+    "joined": (LayeredSpec((Conv1d(32, kernel=7, stride=2), Linear(32)), "log_std", LogEnergy(16)), SEQUENCE),
+    "two reductions": (LayeredSpec((Conv2d(32), MaxPool(2), Linear(64)), "avg+max"), IMAGE),
     "skips": (LayeredSpec((Conv2d(16), AvgPool(2), Conv2d(32, skip=-1), Linear(64, skip=0))), IMAGE),
 }
 

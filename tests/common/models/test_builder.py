@@ -41,7 +41,7 @@ def test_layout_and_costs_are_those_of_torch(random_case, seed):
     order = [name for name, _ in (*module.named_parameters(), *module.named_buffers())]
     assert [info.name for info in infos] == order
     assert {info.name: info.shape for info in infos} == named
-    if "batch" not in {getattr(layer, "norm", None) for layer in spec.layers}:
+    if all(info.trainable for info in infos):
         assert order == list(named)
 
     cost = cost_of(spec.lower(task))

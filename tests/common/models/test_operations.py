@@ -1,5 +1,7 @@
 import inspect
+import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from common.architecture.kinds import layers
 from common.architecture.kinds.layered import LayeredSpec
 from common.models.builder import build
 from common.models.operations import ACTIVATIONS, OPERATIONS, BatchNorm, module_of
+from common.seeding import generator
 from common.tasks import Classification, Task
 
 
@@ -29,12 +32,15 @@ def test_both_sides_know_the_same_operations():
         *[(cls(3, 2), [shape]) for cls in (ops.MaxPool, ops.AvgPool) for shape in ((3, 9), (3, 9, 8))],
         (ops.AverageTo((4,)), [(3, 9)]),
         (ops.AverageTo((4, 3)), [(3, 9, 8)]),
-        *[(ops.GlobalPool(how), [shape]) for how in ("avg", "max") for shape in ((3, 9), (3, 9, 8))],
+        *[(ops.GlobalPool(how), [shape]) for how in ("avg", "max", "log_std") for shape in ((3, 9), (3, 9, 8))],
         (ops.Flatten(), [(3, 9, 8)]),
         *[(norm, [shape]) for norm in (ops.GroupNorm(2), ops.BatchNorm()) for shape in ((4,), (4, 9), (4, 9, 8))],
         *[(ops.Activation(name), [(4, 9)]) for name in ops.ACTIVATIONS],
         (ops.Dropout(0.5), [(4, 9)]),
         (ops.Add(), [(4, 9)] * 3),
+        (ops.Concatenate(), [(4,), (3,)]),
+        (ops.Concatenate(), [(4, 9), (3, 9), (1, 9)]),
+        *[(ops.LogEnergy(bands), [(3, 21)]) for bands in (1, 4, 10)],
     ],
     ids=str,
 )
@@ -59,6 +65,56 @@ def test_pooling_and_sums_by_hand():
     assert module_of(ops.GlobalPool("max"), (2, 3, 4))(x).tolist() == [[11.0, 23.0]]
     assert module_of(ops.GlobalPool("avg"), (2, 3, 4))(x).tolist() == [[5.5, 17.5]]
     torch.testing.assert_close(module_of(ops.Add(), (2, 3, 4), (2, 3, 4))(x, x), 2 * x)
+
+
+def noise(*shape):
+    scales = generator(0, "scales").uniform(0.01, 10, (*shape[:2], *[1] * (len(shape) - 2)))
+    return scales * generator(0, "noise").standard_normal(shape) + 5 * scales
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 21), (2, 3, 5, 4)])
+def test_log_std_by_numpy(shape):
+    x = noise(*shape)
+    found = module_of(ops.GlobalPool("log_std"), shape[1:])(torch.from_numpy(x).float())
+    by_hand = np.log(x.reshape(2, 3, -1).std(2))
+    np.testing.assert_allclose(found.numpy(), by_hand, atol=1e-5)
+
+
+@pytest.mark.parametrize("bands", [1, 4, 10])
+def test_log_energy_by_numpy(bands):
+    x = noise(2, 3, 21)
+    power = np.abs(np.fft.rfft(x - x.mean(2, keepdims=True)))[..., 1:] ** 2 / 21
+    assert power.shape[2] == 10
+    borders = [(math.floor(i * 10 / bands), math.ceil((i + 1) * 10 / bands)) for i in range(bands)]
+    features = [x.var(2), np.diff(x).var(2), *(power[..., low:high].mean(2) for low, high in borders)]
+    by_hand = np.log(np.stack(features, axis=2)).reshape(2, -1)
+    found = module_of(ops.LogEnergy(bands), (3, 21))(torch.from_numpy(x).float())
+    np.testing.assert_allclose(found.numpy(), by_hand, atol=2e-4)
+
+
+def test_a_pure_tone_is_in_its_band():
+    time = torch.arange(64) / 64
+    tones = torch.stack([torch.sin(2 * math.pi * cycles * time) for cycles in (3, 13, 30)])
+    features = module_of(ops.LogEnergy(4), (3, 64))(tones[None]).view(3, 2 + 4)
+    assert features[:, 2:].argmax(1).tolist() == [0, 1, 3]  # of 1 to 8, 9 to 16, 17 to 24, 25 to 32 cycles
+    torch.testing.assert_close(features[:, 0], torch.full((3,), math.log(1 / 2)))
+
+
+@pytest.mark.parametrize("operation", [ops.LogEnergy(1), ops.GlobalPool("log_std")], ids=str)
+@pytest.mark.parametrize("value", [0.0, 0.1, 7.3])
+def test_constants_have_the_floor_and_no_gradient(operation, value):
+    """In float32 the mean of three times 7.3 is not 7.3, which must not be taken for a small deviation."""
+    x = torch.full((2, 4, 3), value, requires_grad=True)
+    output = module_of(operation, (4, 3))(x)
+    floor = math.log(1e-12) if operation == ops.LogEnergy(1) else math.log(1e-6)
+    torch.testing.assert_close(output, torch.full_like(output, floor))
+    output.sum().backward()
+    assert not x.grad.any()
+
+
+def test_concatenated_features_lie_side_by_side():
+    first, second = torch.arange(4.0).view(2, 2), -torch.ones(2, 1)
+    assert module_of(ops.Concatenate(), (2,), (1,))(first, second).tolist() == [[0, 1, -1], [2, 3, -1]]
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (6, 4, 5, 3)])

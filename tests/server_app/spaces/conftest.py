@@ -8,5 +8,5 @@ from tests.support.spaces import everything
 
 @pytest.fixture(scope="session")
 def spaces() -> list[LayeredSpace]:
-    """One space that offers everything for each of a few tasks."""
+    """Spaces that offer everything for each of a few tasks."""
     return everything()

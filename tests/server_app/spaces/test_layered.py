@@ -82,12 +82,12 @@ def enumerate_tiny():
     ("task", "expected"),
     [
         (VECTOR, {"linear"}),
-        (SEQUENCE, {"linear", "conv1d", "max_pool", "avg_pool"}),
+        (SEQUENCE, {"linear", "conv1d", "max_pool", "avg_pool", "log_energy"}),
         (IMAGE, {"linear", "conv2d", "max_pool", "avg_pool"}),
     ],
 )
 def test_draws_use_all_operations_that_work_on_the_task_and_no_others(task, expected):
-    space, rng = LayeredSpace(task), generator(0)
+    space, rng = LayeredSpace(task, LayeredSpace.Options(operations=list(LAYERS))), generator(0)
     seen = [layer for _ in range(200) for layer in space.sample(rng).layers]
     assert {layer.op for layer in seen} == expected
 
@@ -224,7 +224,7 @@ def test_most_children_differ_from_both_parents():
 
 def test_mutations_add_remove_and_modify_each_field_that_has_a_choice():
     space, rng = LayeredSpace(IMAGE), generator(0)
-    spec = LayeredSpec((Conv2d(16, kernel=3, dropout=0.1), MaxPool(2), Linear(32, dropout=0.1)))
+    spec = LayeredSpec((Conv2d(16, kernel=3, dropout=0.1), MaxPool(2), Linear(32, dropout=0.1)), "avg")
     depths, changed = set(), set()
     for _ in range(600):
         mutant = space.mutate(spec, rng)

@@ -1,9 +1,10 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from common.architecture.kinds.layers import LogEnergy
 from common.config import compose_config, options_of
 from common.errors import ConfigError
 from server_app.spaces.domains import Choices, Interval
@@ -28,6 +29,52 @@ def test_overrides_on_the_command_line_reach_the_options():
     assert options.mutation.fields == ["width"]
 
 
+# ---------------------------------------------------------------- by kind of data
+
+
+def test_nobody_has_to_choose_for_the_kind_of_data():
+    chosen = {kind: LayeredOptions().for_kind(kind) for kind in ("vector", "sequence", "image")}
+    assert {kind: options.operations for kind, options in chosen.items()} == {
+        "vector": ["linear"],
+        "sequence": ["conv1d", "max_pool", "linear", "log_energy"],
+        "image": ["conv2d", "max_pool", "linear"],
+    }
+    sequence, image = chosen["sequence"], chosen["image"]
+    assert (sequence.kernel, sequence.stride) == ([3, 5, 7, 9, 11], [1, 2])
+    assert (image.kernel, image.stride) == ([3, 5], [1, 2])
+    assert (sequence.reduce, image.reduce) == (["avg", "max", "avg+max", "log_std"], ["avg", "max", "avg+max"])
+    assert (sequence.join, image.join, chosen["vector"].join) == (["none", "log_energy"], ["none"], ["none"])
+    assert (sequence.begin, image.begin, chosen["vector"].begin) == ("conv", "conv", "any")
+    assert {tuple(options.norm) for options in chosen.values()} == {("group", "batch")}
+    for options in chosen.values():
+        assert None not in (options.operations, options.kernel, options.norm, options.reduce, options.begin)
+
+
+@pytest.mark.parametrize("kind", ["vector", "sequence", "image"])
+def test_where_operations_are_named_the_rest_is_as_before(kind):
+    options = LayeredOptions(operations=["linear", "conv1d"]).for_kind(kind)
+    assert options.operations == ["linear", "conv1d"]
+    assert (options.kernel, options.norm, options.reduce) == ([3, 5], ["group", "none"], ["flatten", "avg"])
+    assert (options.join, options.begin) == (["none"], "any")
+
+
+def test_what_is_given_is_kept():
+    given = LayeredOptions(kernel=[7], norm=["none"], reduce=["flatten"], join=["log_energy"], begin="any")
+    assert given.for_kind("sequence") == replace(given, operations=["conv1d", "max_pool", "linear", "log_energy"])
+
+
+def test_what_a_mutation_inserts_lies_within_what_the_kind_of_data_has():
+    options = LayeredOptions(mutation=Mutation(insert={"kernel": [11]}))
+    assert options.for_kind("sequence").inserted_domains()["kernel"] == Choices((11,))
+    with pytest.raises(ConfigError, match=r"space.mutation.insert.kernel must lie within space.kernel \(3, 5\)"):
+        options.for_kind("image")
+
+
+def test_each_number_of_bands_may_join():
+    options = LayeredOptions(bands=[4, 8], join=["log_energy", "none"])
+    assert options.domains()["join"] == Choices((LogEnergy(4), LogEnergy(8), None))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -46,11 +93,16 @@ def test_overrides_on_the_command_line_reach_the_options():
         ({"width": {"low": 1, "high": 9}}, "space.width must be a list of choices, got"),
         ({"skip": 1.5}, "space.skip must be a probability, got 1.5"),
         ({"pool_kernel": [0]}, "space.pool_kernel must be a whole number"),
-        ({"reduce": ["sum"]}, "space.reduce must be one of flatten, avg, max, got 'sum'"),
+        ({"reduce": ["sum"]}, "space.reduce must be one of flatten, avg, max, avg.max, log_std, got 'sum'"),
+        ({"join": []}, "space.join must be a list of choices"),
+        ({"join": ["linear"]}, "space.join must be one of none, log_energy, got 'linear'"),
+        ({"bands": [0]}, "space.bands must be a whole number from 1 to 256, got 0"),
+        ({"begin": "linear"}, "space.begin must be one of conv, any, got 'linear'"),
         ({"max_macs": 0}, "space.max_macs must be 1 or more, got 0"),
         ({"mutation": Mutation(fields=["depth"])}, "space.mutation.fields must be one of .*, got 'depth'"),
         ({"mutation": Mutation(insert={"depth": [1]})}, "space.mutation.insert knows only .*, got 'depth'"),
         ({"mutation": Mutation(insert={"reduce": ["avg"]})}, "space.mutation.insert knows only"),
+        ({"mutation": Mutation(insert={"join": ["none"]})}, "space.mutation.insert knows only"),
         ({"mutation": Mutation(insert={"width": [17]})}, r"insert.width must lie within space.width \(16, 32"),
         ({"mutation": Mutation(insert={"width": []})}, "space.mutation.insert.width must be a list of choices"),
     ],

@@ -2,8 +2,8 @@ import pytest
 
 from common.architecture.graph import INPUT
 from common.architecture.kinds.layered import LayeredSpec
-from common.architecture.kinds.layers import AvgPool, Conv1d, Conv2d, Linear, MaxPool
-from common.architecture.operations import Add, AverageTo, Convolution, Flatten, GlobalPool
+from common.architecture.kinds.layers import AvgPool, Conv1d, Conv2d, Linear, LogEnergy, MaxPool
+from common.architecture.operations import Add, AverageTo, Concatenate, Convolution, Flatten, GlobalPool
 from common.architecture.operations import Linear as LinearMap
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpecError
@@ -43,7 +43,7 @@ MALFORMED = [
     (HEADER, "needs layers"),
     ({**HEADER, "layers": {}}, "layers must be a list, got {}"),
     (spec_of(*[LINEAR] * 65), "64 layers at most, got 65"),
-    (spec_of(reduce="sum"), "reduce must be one of flatten, avg, max, got 'sum'"),
+    (spec_of(reduce="sum"), "reduce must be one of flatten, avg, max, avg.max, log_std, got 'sum'"),
     (spec_of(reduce=["avg"]), "reduce must be one of"),
     (spec_of(LINEAR, "linear"), "Layer 1: a layer must be an object"),
     (spec_of({"width": 3}), "Layer 0: op must be one of linear, .*, got None"),
@@ -76,6 +76,13 @@ MALFORMED = [
     (spec_of({"op": "conv1d", "width": 4, "stride": 0}), "conv1d stride must be a whole number"),
     (spec_of({"op": "max_pool", "kernel": 0}), "max_pool kernel must be a whole number"),
     (spec_of({"op": "avg_pool", "stride": -1}), "avg_pool stride must be a whole number"),
+    (
+        spec_of({"op": "log_energy", "bands": 0}),
+        "Layer 0: log_energy bands must be a whole number from 1 to 256",
+    ),
+    (spec_of(join={"op": "log_energy", "bands": 2.5}), "join: log_energy bands must be a whole number"),
+    (spec_of(join="log_energy"), "join: a layer must be an object"),
+    (spec_of(join=LINEAR), "join must be a front end such as"),
 ]
 
 
@@ -85,6 +92,48 @@ def test_a_malformed_spec_gives_one_clear_error(values, message):
         ArchitectureSpec.from_dict(values)
     assert str(caught.value).endswith(".")
     assert ".." not in str(caught.value)
+
+
+FROZEN = {
+    "b435d9157ae2": spec_of(),
+    "4aa8fb490b1b": spec_of(reduce="avg"),
+    "c6e8c0d3c030": spec_of({"op": "linear", "width": 64, "activation": "relu", "norm": "none", "dropout": 0.2}),
+    "e1c6db0c377b": spec_of(
+        {"op": "conv1d", "width": 32, "kernel": 5, "stride": 2},
+        {"op": "max_pool", "kernel": 2},
+        {"op": "linear", "width": 16, "skip": 0},
+        reduce="avg",
+    ),
+    "15d66e5306f4": spec_of(
+        {"op": "conv2d", "width": 8},
+        {"op": "avg_pool", "kernel": 3, "stride": 1},
+        {"op": "linear", "width": 16, "norm": "batch"},
+        reduce="max",
+    ),
+}
+
+
+@pytest.mark.parametrize("id_", FROZEN)
+def test_specs_keep_the_ids_that_earlier_versions_gave_them(id_):
+    spec = ArchitectureSpec.from_dict(FROZEN[id_])
+    assert spec.id == id_
+    assert spec.to_dict().keys() == {"version", "kind", "layers", "reduce"}
+
+
+def test_what_joins_is_part_of_the_json():
+    spec = LayeredSpec((Conv1d(8), Linear(4)), "avg", LogEnergy(4))
+    assert spec.to_dict()["join"] == {"op": "log_energy", "bands": 4}
+    assert ArchitectureSpec.from_json(spec.to_json()) == spec
+    assert spec.describe() == "conv1d 8 k3 → linear 4, joined by log_energy 4"
+    assert len({spec.id, LayeredSpec(spec.layers, "avg").id, LayeredSpec(spec.layers, "avg", LogEnergy(8)).id}) == 3
+    assert ArchitectureSpec.from_dict(spec_of(join=None)) == LayeredSpec()
+
+
+def test_a_front_end_leaves_nothing_to_reduce():
+    fronted = LayeredSpec((LogEnergy(4), Linear(4)), "max")
+    assert fronted == LayeredSpec((LogEnergy(4), Linear(4)))
+    assert fronted.id == LayeredSpec((LogEnergy(4), Linear(4))).id
+    assert fronted.describe() == "log_energy 4 → linear 4"
 
 
 @pytest.mark.parametrize("layers", [None, "linear", [{"op": "linear"}], 3])
@@ -133,6 +182,41 @@ def test_spatial_features_are_reduced_before_the_first_linear_layer_only(reduce,
     assert nodes["layer2_reduce"].operation == (Flatten() if reduce == "flatten" else GlobalPool(reduce))
 
 
+def test_mean_and_maximum_lie_side_by_side():
+    graph = LayeredSpec((Conv2d(6, activation="none", norm="none"),), "avg+max").lower(IMAGE)
+    assert [(node.name, node.operation, node.inputs, node.output_shape) for node in graph.nodes[1:]] == [
+        ("classifier_reduce_avg", GlobalPool("avg"), (0,), (6,)),
+        ("classifier_reduce_max", GlobalPool("max"), (0,), (6,)),
+        ("classifier_reduce", Concatenate(), (1, 2), (12,)),
+        ("classifier", LinearMap(10), (3,), (10,)),
+    ]
+
+
+def test_what_joins_does_so_once_before_the_first_linear_layer():
+    layers = (Conv1d(7, activation="none", norm="none"), Linear(5, norm="none"), Linear(3, norm="none"))
+    graph = LayeredSpec(layers, "max", LogEnergy(4)).lower(SEQUENCE)
+    names = [node.name for node in graph.nodes]
+    read = {node.name: [names[index] if index != INPUT else "input" for index in node.inputs] for node in graph.nodes}
+    assert [name for name in names if "join" in name] == ["join", "join_norm", "layer1_join"]
+    assert read["join"] == ["input"]
+    assert read["layer1_join"] == ["layer1_reduce", "join_norm"]
+    assert read["layer1"] == ["layer1_join"]
+    assert graph.nodes[names.index("layer1_join")].output_shape == (7 + 9 * (2 + 4),)
+    assert "classifier_join" in nodes_of(LayeredSpec((), "avg", LogEnergy(4)), SEQUENCE)
+
+
+@pytest.mark.parametrize("task", [VECTOR, IMAGE])
+def test_nothing_joins_where_there_is_no_sequence(task):
+    with pytest.raises(SpecError, match=r"^join: log_energy works on a sequence, got"):
+        LayeredSpec((Linear(4),), "flatten", LogEnergy(2)).lower(task)
+
+
+def test_a_front_end_stands_before_linear_layers():
+    graph = LayeredSpec((LogEnergy(4), Linear(5, norm="none"))).lower(SEQUENCE)
+    assert [node.name for node in graph.nodes] == ["layer0", "layer0_norm", "layer1", "layer1_activation", "classifier"]
+    assert graph.is_chain
+
+
 @pytest.mark.parametrize(
     ("layers", "pool", "projection"),
     [
@@ -177,6 +261,9 @@ ILLEGAL = [
     (IMAGE, (Linear(4), Conv2d(4)), "Layer 1: conv2d works on an image"),
     (IMAGE, (Linear(4), MaxPool(2)), "Layer 1: max_pool works on"),
     (SEQUENCE, (MaxPool(4), MaxPool(4)), "Layer 1: max_pool kernel must fit into its input of shape .9, 3., got 4"),
+    (SEQUENCE, (LogEnergy(4), Conv1d(4)), "Layer 1: conv1d works on a sequence, got .54,"),
+    (SEQUENCE, (LogEnergy(7),), "Layer 0: log_energy of 12 steps has 6 bands at most, one a frequency, got 7"),
+    (IMAGE, (LogEnergy(4),), "Layer 0: log_energy works on a sequence"),
     (VECTOR, (Linear(1),), "Layer 0: group norm needs 2 values or more"),
     (SEQUENCE, (Conv1d(1, stride=12),), "Layer 0: group norm needs 2 values or more"),
 ]

@@ -5,7 +5,7 @@ import pytest
 
 from common.architecture import operations as ops
 from common.architecture.graph import INPUT, GraphBuilder
-from common.architecture.kinds.layers import LAYERS, AvgPool, Conv1d, Conv2d, Linear, MaxPool
+from common.architecture.kinds.layers import LAYERS, AvgPool, Conv1d, Conv2d, Linear, LogEnergy, MaxPool
 from common.errors import SpecError
 
 
@@ -29,6 +29,7 @@ def test_layers_are_frozen():
         (Conv2d(4, stride=2), ops.Convolution(4, kernel=3, stride=2)),
         (MaxPool(2), ops.MaxPool(2, 2)),
         (AvgPool(3, 1), ops.AvgPool(3, 1)),
+        (LogEnergy(4), ops.LogEnergy(4)),
     ],
 )
 def test_a_layer_has_one_operation(layer, operation):
@@ -49,11 +50,23 @@ def test_a_pool_steps_by_its_kernel():
         (MaxPool(2), (5,), "a sequence or an image"),
         (AvgPool(2), (5,), "a sequence or an image"),
         (Linear(2), (1, 5), "a vector"),
+        (LogEnergy(2), (5,), "a sequence"),
+        (LogEnergy(2), (1, 5, 5), "a sequence"),
     ],
 )
 def test_a_layer_refuses_other_inputs(layer, shape, wanted):
     with pytest.raises(SpecError, match=f"{layer.op} works on {wanted}, got"):
         layer.add_to(GraphBuilder(shape), "layer0", INPUT)
+
+
+def test_a_front_end_is_brought_to_one_scale():
+    network = GraphBuilder((3, 16))
+    assert network.shape(LogEnergy().add_to(network, "layer0", INPUT)) == (3 * (2 + 8),)
+    network.add("classifier", ops.Linear(2), 1)
+    assert [(node.name, node.operation) for node in network.graph().nodes[:2]] == [
+        ("layer0", ops.LogEnergy(8)),
+        ("layer0_norm", ops.BatchNorm()),
+    ]
 
 
 def test_every_field_says_which_rule_checks_it():

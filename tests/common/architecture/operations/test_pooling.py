@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from common.architecture.operations import AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
@@ -34,6 +36,9 @@ def test_average_to():
 def test_from_space_to_a_vector(shape):
     assert GlobalPool("max").output_shape(shape) == (4,)
     assert GlobalPool("avg").made(shape) == (4,)
+    assert GlobalPool("log_std").output_shape(shape) == (4,)
+    # distances from the first value, variance, its sum with the floor, logarithm, half of it
+    assert GlobalPool("log_std").made(shape) == (math.prod(shape), 4, 4, 4, 4)
     assert Flatten().output_shape(shape) == (36 if len(shape) == 2 else 252,)
     assert Flatten().made(shape) == ()  # a view
 

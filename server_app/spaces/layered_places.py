@@ -1,0 +1,163 @@
+"""What may stand where in the chains of the `layered` space."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from common.architecture.kinds.layered import REDUCTIONS
+from common.architecture.kinds.layers import LAYERS, Convolution, FrontEnd, Layer, Pool
+from common.errors import SpaceError, SpecError
+from server_app.spaces.domains import Choices, Domain, Sources
+
+if TYPE_CHECKING:
+    from common.architecture.kinds.layered import LayeredSpec
+    from common.tasks import Task
+    from server_app.spaces.layered_options import LayeredOptions
+
+Operations = dict[str, type[Layer]]
+FRONT, SPATIAL, LINEAR = "front", "spatial", "linear"
+"""Parts of a chain, in their order; where there is a front end, it is the first layer, and linear ones follow it."""
+
+
+class Places:
+    """Operations and values by their place in a chain.
+
+    Parameters
+    ----------
+    task : Task
+        What it is for; operations that do not work on its input are left out.
+    options : LayeredOptions
+        With nothing left to choose; see `LayeredOptions.for_kind`.
+
+    Attributes
+    ----------
+    operations, first : dict
+        All that are offered, and those that may be the first layer, by name.
+    domains, inserted : dict
+        By option, of what is drawn, and of a layer that a mutation inserts.
+    """
+
+    def __init__(self, task: Task, options: LayeredOptions) -> None:
+        fitting = {op: cls for op, cls in LAYERS.items() if {0, len(task.input_shape) - 1} & set(cls.axes)}
+        offered = options.operations or []
+        self.operations = {op: cls for op, cls in fitting.items() if op in offered}
+        if not self.operations:
+            raise SpaceError(
+                f"A space must offer an operation that works on a {task.kind}",
+                offered,
+                fix=f"Put one of {', '.join(fitting)} into space.operations",
+            )
+        self._later = {op: cls for op, cls in self.operations.items() if part_of(cls) != FRONT}
+        self.first = self.operations
+        if options.begin == "conv" and task.kind != "vector":
+            self.first = _conv_or_front(self.operations)
+        self._skip = options.skip
+        self.domains, self.inserted = options.domains(), options.inserted_domains()
+        if task.kind == "vector":
+            self.domains["reduce"] = Choices(REDUCTIONS[:1])
+        self.domains["join"] = Choices(
+            tuple(value for value in self._values("join", 0) if value is None or value.op in fitting) or (None,)
+        )
+
+    def at(self, index: int) -> Operations:
+        """Return the operations that may be layer `index`."""
+        return self._later if index else self.first
+
+    def after(self, first: type[Layer], index: int) -> Operations:
+        """Return the operations that may be layer `index` of a chain that begins with `first`."""
+        found = self.at(index)
+        return {op: cls for op, cls in found.items() if part_of(cls) == LINEAR} if part_of(first) == FRONT else found
+
+    def domain(self, option: str, index: int, domains: dict[str, Domain] | None = None) -> Domain:
+        """Return the domain of an option at layer `index`, from `domains` or those that are drawn from."""
+        if option == "skip":
+            return Sources.before(index, self._skip)
+        return (domains or self.domains)[option]
+
+    def count(self, index: int, part: str) -> float:
+        """Count the layers of one part that may stand at `index`."""
+        return sum(
+            math.prod(self.domain(option, index).size for _, option in drawn_fields(cls))
+            for cls in self.at(index).values()
+            if part_of(cls) == part
+        )
+
+    def layers(self, index: int, part: str) -> Iterator[Layer]:
+        """Yield the layers of one part that may stand at `index`."""
+        for cls in self.at(index).values():
+            if part_of(cls) == part:
+                drawn = drawn_fields(cls)
+                for values in itertools.product(*(self._values(option, index) for _, option in drawn)):
+                    yield cls(**{name: value for (name, _), value in zip(drawn, values, strict=True)})
+
+    def ends(self) -> list[tuple[Any, Any]]:
+        """Return each `reduce` with each `join`."""
+        return list(itertools.product(self._values("reduce", 0), self._values("join", 0)))
+
+    def _values(self, option: str, index: int) -> tuple[Any, ...]:
+        domain = self.domain(option, index)
+        return domain.values if isinstance(domain, Choices) else ()
+
+    # ------------------------------------------------------------ what belongs
+
+    def check(self, spec: LayeredSpec) -> None:
+        """Raise `SpecError` where a layer, its place or a value is not offered; the depth is not looked at."""
+        for index, layer in enumerate(spec.layers):
+            self._check_operation(index, layer)
+            for name, option in drawn_fields(type(layer)):
+                _check_value(option, getattr(layer, name), self.domain(option, index), f"Layer {index}")
+            if isinstance(layer, Pool):
+                _check_value("stride", layer.stride, Choices((layer.kernel,)), f"Layer {index}")
+        fronted = is_fronted(spec.layers)
+        if not fronted:
+            _check_value("reduce", spec.reduce, self.domains["reduce"], "The spec")
+        _check_value("join", spec.join, Choices((None,)) if fronted else self.domains["join"], "The spec")
+
+    def _check_operation(self, index: int, layer: Layer) -> None:
+        if layer.op not in self.operations:
+            offered = ", ".join(self.operations)
+            raise SpecError(f"Layer {index}: the space offers {offered}", layer.op, fix="Change space.operations")
+        if layer.op not in self.at(index):
+            where = "after the first layer" if index else "as the first layer"
+            raise SpecError(
+                f"Layer {index}: the space offers {', '.join(self.at(index))} {where}",
+                layer.op,
+                fix="Put it first" if index else "Put one of them before it, or set space.begin=any",
+            )
+
+
+def part_of(cls: type[Layer]) -> str:
+    """Return the part of a chain in which an operation stands."""
+    if issubclass(cls, FrontEnd):
+        return FRONT
+    return LINEAR if 0 in cls.axes else SPATIAL
+
+
+def is_fronted(layers: tuple[Layer, ...]) -> bool:
+    """Tell whether a front end is the first layer; then nothing is reduced."""
+    return bool(layers) and isinstance(layers[0], FrontEnd)
+
+
+def drawn_fields(cls: type[Layer]) -> list[tuple[str, str]]:
+    """Return the fields of an operation that a space draws, each with the option that says from what."""
+    return [(item.name, item.metadata["option"]) for item in fields(cls) if item.metadata["option"] is not None]
+
+
+def _conv_or_front(operations: Operations) -> Operations:
+    found: Operations = {op: cls for op, cls in operations.items() if issubclass(cls, Convolution | FrontEnd)}
+    if not found:
+        raise SpaceError(
+            "A space with begin=conv must offer a convolution or a front end for the first layer",
+            list(operations),
+            fix="Put one into space.operations, or set space.begin=any",
+        )
+    return found
+
+
+def _check_value(option: str, value: Any, domain: Domain, where: str) -> None:
+    if value not in domain:
+        raise SpecError(f"{where}: the space offers {option} {domain}", value, fix=f"Change space.{option}")
