@@ -103,6 +103,8 @@ def check_resumable(folder: Path) -> None:
 def came_to(folder: Path, event: str) -> bool:
     """Return whether the journal in this folder has an event of this kind."""
     mark = f'"event": "{event}"'.encode()
+    if not (folder / JOURNAL).is_file():  # a device has no end
+        return False
     try:
         with (folder / JOURNAL).open("rb") as file:
             return any(mark in line for line in file)
@@ -152,6 +154,8 @@ def _result_finished(folder: Path) -> bool:
 
 
 def _journal_ended(folder: Path) -> bool:
+    if not (folder / JOURNAL).is_file():
+        return False
     try:
         with (folder / JOURNAL).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST))

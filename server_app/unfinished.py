@@ -123,7 +123,9 @@ def _silent(saved: SavedState) -> bool:
 
 
 def _events(path: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of a journal, as far as they are its."""
+    """Return the whole lines of a journal, as far as they are its; a device has no end, and none."""
+    if not path.is_file():
+        return []
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
         events = [json.loads(line) for line in lines]

@@ -10,19 +10,24 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say which tests share a worker, where there are several (``-n 2 --dist loadgroup``): see `_starts_flower`."""
-    item.add_marker(pytest.mark.xdist_group("flower" if _starts_flower(item) else item.path.stem))
+    """Say which tests share a worker, where there are several (``-n 2 --dist loadgroup``).
+
+    Deployments mostly wait, and take turns; so do simulations, which want the whole machine now and then. All others
+    are dealt out file by file.
+    """
+    item.add_marker(pytest.mark.xdist_group(_started(item) or item.path.stem))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the tests that take longest, where there are several workers."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not _starts_flower(item))
+        items.sort(key=lambda item: not _started(item))
 
 
-def _starts_flower(item: pytest.Item) -> bool:
-    """Tell whether a test starts Flower's processes: these take turns, each wants the whole machine now and then."""
-    return any(mark.name in ("deployment", "simulation", "containers") for mark in item.iter_markers())
+def _started(item: pytest.Item) -> str:
+    """Return which of Flower's processes a test starts; empty for most."""
+    marks = [mark.name for mark in item.iter_markers()]
+    return next((name for name in ("deployment", "simulation", "containers") if name in marks), "")
 
 
 @pytest.fixture(autouse=True)

@@ -157,7 +157,7 @@ def _scales(summary: Summary) -> str:
     if summary.input_shape[0] == 1:
         return f"a deviation of {largest:.3g}; a search brings it to 1"
     each = "column" if len(summary.input_shape) == 1 else "channel"
-    return f"deviations from {smallest:.3g} to {largest:.3g}; a search brings each {each} to 1"
+    return f"deviations {smallest:.3g} to {largest:.3g}; a search brings each {each} to 1"
 
 
 def _notes(finding: Finding, label: str) -> Iterator[str]:

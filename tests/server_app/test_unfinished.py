@@ -116,6 +116,13 @@ def test_what_was_not_saved_may_go_otherwise(go):
     assert can_go_on(folder)
 
 
+def test_a_journal_that_is_a_device_is_not_read_to_its_end(stopped):
+    (stopped / "journal.jsonl").unlink()
+    (stopped / "journal.jsonl").symlink_to("/dev/full")
+    (stopped / "state.json").unlink()
+    assert can_go_on(stopped)  # nothing says that it would fail again
+
+
 def test_where_there_is_no_run_nothing_goes_on(tmp_path, go):
     assert not can_go_on(tmp_path / "nowhere")
     assert not can_go_on(go())  # it finished

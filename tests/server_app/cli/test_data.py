@@ -47,7 +47,7 @@ def test_data_that_fit_are_described(capsys, table):
         "  people      not said ('client' would say it)",
         "  test part   none given",
         "  a search    trains on 13, validates on 3 and at its end tests on 4 examples",
-        f"  scales      deviations from {low:.3g} to {high:.3g}; a search brings each column to 1",
+        f"  scales      deviations {low:.3g} to {high:.3g}; a search brings each column to 1",
         "  memory      about 0.5 kB while a search runs",
         "",
         "It fits.",

@@ -92,10 +92,11 @@ def test_a_record_that_says_nothing_ends_nothing(tmp_path, content):
 
 def test_what_cannot_be_killed_is_named(tmp_path, family, monkeypatch):
     remember(tmp_path, [family], HOME)
-    monkeypatch.setattr("psutil.Process.kill", lambda _: None)
-    monkeypatch.setattr(left, "PATIENCE", 0.1)
-    with pytest.raises(FederationError, match=rf"must be gone, got \[.*{family.pid}"):
-        end_left(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("psutil.Process.kill", lambda _: None)
+        patch.setattr(left, "PATIENCE", 0.1)
+        with pytest.raises(FederationError, match=rf"must be gone, got \[.*{family.pid}"):
+            end_left(tmp_path)
     assert (tmp_path / "processes.json").exists()
 
 
