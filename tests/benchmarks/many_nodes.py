@@ -23,14 +23,17 @@ from flwr.supercore.task_identity import TaskIdentity
 from common.config import compose_config
 from common.digest import code_digest
 from common.jobs import NodeReport, Result
+from common.preprocessing.base import Sums
 from common.settings import DatasetSettings
-from common.wire.handshake import encode_report
+from common.tasks import Classification
+from common.wire.handshake import encode_name, encode_report
 from common.wire.order import decode_order
 from common.wire.results import encode_results
 from server_app import handshake
 from server_app.build import build_strategy
 
 HELD = 10
+SUMS = {"moments": Sums(HELD, {"sum": (0.0,) * 8, "square": (float(HELD),) * 8})}
 
 
 class PretendedGrid:
@@ -70,11 +73,9 @@ class PretendedGrid:
             return reply
         name = f"node-{message.metadata.dst_node_id:05d}"
         if "call" in message.content:
-            from common.wire.handshake import encode_name
-
             return encode_name(self._digest, name)
-        fields: dict[str, Any] = {"num_test": HELD} if "num_test" in NodeReport.__dataclass_fields__ else {}
-        return encode_report(self._digest, NodeReport(name, [8], 3, HELD, HELD, 1, 1024, "cpu", **fields))
+        report = NodeReport(name, [8], Classification(3), HELD, HELD, 1, 1024, "cpu", num_test=HELD, sums=SUMS)
+        return encode_report(self._digest, report)
 
     def _do(self, content: RecordDict) -> RecordDict:
         order, _ = decode_order(content)
@@ -101,8 +102,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name, value in (("_task_id", 1), ("_run_id", 1), ("_node_id", SUPERLINK_NODE_ID)):
         setattr(TaskIdentity, name, value)
-    if hasattr(handshake, "AT_ONCE"):
-        handshake.AT_ONCE = arguments.nodes  # all of them, as in a round that needs them all
+    handshake.AT_ONCE = arguments.nodes  # all of them, as in a round that needs them all
     config = compose_config(["controller=random", "fidelity=full", f"fidelity.max_rounds={arguments.rounds}"])
     config = replace(
         config,
