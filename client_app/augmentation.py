@@ -139,10 +139,10 @@ def flip(x: Tensor, channels: Channels, rng: np.random.Generator) -> Tensor:  # 
     return torch.where(mirrored, x.flip(3), x)
 
 
-def move(x: Tensor, channels: Channels, rng: np.random.Generator) -> Tensor:  # noqa: ARG001
-    """Move each image by up to an eighth of its height and width, in whole pixels; the edge fills what is left free.
+def crop(x: Tensor, channels: Channels, rng: np.random.Generator) -> Tensor:  # noqa: ARG001
+    """Pad each image by an eighth on each side with its edge, and crop it at random (He et al., who pad with 0).
 
-    The same as padding by an eighth on each side and cropping at random (He et al., who pad with 0).
+    So it moves by up to an eighth of its height and width, in whole pixels.
     """
     rows, columns = (_on(x.device, _moved(extent, len(x), rng)) for extent in x.shape[2:])
     return x.gather(2, rows[:, None, :, None].expand_as(x)).gather(3, columns[:, None, None].expand_as(x))
@@ -162,5 +162,5 @@ def _on(device: torch.device, values: NDArray[np.generic]) -> Tensor:
 _TABLE: dict[str, dict[str, Change]] = {
     "vector": {"jitter": jitter},
     "sequence": {"jitter": jitter, "scale": scale, "rotate": rotate, "shift": turn_round},
-    "image": {"flip": flip, "crop": move, "shift": move},
+    "image": {"flip": flip, "crop": crop},
 }

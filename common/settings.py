@@ -12,7 +12,7 @@ from common.errors import ConfigError
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "vector": ("jitter",),
     "sequence": ("jitter", "scale", "rotate", "shift"),
-    "image": ("flip", "crop", "shift"),
+    "image": ("flip", "crop"),
 }
 """By the kind of input that `common.tasks.Task` tells, what `client_app.augmentation` can do to it."""
 

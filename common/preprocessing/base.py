@@ -1,5 +1,6 @@
 """The contract of a statistic: what is fitted over the federation, from sums that the nodes send.
 
+    over        sums over examples
     measured    a node's sums over its training examples, if there are enough of them     (on the node)
     check       whether sums from anybody can be such                                     (on the server)
     total       the sum of the nodes' sums
@@ -65,8 +66,10 @@ class Statistic(ABC, Generic[FittedT]):
 
     def measured(self, x: NDArray[np.float32], min_examples: int) -> Sums | None:
         """Return a node's sums; None where fewer than `min_examples` are behind them: then they do not leave it."""
-        if len(x) < min_examples:
-            return None
+        return self.over(x) if len(x) >= min_examples else None
+
+    def over(self, x: NDArray[np.float32]) -> Sums:
+        """Return the sums over examples, however few."""
         values = self.sums(x)
         return Sums(len(x), {name: tuple(values[name].tolist()) for name in self.fields})
 

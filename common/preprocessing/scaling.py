@@ -54,7 +54,7 @@ class Scaling:
     def of(cls, x: NDArray[np.float32]) -> Scaling:
         """Return the scaling that fits these examples, at least one."""
         moments = Moments()
-        return moments.fit(Sums(len(x), {n: tuple(row.tolist()) for n, row in moments.sums(x).items()}), x.shape[1:])
+        return moments.fit(moments.over(x), x.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

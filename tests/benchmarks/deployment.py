@@ -35,12 +35,13 @@ from flwr.proto.control_pb2 import StartRunRequest
 from flwr.supercore.fab import Fab
 from rich.console import Console
 from rich.table import Table
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.config import Config, compose_config
 from common.tasks import Classification, Task
+from server_app.blobs import Blobs
 from server_app.build import build_search, without_foreign_options
 from server_app.journal import Journal
 from tests.benchmarks.tracing.breakdown import STEPS, Message, mean_steps, messages_of, read
@@ -118,7 +119,7 @@ def overrides(trials: int, rounds: int, seed: int) -> list[str]:
 
 def candidates_of(config: Config) -> list[ArchitectureSpec]:
     """Return what (b) is going to propose."""
-    controller = build_search(config, TASK, Journal()).controller
+    controller = build_search(config, TASK, Journal(), Blobs(None)).controller
     return [proposal.spec for proposal in controller.propose(config.search.trials)]
 
 

@@ -83,10 +83,10 @@ def loop_by_hand(model: nn.Module, examples: Examples, epochs: int, *, fused: bo
     model.train()
     for _ in range(epochs):
         index = torch.randperm(len(y))
-        for a, b in batches if loader else zip(x[index].split(BATCH), y[index].split(BATCH), strict=True):
+        for a, b in batches if loader else zip(torch.split(x[index], BATCH), torch.split(y[index], BATCH), strict=True):
             optimizer.zero_grad()
             loss = F.cross_entropy(model(a), b)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             loss.item()
 

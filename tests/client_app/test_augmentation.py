@@ -200,10 +200,9 @@ def test_half_of_the_images_are_mirrored():
     assert same.mean() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(len(x)))
 
 
-@pytest.mark.parametrize("name", ["crop", "shift"])
-def test_an_image_moves_by_an_eighth_at_most_and_its_edge_is_repeated(name):
+def test_an_image_moves_by_an_eighth_at_most_and_its_edge_is_repeated():
     x = examples_of("image")
-    after, found = changed("image", name, x=x).numpy(), set()
+    after, found = changed("image", "crop", x=x).numpy(), set()
     padded = np.pad(x, ((0, 0), (0, 0), (2, 2), (3, 3)), mode="edge")  # an eighth of 16 and of 24 on each side
     for number, image in enumerate(after):
         places = [

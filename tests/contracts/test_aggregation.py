@@ -152,7 +152,10 @@ def test_leaves_the_callers_arrays_alone(aggregation):
     start.setflags(write=False)
     for _, update, _, _ in added:
         update.setflags(write=False)
+    before = [array.copy() for array in (start, *(update for _, update, _, _ in added))]
     run(aggregation, start, added)
+    for array, was in zip((start, *(update for _, update, _, _ in added)), before, strict=True):
+        np.testing.assert_array_equal(array, was)
 
 
 def broken(kind):

@@ -215,7 +215,7 @@ def test_what_works_survives_its_rehearsal(name):
         (["aggregation=krum", "federation.nodes=4"], r"aggregation needs 5 nodes .*, got 4"),
         (["placement=split", "federation.nodes=4"], r"needs a node for each of 9 concurrent trials, got 4"),
         (["space.max_parameters=3"], r"max_parameters"),
-        (["training.augmentation=[flip,rotate]"], r"images is among flip, crop, shift, got \['rotate'\]"),
+        (["training.augmentation=[flip,rotate]"], r"images is among flip, crop, got \['rotate'\]"),
         (["dataset=diabetes", "training.label_smoothing=0.1"], r"label_smoothing is for classes, and a regression has"),
         (["baseline.layers=[{op: conv1d, width: 4, kernel: 3}]"], r"baseline must fit examples of shape \(1, 8, 8\)"),
         (["scoring.panel=4", "scoring.unseen=true", "federation.nodes=4"], r"nodes that train, got 0"),
@@ -227,4 +227,6 @@ def test_a_rehearsal_says_what_the_simulation_would_fail_with(overrides, words):
 
 
 def test_a_deployment_has_nothing_to_rehearse():
+    with pytest.raises(FlwrNasError):
+        rehearse(compose_config(["federation=simulation", "dataset=local"]))  # which lacks its path
     rehearse(compose_config(["federation=deployment", "dataset=local"]))
