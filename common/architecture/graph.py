@@ -16,7 +16,7 @@ from common.errors import SpecError
 INPUT = -1
 """What a node reads where it reads the network's input."""
 HEAD = "classifier"
-"""Name of the last node of every network: the head's linear map, whatever the head. Models of old have it."""
+"""Name of the last node of every network: the head's linear map, or its bias alone. Models of old have it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Graph:
             raise SpecError(
                 f"The last node of a graph must be named {HEAD} and give a vector",
                 (last.name, last.output_shape),
-                fix="End with the head's linear map",
+                fix="End with the head's linear map or bias",
             )
 
     def entering(self, node: Node) -> tuple[Shape, ...]:

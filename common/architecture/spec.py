@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from common.architecture.graph import Graph
     from common.tasks import Task
 
-KINDS = {"layered": "LayeredSpec"}
+KINDS = {"layered": "LayeredSpec", "constant": "ConstantSpec"}
 """By the name of its module, the class of each kind: a node opens no module by a name that a message gives."""
 
 MAX_TEXT = 64 * 1024
@@ -55,7 +55,7 @@ class ArchitectureSpec(ABC):
         """Return one line for people."""
 
     def lower(self, task: Task) -> Graph:
-        """Write the network out for `task`: scaling of the input first, where there is one, the head's linear map last.
+        """Write the network out for `task`: scaling of the input first, where there is one, the head last.
 
         Raises
         ------

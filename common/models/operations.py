@@ -163,6 +163,18 @@ class Standardise(nn.Module):
         return (x - self.mean).mul_(self.factor).clamp_(-CLIP, CLIP)
 
 
+class Bias(nn.Module):
+    """One learnt vector for every example: ``(n, ...)`` to ``(n, width)``."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.empty(width, device=_META))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Repeat it for each example."""
+        return self.bias.repeat(len(x), 1)
+
+
 class Add(nn.Module):
     """The sum of its inputs."""
 
@@ -219,6 +231,7 @@ def _standardise(operation: ops.Standardise, shape: Shape) -> nn.Module:
 
 OPERATIONS: dict[type[ops.Operation], Callable[..., nn.Module]] = {
     ops.Linear: _linear,
+    ops.Bias: lambda operation, _: Bias(operation.width),
     ops.Convolution: _convolution,
     ops.MaxPool: _max_pool,
     ops.AvgPool: _avg_pool,

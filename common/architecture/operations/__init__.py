@@ -16,7 +16,7 @@ from common.architecture.operations.elementwise import (
     Standardise,
 )
 from common.architecture.operations.energies import LogEnergy
-from common.architecture.operations.maps import Convolution, Linear
+from common.architecture.operations.maps import Bias, Convolution, Linear
 from common.architecture.operations.norms import BatchNorm, GroupNorm, num_groups
 from common.architecture.operations.pooling import LOG_FLOOR, AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
 
@@ -28,6 +28,7 @@ __all__ = [
     "AverageTo",
     "AvgPool",
     "BatchNorm",
+    "Bias",
     "Concatenate",
     "Convolution",
     "Dropout",

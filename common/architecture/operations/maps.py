@@ -1,4 +1,4 @@
-"""Linear maps: of a vector, and of each window of a sequence or an image."""
+"""Linear maps: of a vector, of each window of a sequence or an image, and of nothing."""
 
 from __future__ import annotations
 
@@ -45,6 +45,31 @@ class Linear(Operation):
         """Return features x width."""
         (shape,) = inputs
         return shape[0] * self.width
+
+
+@dataclass(frozen=True)
+class Bias(Operation):
+    """What is left of `Linear` without its input: one vector that is learnt, for every example the same.
+
+    It starts at 0, where all outputs are alike: there its first step leads towards what is most frequent.
+
+    Parameters
+    ----------
+    width : int
+        Output features.
+    """
+
+    width: int
+
+    op: ClassVar[str] = "bias"
+
+    def output_shape(self, *inputs: Shape) -> Shape:  # noqa: ARG002
+        """Return ``(width,)``, whatever enters."""
+        return (self.width,)
+
+    def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:  # noqa: ARG002
+        """Return the bias ``(width,)``."""
+        return (TensorInfo("bias", (self.width,), "zeros"),)
 
 
 @dataclass(frozen=True)

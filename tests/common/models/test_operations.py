@@ -27,6 +27,7 @@ def test_both_sides_know_the_same_operations():
     [
         (ops.Linear(7), [(5,)]),
         (ops.Linear(7, bias=False), [(5,)]),
+        *[(ops.Bias(7), [shape]) for shape in ((5,), (3, 9), (3, 9, 8))],
         *[(ops.Convolution(4, kernel=3, stride=2), [shape]) for shape in ((3, 9), (3, 9, 8))],
         *[(ops.Convolution(4, kernel=1, bias=False), [shape]) for shape in ((3, 9), (3, 9, 8))],
         *[(cls(3, 2), [shape]) for cls in (ops.MaxPool, ops.AvgPool) for shape in ((3, 9), (3, 9, 8))],
