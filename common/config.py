@@ -2,7 +2,8 @@
 
 YAML is composed by Hydra, then turned into the dataclasses below. A group with a choice of modules
 (`space`, `controller` ...) stays a mapping until `options_of` builds the options of the module that its
-`name` says, so that options live beside what they configure.
+`name` says, so that options live beside what they configure. `training` stays one as well: each of its options is a
+value or a list of choices, which `server_app.spaces.recipes` reads.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from common import flags
 from common.errors import ConfigError
 from common.overrides import for_hydra
 from common.precision import Precision
-from common.settings import DatasetSettings, PreprocessingSettings, TrainingSettings
+from common.settings import DatasetSettings, PreprocessingSettings
 from common.typed import typed
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -142,7 +143,7 @@ class Config:
     federation: FederationConfig
     dataset: DatasetSettings
     preprocessing: PreprocessingSettings
-    training: TrainingSettings
+    training: Choice
     baseline: dict[str, Any]
     space: Choice
     controller: Choice

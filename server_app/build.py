@@ -15,7 +15,6 @@ from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data
 from common.errors import DataError
 from common.limits import Limits
-from common.recipes import check_recipe
 from common.seeding import child_seed, generator
 from common.tasks import Task
 from server_app.blobs import Blobs, keys_in
@@ -28,6 +27,8 @@ from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.roster import Roster
 from server_app.scoring import Scoring
 from server_app.spaces.base import SearchSpace
+from server_app.spaces.recipes import RecipeSpace, largest, read_choices
+from server_app.spaces.trial_space import TrialSpace
 from server_app.stages.final import Final
 from server_app.stages.search import Search
 from server_app.strategy import FedNASStrategy, State
@@ -118,6 +119,7 @@ def check(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before a node is asked."""
     for axis in AXES:
         _choose(config, axis)
+    read_choices(config.training)
     check_given(config)
 
 
@@ -199,27 +201,27 @@ def build_search(
     Raises
     ------
     ConfigError
-        Where the baseline does not fit the task, or the task lacks what the recipe asks for.
+        Where the baseline does not fit the task, or the task lacks what a recipe asks for.
     SpaceError
         Where nothing in the space fits all the nodes.
     """
     roster = roster or Roster()
     baseline_of(config, task)  # or nobody would notice before the search is over
     objectives = _objectives(config, task)
-    space = build_space(config, task)
-    space.excess = excess_of_any(limits, task, config.training, objectives)
+    space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
+    start, scoring = start_of(config, recipes.default), config.scoring
+    most = largest([recipes.largest, *(recipe for _, recipe in (given.tried for given in start))])
+    space.excess = excess_of_any(limits, task, most, objectives)
     space.sample(generator(config.seed, "rehearsal"))
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
-    start, scoring = start_of(config), config.scoring
-    for recipe in (config.training, *(recipe for _, recipe in start)):
-        check_recipe(recipe, task)
+    trials = TrialSpace(space, recipes)
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
         deadline=config.federation.deadline,
-        controller=controller(space, config.seed, config.search.trials, controller_options, start, config.training),
+        controller=controller(trials, config.seed, config.search.trials, controller_options, start),
         fidelity=fidelity(fidelity_options),
         placement=placement(config.seed, config.search.concurrency, placement_options),
         weights=_weights(config, task, config.seed, blobs),
@@ -240,7 +242,8 @@ def build_final(
     It has seeds of its own. The baseline may exceed the limits of a node, which then takes no part in its training.
     """
     roster = roster or Roster()
-    candidates = dict.fromkeys([winner.identity, (baseline_of(config, task), config.training)])
+    default = RecipeSpace.of(config.training, task).default
+    candidates = dict.fromkeys([winner.identity, (baseline_of(config, task), default)])
     seed = child_seed(config.seed, "final")
     placement, placement_options = _choose(config, "placement")
     return Final(

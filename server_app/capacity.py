@@ -11,11 +11,11 @@ from common.limits import needs_of, tightest
 if TYPE_CHECKING:
     from common.architecture.spec import ArchitectureSpec
     from common.limits import Limits
-    from common.settings import TrainingSettings
     from common.tasks import Task
     from server_app.assignment import Excess
     from server_app.objectives.base import Objectives
     from server_app.roster import Roster
+    from server_app.trials import Recipe
 
 
 def excess_of_node(roster: Roster, task: Task) -> Excess:
@@ -24,15 +24,18 @@ def excess_of_node(roster: Roster, task: Task) -> Excess:
 
 
 def excess_of_any(
-    limits: Mapping[str, Limits], task: Task, training: TrainingSettings, objectives: Objectives
+    limits: Mapping[str, Limits], task: Task, largest: Recipe, objectives: Objectives
 ) -> Callable[[ArchitectureSpec], str]:
-    """Return what says which node cannot hold a spec and why, or which hard constraint the spec breaks."""
+    """Return what says which node cannot hold a spec and why, or which hard constraint the spec breaks.
+
+    It goes by the recipe that needs most memory, so that whatever it lets pass can be trained by every recipe.
+    """
     least = tightest(limits.values())
 
     def excess(spec: ArchitectureSpec) -> str:
         if broken := objectives.violations(cost_of(spec.lower(task))):
             return broken[0]
-        needs = needs_of(spec, task, training)
+        needs = needs_of(spec, task, largest)
         if not least.exceeded(needs):
             return ""
         return next(f"node {name!r}: {reason}" for name in sorted(limits) if (reason := limits[name].exceeded(needs)))

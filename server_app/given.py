@@ -8,15 +8,15 @@ from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.config import Config
 from common.errors import ConfigError, SpecError
-from common.settings import TrainingSettings
 from common.tasks import Task
-from server_app.trials import Identity
+from server_app.controllers.observations import Suggestion
+from server_app.trials import Recipe
 
 
 def check_given(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before there is a task."""
     _spec(config.baseline, "baseline")
-    start_of(config)
+    start_of(config, Recipe())  # the default may not be known yet, and no entry is right by it alone
 
 
 def baseline_of(config: Config, task: Task) -> ArchitectureSpec:
@@ -33,28 +33,41 @@ def baseline_of(config: Config, task: Task) -> ArchitectureSpec:
     return baseline
 
 
-def start_of(config: Config) -> list[Identity]:
+def start_of(config: Config, default: Recipe) -> list[Suggestion]:
     """Return what is tried first.
 
     An entry of ``search.start`` is a spec; or ``{spec: ..., recipe: ...}``, as history.json and result.json tell it,
-    whose recipe holds the training settings in which it differs from ``training``.
+    whose recipe holds the training settings in which it differs from the default.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    default : Recipe
+        Of the recipes that are searched: the first choice of each setting.
+
+    Raises
+    ------
+    ConfigError
+        An entry is no such thing.
     """
-    return [_identity(value, config.training, f"search.start[{i}]") for i, value in enumerate(config.search.start)]
+    return [_suggestion(value, default, f"search.start[{i}]") for i, value in enumerate(config.search.start)]
 
 
-def _identity(value: Any, training: TrainingSettings, where: str) -> Identity:
+def _suggestion(value: Any, default: Recipe, where: str) -> Suggestion:
     if not isinstance(value, dict) or "spec" not in value:
-        return _spec(value, where), training
+        return Suggestion((_spec(value, where), default), "given")
     if unknown := sorted(set(value) - {"spec", "recipe"}):
         raise ConfigError(f"{where} has a spec and a recipe", unknown, fix=f"Remove {unknown[0]}")
-    return _spec(value["spec"], f"{where}.spec"), _recipe(value.get("recipe", {}), training, f"{where}.recipe")
+    spec = _spec(value["spec"], f"{where}.spec")
+    return Suggestion((spec, _recipe(value.get("recipe", {}), default, f"{where}.recipe")), "given")
 
 
-def _recipe(value: Any, training: TrainingSettings, where: str) -> TrainingSettings:
+def _recipe(value: Any, default: Recipe, where: str) -> Recipe:
     if not isinstance(value, dict):
         raise ConfigError(f"{where} must hold training settings", value, fix="Write {learning_rate: 0.01}")
     try:
-        return TrainingSettings.from_json({**training.to_json(), **value})
+        return Recipe.from_json({**default.to_json(), **value})
     except ConfigError as error:
         raise ConfigError(f"{where} must hold training settings ({error.rule})", fix="See conf/training/") from None
 

@@ -1,8 +1,8 @@
 """The contract of a controller.
 
-A controller proposes specs and observes what became of them. This base class counts, validates,
-deduplicates and remembers; a subclass holds the idea only: given the history and a generator that
-belongs to this one proposal, which spec next? (And, where it knows better than the search, trained how?)
+A controller proposes what to try, a spec with a recipe by which it is trained, and observes what became of it.
+This base class counts, validates, deduplicates and remembers; a subclass holds the idea only: given the history
+and a generator that belongs to this one proposal, what next?
 
     class Mine(Controller):
         def suggest(self, rng):
@@ -30,7 +30,7 @@ from server_app.trials import Identity, Proposal, Recipe, Trial, TrialState
 if TYPE_CHECKING:
     import numpy as np
 
-    from server_app.spaces.base import SearchSpace
+    from server_app.spaces.trial_space import TrialSpace
 
 __all__ = ["Controller", "Observation", "Suggestion"]
 
@@ -40,11 +40,11 @@ _FAILURES = 10
 
 
 class Controller(ABC):
-    """Proposes specs and observes results.
+    """Proposes what to try and observes results.
 
     Parameters
     ----------
-    space : SearchSpace
+    space : TrialSpace
         Where proposals come from.
     seed : int
         The run's seed; the n-th proposal draws from a generator of its own.
@@ -52,10 +52,15 @@ class Controller(ABC):
         Proposals in all.
     options : Options
         What only this controller knows.
-    start : sequence of ArchitectureSpec or Identity
-        Known specs, perhaps with a recipe of their own, tried first, in this order, each once.
-    recipe : Recipe
-        How a trial trains where its suggestion does not say.
+    start : sequence of Suggestion
+        What is tried first, in this order, each once. Its specs are of the space; its recipes need only suit the task.
+
+    Raises
+    ------
+    ConfigError
+        There are no trials, or the task does not have what a recipe of the start asks for.
+    SpecError
+        A spec of the start is outside the space.
 
     Attributes
     ----------
@@ -71,12 +76,11 @@ class Controller(ABC):
 
     def __init__(
         self,
-        space: SearchSpace,
+        space: TrialSpace,
         seed: int,
         max_trials: int,
         options: Any = None,
-        start: Sequence[ArchitectureSpec | Identity] = (),
-        recipe: Recipe = Recipe(),  # noqa: B008 - frozen
+        start: Sequence[Suggestion] = (),
     ) -> None:
         if max_trials < 1:
             raise ConfigError("search.trials must be 1 or more", max_trials, fix="Set search.trials=20")
@@ -84,15 +88,16 @@ class Controller(ABC):
         self.seed = seed
         self.max_trials = max_trials
         self.options: Any = self.Options() if options is None else options
-        self.recipe = recipe
         self.history: list[Observation] = []
         self.under_way: dict[int, Observation] = {}
-        self._start = tuple(dict.fromkeys(one if isinstance(one, tuple) else (one, recipe) for one in start))
+        self._start: list[Suggestion] = []
         self._proposed: list[Identity] = []
         self._seen: set[Identity] = set()
         self._exhausted = False
-        for spec, _ in self._start:
-            space.check(spec)
+        for one in start:
+            space.check(one.tried)
+            if one.tried not in [earlier.tried for earlier in self._start]:
+                self._start.append(one)
 
     # ------------------------------------------------------------ what a subclass provides
 
@@ -100,7 +105,7 @@ class Controller(ABC):
     def suggest(self, rng: np.random.Generator) -> Suggestion | None:
         """Return one idea, or None to wait for an observation.
 
-        Called again, with the same generator further on, where the spec was proposed before.
+        Called again, with the same generator further on, where it was proposed before.
         """
 
     def learn(self, observation: Observation) -> None:  # noqa: B027, a hook
@@ -133,10 +138,10 @@ class Controller(ABC):
             suggestion = self._next()
             if suggestion is None:
                 break
-            spec, recipe = identity = self._identity(suggestion)
+            spec, recipe = suggestion.tried
             number = len(self._proposed)
-            self._proposed.append(identity)
-            self._seen.add(identity)
+            self._proposed.append(suggestion.tried)
+            self._seen.add(suggestion.tried)
             proposals.append(Proposal(number, spec, recipe, suggestion.origin, suggestion.parent, suggestion.repeats))
         return proposals
 
@@ -177,7 +182,8 @@ class Controller(ABC):
     def state_dict(self) -> dict[str, Any]:
         """Return all state as JSON: restored and continued equals never interrupted."""
         return {
-            "proposed": [[spec.to_dict(), recipe.to_json()] for spec, recipe in self._proposed],
+            "start": [[*_to_json(one.tried), one.origin] for one in self._start],
+            "proposed": [_to_json(identity) for identity in self._proposed],
             "history": [seen.to_json() for seen in self.history],
             "under_way": [seen.to_json() for seen in self.under_way.values()],
             "exhausted": self._exhausted,
@@ -187,9 +193,8 @@ class Controller(ABC):
     @final
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
-        self._proposed = [
-            (ArchitectureSpec.from_dict(spec), Recipe.from_json(recipe)) for spec, recipe in state["proposed"]
-        ]
+        self._start = [Suggestion(_from_json(spec, recipe), origin) for spec, recipe, origin in state["start"]]
+        self._proposed = [_from_json(spec, recipe) for spec, recipe in state["proposed"]]
         self.history = [self._observation(row) for row in state["history"]]
         self.under_way = {row["number"]: self._observation(row) for row in state["under_way"]}
         self._seen = self._tried()
@@ -215,17 +220,13 @@ class Controller(ABC):
         unheard = {seen.number for seen in self.history if seen.unheard}
         return {identity for number, identity in enumerate(self._proposed) if number not in unheard}
 
-    def _identity(self, suggestion: Suggestion) -> Identity:
-        return suggestion.spec, suggestion.recipe or self.recipe
-
     def _observation(self, row: dict[str, Any]) -> Observation:
         return Observation.from_json(row, self._proposed[row["number"]])
 
     def _next(self) -> Suggestion | None:
         number = len(self._proposed)
         if number < len(self._start):
-            spec, recipe = self._start[number]
-            return Suggestion(spec, "given", recipe=recipe)
+            return self._start[number]
         rng = generator(self.seed, "propose", number)
         failures = 0
         for _ in range(_ATTEMPTS):
@@ -240,30 +241,37 @@ class Controller(ABC):
                 continue  # what is rare was found before, and may be found again
             if suggestion is None:
                 return None
-            self._check(suggestion.spec)
+            self._check(suggestion.tried)
             if suggestion.repeats is not None:
                 return self._repetition(suggestion)
-            if self._identity(suggestion) not in self._seen:
+            if suggestion.tried not in self._seen:
                 return suggestion
         return self._fresh_sample(rng)
 
     def _repetition(self, suggestion: Suggestion) -> Suggestion:
         """Return a suggestion that repeats what it says it does."""
         repeated = dict(enumerate(self._proposed)).get(-1 if suggestion.repeats is None else suggestion.repeats)
-        if repeated != self._identity(suggestion):
+        if repeated != suggestion.tried:
             raise SpecError(f"{type(self).__name__} must repeat a trial as it was", suggestion.repeats)
         return suggestion
 
-    def _check(self, spec: ArchitectureSpec) -> None:
+    def _check(self, identity: Identity) -> None:
         try:
-            self.space.check(spec)
-        except SpecError as error:
-            raise SpecError(f"{type(self).__name__} proposed a spec outside its space: {error}") from error
+            self.space.check(identity)
+        except (SpecError, ConfigError) as error:
+            raise SpecError(f"{type(self).__name__} proposed what is outside its space: {error}") from error
 
     def _fresh_sample(self, rng: np.random.Generator) -> Suggestion | None:
-        """Fall back on a new random spec; a space where none is left, or none was found, ends the search."""
-        spec = self.space.sample_other({spec for spec, recipe in self._seen if recipe == self.recipe}, rng)
-        if spec is None:
-            self._exhausted = True
-            return None
-        return Suggestion(spec, "sample")
+        """Fall back on something random and new; a space where none is left, or none was found, ends the search."""
+        other = self.space.sample_other(self._seen, rng)
+        self._exhausted = other is None
+        return None if other is None else Suggestion(other, "sample")
+
+
+def _to_json(identity: Identity) -> list[Any]:
+    spec, recipe = identity
+    return [spec.to_dict(), recipe.to_json()]
+
+
+def _from_json(spec: dict[str, Any], recipe: dict[str, Any]) -> Identity:
+    return ArchitectureSpec.from_dict(spec), Recipe.from_json(recipe)

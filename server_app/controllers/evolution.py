@@ -64,7 +64,7 @@ class Evolution(Controller):
                 )
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
-        """Return a child of the population, or a random spec while there is none."""
+        """Return a child of the population, or something random while there is none."""
         living = [seen for seen in self.history if seen.score is not None][-self.options.population_size :]
         proposed = len(self.history) + self.in_flight
         if proposed < self.options.population_size or not living:
@@ -72,8 +72,8 @@ class Evolution(Controller):
         parent = self._tournament(living, rng)
         if len(living) > 1 and rng.random() < self.options.crossover_probability:
             other = self._tournament([seen for seen in living if seen is not parent], rng)
-            return Suggestion(self.space.crossover(parent.spec, other.spec, rng), "crossover", parent.number)
-        return Suggestion(self.space.mutate(parent.spec, rng), "mutation", parent.number)
+            return Suggestion(self.space.crossover(parent.identity, other.identity, rng), "crossover", parent.number)
+        return Suggestion(self.space.mutate(parent.identity, rng), "mutation", parent.number)
 
     def _tournament(self, living: list[Observation], rng: np.random.Generator) -> Observation:
         members = [living[rng.integers(len(living))] for _ in range(self.options.sample_size)]

@@ -4,7 +4,7 @@ Tutorial 122, "Federated Neural Architecture Search", ``NASServer.search``: with
 the best architecture so far, else draw a new one. As a method: T. Elsken, J. H. Metzen and F. Hutter,
 "Simple and Efficient Architecture Search for Convolutional Neural Networks", 2017.
 
-Where we depart: a spec is never tried twice (an idea that was tried is drawn again, the choice between
+Where we depart: nothing is tried twice (an idea that was tried is drawn again, the choice between
 mutation and sample included, so a search whose best has few untried neighbours explores more), and with
 several trials in flight the best is the best of those that were observed.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class HillClimb(Controller):
-    """Mutates the best spec so far, or draws a new one."""
+    """Mutates the best trial so far, or draws a new one."""
 
     @dataclass(frozen=True)
     class Options:
@@ -45,9 +45,9 @@ class HillClimb(Controller):
                 )
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
-        """Return a mutation of the best observed spec, or a random one."""
+        """Return a mutation of the best that was observed, or something random."""
         scored = [seen for seen in self.history if seen.score is not None]
         if not scored or rng.random() >= self.options.mutation_probability:
             return Suggestion(self.space.sample(rng), "sample")
         best = max(scored, key=lambda seen: (seen.rank, -seen.number))
-        return Suggestion(self.space.mutate(best.spec, rng), "mutation", best.number)
+        return Suggestion(self.space.mutate(best.identity, rng), "mutation", best.number)

@@ -17,18 +17,17 @@ class Suggestion:
 
     Parameters
     ----------
-    spec, origin, parent
+    tried : Identity
+        A spec, and the recipe by which to train it.
+    origin, parent
         As in `Proposal`.
-    recipe : Recipe, optional
-        How to train it; None for the search's own recipe.
     repeats : int, optional
         The trial that it repeats on purpose; nothing is tried twice by chance.
     """
 
-    spec: ArchitectureSpec
+    tried: Identity
     origin: str
     parent: int | None = None
-    recipe: Recipe | None = None
     repeats: int | None = None
 
 
@@ -50,7 +49,7 @@ class Observation:
     by_node : mapping
         The scores of the nodes behind it, and their examples.
     unheard : bool
-        The trial failed because nodes were silent; its spec may be proposed again.
+        The trial failed because nodes were silent; it may be proposed again.
     feasible : bool
         Whether it keeps all hard constraints.
     final : bool
@@ -66,6 +65,11 @@ class Observation:
     unheard: bool = False
     feasible: bool = True
     final: bool = True
+
+    @property
+    def identity(self) -> Identity:
+        """What was tried."""
+        return self.spec, self.recipe
 
     @property
     def rank(self) -> tuple[int, bool, float]:

@@ -18,5 +18,5 @@ class Random(Controller):
     """Draws every proposal from the space, whatever was observed."""
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
-        """Return a random spec."""
+        """Return something random."""
         return Suggestion(self.space.sample(rng), "sample")

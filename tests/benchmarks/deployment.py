@@ -157,7 +157,7 @@ def measure_stock(federation: Federation, title: str, config: Config, sample: in
     run_config = {
         "candidates": json.dumps(texts),
         "dataset": json.dumps(config.dataset.to_json()),
-        "training": json.dumps(config.training.to_json()),
+        "training": json.dumps(config.training),
         "rounds": rounds,
         "nodes": NODES,
         "seed": config.seed,

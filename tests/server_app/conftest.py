@@ -322,7 +322,8 @@ def base_config() -> Config:
 def configure(base_config: Config) -> Callable[..., Config]:
     """A function from changes to the configuration of a tiny search: three nodes with a file each, three specs.
 
-    A change of a section names its fields: ``federation={"deadline": 1}``; any other value replaces what is there.
+    A change of a section names its fields: ``federation={"deadline": 1}``, and one of ``training`` its settings; any other
+    value replaces what is there.
     """
 
     def make(**changes: Any) -> Config:
@@ -335,13 +336,14 @@ def configure(base_config: Config) -> Callable[..., Config]:
             fidelity={"name": "full", "max_rounds": 2},
             search=replace(base_config.search, trials=3, concurrency=3),
             final=replace(base_config.final, rounds=1),
-            training=replace(base_config.training, learning_rate=0.03, batch_size=16),
+            training={**base_config.training, "learning_rate": 0.03, "batch_size": 16},
             federation=replace(base_config.federation, nodes=3, poll=0.001),
             baseline={"version": 1, "kind": "layered", "layers": []},
         )
         for name, change in changes.items():
             section = getattr(config, name)
             value = replace(section, **change) if is_dataclass(section) and isinstance(change, dict) else change
+            value = {**section, **change} if name == "training" else value
             config = replace(config, **{name: value})
         return config
 

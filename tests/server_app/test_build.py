@@ -26,6 +26,7 @@ from server_app.controllers.hill_climb import HillClimb
 from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.placement.split import Split
+from server_app.spaces.recipes import RecipeSpace
 from server_app.trials import Recipe, Trial
 
 TASK = Task((4,), Classification(3))
@@ -62,7 +63,7 @@ def test_each_axis_is_what_the_configuration_says(configure):
     assert isinstance(search.weights.make_aggregation(), Krum)
     assert search.weights.make_aggregation() is not search.weights.make_aggregation()
     assert (search.scoring.split, search.scoring.panel, search.scoring.min_nodes) == ("validation", 2, 2)
-    assert search.controller.space.task == TASK
+    assert search.controller.space.space.task == TASK
 
 
 def test_a_panel_that_never_trains_scores_on_all_it_has(configure):
@@ -78,6 +79,38 @@ def test_given_specs_come_first(configure):
     assert (first.spec, first.origin) == (spec(specs[1]), "given")
 
 
+def test_recipes_are_searched_where_training_has_choices(configure):
+    training = {"learning_rate": [0.1, 0.2], "augmentation": None}
+    given = {"spec": LINEAR, "recipe": {"learning_rate": 0.3}}
+    config = configure(
+        training=training, space={"name": "listed", "specs": [LINEAR]}, search={"start": [given], "trials": 9}
+    )
+    controller = build_search(config, TASK, Journal(), Blobs(None)).controller
+    first, *others = controller.propose(9)
+    assert (first.recipe.learning_rate, first.recipe.augmentation, first.origin) == (0.3, (), "given")
+    tried = sorted((proposal.recipe.learning_rate, proposal.recipe.augmentation) for proposal in others)
+    assert tried == [(0.1, ()), (0.1, ("jitter",)), (0.2, ()), (0.2, ("jitter",))]
+    assert controller.done
+
+
+@pytest.mark.parametrize("given", [[], [64]], ids=["offered", "given"])
+def test_what_is_proposed_fits_the_nodes_with_the_largest_recipe(configure, given):
+    """The narrow one fits with 64 examples in a batch, the wide one only with 1."""
+    wide = {**LINEAR, "layers": [{"op": "linear", "width": 2000}]}
+    start = [{"spec": LINEAR, "recipe": {"batch_size": size}} for size in given]
+    most, least = Recipe(batch_size=64), Recipe(batch_size=1)
+    limit = needs_of(spec(), TASK, most).memory_mb
+    assert needs_of(spec(wide), TASK, least).memory_mb > limit or needs_of(spec(wide), TASK, most).memory_mb > limit
+    config = configure(
+        training={"batch_size": [1] if given else [1, 64]},
+        space={"name": "listed", "specs": [LINEAR, wide]},
+        search={"start": start, "trials": 9},
+    )
+    limits = {"a": Limits(max_memory_mb=limit)}
+    controller = build_search(config, TASK, Journal(), Blobs(None), limits=limits).controller
+    assert {proposal.spec for proposal in controller.propose(9)} == {spec()}
+
+
 def test_the_space_is_that_of_the_task(configure):
     config = configure(space={"name": "layered", "max_layers": 2, "width": [8], "operations": ["linear", "conv2d"]})
     space = build_space(config, TASK)
@@ -90,15 +123,19 @@ def test_the_final_training_is_of_winner_and_baseline_with_seeds_of_its_own(conf
     winner = Trial(7, spec(), Recipe(learning_rate=0.5))
     final = build_final(config, TASK, winner, Journal(), Blobs(None))
     baseline = spec({**LINEAR, "layers": []})
-    assert final.candidates == [(winner.spec, winner.recipe), (baseline, config.training)]
+    assert final.candidates == [
+        (winner.spec, winner.recipe),
+        (baseline, Recipe(**{**config.training, "augmentation": ()})),
+    ]
     assert (final.rounds, final.label, final.scoring.split) == (6, "final", "test")
     assert final.seed == child_seed(3, "final") != 3
 
 
 def test_a_winner_that_is_the_baseline_is_trained_once(configure):
     config = configure(baseline=LINEAR)
-    final = build_final(config, TASK, Trial(0, spec(), config.training), Journal(), Blobs(None))
-    assert final.candidates == [(spec(), config.training)]
+    recipe = RecipeSpace.of(config.training, TASK).default
+    final = build_final(config, TASK, Trial(0, spec(), recipe), Journal(), Blobs(None))
+    assert final.candidates == [(spec(), recipe)]
 
 
 # ---------------------------------------------------------------- a test set of the server's
@@ -169,6 +206,7 @@ def test_the_servers_test_ends_a_search_without_another_exchange(grid, configure
         ({"placement": {"name": "shared", "nodes_per_round": "all"}}, r"placement\.nodes_per_round.*'all'"),
         ({"aggregation": {"name": "krum", "num_malicious_nodes": -1}}, r"num_malicious_nodes.*-1"),
         ({"objective": {"name": "accuracy", "weight": 2}}, r"objective.*weight"),
+        ({"training": {"learning_rate": [0.1, "fast"]}}, r"training\.learning_rate must be a valid number, got 'fast'"),
         ({"baseline": {"layers": 3}}, r"baseline must be an architecture spec"),
         ({"search": {"start": [LINEAR, {"op": "linear"}]}}, r"search\.start\[1\] must be an architecture spec"),
     ],
@@ -190,7 +228,7 @@ def test_a_baseline_that_does_not_fit_the_data_is_said_before_the_search(grid, c
 
 def test_a_recipe_that_asks_for_what_the_data_do_not_have_is_said_before_the_search(grid, configure, play):
     grid.people("abc")
-    played = play(grid, configure(training={"augmentation": ("shift",)}))
+    played = play(grid, configure(training={"augmentation": ["shift"]}))
     assert isinstance(played.error, ConfigError)
     assert str(played.error).startswith("training.augmentation of examples that are vectors is among jitter, got")
     assert not played.kinds("proposed")
@@ -217,6 +255,11 @@ def test_what_works_survives_its_rehearsal(name):
         (["space.max_parameters=3"], r"max_parameters"),
         (["training.augmentation=[flip,rotate]"], r"images is among flip, crop, got \['rotate'\]"),
         (["dataset=diabetes", "training.label_smoothing=0.1"], r"label_smoothing is for classes, and a regression has"),
+        (["dataset=diabetes", "training.label_smoothing=[0,0.1]"], r"label_smoothing is for classes, and a regression"),
+        (["training.augmentation=[[],[flip],[rotate]]"], r"images is among flip, crop, got \['rotate'\]"),
+        (["training.epochs=1.5"], r"training\.epochs must be a valid integer, .*got 1\.5"),
+        (["training.learning_rate=abc"], r"training\.learning_rate must be a valid number, got 'abc'"),
+        (["+training.lr=1"], r"training\.lr=1 is no option; training has optimizer, learning_rate, "),
         (["baseline.layers=[{op: conv1d, width: 4, kernel: 3}]"], r"baseline must fit examples of shape \(1, 8, 8\)"),
         (["scoring.panel=4", "scoring.unseen=true", "federation.nodes=4"], r"nodes that train, got 0"),
     ],

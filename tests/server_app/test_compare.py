@@ -20,6 +20,7 @@ from server_app.compare import compare, render, repeat_config, summary
 from server_app.journal import Journal, write_json
 from server_app.results import write_config
 from server_app.run import run
+from server_app.spaces.recipes import RecipeSpace
 from server_app.trials import Trial
 
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
@@ -90,7 +91,7 @@ def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert (search.controller.max_trials, search.concurrency, search.fidelity.max_rounds) == (1, 1, 1)
     assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(SPEC)
     final, original = (
-        build_final(c, task, Trial(0, search.controller.space.specs[0]), Journal(), Blobs(None))
+        build_final(c, task, Trial(0, search.controller.space.space.specs[0]), Journal(), Blobs(None))
         for c in (repeat, config)
     )
     assert final.rounds == original.rounds == 6
@@ -104,10 +105,11 @@ def test_the_winner_keeps_its_recipe_and_the_baseline_the_runs(configure, tmp_pa
     config = configure()
     repeat, task = repeat_config(config, WINNER, 99, tmp_path), Task((4,), Classification(3))
     (proposal,) = build_search(repeat, task, Journal(), Blobs(None)).controller.propose(1)
-    assert proposal.recipe == replace(config.training, **RECIPE) != config.training
+    default = RecipeSpace.of(config.training, task).default
+    assert proposal.recipe == replace(default, **RECIPE) != default
     final = build_final(repeat, task, Trial.of(proposal), Journal(), Blobs(None))
     assert final.candidates[0] == (ArchitectureSpec.from_dict(SPEC), proposal.recipe)
-    assert final.candidates[1][1] == config.training
+    assert final.candidates[1][1] == default
 
 
 # ---------------------------------------------------------------- all repeats
@@ -120,8 +122,8 @@ def test_what_is_compared_was_trained_as_the_winner_was(config, tmp_path, launch
     compare(tmp_path / "run", 1, launch)
     for folder in (tmp_path / "run", Path(launch.configs[-1].run.dir)):
         winner, baseline = (json.loads((folder / "result.json").read_text())[side] for side in ("winner", "baseline"))
-        assert winner["recipe"] == {**config.training.to_json(), **RECIPE}
-        assert baseline["recipe"] == config.training.to_json()
+        assert winner["recipe"] == {**config.training, **RECIPE}
+        assert baseline["recipe"] == config.training
         assert winner["test"]
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError
 from common.tasks import Classification, Task
+from server_app.controllers.observations import Suggestion
 from server_app.given import baseline_of, check_given, start_of
+from server_app.trials import Recipe
 
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 5, "norm": "none"}]}
 
 
-def test_an_entry_is_a_spec_or_one_with_a_recipe_that_differs_from_the_searchs(configure):
+def test_an_entry_is_a_spec_or_one_with_a_recipe_that_differs_from_the_default(configure):
     entries = [SPEC, {"spec": SPEC}, {"spec": SPEC, "recipe": {"learning_rate": 0.5}}]
     config = configure(search={"start": entries})
-    spec, training = ArchitectureSpec.from_dict(SPEC), config.training
-    assert start_of(config) == [(spec, training), (spec, training), (spec, replace(training, learning_rate=0.5))]
+    spec, default = ArchitectureSpec.from_dict(SPEC), Recipe(epochs=3)
+    recipes = [default, default, Recipe(epochs=3, learning_rate=0.5)]
+    assert start_of(config, default) == [Suggestion((spec, recipe), "given") for recipe in recipes]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from server_app.stages.final import Final
 from server_app.stages.search import Search
 from server_app.trials import Ledger, Recipe, Trial, TrialState
 from server_app.weights.scratch import Scratch
+from tests.support.spaces import with_one_recipe
 
 TASK = Task((4,), Classification(3, ("x", "y", "z")))
 SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in (2, 3, 5)]
@@ -58,7 +59,7 @@ def search_of(trials, weights):
         seed=0,
         concurrency=1,
         deadline=1.0,
-        controller=Random(space, 0, 3),
+        controller=Random(with_one_recipe(space), 0, 3),
         fidelity=Full(),
         placement=Shared(0, 1),
         weights=store(weights),

@@ -21,7 +21,7 @@ CHOICES = {
         "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
         "search": {"trials": 5, "concurrency": 2},
         "final": {"rounds": 3},
-        "training": {"label_smoothing": 0.1, "schedule": "cosine", "augmentation": ("jitter",), "average": 3},
+        "training": {"label_smoothing": 0.1, "schedule": "cosine", "augmentation": ["jitter"], "average": 3},
     },
     "the least": {},
 }

@@ -1,11 +1,18 @@
-"""Spaces that offer everything, for tasks of every shape, the smallest included."""
+"""Spaces that offer everything, for tasks of every shape, the smallest included; and spaces of trials."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from common.architecture.kinds.layered import REDUCTIONS
 from common.architecture.kinds.layers import LAYERS
+from common.architecture.spec import ArchitectureSpec
 from common.tasks import Classification, Task
+from server_app.controllers.observations import Suggestion
+from server_app.spaces.base import SearchSpace
 from server_app.spaces.layered import LayeredSpace
+from server_app.spaces.recipes import RecipeSpace
+from server_app.spaces.trial_space import TrialSpace
+from server_app.trials import Recipe
 
 TASKS = (
     Task((5,), Classification(3)),
@@ -37,3 +44,19 @@ OPTIONS = LayeredSpace.Options(
 def everything() -> list[LayeredSpace]:
     """Return two spaces for each task: one free in how a chain begins, one not."""
     return [LayeredSpace(task, replace(OPTIONS, begin=begin)) for task in TASKS for begin in ("any", "conv")]
+
+
+def with_one_recipe(space: SearchSpace) -> TrialSpace:
+    """Return what may be tried where all trials have the default recipe."""
+    return TrialSpace(space, RecipeSpace.fixed(Recipe()))
+
+
+def with_recipes(space: SearchSpace) -> TrialSpace:
+    """Return what may be tried with 3 x 2 x 2 = 12 recipes, of which the first is the one of `with_one_recipe`."""
+    choices = {"learning_rate": [0.001, 0.003, 0.01], "schedule": ["constant", "cosine"], "augmentation": None}
+    return TrialSpace(space, RecipeSpace.of(choices, space.task))
+
+
+def given(specs: Iterable[ArchitectureSpec], recipe: Recipe = Recipe()) -> list[Suggestion]:  # noqa: B008 - frozen
+    """Return a start of these specs with one recipe."""
+    return [Suggestion((spec, recipe), "given") for spec in specs]

@@ -7,6 +7,7 @@ from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.tasks import Classification, Task
 from server_app.spaces.layered import LayeredSpace
+from tests.support.spaces import with_one_recipe
 from tests.support.trials import trial_of
 
 TARGET = LayeredSpec(
@@ -46,7 +47,7 @@ OPTIONS = {
 @pytest.fixture(scope="session")
 def space():
     """Chains of 3 to 5 linear layers: 4 widths, 2 activations, 2 norms and 3 dropouts each."""
-    return LayeredSpace(Task((32,), Classification(10)), LayeredSpace.Options(**OPTIONS))
+    return with_one_recipe(LayeredSpace(Task((32,), Classification(10)), LayeredSpace.Options(**OPTIONS)))
 
 
 @pytest.fixture

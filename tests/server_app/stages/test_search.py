@@ -26,6 +26,7 @@ from server_app.stages.rounds import TRIES
 from server_app.stages.search import Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
+from tests.support.spaces import given, with_one_recipe
 
 TASK = Task((4,), Classification(3))
 SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in range(1, 13)]
@@ -43,7 +44,7 @@ def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, kee
         seed=1,
         concurrency=concurrency,
         deadline=10.0,
-        controller=Random(space, 1, len(specs), start=specs),
+        controller=Random(with_one_recipe(space), 1, len(specs), start=given(specs)),
         fidelity=fidelity or Full(Full.Options(max_rounds=2)),
         placement=Shared(1, concurrency, Shared.Options(nodes_per_round)),
         weights=scratch(),

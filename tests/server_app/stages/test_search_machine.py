@@ -42,6 +42,7 @@ from server_app.spaces.listed import ListedSpace
 from server_app.stages.search import Search
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
+from tests.support.spaces import given, with_one_recipe
 
 TASK = Task((4,), Classification(3))
 SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in range(1, 6)]
@@ -113,7 +114,7 @@ class FederationMachine(RuleBasedStateMachine):
             seed=1,
             concurrency=concurrency,
             deadline=DEADLINE,
-            controller=Random(space, 1, len(SPECS), start=SPECS),
+            controller=Random(with_one_recipe(space), 1, len(SPECS), start=given(SPECS)),
             fidelity=fidelity,
             placement=Shared(1, concurrency, Shared.Options(sampled)),
             weights=Scratch(TASK, 1, FedAvg, self.blobs),

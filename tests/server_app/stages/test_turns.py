@@ -22,6 +22,7 @@ from server_app.scoring import Scoring
 from server_app.spaces.listed import ListedSpace
 from server_app.stages.search import Search
 from server_app.weights.scratch import Scratch
+from tests.support.spaces import given, with_one_recipe
 
 TASK = Task((4,), Classification(3))
 SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in (1, 2, 3, 4)]
@@ -52,7 +53,7 @@ def make(blobs, excess=lambda node, trial: ""):  # noqa: ARG005
         seed=1,
         concurrency=2,
         deadline=10.0,
-        controller=Random(space, 1, len(SPECS), start=SPECS),
+        controller=Random(with_one_recipe(space), 1, len(SPECS), start=given(SPECS)),
         fidelity=Full(Full.Options(max_rounds=3)),
         placement=Split(1, 2, Split.Options()),
         weights=Recording(TASK, 1, FedAvg, blobs),
