@@ -1,7 +1,8 @@
 """What every controller must hold: run for each choice that the registry finds.
 
 The toy score of a spec is a function of the spec alone, and so is whether its trial fails; all trials
-are ended by a fixed script, so that two drives differ only in what is tested.
+are ended by a fixed script, so that two drives differ only in what is tested. All of it runs with one recipe, and
+with a choice of recipes.
 """
 
 import copy
@@ -22,9 +23,13 @@ from server_app.registry import choices, load_choice
 from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.listed import ListedSpace
 from server_app.trials import Recipe, Trial, TrialState
+from tests.support.spaces import given, with_one_recipe, with_recipes
 from tests.support.trials import scored, trial_of
 
-pytestmark = pytest.mark.parametrize("name", choices("controller"))
+pytestmark = [
+    pytest.mark.parametrize("name", choices("controller")),
+    pytest.mark.parametrize("trials_of", [with_one_recipe, with_recipes], ids=["one recipe", "recipes"]),
+]
 
 TRIALS = 40
 
@@ -72,18 +77,38 @@ def space(digit_space):
 
 
 @pytest.fixture
-def make(name, space):
+def make(name, space, trials_of):
+    """A controller of `name` over architectures with recipes; specs to start with have the default recipe."""
     cls = load_choice("controller", name)
-    return lambda seed=0, space=space, trials=TRIALS, start=(): cls(space, seed, trials, cls.Options(), start)
+
+    def make(seed=0, space=space, trials=TRIALS, start=()):
+        suggestions = [one if isinstance(one, Suggestion) else given([one])[0] for one in start]
+        return cls(trials_of(space), seed, trials, cls.Options(), suggestions)
+
+    return make
 
 
 @pytest.mark.parametrize("width", [1, 4, 50])
 def test_proposals_are_legal_new_and_numbered(make, space, width):
     proposals = Drive(make(), width).run()
     assert [proposal.number for proposal in proposals] == list(range(TRIALS))
-    assert len({proposal.spec for proposal in proposals}) == TRIALS
+    assert len(identities(proposals)) == TRIALS
     assert all(space.contains(proposal.spec) for proposal in proposals)
     assert all(proposal.origin for proposal in proposals)
+
+
+def identities(proposals):
+    return {(proposal.spec, proposal.recipe) for proposal in proposals}
+
+
+def test_every_recipe_is_one_of_those_that_are_offered(make, space):
+    """Also what descends from a given one that is not."""
+    start = given([space.spec("000000")], Recipe(epochs=7, learning_rate=0.5))
+    controller = make(start=start)
+    first, *others = Drive(controller, 3, fails=lambda _: False).run()
+    assert first.recipe == Recipe(epochs=7, learning_rate=0.5)
+    assert all(controller.space.recipes.offers(proposal.recipe) for proposal in others)
+    assert len({proposal.recipe for proposal in others}) > 1 or controller.space.recipes.size == 1
 
 
 def test_parents_were_observed_before(make):
@@ -114,7 +139,8 @@ def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
     space = digit_space(2, 3)
     controller = make(space=space)
     proposals = Drive(controller, width).run()
-    assert len(proposals) == space.size() == 9
+    assert len(identities(proposals)) == len(proposals) == controller.space.size()
+    assert len(proposals) in (9, 9 * 4)
     assert controller.done
     restored = make(space=space)
     restored.load_state_dict(json.loads(json.dumps(controller.state_dict())))
@@ -123,12 +149,12 @@ def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("sizes", [(5, 1), (3, 2)], ids=["300", "18+18**2"])
-def test_every_spec_of_a_small_space_is_proposed_once_before_the_end(make, sizes, seed):
+def test_all_of_a_small_space_is_proposed_once_before_the_end(make, trials_of, sizes, seed):
     """400 draws from 300 specs miss the last one in 26 of 100 searches; deep ones are rarer than that."""
-    space = linear_space(*sizes)
+    space = linear_space(sizes[0] if trials_of is with_one_recipe else 1, sizes[1])
     controller = make(seed, space, trials=400)
     proposals = Drive(controller, width=3).run(steps=1000)
-    assert len({proposal.spec for proposal in proposals}) == len(proposals) == space.size()
+    assert len(identities(proposals)) == len(proposals) == controller.space.size()
     assert controller.done
     assert controller.propose(1) == []
 
@@ -162,16 +188,21 @@ def test_of_a_list_all_that_fit_are_proposed_and_no_others(make, count, fitting,
     space = listed_space(count, fitting)
     controller = make(space=space)
     proposals = Drive(controller, width).run()
-    assert sorted(proposal.spec.layers[0].width for proposal in proposals) == list(range(2, fitting + 2))
+    assert len(identities(proposals)) == len(proposals) == fitting * controller.space.recipes.size
+    assert {proposal.spec.layers[0].width for proposal in proposals} == set(range(2, fitting + 2))
     assert controller.done
 
 
-def test_known_specs_that_repeat_and_fill_the_space_are_the_whole_search(make):
+def test_known_trials_that_repeat_and_fill_the_space_are_the_whole_search(make, trials_of):
     space = listed_space(12, 5)
-    start = [space.specs[index] for index in (3, 0, 3, 4, 1, 0, 2)]
+    recipes = list(trials_of(space).recipes.enumerate())
+    start = [
+        one for index in (3, 0, 3, 4, 1, 0, 2) for recipe in recipes for one in given([space.specs[index]], recipe)
+    ]
     controller = make(space=space, start=start)
     proposals = Drive(controller, width=2).run()
-    assert [(p.spec.layers[0].width, p.origin) for p in proposals] == [(n, "given") for n in (5, 2, 6, 3, 4)]
+    expected = [(width, recipe, "given") for width in (5, 2, 6, 3, 4) for recipe in recipes]
+    assert [(p.spec.layers[0].width, p.recipe, p.origin) for p in proposals] == expected
     assert controller.done
 
 
@@ -184,7 +215,8 @@ def test_a_space_that_cannot_be_listed_is_exhausted_when_nothing_new_is_drawn(ma
     controller = make(space=space)
     proposals = Drive(controller).run()
     assert space.size() == math.inf
-    assert sorted(proposal.spec.layers[0].dropout for proposal in proposals) == [0.0, 0.0001]
+    assert len(identities(proposals)) == len(proposals) == 2 * controller.space.recipes.size
+    assert {proposal.spec.layers[0].dropout for proposal in proposals} == {0.0, 0.0001}
     assert controller.done
 
 
@@ -193,7 +225,7 @@ def test_rare_specs_of_a_large_space_are_drawn_again_where_draws_failed(make, di
     space = digit_space(6, 10)
     space.excess = lambda spec: "" if space.digits(spec).endswith("000") else "not round"
     proposals = Drive(make(space=space, start=[space.spec("123000")], trials=10)).run()
-    assert len({proposal.spec for proposal in proposals}) == 10
+    assert len(identities(proposals)) == 10
 
 
 def test_a_space_where_nothing_was_ever_found_is_an_error_and_no_end(make, digit_space):
@@ -208,21 +240,25 @@ def test_a_space_where_only_known_specs_are_found_ends_after_them(make, digit_sp
     start = [space.spec("111111"), space.spec("222222")]
     space.excess = lambda spec: "" if spec in start else "too large"
     controller = make(space=space, start=start)
-    assert [proposal.spec for proposal in Drive(controller).run()] == start
+    first, second, *others = Drive(controller).run()
+    assert [first.spec, second.spec] == start
+    assert {proposal.spec for proposal in others} <= set(start)
+    assert not others or controller.space.recipes.size > 1
     assert controller.done
 
 
 @pytest.mark.parametrize("width", [1, 4])
-def test_a_search_near_the_end_of_its_space_is_restored(make, width):
+def test_a_search_near_the_end_of_its_space_is_restored(make, trials_of, width):
     """What was listed is not part of the state, and what is drawn does not depend on whether it was listed before."""
-    whole = Drive(make(space=linear_space(2, 1), trials=400), width, fails=lambda number: number % 5 == 3)
+    widths = 2 if trials_of is with_one_recipe else 1
+    whole = Drive(make(space=linear_space(widths, 1), trials=400), width, fails=lambda number: number % 5 == 3)
     points = []
     while whole.advance():
         state = json.dumps(whole.controller.state_dict())
         points.append((state, copy.deepcopy(whole.open), list(whole.log), whole.step))
-    assert len(whole.log) == 120
+    assert len(whole.log) == whole.controller.space.size() in (120, 60 * 4)
     for state, in_flight, log, step in points[-12:]:
-        restored = Drive(make(space=linear_space(2, 1), trials=400), width)
+        restored = Drive(make(space=linear_space(widths, 1), trials=400), width)
         restored.controller.load_state_dict(json.loads(state))
         restored.open, restored.log, restored.step = copy.deepcopy(in_flight), list(log), step
         assert restored.run() == whole.log
@@ -234,7 +270,35 @@ def test_known_specs_come_first_in_order_each_once(make, space):
     proposals = Drive(make(start=start)).run()
     assert [space.digits(proposal.spec) for proposal in proposals[:3]] == ["000000", "333333", "012301"]
     assert [proposal.origin == "given" for proposal in proposals[:4]] == [True, True, True, False]
-    assert len({proposal.spec for proposal in proposals}) == TRIALS
+    assert len(identities(proposals)) == TRIALS
+
+
+def test_what_comes_first_keeps_its_recipe_and_its_origin(make, space):
+    """The same spec with another recipe is another trial; the recipe need not be among those that are searched."""
+    spec, own = space.spec("000000"), Recipe(epochs=5)
+    start = [Suggestion((spec, own), "portfolio"), *given([spec, spec])]
+    proposals = make(start=start).propose(3)
+    assert [(p.spec, p.recipe, p.origin) for p in proposals[:2]] == [
+        (spec, own, "portfolio"),
+        (spec, Recipe(), "given"),
+    ]
+    assert proposals[2].origin == "sample"
+
+
+def test_a_recipe_that_does_not_suit_the_task_is_refused_at_once(make, space):
+    with pytest.raises(ConfigError, match="vectors is among jitter"):
+        make(start=given([space.spec("000000")], Recipe(augmentation=("flip",))))
+
+
+def test_what_comes_first_is_part_of_the_state(make, space):
+    """A run that goes on does not need what gave them."""
+    start = [*given([space.spec("000000")]), Suggestion((space.spec("111111"), Recipe(epochs=5)), "portfolio")]
+    controller, restored = make(start=start), make()
+    first = controller.propose(1)
+    restored.load_state_dict(json.loads(json.dumps(controller.state_dict())))
+    assert first[0].origin == "given"
+    assert restored.propose(5) == controller.propose(5)
+    assert restored.state_dict() == controller.state_dict()
 
 
 def test_an_illegal_known_spec_is_refused_at_once(make, space, digit_space):
@@ -335,14 +399,14 @@ def test_each_rung_is_observed_and_the_trial_stays_in_flight(make):
 
 
 def test_a_recipe_makes_another_trial_of_the_same_spec(make, space):
-    """Where a subclass says how to train, the same spec is new; and what is repeated is repeated on purpose."""
+    """The same spec is new with another recipe; and what is repeated is repeated on purpose."""
     controller = make(trials=4)
     spec, quick = space.spec("000000"), Recipe(learning_rate=0.1)
     ideas = [
-        Suggestion(spec, "sample"),
-        Suggestion(spec, "sample", recipe=quick),
-        Suggestion(spec, "again", repeats=0),
-        Suggestion(spec, "again", recipe=quick, repeats=1),
+        Suggestion((spec, Recipe()), "sample"),
+        Suggestion((spec, quick), "sample"),
+        Suggestion((spec, Recipe()), "again", repeats=0),
+        Suggestion((spec, quick), "again", repeats=1),
     ]
     controller.suggest = lambda _: ideas[len(controller._proposed)]
     proposals = controller.propose(4)
@@ -358,7 +422,7 @@ def test_a_recipe_makes_another_trial_of_the_same_spec(make, space):
 def test_a_repetition_is_of_what_was_proposed(make, space, repeats):
     controller = make(start=[space.spec("111111")])
     controller.propose(1)
-    controller.suggest = lambda _: Suggestion(space.spec("000000"), "again", repeats=repeats)
+    controller.suggest = lambda _: Suggestion((space.spec("000000"), Recipe()), "again", repeats=repeats)
     with pytest.raises(SpecError, match="must repeat a trial as it was"):
         controller.propose(1)
 

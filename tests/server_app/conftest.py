@@ -322,8 +322,8 @@ def base_config() -> Config:
 def configure(base_config: Config) -> Callable[..., Config]:
     """A function from changes to the configuration of a tiny search: three nodes with a file each, three specs.
 
-    A change of a section names its fields: ``federation={"deadline": 1}``, and one of ``training`` its settings; any other
-    value replaces what is there.
+    A change of a section names its fields: ``federation={"deadline": 1}``, and one of ``training`` its settings; any
+    other value replaces what is there.
     """
 
     def make(**changes: Any) -> Config:

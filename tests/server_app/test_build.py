@@ -13,6 +13,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.config import compose_config
 from common.data import load_server_test
 from common.errors import ConfigError, FlwrNasError
+from common.limits import Limits, needs_of
 from common.models.builder import build
 from common.models.evaluation import evaluate
 from common.seeding import child_seed, generator
@@ -93,16 +94,15 @@ def test_recipes_are_searched_where_training_has_choices(configure):
     assert controller.done
 
 
-@pytest.mark.parametrize("given", [[], [64]], ids=["offered", "given"])
+@pytest.mark.parametrize("given", [[], [4096]], ids=["offered", "given"])
 def test_what_is_proposed_fits_the_nodes_with_the_largest_recipe(configure, given):
-    """The narrow one fits with 64 examples in a batch, the wide one only with 1."""
+    """The wide one fits with 1 example in a batch, not with the 4096 that are offered, or a given trial has."""
     wide = {**LINEAR, "layers": [{"op": "linear", "width": 2000}]}
     start = [{"spec": LINEAR, "recipe": {"batch_size": size}} for size in given]
-    most, least = Recipe(batch_size=64), Recipe(batch_size=1)
-    limit = needs_of(spec(), TASK, most).memory_mb
-    assert needs_of(spec(wide), TASK, least).memory_mb > limit or needs_of(spec(wide), TASK, most).memory_mb > limit
+    limit = needs_of(spec(wide), TASK, Recipe(batch_size=1)).memory_mb
+    assert needs_of(spec(), TASK, Recipe(batch_size=4096)).memory_mb <= limit
     config = configure(
-        training={"batch_size": [1] if given else [1, 64]},
+        training={"batch_size": [1] if given else [1, 4096]},
         space={"name": "listed", "specs": [LINEAR, wide]},
         search={"start": start, "trials": 9},
     )
@@ -123,10 +123,8 @@ def test_the_final_training_is_of_winner_and_baseline_with_seeds_of_its_own(conf
     winner = Trial(7, spec(), Recipe(learning_rate=0.5))
     final = build_final(config, TASK, winner, Journal(), Blobs(None))
     baseline = spec({**LINEAR, "layers": []})
-    assert final.candidates == [
-        (winner.spec, winner.recipe),
-        (baseline, Recipe(**{**config.training, "augmentation": ()})),
-    ]
+    default = Recipe.from_json(config.training)
+    assert final.candidates == [(winner.spec, winner.recipe), (baseline, default)]
     assert (final.rounds, final.label, final.scoring.split) == (6, "final", "test")
     assert final.seed == child_seed(3, "final") != 3
 

@@ -52,8 +52,8 @@ def with_one_recipe(space: SearchSpace) -> TrialSpace:
 
 
 def with_recipes(space: SearchSpace) -> TrialSpace:
-    """Return what may be tried with 3 x 2 x 2 = 12 recipes, of which the first is the one of `with_one_recipe`."""
-    choices = {"learning_rate": [0.001, 0.003, 0.01], "schedule": ["constant", "cosine"], "augmentation": None}
+    """Return what may be tried with 2 x 2 recipes, the default of which is that of `with_one_recipe`."""
+    choices = {"learning_rate": [0.001, 0.003], "schedule": ["constant", "cosine"]}
     return TrialSpace(space, RecipeSpace.of(choices, space.task))
 
 
