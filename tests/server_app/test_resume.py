@@ -13,7 +13,7 @@ from server_app.build import build_strategy
 from server_app.journal import Journal
 
 CHOICES = {
-    "evolution, halving, split, FedAdam, a rich recipe": {
+    "evolution, halving, split, FedAdam, rich recipes": {
         "controller": {"name": "evolution", "population_size": 2, "sample_size": 1},
         "fidelity": {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2},
         "placement": {"name": "split"},
@@ -21,7 +21,12 @@ CHOICES = {
         "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
         "search": {"trials": 5, "concurrency": 2},
         "final": {"rounds": 3},
-        "training": {"label_smoothing": 0.1, "schedule": "cosine", "augmentation": ["jitter"], "average": 3},
+        "training": {
+            "label_smoothing": [0.1, 0],
+            "schedule": "cosine",
+            "augmentation": [["jitter"], []],
+            "average": [3, 0],
+        },
     },
     "the least": {},
 }
