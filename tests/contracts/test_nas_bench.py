@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from server_app.registry import load_choice
+from tests.support.spaces import with_one_recipe
 from tests.support.trials import trial_of
 
 DATA = Path(os.environ.get("FLWR_NAS_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -43,5 +44,5 @@ def regret(controller, digits, table, evaluations):
 def test_mean_regret_after_200_evaluations(digit_space, table, name, low, high):
     space = digit_space(8, 3)
     cls = load_choice("controller", name)
-    regrets = [regret(cls(space, seed, 200), space.digits, table, 200) for seed in range(12)]
+    regrets = [regret(cls(with_one_recipe(space), seed, 200), space.digits, table, 200) for seed in range(12)]
     assert low <= sum(regrets) / len(regrets) <= high
