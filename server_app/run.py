@@ -38,6 +38,9 @@ from server_app.run_folder import (
 from server_app.state import config_of, misread, read_state, this_code, write_state
 from server_app.watch import stop_watch
 
+_FINAL_MODELS = 2
+"""How many models the final training is going to have: the winner and the baseline, before it is known whether they are
+one."""
 _SHARE = 0.04
 """Of a run's time that saving it may take."""
 
@@ -260,7 +263,13 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
     with Journal.resumed(path, position, log_event) if resume else Journal(path, log_event) as journal:
         if saved is None:
             journal.write(
-                "start", name=config.run.name, seed=config.seed, folder=str(folder), started_at=config.run.started_at
+                "start",
+                name=config.run.name,
+                seed=config.seed,
+                folder=str(folder),
+                started_at=config.run.started_at,
+                final_rounds=config.final.rounds,
+                final_models=_FINAL_MODELS,
             )
             if again:
                 journal.write("anew")

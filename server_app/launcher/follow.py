@@ -148,6 +148,7 @@ def follow(
             progress.update(event)
             if event["event"] == "end":
                 return Ending(event["status"], event["message"])
+        progress.tick()
         if error is not None:
             raise error
         if interrupts.count and deadline is None:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from logging import INFO, WARNING
 from typing import Any
 
 from flwr.common.logger import log
 
 from server_app.changes import changed_nodes
+from server_app.reporting.best import INFEASIBLE, why_lower, worth, worth_at_rung
 from server_app.reporting.words import counted
-
-
-def figure(value: float) -> str:
-    """Return the value of an objective for people, in its own unit."""
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
-
-
-INFEASIBLE = "breaks a hard constraint"
-
-
-def worth(values: Mapping[str, float]) -> str:
-    """Return the values of a trial's objectives for people."""
-    return ", ".join(f"{name} {figure(value)}" for name, value in values.items()) or "no score"
 
 
 def _limits(limits: dict[str, int]) -> str:
@@ -47,8 +35,9 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
     "best": lambda e: (
-        f"{e['trial']} is the best so far: {worth(e['values'])} at rung {e['rung']}"
+        f"{e['trial']} is the best so far: {worth_at_rung(e)}"
         + ("" if e.get("feasible", True) else f", but {INFEASIBLE}")
+        + (f" ({why})" if (why := why_lower(e)) else "")
     ),
     "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
     "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
@@ -56,7 +45,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "refused": lambda e: f"A reply of {e.get('node', 'a node')} is refused: {e['reason']}",
     "absent": lambda e: f"{e['node']} is left out of round {e['round']} of {e['trial']}: {e['reason']}",
     "retried": lambda e: f"Round {e['round']} of {e['trial']} is tried again: too few nodes answered ({e['action']})",
-    "reopened": lambda e: f"{e['trial']} goes on after {e['rounds']} rounds; it had failed: {e['reason']}",
+    "reopened": lambda e: f"{e['trial']} goes on after {counted(e['rounds'], 'round')}; it had failed: {e['reason']}",
     "journal_lost": lambda e: f"The journal cannot be written: {e['reason']}",
     "final": lambda e: f"Final training of {e['winner']} and the baseline",
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),

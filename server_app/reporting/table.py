@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.tasks import task_from_record
-from server_app.reporting.lines import INFEASIBLE
+from server_app.reporting.best import INFEASIBLE
 from server_app.reporting.words import counted
 
 

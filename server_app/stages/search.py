@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from common.architecture.cost import Cost
     from server_app.controllers.base import Controller
     from server_app.fidelity.base import Ending, Fidelity
+    from server_app.scores import Score
 
 _SPARE = 4
 """Weights that are kept beside those of the best: where nodes are missing, a later score may compare trials anew."""
@@ -193,20 +194,29 @@ class Search(Rounds):
         self.controller.observe(trial, final=False)
         self._apply(self.fidelity.report(trial))
 
-    def _crown(self, scored: Trial) -> None:
-        """Say who is the best now: perhaps one that was compared anew."""
-        best = self.ranking[0]
-        if best is scored or best.number != self._best:
-            last = best.scores[-1]
-            self.journal.write(
-                "best",
-                trial=self._name(best.number),
-                score=last.value,
-                values=dict(last.values),
-                rung=last.rung,
-                feasible=last.feasible,
-            )
-        self._best = best.number
+    def _crown(self, scored: Trial | None = None) -> None:
+        """Say who is the best now: perhaps one that was compared anew, or is left where a better one failed."""
+        best = self.winner
+        if best is not None and (best is scored or best.number != self._best):
+            self.journal.write("best", **self._standing(best, best.scores[-1]), **self._before(best))
+        self._best = None if best is None else best.number
+
+    def _before(self, best: Trial) -> dict[str, Any]:
+        """Return what is told of the best of until now, with the score that it had then."""
+        if self._best is None:
+            return {}
+        before = self.trials[self._best]
+        score = before.scores[-2 if before is best else -1]
+        return {"before": {**self._standing(before, score), "failed": before.state is TrialState.FAILED}}
+
+    def _standing(self, trial: Trial, score: Score) -> dict[str, Any]:
+        return {
+            "trial": self._name(trial.number),
+            "score": score.value,
+            "values": dict(score.values),
+            "rung": score.rung,
+            "feasible": score.feasible,
+        }
 
     def _apply(self, endings: Sequence[Ending]) -> None:
         for ending in sorted(endings, key=lambda ending: ending.trial):
@@ -216,6 +226,8 @@ class Search(Rounds):
     def _ended(self, trial: Trial) -> None:
         if trial.state is TrialState.FAILED:
             self._ranking = None
+            if trial.number == self._best:
+                self._crown()
         self._retain()
         self.controller.observe(trial, final=True)
         if trial.state is TrialState.FAILED:

@@ -9,10 +9,14 @@ from server_app.launcher.interrupts import Interrupted, Interrupts
 
 
 class Screen:
-    """Keeps what it should show."""
+    """Keeps what it should show, and counts how often it heard that time passes."""
 
     def __init__(self):
         self.events = []
+        self.ticks = 0
+
+    def tick(self):
+        self.ticks += 1
 
     def update(self, event):
         self.events.append(event["event"])
@@ -95,6 +99,17 @@ def test_a_run_is_shown_until_its_last_event(tmp_path):
     write(tmp_path / "journal.jsonl", {"event": "start"}, END)
     assert follow(tail, tmp_path, screen, Interrupts(), lambda: None) == Ending("finished", "well")
     assert screen.events == ["start", "end"]
+
+
+def test_time_passes_for_the_screen_while_nothing_happens(tmp_path):
+    tail, screen = Tail(tmp_path / "journal.jsonl"), Screen()
+
+    def gone():
+        if screen.ticks == 2:
+            write(tmp_path / "journal.jsonl", END)
+
+    follow(tail, tmp_path, screen, Interrupts(), gone)
+    assert (screen.ticks, screen.events) == (2, ["end"])
 
 
 def test_a_run_that_ended_just_before_its_process_did_is_finished(tmp_path):

@@ -57,7 +57,7 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 return {}
             if key in ("missing", "new"):
                 return []
-            return 0 if key in ("parameters", "macs", "trials", "rung", "score", "num_nodes") else "text"
+            return 0 if key in ("parameters", "macs", "trials", "rounds", "rung", "score", "num_nodes") else "text"
 
     silent = {kind for kind in kinds if line_of(Anything(event=kind)) is None}
     assert silent == QUIET

@@ -7,12 +7,13 @@ import io
 import pytest
 from rich.console import Console
 
+from server_app.reporting.board import Row
 from server_app.reporting.lines import line_of
-from server_app.reporting.progress import Board, Progress, Row, _clock
+from server_app.reporting.progress import Progress
 
 
-def recorded():
-    return Console(record=True, width=120, force_terminal=True, file=io.StringIO())
+def recorded(width=120, height=40):
+    return Console(record=True, width=width, height=height, force_terminal=True, file=io.StringIO())
 
 
 def screen(progress):
@@ -22,39 +23,10 @@ def screen(progress):
     return console.export_text()
 
 
-def board_of(events):
-    board = Board()
-    for event in events:
-        board.update(event)
-    return board
-
-
 def until(events, kind):
     """Return the events up to the first of a kind."""
     kinds = [event["event"] for event in events]
     return events[: kinds.index(kind) + 1]
-
-
-def test_the_board_counts_what_happened(eventful):
-    board = board_of(eventful.events)
-    assert (board.name, len(board.nodes)) == ("eventful", 3)
-    assert (board.ended, board.total) == (4, 4)
-    assert (board.final_done, board.final_total) == (2, 2)
-    assert board.rounds == sum(event["event"] == "round" for event in eventful.events)
-    states = [row.state for name, row in board.trials.items() if name.startswith("trial")]
-    # of 4 that entered, 2 go on, and one of the other two has failed
-    assert sorted(states) == ["failed", "finished", "finished", "stopped"]
-    winner = board.trials[board.best]
-    assert (winner.worth, winner.rounds, winner.state) == (
-        f"accuracy {eventful.result['winner']['score']:.4f}",
-        2,
-        "finished",
-    )
-
-
-def test_the_board_takes_in_all_but_what_changes_nothing_on_it(eventful):
-    kinds = {event["event"] for event in eventful.events}
-    assert {kind for kind in kinds if not hasattr(Board, f"_on_{kind}")} == {"promoted", "scaled", "end"}
 
 
 def test_every_moment_of_a_run_can_be_drawn(eventful, hopeless):
@@ -72,7 +44,7 @@ def test_the_screen_shows_trials_and_the_best_score(eventful):
     text = screen(progress)
     winner = eventful.result["winner"]
     name = f"trial-{winner['trial']:04d}"
-    assert f"best so far: accuracy {winner['score']:.4f}  {name}  {winner['architecture']}" in text
+    assert f"best so far: accuracy {winner['score']:.4f} at rung 2  {name}  {winner['architecture']}" in text
     assert all(
         f"{trial}-{number:04d}" in text for trial, count in (("trial", 4), ("final", 2)) for number in range(count)
     )
@@ -133,13 +105,6 @@ def test_a_run_that_goes_on_shows_all_its_trials_and_its_nodes_of_now(eventful):
     assert (board.board.ended, board.board.total) == (4, 4) != (ended, 4)
 
 
-def test_a_final_model_that_is_tried_again_is_not_done(eventful):
-    board = board_of(eventful.events)
-    done = board.final_done
-    board.update({"event": "reopened", "trial": "final-0000", "rounds": 0, "reason": "silence"})
-    assert (board.final_done, board.trials["final-0000"].state) == (done - 1, "running")
-
-
 def resumed(eventful, number):
     """Return the events of a run that was interrupted after so many, as the journal has them once it goes on."""
     kept, rest = eventful.events[:number], eventful.events[number:]
@@ -161,7 +126,7 @@ def test_what_a_run_wrote_before_it_was_interrupted_is_one_line(eventful):
         progress.update(event)
     lines = [line.split(" s  ", 1)[1] for line in out.getvalue().splitlines()]
     best = [event for event in eventful.events[:number] if event["event"] == "best"][-1]
-    found = f"accuracy {best['score']:.4f}, {best['trial']}"
+    found = f"accuracy {best['score']:.4f} at rung {best['rung']}, {best['trial']}"
     assert lines[:3] == [
         f"---- gone on with after {ended} of 4 trials; best so far: {found} ----",
         f"The run goes on after line {number} of its journal. The code has changed.",
@@ -204,52 +169,77 @@ def test_why_a_run_failed_is_left_to_the_line_below_all(hopeless):
     assert out.getvalue().splitlines()[-1].endswith(" s  The run failed.")
 
 
-@pytest.mark.parametrize("width", [80, 100])
-def test_the_table_of_trials_can_be_read_on_a_narrow_terminal(eventful, width):
-    console = Console(record=True, width=width, force_terminal=True, file=io.StringIO())
-    progress = Progress(console)
-    for event in eventful.events:
-        progress.update(event)
-    console.print(progress._render())
-    lines = [line.rstrip() for line in console.export_text().splitlines() if line.startswith(("trial", "final-"))]
-    head = lines[0]
-    assert head.split() == ["trial", "origin", "rounds", "accuracy", "state", "architecture"]
-    winner = eventful.result["winner"]
-    (row,) = [line for line in lines if line.startswith(f"trial-{winner['trial']:04d}")]
-    assert row.split()[:5] == [f"trial-{winner['trial']:04d}", "sample", "2", f"{winner['score']:.4f}", "finished"]
-    assert max(map(len, lines)) <= width - 2, "room for ^C"
+class Clock:
+    """Seconds that a test moves."""
+
+    def __init__(self, now=5000.0):
+        self.now = now
+
+    def __call__(self):
+        return self.now
 
 
-def test_the_time_in_which_a_run_was_not_there_does_not_count(monkeypatch):
+def test_the_time_in_which_a_run_was_not_there_does_not_count():
     """100 s of search, in which 10 of 20 trials ended, are read at once: as many again are left."""
-    now = 5000.0
-    monkeypatch.setattr("server_app.reporting.progress.time.monotonic", lambda: now)
-    board = Progress(recorded())
-    board.update({"event": "search", "time": 10.0, "trials": 20, "nodes": []})
+    progress = Progress(recorded(), clock=Clock())
+    progress.update({"event": "search", "time": 10.0, "trials": 20, "nodes": []})
     for number in range(10):
-        board.board.trials[f"trial-{number:04d}"] = Row("", "")
-        board.update({"event": "finished", "time": 11.0 * (number + 1), "trial": f"trial-{number:04d}"})
-    assert "about 1:40 min left" in screen(board)
+        progress.board.trials[f"trial-{number:04d}"] = Row("")
+        progress.update({"event": "finished", "time": 11.0 * (number + 1), "trial": f"trial-{number:04d}"})
+    assert "1:40 min, about 1:40 min left" in screen(progress)
 
 
-def test_only_the_last_troubles_stay_on_the_screen(eventful):
-    board = board_of(eventful.events)
-    wrong = [e for e in eventful.events if e["event"] in ("node_refused", "refused", "absent", "journal_lost")]
-    assert board.notes == [line_of(event) for event in wrong[-3:]]
+def plain(clock):
+    """Return a progress without a terminal, and what returns the lines that it wrote since the last call."""
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=80), clock=clock)
+
+    def said():
+        lines = out.getvalue().splitlines()
+        out.seek(0)
+        out.truncate()
+        return lines
+
+    return progress, said
 
 
-def test_a_node_that_comes_back_is_counted_once():
-    board = board_of([{"event": "node", "node": name} for name in "abca"])
-    assert len(board.nodes) == 3
+def test_without_a_terminal_a_line_every_30_s_says_how_far_the_run_is(eventful):
+    clock = Clock()
+    progress, said = plain(clock)
+    for event in until(eventful.events, "failed"):
+        progress.update(event)
+    last, _ = event["time"], said()
+    clock.now += 29.9
+    progress.tick()
+    assert said() == []
+    clock.now += 0.1
+    progress.tick()
+    (line,) = said()
+    best = [e for e in until(eventful.events, "failed") if e["event"] == "best"]
+    found = f"; best so far {best[-1]['trial']}: accuracy {best[-1]['score']:.4f} at rung 1" if best else ""
+    assert line.startswith(f"{last + 30:8.1f} s  1 of 4 trials ended, 3 under way{found}")
+    assert line.endswith(" left")
+    progress.tick()
+    assert said() == []
+    clock.now += 30
+    progress.tick()
+    assert len(said()) == 1
 
 
-def test_a_final_model_is_never_the_best_of_the_search(eventful):
-    assert board_of(eventful.events).best == f"trial-{eventful.result['winner']['trial']:04d}"
+def test_so_it_does_before_the_search_begins():
+    clock = Clock()
+    progress, said = plain(clock)
+    clock.now += 31
+    progress.tick()
+    assert said() == ["    31.0 s  Starting Flower ... 31 s"]
 
 
-def test_an_event_of_a_later_version_is_passed_over():
-    board = board_of([{"event": "earthquake", "time": 1.0}])
-    assert board == Board()
+def test_on_a_terminal_no_such_line_is_written():
+    clock, console = Clock(), recorded()
+    progress = Progress(console, clock=clock)
+    clock.now += 100
+    progress.tick()
+    assert console.export_text() == ""
 
 
 def test_where_there_is_no_terminal_events_are_lines(eventful):
@@ -278,8 +268,3 @@ def test_on_a_terminal_the_screen_is_live_and_given_back(eventful):
             progress.update(event)
     console.print("after")
     assert console.export_text().rstrip().endswith("after")
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (60, "1:00 min"), (605, "10:05 min")])
-def test_times_are_for_people(seconds, text):
-    assert _clock(seconds) == text

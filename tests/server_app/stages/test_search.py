@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -177,6 +178,48 @@ def test_the_best_is_ranked_first_and_its_weights_are_those_it_trained():
         best.number
     ]
     assert kinds(events, "best")[-1]["trial"] == "trial-0011"
+
+
+def test_a_best_that_scores_lower_at_a_higher_rung_names_the_one_before_it():
+    """Wider scores better at rung 1; training on makes each worse, and two of four go on."""
+    fidelity = SuccessiveHalving(SuccessiveHalving.Options(max_rounds=2, min_rounds=1, eta=2, bracket_size=4))
+
+    def respond(node, job):
+        result = answer(node, job)
+        worse = 0.01 * (job.work.round - 1)
+        return replace(result, metrics={name: value - worse for name, value in result.metrics.items()})
+
+    search, events = make(SPECS[:4], fidelity=fidelity)
+    play(search, respond=respond)
+    told = [(event["trial"], event["rung"], event.get("before")) for event in kinds(events, "best")]
+    assert [(trial, rung) for trial, rung, _ in told][-2:] == [("trial-0002", 2), ("trial-0003", 2)]
+    assert told[0][2] is None
+    scored = {(event["trial"], event["rung"]): event["score"] for event in kinds(events, "scored")}
+    for (before, rung, _), (_, _, told_before) in pairwise(told):
+        assert told_before == {
+            "trial": before,
+            "rung": rung,
+            "score": scored[before, rung],
+            "values": {"accuracy": scored[before, rung]},
+            "feasible": True,
+            "failed": False,
+        }
+
+
+def test_where_the_best_fails_the_next_one_is_the_best_and_where_none_is_left_nobody():
+    """The widest scores best at rung 1 and fails in the round after that."""
+    fidelity = SuccessiveHalving(SuccessiveHalving.Options(max_rounds=2, min_rounds=1, eta=2, bracket_size=2))
+
+    def respond(node, job):
+        return Result(job.id, "failed", "broken") if job.work.round == 2 else answer(node, job)
+
+    search, events = make(SPECS[:2], fidelity=fidelity)
+    play(search, respond=respond)
+    last = kinds(events, "best")[-1]
+    assert (last["trial"], last["before"]["trial"], last["before"]["failed"]) == ("trial-0000", "trial-0001", True)
+    place = {event["event"]: number for number, event in enumerate(events)}
+    assert place["failed"] < place["best"]
+    assert search.winner.number == 0
 
 
 def test_successive_halving_promotes_and_stops():

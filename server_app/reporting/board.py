@@ -1,0 +1,187 @@
+"""What the events of a run's journal say so far, for whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.architecture.spec import ArchitectureSpec
+from server_app.reporting.best import INFEASIBLE, why_lower, worth_at_rung
+from server_app.reporting.lines import line_of
+from server_app.reporting.words import clock, counted
+
+
+@dataclass
+class Row:
+    """One trial as the screen shows it."""
+
+    architecture: str
+    parameters: int = 0
+    rung: int = 0
+    rounds: int = 0
+    values: dict[str, float] = field(default_factory=dict)
+    state: str = "running"
+
+
+@dataclass
+class Board:
+    """What the events say so far.
+
+    Attributes
+    ----------
+    total, ended : int
+        Trials of the search; those that have ended.
+    rounds : int
+        Rounds of all trials, those of the final training included.
+    final_rounds : int
+        Rounds that each model of the final training trains; 0 where that is not known.
+    final_models : int
+        How many these are: as the run says at its start, then as they are.
+    search_began, final_began : float, optional
+        When, by the run's clock; None before that.
+    rounds_before : int
+        Rounds of the search alone.
+    best : dict, optional
+        The last event that told the best trial.
+    away : bool
+        Whether the run goes on, and its nodes have not been found yet.
+    """
+
+    name: str = "search"
+    nodes: set[str] = field(default_factory=set)
+    total: int = 0
+    ended: int = 0
+    rounds: int = 0
+    final_rounds: int = 0
+    final_models: int = 0
+    search_began: float | None = None
+    final_began: float | None = None
+    rounds_before: int = 0
+    best: dict[str, Any] | None = None
+    away: bool = False
+    trials: dict[str, Row] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def update(self, event: dict[str, Any]) -> None:
+        """Take in one event."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def named(self, label: str) -> dict[str, Row]:
+        """Return the trials of one stage: those whose names begin with its label."""
+        return {name: row for name, row in self.trials.items() if name.startswith(label)}
+
+    def left(self, now: float) -> float | None:
+        """Return about how many seconds are left of the search and the final training; None where nothing tells yet.
+
+        A search takes as long for each trial to come as for those that have ended. The final training takes as long for
+        a round of a model as the search did for a round of a trial, and once it has rounds of its own, as these did.
+
+        Parameters
+        ----------
+        now : float
+            By the run's clock.
+        """
+        if self.final_began is not None:
+            return self._final_left(now - self.final_began)
+        if self.search_began is None or not self.ended:
+            return None
+        elapsed = now - self.search_began
+        final = elapsed / self.rounds * self.final_models * self.final_rounds if self.rounds else 0.0
+        return elapsed / self.ended * (self.total - self.ended) + final
+
+    def _final_left(self, elapsed: float) -> float | None:
+        models = self.named("final")
+        to_come = sum(self.final_rounds - row.rounds for row in models.values() if row.state == "running")
+        to_come += self.final_rounds * (self.final_models - len(models))
+        done = self.rounds - self.rounds_before
+        if done:
+            return elapsed / done * to_come
+        if not self.rounds or self.search_began is None or self.final_began is None or not self.final_rounds:
+            return None
+        return max(0.0, (self.final_began - self.search_began) / self.rounds * to_come - elapsed)
+
+    def status(self, now: float) -> str:
+        """Return in one line what is being done, how far it is, the best so far, and the time left."""
+        if self.final_began is None:
+            training = sum(row.state == "running" for row in self.trials.values())
+            parts = [f"{self.ended} of {counted(self.total, 'trial')} ended, {training} under way"]
+        else:
+            running = [row.rounds for row in self.named("final").values() if row.state == "running"]
+            all_rounds = counted(self.final_rounds, "round")
+            parts = [f"final training, {min(running, default=self.final_rounds)} of {all_rounds}"]
+        if self.away:
+            parts.append("looking for its nodes")
+        if (best := self.best) is not None:
+            broken = "" if best.get("feasible", True) else f", but {INFEASIBLE}"
+            parts.append(f"best so far {best['trial']}: {worth_at_rung(best)}{broken}")
+        left = self.left(now)
+        parts += [] if left is None else [f"about {clock(left)} left"]
+        return "; ".join(parts)
+
+    def before(self, event: dict[str, Any]) -> str:
+        """Return what a run had come to when it was interrupted, in one line; `event` is the first one after that."""
+        if event["event"] == "start":
+            return "Nothing was saved of the run yet, so it begins anew."
+        trials = f"{self.ended} of {counted(self.total, 'trial')}"
+        best = "" if self.best is None else f"; best so far: {worth_at_rung(self.best)}, {self.best['trial']}"
+        stage = "" if self.final_began is None else ", in the final training"
+        return f"---- gone on with after {trials}{stage}{best} ----"
+
+    def why_lower(self) -> str:
+        """Return why the best so far scores lower than the best before it; empty where it does not."""
+        return "" if self.best is None else why_lower(self.best)
+
+    def _on_start(self, event: dict[str, Any]) -> None:
+        self.name = event["name"]
+        self.final_rounds, self.final_models = event.get("final_rounds", 0), event.get("final_models", 0)
+
+    def _on_node(self, event: dict[str, Any]) -> None:
+        self.nodes.add(event["node"])
+
+    def _on_search(self, event: dict[str, Any]) -> None:
+        self.total, self.nodes, self.search_began = event["trials"], set(event["nodes"]), event["time"]
+
+    def _on_resuming(self, event: dict[str, Any]) -> None:  # noqa: ARG002
+        self.away = True
+
+    def _on_resumed(self, event: dict[str, Any]) -> None:
+        self.away = False
+        self.nodes = self.nodes - set(event["missing"]) | set(event["new"])
+        if event["missing"] or event["new"]:
+            self._note(event)
+
+    def _on_final(self, event: dict[str, Any]) -> None:
+        self.final_models, self.final_began, self.rounds_before = event["trials"], event["time"], self.rounds
+
+    def _on_proposed(self, event: dict[str, Any]) -> None:
+        spec = ArchitectureSpec.from_dict(event["spec"])
+        self.trials[event["trial"]] = Row(spec.describe(), event["parameters"])
+
+    def _on_round(self, event: dict[str, Any]) -> None:
+        self.rounds += 1
+        self.trials[event["trial"]].rounds = event["round"]
+
+    def _on_scored(self, event: dict[str, Any]) -> None:
+        row = self.trials[event["trial"]]
+        row.rung, row.values = event["rung"], event["values"]
+
+    def _on_best(self, event: dict[str, Any]) -> None:
+        self.best = event
+
+    def _end(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].state = event["event"]
+        self.ended += not event["trial"].startswith("final")
+        if event["event"] == "failed" and self.best is not None and self.best["trial"] == event["trial"]:
+            self.best = None  # if there is another one, that is the next to be told
+
+    def _on_reopened(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].state = "running"
+
+    _on_finished = _on_stopped = _on_failed = _end
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self.notes = [*self.notes, line_of(event) or ""][-3:]
+
+    _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note

@@ -1,0 +1,149 @@
+"""What the events of a real run say so far."""
+
+from __future__ import annotations
+
+import pytest
+
+from server_app.reporting.board import Board, Row
+from server_app.reporting.lines import line_of
+
+
+def board_of(events):
+    board = Board()
+    for event in events:
+        board.update(event)
+    return board
+
+
+def test_the_board_counts_what_happened(eventful):
+    board = board_of(eventful.events)
+    assert (board.name, len(board.nodes)) == ("eventful", 3)
+    assert (board.ended, board.total) == (4, 4)
+    assert (board.final_models, board.final_rounds) == (2, 1)
+    assert [row.state for row in board.named("final").values()] == ["finished", "finished"]
+    assert board.rounds == sum(event["event"] == "round" for event in eventful.events)
+    states = [row.state for name, row in board.trials.items() if name.startswith("trial")]
+    # of 4 that entered, 2 go on, and one of the other two has failed
+    assert sorted(states) == ["failed", "finished", "finished", "stopped"]
+    best, winner = board.best, eventful.result["winner"]
+    assert (best["trial"], best["score"], best["rung"]) == (f"trial-{winner['trial']:04d}", winner["score"], 2)
+    row = board.trials[best["trial"]]
+    assert (row.rung, row.rounds, row.state, row.values) == (2, 2, "finished", best["values"])
+    assert (row.architecture, row.parameters) == (winner["architecture"], winner["parameters"])
+
+
+def test_the_board_takes_in_all_but_what_changes_nothing_on_it(eventful):
+    kinds = {event["event"] for event in eventful.events}
+    assert {kind for kind in kinds if not hasattr(Board, f"_on_{kind}")} == {"promoted", "scaled", "end"}
+
+
+def test_a_final_model_that_is_tried_again_is_not_done(eventful):
+    board = board_of(eventful.events)
+    board.update({"event": "reopened", "trial": "final-0000", "rounds": 0, "reason": "silence"})
+    assert [row.state for row in board.named("final").values()] == ["running", "finished"]
+
+
+def test_only_the_last_troubles_stay_on_the_screen(eventful):
+    board = board_of(eventful.events)
+    wrong = [e for e in eventful.events if e["event"] in ("node_refused", "refused", "absent", "journal_lost")]
+    assert board.notes == [line_of(event) for event in wrong[-3:]]
+
+
+def test_a_node_that_comes_back_is_counted_once():
+    board = board_of([{"event": "node", "node": name} for name in "abca"])
+    assert len(board.nodes) == 3
+
+
+def test_a_final_model_is_never_the_best_of_the_search(eventful):
+    assert board_of(eventful.events).best["trial"] == f"trial-{eventful.result['winner']['trial']:04d}"
+
+
+def test_an_event_of_a_later_version_is_passed_over():
+    board = board_of([{"event": "earthquake", "time": 1.0}])
+    assert board == Board()
+
+
+SEARCH = [
+    {"event": "start", "time": 0.0, "name": "mine", "final_rounds": 10, "final_models": 2},
+    {"event": "search", "time": 20.0, "trials": 4, "nodes": ["a"]},
+]
+
+
+def life(trial, time, rounds):
+    """Return the events of a trial's rounds."""
+    return [{"event": "round", "time": time, "trial": trial, "round": number} for number in rounds]
+
+
+def searching(*events, trials=4):
+    board = board_of(SEARCH)
+    board.trials |= {f"trial-{number:04d}": Row("", 5) for number in range(trials)}
+    for event in events:
+        board.update(event)
+    return board
+
+
+def end(number, event="finished", time=60.0):
+    return {"event": event, "time": time, "trial": f"trial-{number:04d}", "reason": "", "values": {}}
+
+
+def test_nothing_tells_the_time_left_before_a_trial_has_ended():
+    assert board_of(SEARCH).left(50.0) is None
+    assert searching(*life("trial-0000", 30.0, [1, 2])).left(50.0) is None
+
+
+def test_the_time_left_is_that_of_the_search_and_of_the_final_training():
+    """After 60 s one of 4 trials has ended, and there were 6 rounds: 3 x 60 s, and 2 models x 10 rounds x 10 s."""
+    board = searching(*life("trial-0000", 70.0, [1, 2, 3]), *life("trial-0001", 75.0, [1, 2, 3]), end(0))
+    assert board.left(80.0) == pytest.approx(3 * 60 + 2 * 10 * 10)
+
+
+def test_where_an_earlier_version_began_the_run_the_search_alone_is_known():
+    board = searching(*life("trial-0000", 70.0, [1, 2, 3]), end(0))
+    board.final_rounds = 0
+    assert board.left(80.0) == pytest.approx(3 * 60)
+
+
+def final(*events):
+    """Return a board whose search took 100 s for 10 rounds; then the final training began with one model only."""
+    board = searching(*life("trial-0000", 90.0, range(1, 11)), *map(end, range(4)))
+    for event in ({"event": "final", "time": 120.0, "winner": "x", "trials": 1}, *events):
+        board.update(event)
+    return board
+
+
+def test_the_final_training_is_first_taken_to_be_as_fast_as_the_search():
+    """10 rounds of 10 s, of which 30 s are over."""
+    assert final().left(120.0) == pytest.approx(100.0)
+    assert final().left(150.0) == pytest.approx(70.0)
+    assert final().left(500.0) == 0.0
+
+
+def test_and_then_as_fast_as_its_own_rounds():
+    """4 of 10 rounds took 20 s."""
+    board = final()
+    board.trials["final-0000"] = Row("", 5)
+    for event in life("final-0000", 140.0, [1, 2, 3, 4]):
+        board.update(event)
+    assert board.left(140.0) == pytest.approx(6 * 5.0)
+    board.update({"event": "failed", "time": 140.0, "trial": "final-0000", "reason": ""})
+    assert board.left(140.0) == 0.0
+
+
+def test_one_line_says_how_far_a_run_is():
+    best = {"event": "best", "time": 70.0, "trial": "trial-0000", "score": 0.5, "values": {"accuracy": 0.5}, "rung": 2}
+    board = searching(*life("trial-0000", 70.0, [1, 2, 3]), best, end(0))
+    # 30 s a trial, 10 s a round
+    assert board.status(50.0) == (
+        "1 of 4 trials ended, 3 under way; best so far trial-0000: accuracy 0.5000 at rung 2; about 4:50 min left"
+    )
+    assert final().status(120.0) == "final training, 10 of 10 rounds; about 1:40 min left"
+    board = final()
+    board.trials |= {"final-0000": Row("", 5, rounds=3), "final-0001": Row("", 5, rounds=4)}
+    assert board.status(120.0).startswith("final training, 3 of 10 rounds; ")
+
+
+def test_the_best_that_failed_is_none():
+    best = {"event": "best", "time": 70.0, "trial": "trial-0000", "score": 0.5, "values": {"accuracy": 0.5}, "rung": 2}
+    assert searching(best, end(1, "failed")).best == best
+    assert searching(best, end(0)).best == best
+    assert searching(best, end(0, "failed")).best is None
