@@ -21,6 +21,7 @@ from common.errors import ConfigError, SearchError, StorageError
 from common.seeding import child_seed
 from common.tasks import task_from_record
 from server_app.journal import write_json
+from server_app.reporting.rows import rows_to_show
 from server_app.reporting.words import counted
 from server_app.run_folder import CONFIG, RESULT
 from server_app.state import config_of
@@ -123,7 +124,7 @@ def render(found: dict[str, Any]) -> Table:
     sides = [found["winner"], found["baseline"]]
     head = task_from_record(found["task"]).head
     form = {row.metric: row.form for row in head.rows}
-    for row in head.rows:
+    for row in rows_to_show(head, [test for side in sides for test in side["test"]]):
         if all(row.metric in test for side in sides for test in side["test"]):
             table.add_row(row.title, *(_mean([test[row.metric] for test in side["test"]], row.form) for side in sides))
     table.add_row("parameters", *(f"{side['parameters']:,}" for side in sides))

@@ -24,6 +24,7 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from common.errors import StorageError
@@ -154,15 +155,21 @@ def _result_finished(folder: Path) -> bool:
 
 
 def _journal_ended(folder: Path) -> bool:
+    last = last_event(folder)
+    return last is not None and last["event"] == "end" and last.get("status") == "finished"
+
+
+def last_event(folder: Path) -> dict[str, Any] | None:
+    """Return what the journal in this folder says last; None where there is no journal, or half a line."""
     if not (folder / JOURNAL).is_file():
-        return False
+        return None
     try:
         with (folder / JOURNAL).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST))
             last = json.loads(file.read().splitlines()[-1])
-        return bool(last["event"] == "end" and last["status"] == "finished")
-    except (OSError, ValueError, LookupError, TypeError):  # no journal, or half a line
-        return False
+    except (OSError, ValueError, LookupError):
+        return None
+    return last if isinstance(last, dict) and "event" in last else None
 
 
 def forget_state(folder: Path) -> None:

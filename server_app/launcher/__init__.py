@@ -106,7 +106,7 @@ def _folder(run_dir: Path, made: bool, resumed: bool) -> AbstractContextManager[
 
 
 def _show(ending: Ending, run_dir: Path, again: str, output: TextIO) -> None:
-    """Print what was found, where everything is, and how to go on if that is of use."""
+    """Print what was found so far, where everything is, and how to go on if that is of use."""
     result = run_dir / "result.json"
     if ending.status != "finished":
         print(f"flwr-nas: {ending.message or ending.status}", file=sys.stderr)
@@ -117,6 +117,11 @@ def _show(ending: Ending, run_dir: Path, again: str, output: TextIO) -> None:
 
         Console().print(render(json.loads(result.read_text(encoding="utf-8"))))
     if run_dir.is_dir():
+        if ending.status != "finished":
+            from server_app.reporting.model import kept_model
+
+            if model := kept_model(run_dir):
+                print(model, file=output, flush=True)
         print(f"Run folder: {run_dir}", file=output, flush=True)
     if ending.status != "finished" and again:
         from server_app.unfinished import can_go_on

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from common.tasks import task_from_record
 from server_app.reporting.best import INFEASIBLE
+from server_app.reporting.rows import rows_to_show
 from server_app.reporting.words import counted
 
 
@@ -32,9 +33,8 @@ def render(result: dict[str, Any]) -> RenderableType:
     if baseline:
         table.add_column("baseline", justify="right")
         columns.append(baseline)
-    for row in task_from_record(result["task"]).head.rows:
-        if any(row.metric in column["test"] for column in columns):
-            table.add_row(row.title, *(_cell(column["test"].get(row.metric), row.form) for column in columns))
+    for row in rows_to_show(task_from_record(result["task"]).head, [column["test"] for column in columns]):
+        table.add_row(row.title, *(_cell(column["test"].get(row.metric), row.form) for column in columns))
     table.add_row("parameters", *(f"{column['parameters']:,}" for column in columns))
     table.add_row("MACs", *(f"{column['macs']:,}" for column in columns))
     table.add_row("bytes sent, final training", *(size(column["bytes_sent"]) for column in columns))

@@ -72,6 +72,16 @@ def test_a_run_that_can_go_on_says_how(tmp_path, capsys, simulated, ending, leav
     assert (f"To go on: flwr-nas search --resume '{folder}'\n" in out) is hint
 
 
+@pytest.mark.parametrize(("ending", "said"), [("stopped", True), ("failed", True), ("finished", False)])
+def test_the_model_that_a_run_keeps_is_named_above_its_folder(tmp_path, capsys, simulated, monkeypatch, ending, said):
+    monkeypatch.setattr("server_app.reporting.model.kept_model", lambda folder: f"The best is in {folder}")
+    simulated(ending, finished if ending == "finished" else unfinished)
+    launch({"config": "{}"}, FEDERATION, tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert (f"The best is in {tmp_path}" in lines) is said
+    assert lines[int(said)] == f"Run folder: {tmp_path}"
+
+
 def test_another_command_may_go_on_with_it(tmp_path, capsys, simulated):
     simulated("stopped", unfinished)
     launch({"config": "{}"}, FEDERATION, tmp_path / "run", again="flwr-nas compare runs/x")

@@ -59,7 +59,8 @@ def eventful(make_grid, configure, tmp_path_factory):
     )
     run(grid, {"config": config.to_json()})
     events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    return SimpleNamespace(events=events, result=json.loads((folder / "result.json").read_text()))
+    result = json.loads((folder / "result.json").read_text())
+    return SimpleNamespace(events=events, result=result, folder=folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,30 @@
+"""Which lines a report has."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.metrics import over_nodes
+from common.tasks import Classification, Regression
+from server_app.reporting.rows import rows_to_show
+
+HEAD = Classification(3)
+
+
+def shown(*tests, head=HEAD):
+    return [row.metric for row in rows_to_show(head, tests)]
+
+
+def test_only_what_was_measured_has_a_line():
+    assert shown({"accuracy": 0.5, "nodes": 1.0}) == ["accuracy"]
+    assert shown({"accuracy": 0.5}, {"loss": 1.0}) == ["accuracy", "loss"]
+    assert shown({}, {}) == shown() == []
+
+
+@pytest.mark.parametrize(("head", "metric"), [(HEAD, "accuracy"), (Regression(), "mse")])
+def test_how_far_apart_nodes_are_is_left_out_where_one_was_tested(head, metric):
+    """With the tables of tests as they are made."""
+    one, two = (over_nodes({name: ({metric: 0.5}, 4) for name in names}, head.primary) for names in ("a", "ab"))
+    spread = [metric, f"{metric}_std", f"{metric}_worst_decile"]
+    assert shown(two, head=head) == shown(one, two, head=head) == shown({}, two, head=head) == spread
+    assert shown(one, head=head) == shown(one, one, head=head) == shown({}, one, head=head) == [metric]
