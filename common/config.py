@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from common import flags
 from common.errors import ConfigError
+from common.help import help_text
 from common.overrides import for_hydra
 from common.precision import Precision
 from common.settings import DatasetSettings, PreprocessingSettings
@@ -271,7 +272,23 @@ def _name_of_data(*, _root_: DictConfig) -> str:
     return Path(path).stem or name if name == "local" and path else name
 
 
+def _help(*, _root_: DictConfig) -> str:
+    """Return the body of ``--help``, for Hydra to put into its template; a ``$`` is doubled for that."""
+    hydra = _root_.hydra
+    values = {str(key): _value(_root_, key) for key in _root_ if key != "hydra"}
+    choices = reversed(hydra.runtime.choices.items())  # as config.yaml has them
+    chosen = {group: str(choice) for group, choice in choices if not group.startswith("hydra/")}
+    folders = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
+    return help_text(values, chosen, hydra.job.config_name, folders).replace("$", "$$")
+
+
+def _value(node: DictConfig, key: Any) -> Any:
+    value = node[key]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
 OmegaConf.register_new_resolver("name_of_data", _name_of_data, replace=True)
+OmegaConf.register_new_resolver("help_on_options", _help, replace=True)
 
 
 def _at_least(name: str, value: int, least: int) -> None:
