@@ -22,12 +22,13 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
-from common import flags
 from common.errors import ConfigError
+from common.flags import arguments
 from common.help import help_text
-from common.overrides import for_hydra
+from common.overrides import choosing, for_hydra, refused_option, unknown_option
 from common.precision import Precision
-from common.settings import DatasetSettings, PreprocessingSettings
+from common.sentences import one_line, place_of
+from common.settings import DatasetSettings, PreprocessingSettings, TrainingSettings
 from common.typed import typed
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -170,7 +171,7 @@ def options_of(choice: Choice, kind: type[T], where: str) -> T:
 
 def compose_config(overrides: Sequence[str] = ()) -> Config:
     """Compose conf/ with overrides, as on the command line."""
-    with _readable(), initialize_config_dir(str(CONF), version_base="1.3"):
+    with _readable(overrides), initialize_config_dir(str(CONF), version_base="1.3"):
         plain = _plain(compose("config", overrides=for_hydra(overrides)))
     return _from_plain(plain)
 
@@ -188,7 +189,9 @@ def from_yaml(text: str) -> Config:
     try:
         plain = OmegaConf.to_container(OmegaConf.create(text))
     except Exception as error:  # the YAML parser's errors have no base in common with omegaconf's
-        raise ConfigError(f"config.yaml must be YAML ({_place(error)})", fix="Use the file that a run wrote") from None
+        raise ConfigError(
+            f"config.yaml must be YAML ({place_of(error)})", fix="Use the file that a run wrote"
+        ) from None
     if not isinstance(plain, dict):
         raise ConfigError("config.yaml must hold a mapping", fix="Use the file that a run wrote")
     return _from_plain({str(key): value for key, value in plain.items()})
@@ -215,10 +218,10 @@ def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:
             raise SystemExit(1) from None  # goes through Hydra, which would announce any other exception
 
     saved = sys.argv
-    sys.argv = ["flwr-nas search", *_arguments(argv)]
+    sys.argv = ["flwr-nas search", *arguments(get_args_parser(), argv)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its own errors, instead of printing and exiting
     try:
-        with _readable():
+        with _readable(argv):
             entry()
     except SystemExit:
         if raised:
@@ -228,18 +231,8 @@ def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:
         sys.argv = saved
 
 
-def _arguments(argv: Sequence[str]) -> list[str]:
-    """Return what people typed as Hydra takes it; ends the process for ``--version`` and for what is no flag."""
-    parser = get_args_parser()  # Hydra's own, so that its flags and their short forms mean the same here and there
-    parser.prog = "flwr-nas search"
-    parsed = parser.parse_intermixed_args(list(argv))
-    flags.check(parsed)
-    sweep = parsed.multirun or any(override.upper() == "HYDRA.MODE=MULTIRUN" for override in parsed.overrides)
-    return flags.written(parsed, for_hydra(parsed.overrides, sweep))
-
-
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable(overrides: Sequence[str] = ()) -> Iterator[None]:
     """Turn what Hydra raises into ours: errors of its own, of OmegaConf, of the YAML parser, and plain ones."""
     try:
         yield
@@ -250,7 +243,20 @@ def _readable() -> Iterator[None]:
     except BrokenPipeError:  # nobody reads the help any more
         raise
     except Exception as error:
-        raise ConfigError(_one_line(error) or type(error).__name__, fix="See flwr-nas search --help") from None
+        sentence = one_line(error) or type(error).__name__
+        plainer = _about_data(sentence, overrides)
+        raise plainer or ConfigError(sentence, fix="See flwr-nas search --help") from None
+
+
+def _about_data(sentence: str, overrides: Sequence[str]) -> ConfigError | None:
+    """Return the error that the chosen data set lacks an option, if Hydra's sentence says so."""
+    if (option := refused_option(sentence)) is None:
+        return None
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return unknown_option(option, _plain(compose("config", overrides=choosing(overrides)))["dataset"])
+    except Exception:  # there is a sweep, or the data set is of a folder of their own
+        return None
 
 
 def _plain(raw: DictConfig) -> dict[str, Any]:
@@ -275,16 +281,11 @@ def _name_of_data(*, _root_: DictConfig) -> str:
 def _help(*, _root_: DictConfig) -> str:
     """Return the body of ``--help``, for Hydra to put into its template; a ``$`` is doubled for that."""
     hydra = _root_.hydra
-    values = {str(key): _value(_root_, key) for key in _root_ if key != "hydra"}
+    values = _plain(OmegaConf.masked_copy(_root_, [str(key) for key in _root_ if key != "hydra"]))
     choices = reversed(hydra.runtime.choices.items())  # as config.yaml has them
     chosen = {group: str(choice) for group, choice in choices if not group.startswith("hydra/")}
     folders = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
     return help_text(values, chosen, hydra.job.config_name, folders).replace("$", "$$")
-
-
-def _value(node: DictConfig, key: Any) -> Any:
-    value = node[key]
-    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 OmegaConf.register_new_resolver("name_of_data", _name_of_data, replace=True)
@@ -294,14 +295,3 @@ OmegaConf.register_new_resolver("help_on_options", _help, replace=True)
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise ConfigError(f"{name} must be {least} or more", value, fix=f"Set {name}={least}")
-
-
-def _place(error: Exception) -> str:
-    """Return what is wrong with YAML, and where."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    return _one_line(error) if mark is None or problem is None else f"line {mark.line + 1}: {problem}"
-
-
-def _one_line(error: Exception) -> str:
-    text = str(error).split("Config search path")[0]
-    return " ".join(text.split()).rstrip(".")

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import ConfigError
+from common.overrides import for_hydra
 
 _MODES = ("run", "multirun", "cfg", "info")
 _SWITCHES = ("help", "hydra_help", "run", "multirun", "resolve")
 _OPTIONS = ("cfg", "package", "info", "config_path", "config_name", "config_dir")
+
+
+def arguments(parser: ArgumentParser, argv: Sequence[str]) -> list[str]:
+    """Return what people typed as Hydra takes it; ends the process for ``--version`` and for what is no flag.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Hydra's own, so that its flags and their short forms mean the same here and there.
+    argv : sequence of str
+        What was typed.
+
+    Raises
+    ------
+    ConfigError
+        As of `check`.
+    """
+    parser.prog = "flwr-nas search"
+    parsed = parser.parse_intermixed_args(list(argv))
+    check(parsed)
+    sweep = parsed.multirun or any(override.upper() == "HYDRA.MODE=MULTIRUN" for override in parsed.overrides)
+    return written(parsed, for_hydra(parsed.overrides, sweep))
 
 
 def check(flags: Namespace) -> None:

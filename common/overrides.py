@@ -3,13 +3,20 @@
 In that grammar blanks, commas, brackets, ``=`` and letters beyond ASCII mean something or nothing at all, unless
 they are quoted: a second time, as the shell has taken away the first quotes. Where a value can only be a text, that
 is done here.
+
+What only one data set knows is in ``dataset.options``; ``dataset.label`` is enough for ``dataset.options.label``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
+
+from common.errors import ConfigError
+from common.settings import DatasetSettings
 
 PATHS = ("dataset.path", "federation.root_certificates", "run.dir")
 TEXTS = ("dataset.options.label", "federation.address", "run.name")
@@ -20,6 +27,10 @@ _AS_IT_IS = re.compile(rf"(?:{_QUOTED}|(?i:null))", re.DOTALL)
 _SWEEP = re.compile(r"(?:choice|glob|interval|range|shuffle|sort|tag)\s*\(.*\)", re.DOTALL)
 _PIECE = re.compile(rf"(?:{_QUOTED}|\$\{{[^}}]*\}}|[^,])+", re.DOTALL)
 
+_OF_DATA = re.compile(r"((?:\+{0,2}|~)dataset\.)(\w+)(=.*)?", re.DOTALL)
+_REFUSED = re.compile(r"'dataset\.options\.(\w+)'")
+_CHOICE = re.compile(r"\+{0,2}(?:dataset|experiment)=")
+_SETTINGS = tuple(field.name for field in fields(DatasetSettings))
 _DATASET = re.compile(r"\+{0,2}dataset=")
 _NAME = re.compile(r"(?:\+{0,2}|~)run\.name\b")
 
@@ -37,7 +48,45 @@ def for_hydra(overrides: Sequence[str], sweep: bool = False) -> list[str]:
     chosen = any(_DATASET.match(override) for override in overrides)
     named = any(_NAME.match(override) for override in overrides)
     unnamed = ["run.name=${name_of_data:}"] if chosen and not named else []
-    return [*(_quoted(override, sweep) for override in overrides), *unnamed]
+    return [*(_quoted(_in_full(override), sweep) for override in overrides), *unnamed]
+
+
+def choosing(overrides: Sequence[str]) -> list[str]:
+    """Return those overrides that choose a data set."""
+    return [override for override in overrides if _CHOICE.match(override)]
+
+
+def refused_option(sentence: str) -> str | None:
+    """Return the option of a data set that Hydra does not know, as its error has it; None of any other error."""
+    found = _REFUSED.search(sentence)
+    return None if found is None else found[1]
+
+
+def unknown_option(option: str, dataset: Mapping[str, Any]) -> ConfigError:
+    """Return the error that a data set has no such option, with all that it has.
+
+    Parameters
+    ----------
+    option : str
+        Its name.
+    dataset : mapping
+        The group ``dataset`` of the configuration.
+    """
+    general = ", ".join(name for name in _SETTINGS if name not in ("name", "options"))
+    own = ", ".join(dataset["options"]) or "none"
+    return ConfigError(
+        f"dataset has the options {general}, and of dataset={dataset['name']} alone: {own}",
+        f"dataset.{option}",
+        fix="Leave it out; see flwr-nas search --help",
+    )
+
+
+def _in_full(override: str) -> str:
+    """Return an override with what is no setting of all data sets as an option of one."""
+    found = _OF_DATA.fullmatch(override)
+    if found is None or found[2] in _SETTINGS:
+        return override
+    return f"{found[1]}options.{found[2]}{found[3] or ''}"
 
 
 def _quoted(override: str, sweep: bool) -> str:

@@ -156,6 +156,59 @@ def test_the_arguments_of_flwr_run_are_quoted_once_too():
     assert (config.run.dir, config.dataset.path, config.run.name) == ("my runs/1", "it's [2].csv", "a, b")
 
 
+# ---------------------------------------------------------------- options of one data set
+
+
+@pytest.mark.parametrize(
+    ("typed", "full"),
+    [
+        ("dataset.label=my class", "dataset.options.label='my class'"),
+        ("dataset.features=8", "dataset.options.features=8"),
+        ("+dataset.new=1", "+dataset.options.new=1"),
+        ("~dataset.label", "~dataset.options.label"),
+        ("dataset.options.label=x", "dataset.options.label='x'"),
+        ("dataset.alpha=0.1", "dataset.alpha=0.1"),
+        ("dataset.options={}", "dataset.options={}"),
+        ("dataset.label.x=1", "dataset.label.x=1"),
+        ("mydataset.label=1", "mydataset.label=1"),
+    ],
+)
+def test_an_option_of_one_data_set_needs_no_longer_name(typed, full):
+    assert for_hydra([typed]) == [full]
+
+
+def test_it_is_that_option_wherever_it_is_typed():
+    assert compose_config(["dataset=local", "dataset.label=my, class"]).dataset.options["label"] == "my, class"
+    assert compose_config(["dataset.features=8", "dataset=synthetic"]).dataset.options["features"] == 8
+    swept = jobs("-m", "dataset=local", "dataset.label=a,b")
+    assert [config.dataset.options["label"] for config in swept] == ["a", "b"]
+
+
+@pytest.mark.parametrize("typed", ["dataset.lable=x", "dataset.options.lable=x", "~dataset.lable"])
+@pytest.mark.parametrize(
+    ("chosen", "own"),
+    [
+        (["dataset=local"], "dataset=local alone: label, num_classes"),
+        (["experiment=har"], "dataset=local alone: label, num_classes"),
+        ([], "dataset=digits alone: none"),
+    ],
+)
+def test_an_unknown_one_is_refused_with_all_that_there_are(typed, chosen, own):
+    for refuse in (compose_config, lambda words: jobs(*words)):
+        with pytest.raises(ConfigError, match=r"'dataset\.lable'") as error:
+            refuse([*chosen, typed])
+        text = str(error.value)
+        assert "path, partition, alpha, validation_fraction, test_fraction, split, gap" in text
+        assert own in text
+        assert "\n" not in text
+
+
+def test_in_a_sweep_over_data_sets_it_is_one_sentence_too(tmp_path):
+    with pytest.raises(ConfigError, match=r"dataset\.options\.label") as error:
+        jobs("-m", "dataset=digits,local", "dataset.label=x")
+    assert "\n" not in str(error.value)
+
+
 def test_the_environment_is_not_changed_by_that():
     before = dict(os.environ)
     for_hydra(["run.dir=~/a"])
