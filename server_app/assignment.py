@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, SearchError
 from server_app.placement.base import Request
+from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
     from server_app.placement.base import Placement
@@ -90,7 +91,7 @@ class Assigner:
             self.min_scores = self._scoring.least(self.panel)
         if len(self.panel) < self.min_scores:
             raise ConfigError(
-                f"A score counts from scoring.min_nodes={self.min_scores} nodes",
+                f"A score counts from scoring.min_nodes={counted(self.min_scores, 'node')}",
                 len(self.panel),
                 fix="Start more nodes or lower scoring.min_nodes",
             )
@@ -98,7 +99,7 @@ class Assigner:
             chosen = self._placement.select(Request(slot, slot, 1, 1), self._trainers(nodes))
             if len(chosen) < least:
                 raise ConfigError(
-                    f"The aggregation needs {least} nodes that train a trial in a round",
+                    f"The aggregation needs {counted(least, 'node')} that train a trial in a round",
                     len(chosen),
                     fix="Start more nodes, raise placement.nodes_per_round, or choose aggregation=fedavg",
                 )
@@ -178,11 +179,11 @@ class Assigner:
 
 def _too_few(least: int, able: int, unable: dict[str, str]) -> str:
     name, reason = next(iter(unable.items()))
-    return f"A trial needs {least} nodes that can hold its spec, but {able} can (of node {name!r}: {reason})"
+    return f"A trial needs {counted(least, 'node')} that can hold its spec, but {able} can (of node {name!r}: {reason})"
 
 
 def _assignment(chosen: Collection[str], unable: dict[str, str], free: Collection[str], least: int) -> Assignment:
     if len((set(chosen) & set(free)) - set(unable)) < least:
-        raise TooFewFree(f"A trial needs {least} free nodes")
+        raise TooFewFree(f"A trial needs {counted(least, 'free node')}")
     busy = {node: BUSY for node in sorted(chosen) if node not in free}
     return Assignment(tuple(sorted(chosen)), {**busy, **{n: why for n, why in unable.items() if n in chosen}})

@@ -18,6 +18,7 @@ from server_app.federation import Facts
 from server_app.journal import Journal
 from server_app.outcome import Counts
 from server_app.post import Letter, Post
+from server_app.reporting.words import counted
 from server_app.roster import Roster
 from server_app.stages.base import Stage
 
@@ -104,7 +105,9 @@ class Orders:
         self._counts.bytes_up += num_bytes(reply.content)
         results = decode_results(reply.content, self._federation.precision)
         if len(results) > len(letter.jobs):
-            raise ProtocolError(f"A reply has {len(letter.jobs)} results at most, one for each job", len(results))
+            raise ProtocolError(
+                f"A reply has {counted(len(letter.jobs), 'result')} at most, one for each job", len(results)
+            )
         if results and all(result.status == "unfinished" for result in results):
             raise ProtocolError("A node does the first job of an order, whatever time that takes")
         asked = {job.id: job for job in letter.jobs}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import ProtocolError, SearchError
 from common.metrics import Measured
+from server_app.reporting.words import counted
 from server_app.weights.base import joined
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class Phase(ABC):
     def why_nobody(self) -> str:
         """Say in one sentence why no node gave a usable result."""
         reasons = sorted({reason.rstrip(".") for reason in self.left_out.values()})
-        return f"none of {len(self.nodes)} nodes gave a usable result: {'; '.join(reasons[:3])}"
+        nobody = "the one node gave no" if len(self.nodes) == 1 else f"none of {len(self.nodes)} nodes gave a"
+        return f"{nobody} usable result: {'; '.join(reasons[:3])}"
 
     def _release(self, node: str) -> None:
         self.waiting.discard(node)
@@ -202,7 +204,8 @@ class ScorePhase(Phase):
         if self.short:
             reason = self.why_nobody() if not self.scores else f"left out: {sorted(self.left_out)}"
             raise SearchError(
-                f"A score needs scoring.min_nodes={self._min_nodes} nodes, but {len(self.scores)} gave one ({reason})"
+                f"A score needs scoring.min_nodes={counted(self._min_nodes, 'node')}, but {len(self.scores)} gave one "
+                f"({reason})"
             )
         return self._head.summarise(self.scores)
 

@@ -84,7 +84,7 @@ def _inputs(x: NDArray[Any]) -> tuple[NDArray[Any], float]:
         raise DataError(
             "Every number in 'x' must be finite, and fit into 32 bits",
             fix="Clean the data",
-            detail=f"{int((~finite).sum())} examples have others, the first of them at index {row}: {value}",
+            detail=f"{int((~finite).sum())} of {len(x)} examples are not so, the first of them at index {row}: {value}",
         )
     return x, 1.0
 
@@ -133,7 +133,7 @@ def _names(classes: NDArray[Any], labels: NDArray[np.int64], num_classes: int | 
         raise DataError(
             "With the names of the classes given, a label is the place of a name, from 0",
             fix="Name every class, and number them from 0",
-            detail=f"there are {len(names)} names, and labels from {labels.min()} to {labels.max()}",
+            detail=f"the number of names is {len(names)}, and labels go from {labels.min()} to {labels.max()}",
         )
     if num_classes is not None:
         raise DataError(

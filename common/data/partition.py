@@ -114,7 +114,8 @@ def natural(people: Index, partitions: int, rng: np.random.Generator) -> list[In
     names = np.unique(people)
     if partitions > len(names):
         raise ConfigError(
-            f"dataset.partition=natural gives each node a person of its own, and there are {len(names)} people",
+            "dataset.partition=natural gives each node a person of its own, and "
+            + ("there is 1 person" if len(names) == 1 else f"there are {len(names)} people"),
             partitions,
             fix=f"Set federation.nodes to {len(names)} or fewer",
         )
@@ -129,9 +130,10 @@ def _rows_of(people: Index, names: Index) -> Index:
 
 
 def _check_size(count: int, partitions: int) -> None:
-    if count < partitions * MIN_EXAMPLES:
+    most = count // MIN_EXAMPLES
+    if partitions > most:
         raise ConfigError(
-            f"Each node needs {MIN_EXAMPLES} examples, so {count} are enough for {count // MIN_EXAMPLES} nodes",
+            f"Each node needs {MIN_EXAMPLES} examples, so {count} are enough for {most} node{'' if most == 1 else 's'}",
             partitions,
             fix="Use fewer nodes, or more data",
         )

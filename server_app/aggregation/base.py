@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ConfigError, ProtocolError, SearchError
+from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
     from common.jobs import Weights
@@ -157,7 +158,7 @@ class Aggregation(ABC):
         self._check_open()
         if self.count < self.minimum:
             raise SearchError(
-                f"{type(self).__name__} needs the updates of {self.minimum} nodes in a round",
+                f"{type(self).__name__} needs the updates of {counted(self.minimum, 'node')} in a round",
                 self.count,
                 fix="Let more nodes train each trial (placement.nodes_per_round) or choose aggregation=fedavg",
             )

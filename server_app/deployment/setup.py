@@ -11,6 +11,7 @@ from common.settings import DatasetSettings
 from server_app.deployment.certificates import make_server_certificate, names_of
 from server_app.deployment.folder import DeploymentFolder, container_user, update_settings
 from server_app.deployment.nodes import add_container, node_services, read_compose
+from server_app.reporting.words import counted
 
 _ALPHA = 1.0
 """Concentration of the Dirichlet distribution that cuts the digits: uneven, but no node lacks most classes."""
@@ -40,7 +41,8 @@ def set_up(project: Path, folder: DeploymentFolder, nodes: int, hosts: Sequence[
     """
     names = node_services(read_compose(project))
     if nodes < len(names):
-        raise ConfigError(f"docker-compose.yml has {len(names)} nodes, so --nodes must be {len(names)} or more", nodes)
+        there = counted(len(names), "node")
+        raise ConfigError(f"docker-compose.yml has {there}, so --nodes must be {len(names)} or more", nodes)
     _certify(folder, "superlink", [])
     _certify(folder, "proxy", hosts)
     folder.copy(folder.authority.public, folder.path / "register" / "ca.crt")

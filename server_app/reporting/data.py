@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from server_app.reporting.words import counted
+
 if TYPE_CHECKING:
     from common.data.tools.suitability import Finding
     from common.data.tools.summary import ClassCount, Summary
@@ -65,13 +67,14 @@ def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
 
 def what(summary: Summary) -> str:
     """Say what the examples are."""
-    shape, number = summary.input_shape, f"{summary.examples:,}"
+    shape, number = summary.input_shape, summary.examples
     if len(shape) == 1:
-        return f"{number} examples of {_count(shape[0], 'number')} each"
+        return f"{counted(number, 'example')} of {counted(shape[0], 'number')} each"
     if len(shape) == 2:
-        return f"{number} sequences of {_count(shape[1], 'time step')} in {_count(shape[0], 'channel')}"
-    colours = {1: "grey images", 3: "colour images"}.get(shape[0], f"images with {shape[0]} channels")
-    return f"{number} {colours} of {shape[2]} x {shape[1]} pixels"
+        return f"{counted(number, 'sequence')} of {counted(shape[1], 'time step')} in {counted(shape[0], 'channel')}"
+    colour = {1: "grey ", 3: "colour "}.get(shape[0], "")
+    channels = "" if colour else f" with {shape[0]} channels"
+    return f"{counted(number, f'{colour}image')}{channels} of {shape[2]} x {shape[1]} pixels"
 
 
 def shares(parts: list[tuple[ClassCount, ...]]) -> Table:
@@ -102,7 +105,7 @@ def _labels(summary: Summary) -> str:
     held = [count.name for count in summary.counts if count.train + count.test]
     if not held:
         return "labels that are no classes"
-    number = _count(len(held), "class", "classes")
+    number = counted(len(held), "class", "classes")
     if summary.named:
         return f"{number}, with names" if len(held) > 1 else f"{number}, with a name"
     return (
@@ -142,10 +145,13 @@ class _Bar:
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     summary = finding.summary
     yield "people", f"{summary.people:,}" if summary.people is not None else "not said ('client' would say it)"
-    yield "test part", f"{summary.test:,} examples" if summary.has_test else "none given"
+    yield "test part", counted(summary.test, "example") if summary.has_test else "none given"
     if finding.parts:
-        train, validation, test = (f"{part:,}" for part in finding.parts)
-        yield "a search", f"trains on {train}, validates on {validation} and at its end tests on {test} examples"
+        train, validation, test = finding.parts
+        yield (
+            "a search",
+            f"trains on {train:,}, validates on {validation:,} and at its end tests on {counted(test, 'example')}",
+        )
     if summary.deviations:
         yield "scales", _scales(summary)
     yield "memory", f"about {_bytes(summary.nbytes)} while a search runs"
@@ -168,25 +174,24 @@ def _notes(finding: Finding, label: str) -> Iterator[str]:
     if sum(count.train > 0 for count in summary.counts) == 1:
         yield "all training examples are of one class. Alone, they teach a model nothing."
     if summary.constant:
-        kind = "columns" if len(summary.input_shape) == 1 else "channels"
+        kind = "column" if len(summary.input_shape) == 1 else "channel"
+        changes = "never changes" if len(summary.constant) == 1 else "never change"
         some = ", ".join(str(place + 1) for place in summary.constant[:10])
         more = ", ..." if len(summary.constant) > 10 else ""
-        yield f"{len(summary.constant)} of {summary.input_shape[0]} {kind} never change: number {some}{more}."
+        yield f"{len(summary.constant)} of {counted(summary.input_shape[0], kind)} {changes}: number {some}{more}."
     if summary.copies and summary.has_test:
-        yield f"{summary.copies:,} test examples are trained on too. Scores on them will be too good."
+        copies = counted(summary.copies, "test example is", "test examples are")
+        yield f"{copies} trained on too. Scores of the test will be too good."
     elif summary.copies:
-        yield f"{summary.copies:,} examples are copies of others. What is trained and tested on scores too well."
+        copies = counted(summary.copies, "example is a copy of another", "examples are copies of others")
+        yield f"{copies}. What is trained and tested on scores too well."
     if summary.overlapping:
         yield (
-            f"{summary.overlapping:,} sequences overlap the one before them by half. Ask for a search with "
-            "dataset.split=block dataset.gap=1, or scores will be too good."
+            counted(summary.overlapping, "sequence overlaps the one before it", "sequences overlap the one before them")
+            + " by half. Ask for a search with dataset.split=block dataset.gap=1, or scores will be too good."
         )
     if label != "label":
         yield f'the node must say where the classes are: label="{label}" in its node config'
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _short(name: str) -> str:

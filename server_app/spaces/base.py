@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from common.architecture.cost import Cost, cost_of
 from common.errors import SpaceError, SpecError
+from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,7 +167,7 @@ class SearchSpace(ABC):
         legal = self.legal()
         if legal:
             return _choose(legal, rng)
-        failed = f"{_ATTEMPTS} draws" if legal is None else f"all its {self.size():.0f} specs"
+        failed = f"{_ATTEMPTS} draws" if legal is None else f"all its {counted(round(self.size()), 'spec')}"
         raise SpaceError(
             f"A search space must hold something legal, but {failed} broke its constraints (the last draw: {reason})",
             fix="Loosen the space's constraints or the nodes' limits, or offer smaller widths and depths",

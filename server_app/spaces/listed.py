@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpaceError, SpecError
 from common.tasks import Task
+from server_app.reporting.words import counted
 from server_app.spaces.base import SearchSpace
 
 
@@ -61,7 +62,7 @@ class ListedSpace(SearchSpace):
 
     def _check_membership(self, spec: ArchitectureSpec) -> None:
         if spec not in self._members:
-            raise SpecError(f"The space lists {len(self.specs)} specs, and this is none of them", spec.id)
+            raise SpecError(f"The space lists {counted(len(self.specs), 'spec')}, and this is none of them", spec.id)
 
     def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
         """Return a one-hot vector, shape ``(number of specs,)``."""

@@ -155,7 +155,7 @@ def test_a_score_of_too_few_nodes_is_none():
 def test_a_score_of_nobody_says_why():
     phase = scoring("a")
     phase.leave_out("a", "asleep")
-    with pytest.raises(SearchError, match=r"but 0 gave one \(none of 1 nodes gave a usable result: asleep\)"):
+    with pytest.raises(SearchError, match=r"but 0 gave one \(the one node gave no usable result: asleep\)"):
         phase.table()
 
 

@@ -98,7 +98,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (
         {"x": huge(np.nan).astype(np.float32)},
         "must be finite",
-        "1 examples have others, the first of them at index 7: nan",
+        " examples are not so, the first of them at index 7: nan",
     ),
     ({"x": huge(-np.inf).astype(np.float16)}, "must be finite", "at index 7: -inf"),
     ({"x": huge(1e300)}, "fit into 32 bits", "at index 7: inf"),
@@ -116,8 +116,12 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"split": Y * 0.0}, "'split' must hold 0 (train) and 1 (test) only", "[0.0]"),
     ({"split": Y * 0 + 1}, "'split' must leave examples to train on (0)", "all are 1"),
     ({"classes": Y[:3]}, "'classes' must hold texts", "int64"),
-    ({"classes": NAMES[:2]}, "a label is the place of a name", "2 names, and labels from 0 to 2"),
-    ({"classes": NAMES, "y": Y - 1}, "a label is the place of a name", "3 names, and labels from -1 to 1"),
+    ({"classes": NAMES[:2]}, "a label is the place of a name", "number of names is 2, and labels go from 0 to 2"),
+    (
+        {"classes": NAMES, "y": Y - 1},
+        "a label is the place of a name",
+        "number of names is 3, and labels go from -1 to 1",
+    ),
     ({"classes": np.array(["cat", "dog", "cat"])}, "Classes must have different names", "cat, dog, cat"),
     ({"classes": np.array(["cat", "dog", " "])}, "must be printable", "' '"),
     ({"classes": np.array(["cat", "dog", "a\nb"])}, "must be printable", r"'a\nb'"),

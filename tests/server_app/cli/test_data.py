@@ -91,7 +91,7 @@ def test_notes_tell_what_is_odd(capsys, tmp_path):
     assert code == 0
     assert "no examples of 0, 1, 2." in out
     assert "all training examples are of one class." in out
-    assert "1 of 2 columns never change: number 1." in out
+    assert "1 of 2 columns never changes: number 1." in out
     assert 'label="kind" in its node config' in out
 
 
