@@ -47,9 +47,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _check(arguments: argparse.Namespace) -> int:
     from common.data.tools.suitability import check
     from server_app.reporting.data import found, show, unreadable
+    from server_app.reporting.waiting import waiting
 
+    wanted = wanted_of(arguments.classes, arguments.shape)
     try:
-        finding = check(arguments.file, wanted_of(arguments.classes, arguments.shape), arguments.label)
+        with waiting(f"Looking at {arguments.file}"):
+            finding = check(arguments.file, wanted, arguments.label)
     except DataError as error:
         show(unreadable(arguments.file, error))
         return 1
@@ -62,13 +65,18 @@ def _split(arguments: argparse.Namespace) -> int:
     from common.data.tools.summary import class_counts
     from common.settings import DatasetSettings
     from server_app.reporting.data import shares, show
+    from server_app.reporting.waiting import waiting
+    from server_app.reporting.words import counted
 
     settings = DatasetSettings("local", arguments.source, arguments.partition, arguments.alpha)
     try:
-        parts = divide(read_source(arguments.source, arguments.label), settings, arguments.nodes, arguments.seed)
+        with waiting(f"Reading {arguments.source}"):
+            pool = read_source(arguments.source, arguments.label)
+            parts = divide(pool, settings, arguments.nodes, arguments.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
-    paths = write(parts, arguments.out, force=arguments.force)
+    with waiting(f"Writing {counted(len(parts), 'file')} to {arguments.out}"):
+        paths = write(parts, arguments.out, force=arguments.force)
     show([shares([class_counts(part) for part in parts]), ""])
     print(f"Written: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
     return 0

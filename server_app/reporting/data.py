@@ -50,10 +50,9 @@ def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
         yield Padding(_table(summary), (0, 0, 0, 2), expand=False)
         yield Text("  These counts stay on this machine; a search never sends them.", "dim")
         yield ""
-    facts = Table.grid(padding=(0, 3, 0, 0))
-    for fact in _facts(finding):
-        facts.add_row(*map(Text, fact))
-    yield Padding(facts, (0, 0, 0, 2), expand=False)
+    facts = list(_facts(finding))
+    column = max(len(name) for name, _ in facts) + 3
+    yield from (Text(f"  {name.ljust(column)}{fact}") for name, fact in facts)  # no table: it would fill up all lines
     notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, label)]
     if notes:
         yield ""

@@ -40,7 +40,7 @@ def test_who_is_busy_or_cannot_hold_the_spec_is_left_out_with_the_reason():
 def test_too_few_free_nodes_are_a_reason_to_wait():
     with pytest.raises(TooFewFree, match="needs 2 free nodes"):
         assigner().trainers(TRIAL, REQUEST, NODES, ["a"], 2)
-    with pytest.raises(TooFewFree, match="needs 1 free node$"):
+    with pytest.raises(TooFewFree, match=r"needs 1 free node$"):
         assigner("a", min_nodes=1).scorers(TRIAL, NODES, ["a"])
 
 
@@ -90,7 +90,7 @@ def test_a_panel_is_drawn_once_and_more_than_half_of_it_counts():
 def test_who_gave_a_score_is_not_asked_again_and_counts():
     chosen = assigner().scorers(TRIAL, ["a", "b", "c"], ["a", "b", "c"], known=["a", "d"])
     assert (chosen.nodes, chosen.left_out) == (("b", "c"), {})
-    with pytest.raises(TooFewFree, match="needs 1 free node$"):
+    with pytest.raises(TooFewFree, match=r"needs 1 free node$"):
         assigner().scorers(TRIAL, ["a"], ["a"], known=["a", "d"])
 
 
