@@ -1,0 +1,225 @@
+"""Whether the default options of a search pay, against those of an older version, at equal cost.
+
+    python tests/benchmarks/defaults.py --old COMMIT --data uci_har=PATH mnist_writers=PATH fashion_mnist=PATH
+        [--seeds 0 1 2] [--out FOLDER] [--only uci_har] [--set search.trials=4 final.rounds=2]
+
+Both search with the options that they come with, but for who holds which data. Then the one whose searches cost less
+searches again, with so many trials that it is expected to cost as much. A cost is MACs of one example forward x
+training examples seen, summed over all trials (equal_cost/cost.py). Each trains its winner by its own recipe for its
+own `final.rounds`; both are tested on the same examples, which come with the data.
+
+A search that has finished is not run again: the same command goes on with a benchmark that was interrupted, and prints
+the table again once all is there. Figures only; nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from rich.console import Console
+from rich.table import Table
+
+from common.errors import FlwrNasError
+from common.files import write_aside
+from tests.benchmarks.equal_cost.cost import trials_of_equal_cost
+from tests.benchmarks.equal_cost.data import CASES
+from tests.benchmarks.equal_cost.runs import Found, run_once
+from tests.benchmarks.equal_cost.sides import Commit, Side, WorkingTree
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = ("winner", "baseline", "linear", "constant")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The searches of one side on one data set, one a seed.
+
+    Parameters
+    ----------
+    data, side : str
+        Their names.
+    scaled : bool
+        Whether the number of trials is not the default one, but one at which both sides cost the same.
+    found : list of Found
+        By seed.
+    """
+
+    data: str
+    side: str
+    scaled: bool
+    found: list[Found]
+
+    @property
+    def cost(self) -> float:
+        """Mean cost of a search, in MACs x examples."""
+        return fmean(found.cost for found in self.found)
+
+    def values(self, who: str, part: str = "") -> list[float]:
+        """Return the primary metric of the tests that there are, or that part of its spread over people."""
+        tests = [(found.tests.get(who, {}), found.metric + part) for found in self.found]
+        return [test[name] for test, name in tests if name in test and not (part and test["nodes"] == 1)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        metric = self.found[0].metric
+        return {
+            "data": self.data,
+            "side": self.side,
+            "scaled": self.scaled,
+            "metric": metric,
+            "test": {who: _summary(values) for who in SHOWN if (values := self.values(who))},
+            "spread": {who: fmean(values) for who in SHOWN if (values := self.values(who, "_std"))},
+            "trials": fmean(found.trials for found in self.found),
+            "cost": self.cost,
+            "seconds": {name: fmean(found.seconds[name] for found in self.found) for name in self.found[0].seconds},
+            "runs": [asdict(found) for found in self.found],
+        }
+
+
+def _summary(values: Sequence[float]) -> dict[str, float | None]:
+    return {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else None}
+
+
+class Benchmark:
+    """Runs searches and says which.
+
+    Parameters
+    ----------
+    sides : sequence of Side
+        The two.
+    files : dict of str to Path
+        Of the data sets.
+    out, scratch : Path
+        Where runs are kept, and where files lie that only runs need.
+    more : sequence of str
+        Overrides of both sides.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Side],
+        files: dict[str, Path],
+        out: Path,
+        scratch: Path,
+        more: Sequence[str],
+        console: Console,
+    ) -> None:
+        self.sides = sides
+        self._out = out
+        self._more = more
+        self._console = console
+        self._file = cache(lambda name: CASES[name].file(files[name], scratch))
+
+    def rows(self, name: str, seeds: Sequence[int]) -> list[Row]:
+        """Search on one data set, and once more with the side that costs less."""
+        found: dict[Side, list[Found]] = {side: [] for side in self.sides}
+        for seed in seeds:
+            for side in self.sides:  # in turn, so that a machine that slows down does so for both
+                found[side].append(self._run(name, side, seed))
+        rows = {side: Row(name, side.label, False, of_side) for side, of_side in found.items()}
+        less, more = sorted(self.sides, key=lambda side: rows[side].cost)
+        trials = [one.trials for one in found[less]]
+        number = trials_of_equal_cost([one.cost for one in found[less]], trials, rows[more].cost)
+        again = [self._run(name, less, seed, number) for seed in seeds] if number > max(trials) else []
+        scaled = {less: Row(name, less.label, True, again)} if again else {}
+        return [row for side in self.sides for row in (rows[side], scaled.get(side)) if row is not None]
+
+    def _run(self, name: str, side: Side, seed: int, trials: int | None = None) -> Found:
+        what = f"{name}, {side.label}, seed {seed}, {'default' if trials is None else trials} trials"
+        folder = self._out / name / side.label / ("default" if trials is None else f"{trials}-trials") / f"seed-{seed}"
+        overrides = [*CASES[name].federation, *self._more, *([] if trials is None else [f"search.trials={trials}"])]
+        with self._console.status(what):
+            found, now = run_once(side, folder, seed, overrides, lambda: self._file(name))
+        score = found.tests["winner"][found.metric]
+        took = f"{sum(found.seconds.values()):.0f} s" if now else "ran before"
+        self._console.print(f"{what}: {found.metric} {score:.4f}, {found.cost / 1e9:.1f} GMAC x examples ({took})")
+        if found.sources != side.sources:
+            self._console.print(f"  by sources that have changed since; to run it again, remove {folder}", style="red")
+        return found
+
+
+def show(rows: Sequence[Row], title: str, console: Console) -> None:
+    """Print the table."""
+    others = [who for who in SHOWN[2:] if any(row.values(who) for row in rows)]
+    table = Table(title=title, caption="mean over seeds (standard deviation)")
+    table.add_column("data")
+    table.add_column("side")
+    for column in ("test", "sd of people", "baseline", *others, "trials", "GMAC x examples", "search, s"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{row.data}, {row.found[0].metric}",
+            f"{row.side}, at equal cost" if row.scaled else row.side,
+            _cell(row.values("winner")),
+            _cell(row.values("winner", "_std"), spread=False),
+            *(_cell(row.values(who)) for who in ("baseline", *others)),
+            f"{fmean(found.trials for found in row.found):g}",
+            f"{row.cost / 1e9:,.1f}",
+            f"{fmean(found.seconds['search'] for found in row.found):.0f}",
+            end_section=row is rows[-1] or row.data != rows[rows.index(row) + 1].data,
+        )
+    console.print(table)
+
+
+def _cell(values: Sequence[float], *, spread: bool = True) -> str:
+    if not values:
+        return "-"
+    deviation = f" ({stdev(values):.4f})" if spread and len(values) > 1 else ""
+    return f"{fmean(values):.4f}{deviation}"
+
+
+def _file(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if name not in CASES or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH with a NAME among {', '.join(CASES)}")
+    return name, Path(path)
+
+
+def main() -> None:
+    """Search, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--old", required=True, metavar="COMMIT", help="of this repository")
+    parser.add_argument("--data", required=True, nargs="+", type=_file, metavar="NAME=PATH", help=", ".join(CASES))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=Path("runs/defaults"), help="keeps the runs, and defaults.json")
+    parser.add_argument("--only", nargs="+", choices=list(CASES), help="of the data sets that --data names")
+    parser.add_argument("--set", nargs="+", default=[], metavar="OVERRIDE", help="of both sides, to try it small")
+    arguments = parser.parse_args()
+    files, console = dict(arguments.data), Console(width=150)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and the checkout goes too
+    names = [name for name in files if name in (arguments.only or files)]
+    if not names:
+        parser.error("--only names no data set of --data")
+    out = arguments.out.absolute()
+    try:
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flwr-nas-defaults-")))
+            old = stack.enter_context(Commit(ROOT, arguments.old, scratch))
+            benchmark = Benchmark((old, WorkingTree(ROOT)), files, out, scratch, arguments.set, console)
+            rows: list[Row] = []
+            for name in names:
+                rows += benchmark.rows(name, arguments.seeds)
+                content = {"old": old.sources, "set": arguments.set, "rows": [row.to_json() for row in rows]}
+                write_aside(out / "defaults.json", json.dumps(content, indent=2) + "\n")
+    except FlwrNasError as error:
+        raise SystemExit(f"defaults.py: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    show(rows, f"Default options, {old.label} and new, seeds {' '.join(map(str, arguments.seeds))}", console)
+
+
+if __name__ == "__main__":
+    main()
