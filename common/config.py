@@ -186,15 +186,23 @@ def from_json(text: str) -> Config:
 
 def from_yaml(text: str) -> Config:
     """Read what `Config.to_yaml` wrote."""
+    return _from_plain(_mapping_in(text, "config.yaml"))
+
+
+def read_portfolio(kind: str) -> dict[str, Any]:
+    """Return the entries of conf/portfolio/, by name, for data that are a "vector", a "sequence" or an "image"."""
+    path = CONF / "portfolio" / f"{kind}.yaml"
+    return _mapping_in(path.read_text(encoding="utf-8"), f"conf/portfolio/{path.name}")
+
+
+def _mapping_in(text: str, name: str) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(OmegaConf.create(text))
     except Exception as error:  # the YAML parser's errors have no base in common with omegaconf's
-        raise ConfigError(
-            f"config.yaml must be YAML ({place_of(error)})", fix="Use the file that a run wrote"
-        ) from None
+        raise ConfigError(f"{name} must be YAML ({_place(error)})", fix="Use the file as it came") from None
     if not isinstance(plain, dict):
-        raise ConfigError("config.yaml must hold a mapping", fix="Use the file that a run wrote")
-    return _from_plain({str(key): value for key, value in plain.items()})
+        raise ConfigError(f"{name} must hold a mapping", fix="Use the file as it came")
+    return {str(key): value for key, value in plain.items()}
 
 
 def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:

@@ -25,12 +25,14 @@ NO_JOIN = "none"
 BEGINNINGS = ("conv", "any")
 
 _NORMS = ["group", "batch"]
+_DROPOUTS = [0.0, 0.1, 0.3]
 _BY_KIND: dict[str, dict[str, Any]] = {
-    "vector": {"operations": ["linear"], "norm": _NORMS},
+    "vector": {"operations": ["linear"], "norm": ["none", *_NORMS], "dropout": _DROPOUTS},
     "sequence": {
         "operations": ["conv1d", "max_pool", "linear", "log_energy"],
         "kernel": [3, 5, 7, 9, 11],
         "norm": _NORMS,
+        "dropout": _DROPOUTS,
         "reduce": ["avg", "max", "avg+max", "log_std"],
         "join": [NO_JOIN, "log_energy"],
         "begin": "conv",
@@ -38,7 +40,8 @@ _BY_KIND: dict[str, dict[str, Any]] = {
     "image": {
         "operations": ["conv2d", "max_pool", "linear"],
         "norm": _NORMS,
-        "reduce": ["avg", "max", "avg+max"],
+        "dropout": _DROPOUTS,
+        "reduce": ["flatten", "avg", "max", "avg+max"],
         "begin": "conv",
     },
 }
@@ -46,6 +49,7 @@ _BY_KIND: dict[str, dict[str, Any]] = {
 _NAMED: dict[str, Any] = {
     "kernel": [3, 5],
     "norm": ["group", "none"],
+    "dropout": 0.1,
     "reduce": ["flatten", "avg"],
     "join": [NO_JOIN],
     "begin": "any",
@@ -90,7 +94,7 @@ class LayeredOptions:
         Of linear layers and convolutions.
     activation, norm : list of str
         After each of them.
-    dropout : float, list of float or {low, high}
+    dropout : float, list of float or {low, high}, optional
         After each of them; one value, choices, or a continuous range.
     skip : float
         Probability that such a layer gets a skip connection; its source is drawn among all earlier outputs.
@@ -118,7 +122,7 @@ class LayeredOptions:
     stride: list[int] = field(default_factory=lambda: [1, 2])
     activation: list[str] = field(default_factory=lambda: ["relu", "gelu"])
     norm: list[str] | None = None
-    dropout: Any = 0.1
+    dropout: Any = None
     skip: float = 0.25
     pool_kernel: list[int] = field(default_factory=lambda: [2, 3])
     bands: list[int] = field(default_factory=lambda: [8])

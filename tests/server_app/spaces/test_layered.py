@@ -235,9 +235,9 @@ def test_mutations_add_remove_and_modify_each_field_that_has_a_choice():
     assert depths == {2, 3, 4}
     assert changed == {
         ("reduce",),
-        *((0, name) for name in ("width", "kernel", "stride", "activation", "norm", "skip")),
+        *((0, name) for name in ("width", "kernel", "stride", "activation", "norm", "dropout", "skip")),
         (1, "kernel"),
-        *((2, name) for name in ("width", "activation", "norm", "skip")),
+        *((2, name) for name in ("width", "activation", "norm", "dropout", "skip")),
     }
 
 

@@ -42,11 +42,16 @@ def test_nobody_has_to_choose_for_the_kind_of_data():
     sequence, image = chosen["sequence"], chosen["image"]
     assert (sequence.kernel, sequence.stride) == ([3, 5, 7, 9, 11], [1, 2])
     assert (image.kernel, image.stride) == ([3, 5], [1, 2])
-    assert (sequence.reduce, image.reduce) == (["avg", "max", "avg+max", "log_std"], ["avg", "max", "avg+max"])
+    assert (sequence.reduce, image.reduce) == (
+        ["avg", "max", "avg+max", "log_std"],
+        ["flatten", "avg", "max", "avg+max"],
+    )
     assert (sequence.join, image.join, chosen["vector"].join) == (["none", "log_energy"], ["none"], ["none"])
     assert (sequence.begin, image.begin, chosen["vector"].begin) == ("conv", "conv", "any")
-    assert {tuple(options.norm) for options in chosen.values()} == {("group", "batch")}
+    assert (sequence.norm, image.norm) == (["group", "batch"],) * 2
+    assert chosen["vector"].norm == ["none", "group", "batch"]
     for options in chosen.values():
+        assert options.dropout == [0.0, 0.1, 0.3]
         assert None not in (options.operations, options.kernel, options.norm, options.reduce, options.begin)
 
 
@@ -59,7 +64,7 @@ def test_where_operations_are_named_the_rest_is_as_before(kind):
 
 
 def test_what_is_given_is_kept():
-    given = LayeredOptions(kernel=[7], norm=["none"], reduce=["flatten"], join=["log_energy"], begin="any")
+    given = LayeredOptions(kernel=[7], norm=["none"], dropout=0.2, reduce=["flatten"], join=["log_energy"], begin="any")
     assert given.for_kind("sequence") == replace(given, operations=["conv1d", "max_pool", "linear", "log_energy"])
 
 

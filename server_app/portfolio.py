@@ -1,0 +1,159 @@
+"""The portfolio: what a practitioner would try first on data of this kind, made to fit these data and these nodes.
+
+The files are conf/portfolio/<kind of data>.yaml. An entry is written for inputs of ordinary size. For others it changes
+as little as it must: what an input is too small for is left out, long and large inputs are passed through with greater
+strides, and what exceeds a limit becomes narrower, with a mean and a maximum in place of all features at last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Convolution, Layer, Pool, Weighted
+from common.architecture.spec import ArchitectureSpec
+from common.config import read_portfolio
+from common.errors import SpecError
+from common.settings import TrainingSettings
+from server_app.spaces.edits import remove_layer, replace_layer
+
+if TYPE_CHECKING:
+    from common.tasks import Task
+    from server_app.spaces.base import SearchSpace
+    from server_app.spaces.recipes import RecipeSpace
+    from server_app.trials import Identity
+
+LEAST = 2
+"""Steps, or pixels of a side, that are left at least before features are reduced to a vector."""
+GREATEST = {"sequence": 64, "image": 16}
+"""Those that are left at most, where strides can see to it: more of them see too little of the input each."""
+HALVINGS = 3
+"""How often widths are halved before an entry counts as too large."""
+_NOT_FLAT = {"flatten": "avg+max"}
+"""What takes the place of a reduction that costs too much with large inputs."""
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """What of a portfolio fits.
+
+    Parameters
+    ----------
+    entries : mapping of str to Identity
+        By name, in the order of the file.
+    left_out : mapping of str to str
+        By name of those that do not: why.
+    """
+
+    entries: Mapping[str, Identity]
+    left_out: Mapping[str, str]
+
+
+def portfolio_of(task: Task, space: SearchSpace, recipes: RecipeSpace) -> Portfolio:
+    """Return the portfolio for the task's kind of data.
+
+    Parameters
+    ----------
+    task : Task
+        What it is for.
+    space : SearchSpace
+        An entry of which no form belongs to it is left out.
+    recipes : RecipeSpace
+        Training settings that are not offered take its default: who named a recipe gets that one.
+    """
+    entries: dict[str, Identity] = {}
+    left_out: dict[str, str] = {}
+    for name, values in read_portfolio(task.kind).items():
+        spec, recipe = _parsed(values, recipes)
+        try:
+            entries[name] = _fitting(spec, task, space), recipe
+        except SpecError as error:
+            left_out[name] = str(error)
+    return Portfolio(entries, left_out)
+
+
+def forms_of(spec: ArchitectureSpec, task: Task) -> Iterator[ArchitectureSpec]:
+    """Yield a spec as the task's input has it, and then ever smaller ones."""
+    if not isinstance(spec, LayeredSpec):
+        yield spec
+        return
+    fitted = coarser(smaller(spec, task), task)
+    for reduce in dict.fromkeys((fitted.reduce, _NOT_FLAT.get(fitted.reduce, fitted.reduce))):
+        for halvings in range(HALVINGS + 1):
+            yield narrower(replace(fitted, reduce=reduce), 2**halvings)
+
+
+def smaller(spec: LayeredSpec, task: Task) -> LayeredSpec:
+    """Return `spec` without the pooling, the strides of convolutions, and the join, that its input is too small for."""
+    index, shape = 0, task.input_shape
+    if spec.join is not None and _after(spec.join, shape) is None:
+        spec = replace(spec, join=None)
+    least = min(LEAST, *shape[1:]) if len(shape) > 1 else 0
+    while index < len(spec.layers) and len(shape) > 1:
+        layer = spec.layers[index]
+        after = _after(layer, shape)
+        if after is not None and min(after[1:], default=least) >= least:
+            index, shape = index + 1, after
+        elif isinstance(layer, Convolution) and layer.stride > 1:
+            spec = replace_layer(spec, index, replace(layer, stride=1))
+        elif isinstance(layer, Pool):
+            spec = remove_layer(spec, index)
+        else:
+            break
+    return spec
+
+
+def coarser(spec: LayeredSpec, task: Task) -> LayeredSpec:
+    """Return `spec` with strides of 2, from the first convolution on, until little enough of a large input is left."""
+    for index, layer in enumerate(spec.layers):
+        if max(_extents(spec, task), default=0) <= GREATEST.get(task.kind, 0):
+            break
+        if isinstance(layer, Convolution) and layer.stride == 1:
+            spec = replace_layer(spec, index, replace(layer, stride=2))
+    return spec
+
+
+def narrower(spec: LayeredSpec, divisor: int) -> LayeredSpec:
+    """Return `spec` with all widths divided, rounded down, and 1 at least."""
+    layers = (
+        replace(layer, width=max(1, layer.width // divisor)) if isinstance(layer, Weighted) else layer
+        for layer in spec.layers
+    )
+    return replace(spec, layers=tuple(layers))
+
+
+def _after(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape after a layer; a vector where it wants one, None where it does not fit."""
+    if 0 in layer.axes:
+        return shape[:1]
+    try:
+        return layer.operation().output_shape(shape)
+    except SpecError:
+        return None
+
+
+def _extents(spec: LayeredSpec, task: Task) -> tuple[int, ...]:
+    """Return the spatial extents that are reduced to a vector in the end; none where a front end leaves none."""
+    shape = task.input_shape
+    for layer in spec.layers:
+        if 0 in layer.axes or (after := _after(layer, shape)) is None:
+            break
+        shape = after
+    return shape[1:]
+
+
+def _fitting(spec: ArchitectureSpec, task: Task, space: SearchSpace) -> ArchitectureSpec:
+    """Return the first form of `spec` that belongs to the space; raises `SpecError`, for the first, where none does."""
+    forms = list(forms_of(spec, task))
+    found = next(filter(space.contains, forms), forms[0])
+    space.check(found)
+    return found
+
+
+def _parsed(values: Mapping[str, Any], recipes: RecipeSpace) -> Identity:
+    """Return an entry of the file, its recipe as far as it is offered."""
+    default = recipes.default
+    recipe = TrainingSettings.from_json({**default.to_json(), **values.get("recipe", {})})
+    return ArchitectureSpec.from_dict(values["spec"]), recipes.within(recipe)
