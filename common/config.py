@@ -73,12 +73,17 @@ class ScoringConfig:
 
 @dataclass(frozen=True)
 class FinalConfig:
-    """The budget of the winner and the baseline."""
+    """The budget of the winner and of what it is compared with, and which baseline that is."""
 
     rounds: int
+    baseline: Any
 
     def __post_init__(self) -> None:
         _at_least("final.rounds", self.rounds, 1)
+        if self.baseline != "portfolio" and not isinstance(self.baseline, dict):
+            raise ConfigError(
+                "final.baseline must be portfolio, or an architecture spec", self.baseline, fix="See conf/config.yaml"
+            )
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,7 @@ class Config:
     federation: FederationConfig
     dataset: DatasetSettings
     preprocessing: PreprocessingSettings
-    training: Choice
-    baseline: dict[str, Any]
+    training: TrainingSettings
     space: Choice
     controller: Choice
     fidelity: Choice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from logging import WARNING
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from common.limits import Limits
 from common.seeding import child_seed, generator
 from common.tasks import Task
 from server_app.blobs import Blobs, keys_in
+from server_app.candidates import candidates_of
 from server_app.capacity import excess_of_any, excess_of_node
 from server_app.federation import Facts, Federation
 from server_app.given import baseline_of, check_given, start_of
@@ -82,7 +83,7 @@ def build_strategy(
 
     return FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits),
-        lambda task, winner, roster: build_final(config, task, winner, journal, blobs, roster),
+        lambda task, ranking, roster: build_final(config, task, ranking, journal, blobs, roster),
         facts=facts_of(config),
         journal=journal,
         stop=stop,
@@ -206,7 +207,7 @@ def build_search(
         Where nothing in the space fits all the nodes.
     """
     roster = roster or Roster()
-    baseline_of(config, task)  # or nobody would notice before the search is over
+    baseline_of(config, task, ())  # or nobody would notice before the search is over
     objectives = _objectives(config, task)
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
     start, scoring = start_of(config, recipes.default), config.scoring
@@ -235,21 +236,31 @@ def build_search(
 
 
 def build_final(
-    config: Config, task: Task, winner: Trial, journal: Journal, blobs: Blobs, roster: Roster | None = None
+    config: Config, task: Task, ranking: Sequence[Trial], journal: Journal, blobs: Blobs, roster: Roster | None = None
 ) -> Final:
-    """Build the final training: winner and baseline, from scratch, with the same full budget, then the test.
+    """Build the final training: of all candidates, from scratch, with the same full budget, then the test.
 
-    It has seeds of its own. The baseline may exceed the limits of a node, which then takes no part in its training.
+    It has seeds of its own. What the winner is compared with may exceed the limits of a node, which then takes no part
+    in its training. All follows from the configuration and from what was found, so a run that goes on builds the same.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    task : Task
+        That the handshake told.
+    ranking : sequence of Trial
+        Those of the search, best first; the first is the winner.
+    journal, blobs, roster
+        As in `build_search`.
     """
     roster = roster or Roster()
-    default = RecipeSpace.of(config.training, task).default
-    candidates = dict.fromkeys([winner.identity, (baseline_of(config, task), default)])
     seed = child_seed(config.seed, "final")
     placement, placement_options = _choose(config, "placement")
     return Final(
         seed=seed,
         deadline=config.federation.deadline,
-        candidates=list(candidates),
+        candidates=candidates_of(config, task, ranking),
         rounds=config.final.rounds,
         placement=placement(seed, 1, placement_options),
         weights=Scratch(task, seed, _maker(config, "aggregation"), blobs),

@@ -1,7 +1,7 @@
-"""Is the architecture worth the search? Winner and baseline again, on seeds that the search never saw.
+"""Is the architecture worth the search? Winner, baseline and the others again, on seeds that the search never saw.
 
-Each repeat is a run of its own: the winner is the only candidate, so all that is left of the search is
-one round, and the final training and the test follow as always.
+Each repeat is a run of its own: the winner is all that is searched, so what is left of the search is one round, and
+the final training and the test follow as always.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from common.config import Config
 from common.errors import ConfigError, SearchError, StorageError
 from common.seeding import child_seed
 from common.tasks import task_from_record
+from server_app.candidates import ROLES
 from server_app.journal import write_json
-from server_app.reporting.rows import rows_to_show
+from server_app.reporting.table import same, titles
 from server_app.reporting.words import counted
 from server_app.run_folder import CONFIG, RESULT
 from server_app.state import config_of
@@ -30,7 +31,7 @@ Launch = Callable[[Config], dict[str, Any]]
 
 
 def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
-    """Train the winner and the baseline of a run on fresh seeds, test them, and write compare.json.
+    """Train the winner of a run and what it is compared with on fresh seeds, test them, and write compare.json.
 
     Parameters
     ----------
@@ -44,8 +45,8 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``seeds``; the ``task``; for ``winner`` and ``baseline`` the tests' metrics, one a seed; the ``gain`` in the
-        task's primary metric, one a seed, above 0 where the winner is better.
+        ``seeds``; the ``task``; for each of `ROLES` that is there the tests' metrics, one a seed; where there is a
+        baseline the ``gain`` over it in the task's primary metric, one a seed, above 0 where the winner is better.
 
     Raises
     ------
@@ -54,40 +55,42 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
     StorageError
         The folder is not that of a finished run.
     SearchError
-        A repeat ended without a test of both.
+        A repeat ended without a test of the winner or the baseline.
     """
     if repeats < 1:
         raise ConfigError("--repeats must be 1 or more", repeats, fix="Leave it out for 5")
-    config, winner = _read(folder)
+    config, original = _read(folder)
     seeds = [child_seed(config.seed, "compare", index) % 2**31 for index in range(repeats)]
     results = []
     for seed in seeds:
         repeat = folder / "compare" / str(seed)
-        result = _finished(repeat) or launch(repeat_config(config, winner, seed, repeat))
+        result = _finished(repeat) or launch(repeat_config(config, original, seed, repeat))
         results.append(_tested(result, seed))
         write_json(folder / "compare.json", summary(seeds[: len(results)], results))
     return summary(seeds, results)
 
 
-def repeat_config(config: Config, winner: dict[str, Any], seed: int, folder: Path) -> Config:
+def repeat_config(config: Config, result: dict[str, Any], seed: int, folder: Path) -> Config:
     """Return the configuration of one repeat: no search, the same final training.
 
     Parameters
     ----------
     config : Config
         Of the run.
-    winner : dict
-        As in its result.json: the spec, and the recipe with which it was found.
+    result : dict
+        Its result.json. Of winner and baseline the specs are taken, and the recipes with which they were trained; a run
+        that ended before its baseline was known leaves that to the configuration.
     seed : int
         Of the repeat.
     folder : Path
         Of the repeat.
     """
-    given = {"spec": winner["spec"], "recipe": winner.get("recipe", {})}  # an earlier version wrote none
+    winner, baseline = _given(result["winner"]), result.get("baseline")
     return replace(
         config,
         seed=seed,
-        search=replace(config.search, trials=1, concurrency=1, start=[given]),
+        search=replace(config.search, trials=1, concurrency=1, start=[winner]),
+        final=replace(config.final, baseline=_given(baseline) if baseline else config.final.baseline),
         space={"name": "listed", "specs": [winner["spec"]]},
         controller={"name": "random"},
         fidelity={"name": "full", "max_rounds": 1},
@@ -95,18 +98,20 @@ def repeat_config(config: Config, winner: dict[str, Any], seed: int, folder: Pat
     )
 
 
+def _given(entry: dict[str, Any]) -> dict[str, Any]:
+    return {"spec": entry["spec"], "recipe": entry.get("recipe", {})}  # an earlier version wrote none
+
+
 def summary(seeds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Gather the tests of winner and baseline over seeds."""
+    """Gather over seeds the tests of all that was tested with each of them."""
     found: dict[str, Any] = {"seeds": list(seeds), "task": results[0]["task"]}
-    for side in ("winner", "baseline"):
-        entries = [result[side] for result in results]
-        found[side] = {
-            "architecture": entries[0]["architecture"],
-            "id": entries[0]["id"],
-            "parameters": entries[0]["parameters"],
-            "macs": entries[0]["macs"],
-            "test": [entry["test"] for entry in entries],
-        }
+    for role in ROLES:
+        entries = [entry for result in results if (entry := result.get(role)) and entry["test"]]
+        if len(entries) == len(results):
+            told = {key: entries[0].get(key) for key in ("architecture", "id", "recipe", "parameters", "macs")}
+            found[role] = {**told, "test": [entry["test"] for entry in entries]}
+    if "baseline" not in found:
+        return found
     pairs = zip(found["winner"]["test"], found["baseline"]["test"], strict=True)
     metric, better = task_from_record(found["task"]).head.primary
     sign = 1 if better == "max" else -1
@@ -119,18 +124,23 @@ def render(found: dict[str, Any]) -> Table:
     seeds = counted(len(found["seeds"]), "fresh seed")
     table = Table(title=f"test on {seeds}, mean (standard deviation over seeds)")
     table.add_column("")
-    table.add_column("winner", justify="right", style="bold")
-    table.add_column("baseline", justify="right")
-    sides = [found["winner"], found["baseline"]]
     head = task_from_record(found["task"]).head
+    roles = [role for role in ROLES if role in found]
+    for title in titles(roles, head):
+        table.add_column(title, justify="right", style="bold" if title == "winner" else None)
+    sides = [found[role] for role in roles]
     form = {row.metric: row.form for row in head.rows}
     for row in rows_to_show(head, [test for side in sides for test in side["test"]]):
         if all(row.metric in test for side in sides for test in side["test"]):
             table.add_row(row.title, *(_mean([test[row.metric] for test in side["test"]], row.form) for side in sides))
     table.add_row("parameters", *(f"{side['parameters']:,}" for side in sides))
     table.add_row("MACs", *(f"{side['macs']:,}" for side in sides))
-    gain = _gain(found["gain"], *head.primary, form[head.primary[0]])
-    table.caption = f"{gain}; winner: {found['winner']['architecture']}"
+    told = [f"winner: {found['winner']['architecture']}"]
+    if same(found["winner"], found.get("baseline")):
+        told.insert(0, "the winner is the baseline, so there is no gain")
+    elif "gain" in found:
+        told.insert(0, _gain(found["gain"], *head.primary, form[head.primary[0]]))
+    table.caption = "; ".join(told)
     return table
 
 
@@ -149,8 +159,9 @@ def _finished(repeat: Path) -> dict[str, Any] | None:
 def _tested(result: dict[str, Any], seed: int) -> dict[str, Any]:
     """Return the result of a repeat; raises `SearchError` where the winner or the baseline was not tested."""
     for side in ("winner", "baseline"):
-        if not (result[side] and result[side]["test"]):
-            why = f" ({result[side]['failure'].rstrip('.')})" if result[side] else ""
+        entry = result[side]
+        if not (entry and entry["test"]) and (entry or side == "winner"):
+            why = f" ({entry['failure'].rstrip('.')})" if entry else ""
             raise SearchError(
                 f"The test of the {side} failed for seed {seed}{why}", fix="See the repeat's journal.jsonl"
             )
@@ -172,6 +183,7 @@ def _gain(gain: Sequence[float], metric: str, better: str, form: str) -> str:
 
 
 def _read(folder: Path) -> tuple[Config, dict[str, Any]]:
+    """Return the configuration and the result of a run that has a winner."""
     try:
         (folder / CONFIG).stat()
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
@@ -180,4 +192,4 @@ def _read(folder: Path) -> tuple[Config, dict[str, Any]]:
     config = config_of(folder)
     if not result.get("winner"):
         raise StorageError("A run to compare must have a winner", str(folder), fix="Run the search again")
-    return config, result["winner"]
+    return config, result

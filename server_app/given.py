@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.config import Config
 from common.errors import ConfigError, SpecError
+from common.recipes import check_recipe
+from common.settings import TrainingSettings
 from common.tasks import Task
-from server_app.controllers.observations import Suggestion
-from server_app.trials import Recipe
+from server_app.trials import Identity, Trial
+
+PORTFOLIO = "portfolio"
+"""The origin of what a search tries before all else, and the baseline that is the best of these."""
+
+_BASELINE = "final.baseline"
 
 
 def check_given(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before there is a task."""
-    _spec(config.baseline, "baseline")
-    start_of(config, Recipe())  # the default may not be known yet, and no entry is right by it alone
+    _given_baseline(config)
+    start_of(config)
 
 
-def baseline_of(config: Config, task: Task) -> ArchitectureSpec:
-    """Return the baseline; raises `ConfigError` where it cannot be built for the task."""
-    baseline = _spec(config.baseline, "baseline")
+def baseline_of(config: Config, task: Task, ranking: Sequence[Trial]) -> Identity | None:
+    """Return what the winner is compared with; None where the search is to tell, and there is nothing of the kind.
+
+    Parameters
+    ----------
+    config : Config
+        Its ``final.baseline`` is written as an entry of ``search.start``; or ``portfolio``.
+    task : Task
+        That it is for.
+    ranking : sequence of Trial
+        Those of the search, best first; none before it.
+
+    Raises
+    ------
+    ConfigError
+        A baseline that was given cannot be built for the task, or the task lacks what its recipe asks for.
+    """
+    given = _given_baseline(config)
+    if given is None:
+        best = best_of_portfolio(ranking)
+        return None if best is None else best.identity
+    spec, recipe = given
     try:
-        cost_of(baseline.lower(task))
+        cost_of(spec.lower(task))
     except SpecError as error:
         raise ConfigError(
-            f"baseline must fit examples of shape {task.input_shape} ({str(error).rstrip('.')})",
-            baseline.describe(),
+            f"{_BASELINE} must fit examples of shape {task.input_shape} ({str(error).rstrip('.')})",
+            spec.describe(),
             fix="Give a baseline for these data",
         ) from None
-    return baseline
+    check_recipe(recipe, task)
+    return given
+
+
+def best_of_portfolio(ranking: Sequence[Trial]) -> Trial | None:
+    """Return the best trial that came from the portfolio and has a score that counts; None where there is none."""
+    return next((trial for trial in ranking if trial.origin == PORTFOLIO and trial.ranks), None)
 
 
 def start_of(config: Config, default: Recipe) -> list[Suggestion]:
@@ -54,7 +86,12 @@ def start_of(config: Config, default: Recipe) -> list[Suggestion]:
     return [_suggestion(value, default, f"search.start[{i}]") for i, value in enumerate(config.search.start)]
 
 
-def _suggestion(value: Any, default: Recipe, where: str) -> Suggestion:
+def _given_baseline(config: Config) -> Identity | None:
+    baseline = config.final.baseline
+    return None if baseline == PORTFOLIO else _identity(baseline, config.training, _BASELINE)
+
+
+def _identity(value: Any, training: TrainingSettings, where: str) -> Identity:
     if not isinstance(value, dict) or "spec" not in value:
         return Suggestion((_spec(value, where), default), "given")
     if unknown := sorted(set(value) - {"spec", "recipe"}):

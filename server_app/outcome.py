@@ -37,7 +37,7 @@ class Outcome:
     counts : Counts
         Messages and bytes.
     final : Final, optional
-        The final training: its trial 0 is the winner, trial 1 the baseline, their metrics are of the test split.
+        The final training, whose metrics are of the test split; `Final.trial_of` names its trials.
     seconds : dict of str to float
         ``start_up``, ``handshake``, ``search`` and ``final``, of all processes of the run.
     """

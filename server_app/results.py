@@ -16,10 +16,11 @@ from common.files import write_aside
 from common.jobs import Weights
 from common.models.export import save_model
 from common.precision import number_bytes
-from common.tasks import Task
+from server_app.candidates import ROLES
+from server_app.given import PORTFOLIO, best_of_portfolio
 from server_app.journal import write_json
 from server_app.outcome import Outcome
-from server_app.trials import Identity, Trial
+from server_app.trials import Trial
 
 _SECONDS = ("start_up", "search", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
@@ -74,16 +75,12 @@ def _kept(outcome: Outcome) -> tuple[str, Trial, Weights] | None:
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     """Return the content of result.json."""
     search, final = outcome.search, outcome.final
-    winner = search.winner
-    tested = {trial.identity: trial for trial in final.trials} if final else {}
-    baseline = final.trials[-1] if final and final.trials else None
     trials = [*search.trials, *(final.trials if final else [])]
     kept = _kept(outcome)
     return {
         "status": status,
         "name": config.run.name,
-        "winner": _entry(config, outcome.task, winner, tested) if winner else None,
-        "baseline": _entry(config, outcome.task, baseline, tested, is_baseline=True) if baseline else None,
+        **{role: _entry(config, outcome, role) for role in ROLES},
         "model": {"stage": kept[0], "rounds": kept[1].rounds} if kept else None,
         "counts": {
             "trials": len(search.trials),
@@ -109,28 +106,42 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     }
 
 
-def _entry(
-    config: Config, task: Task, trial: Trial, tested: dict[Identity, Trial], *, is_baseline: bool = False
-) -> dict[str, Any]:
-    cost = cost_of(trial.spec.lower(task))
-    message_bytes = (cost.parameters + cost.buffers) * number_bytes(config.federation.precision)
-    final = tested.get(trial.identity)
+def _entry(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | None:
+    """Return what is told of a candidate of the final training; None where there is none, or it has not begun."""
+    found, origin = _found(config, outcome, role)
+    final = outcome.final.trial_of(role) if outcome.final else None
+    trial = final if role != "winner" else found
+    if trial is None:
+        return None
+    cost = cost_of(trial.spec.lower(outcome.task))
+    last = (found or trial).last
     return {
-        "trial": None if is_baseline else trial.number,
+        "trial": found.number if found else None,
+        "origin": origin,
         "id": trial.spec.id,
         "architecture": trial.spec.describe(),
         "spec": trial.spec.to_dict(),
         "recipe": trial.recipe.to_json(),
-        "feasible": trial.last.feasible if trial.last else None,
-        "score": None if is_baseline else trial.score,
-        "validation": {} if is_baseline else dict(trial.metrics),
+        "feasible": last.feasible if last else None,
+        "score": found.score if found else None,
+        "validation": dict(found.metrics) if found else {},
         "test": dict(final.metrics) if final else {},
         "parameters": cost.parameters,
         "macs": cost.macs,
-        "message_bytes": message_bytes,
+        "message_bytes": (cost.parameters + cost.buffers) * number_bytes(config.federation.precision),
         "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
         "failure": (final or trial).failure,
     }
+
+
+def _found(config: Config, outcome: Outcome, role: str) -> tuple[Trial | None, str]:
+    """Return the trial of the search that a candidate is, if it is one, and where the candidate comes from."""
+    if role == "winner":
+        winner = outcome.search.winner
+        return winner, winner.origin if winner else ""
+    if role == "baseline" and config.final.baseline == PORTFOLIO:
+        return best_of_portfolio(outcome.search.ranking), PORTFOLIO
+    return None, "given" if role == "baseline" else "reference"
 
 
 def _seconds(of: Mapping[str, float]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 - ``config.yaml``: the whole configuration
 - ``journal.jsonl``: what happened, as it happens
-- ``result.json``: winner, baseline, counts, seconds, versions
+- ``result.json``: winner, baseline and others, counts, seconds, versions
 - ``history.json``: all trials, ranked
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
 - ``stop``: there for as long as the run was asked to end and has not

@@ -1,6 +1,6 @@
 """FedNASStrategy: a Flower strategy that searches an architecture.
 
-    handshake -> search (rounds of exchanges) -> final training of winner and baseline -> test
+    handshake -> search (rounds of exchanges) -> final training of the winner and others -> test
 
 Flower's hooks carry the search: `configure_train` hands out what is to be done next, one message
 per node with many jobs, and `aggregate_train` takes the replies and decides. Scoring shares these
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from logging import INFO
 from typing import Any
 
@@ -41,7 +41,7 @@ from server_app.waits import LOOK, Waits
 
 State = Mapping[str, Any]
 SearchMaker = Callable[[Task, Mapping[str, Limits], Roster], Search]
-FinalMaker = Callable[[Task, Trial, Roster], Final]
+FinalMaker = Callable[[Task, Sequence[Trial], Roster], Final]
 
 
 class FedNASStrategy(Strategy):
@@ -52,7 +52,7 @@ class FedNASStrategy(Strategy):
     make_search : callable
         Builds the search once the handshake has told the task and the nodes with their limits.
     make_final : callable, optional
-        Builds the final training from the task, the winning trial and the nodes; None ends with the search.
+        Builds the final training from the task, the search's trials as ranked and the nodes; None ends with the search.
     facts : Facts
         What all messages of the run have in common.
     journal : Journal
@@ -162,7 +162,7 @@ class FedNASStrategy(Strategy):
         evaluate_config: ConfigRecord | None = None,
         evaluate_fn: Callable[[int, ArrayRecord], MetricRecord | None] | None = None,
     ) -> Result:
-        """Search, train the winner and the baseline, test them.
+        """Search, train the winner and what it is compared with, test them.
 
         Parameters
         ----------
@@ -200,8 +200,9 @@ class FedNASStrategy(Strategy):
         if self._make_final is None:
             return _result(search.weights.weights(winner.number))
         if outcome.final is None:
-            outcome.final = self._make_final(outcome.task, winner, self._desk.roster)
-            self._journal.write("final", winner=winner.spec.id, trials=len(outcome.final.candidates))
+            final = outcome.final = self._make_final(outcome.task, search.ranking, self._desk.roster)
+            roles = {role: spec.id for role, (spec, _) in final.candidates.items()}
+            self._journal.write("final", winner=winner.spec.id, trials=len(final.identities), roles=roles)
         self._drive(outcome.final, grid, exchange)
         outcome.final.check_trained()
         return _result(outcome.final.weights_of(0))
@@ -238,9 +239,8 @@ class FedNASStrategy(Strategy):
         search.load_state_dict(state["search"])
         outcome = Outcome(task, nodes, search, self._counts, seconds=dict(state["seconds"]))
         outcome.seconds["handshake"] = outcome.seconds.get("handshake", 0.0) + seconds
-        winner = search.winner
-        if state["final"] is not None and self._make_final is not None and winner is not None:
-            outcome.final = self._make_final(task, winner, roster)
+        if state["final"] is not None and self._make_final is not None and search.winner is not None:
+            outcome.final = self._make_final(task, search.ranking, roster)
             outcome.final.load_state_dict(state["final"])
         met = state["met"]
         missing = sorted(name for name in {*nodes, *met["admitted"]} if not roster.knows(name))

@@ -63,6 +63,8 @@ class Head(ABC):
     """The metrics that every score has, and between which numbers they lie."""
     rows: ClassVar[tuple[Row, ...]]
     """The lines of a report, in their order."""
+    constant: ClassVar[str]
+    """What is told, in words, by the best model that does not look at its input."""
     smooths: ClassVar[bool] = False
     """Whether there are classes over which a part of each target can be spread in training."""
 

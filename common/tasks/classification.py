@@ -57,6 +57,7 @@ class Classification(Head):
         Row("macro F1", "macro_f1"),
         Row("test loss", "loss"),
     )
+    constant: ClassVar[str] = "majority class"
     smooths: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

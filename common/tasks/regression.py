@@ -63,6 +63,7 @@ class Regression(Head):
         Row("test MAE", "mae", "{:.4g}"),
         Row("test R2, pooled", "r2"),
     )
+    constant: ClassVar[str] = "mean"
 
     def __post_init__(self) -> None:
         numbers = (*self.mean, *self.scale)

@@ -1,4 +1,4 @@
-"""``flwr-nas compare RUN``: train a run's winner and baseline again on fresh seeds."""
+"""``flwr-nas compare RUN``: train a run's winner and what it is compared with again on fresh seeds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this subcommand."""
-    parser = commands.add_parser("compare", help="train a run's winner and baseline again on fresh seeds")
+    parser = commands.add_parser("compare", help="train a run's winner, baseline and others again on fresh seeds")
     parser.add_argument("folder", type=Path, help="folder of a finished run")
     parser.add_argument("--repeats", type=int, default=5, help="number of fresh seeds (default: 5)")
     parser.set_defaults(run=lambda arguments: compare(arguments.folder, arguments.repeats))
 
 
 def compare(folder: Path, repeats: int) -> int:
-    """Train the winner and the baseline of a run again on fresh seeds; returns the exit code."""
+    """Train the winner of a run and what it is compared with again on fresh seeds; returns the exit code."""
     from rich.console import Console
 
     from server_app import compare as comparison

@@ -33,7 +33,9 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         "are like (preprocessing.min_examples); preprocessing.scope=node needs none"
     ),
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
-    "proposed": lambda e: f"{e['trial']} proposed ({e['origin']}), {e['parameters']:,} parameters, {e['macs']:,} MACs",
+    "proposed": lambda e: (
+        f"{e['trial']} proposed ({e['origin']}), {counted(e['parameters'], 'parameter')}, {e['macs']:,} MACs"
+    ),
     "best": lambda e: (
         f"{e['trial']} is the best so far: {worth_at_rung(e)}"
         + ("" if e.get("feasible", True) else f", but {INFEASIBLE}")
@@ -47,7 +49,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "retried": lambda e: f"Round {e['round']} of {e['trial']} is tried again: too few nodes answered ({e['action']})",
     "reopened": lambda e: f"{e['trial']} goes on after {counted(e['rounds'], 'round')}; it had failed: {e['reason']}",
     "journal_lost": lambda e: f"The journal cannot be written: {e['reason']}",
-    "final": lambda e: f"Final training of {e['winner']} and the baseline",
+    "final": lambda e: f"Final training of {e['winner']}, compared with: {', '.join(list(e['roles'])[1:])}",
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 

@@ -1,7 +1,8 @@
-"""The table at the end: what was found, against the baseline."""
+"""The table at the end: what was found, and what it is compared with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from common.tasks import task_from_record
-from server_app.reporting.best import INFEASIBLE
-from server_app.reporting.rows import rows_to_show
+from common.tasks import Head, task_from_record
+from server_app.candidates import ROLES
+from server_app.given import PORTFOLIO
+from server_app.reporting.lines import INFEASIBLE
 from server_app.reporting.words import counted
 
 
@@ -23,25 +25,56 @@ def render(result: dict[str, Any]) -> RenderableType:
     result : dict
         Content of result.json.
     """
-    winner, baseline = result.get("winner"), result.get("baseline")
+    winner = result.get("winner")
     if not winner:
         return Text("The search found nothing.", style="red")
     table = Table(title=escape(f"{result['name']}, seed {result['seed']}"))
+    head = task_from_record(result["task"]).head
+    there = {role: entry for role in ROLES if (entry := result.get(role))}  # earlier versions had winner and baseline
     table.add_column("")
     table.add_column("found", justify="right", style="bold")
-    columns = [winner]
-    if baseline:
-        table.add_column("baseline", justify="right")
-        columns.append(baseline)
-    for row in rows_to_show(task_from_record(result["task"]).head, [column["test"] for column in columns]):
-        table.add_row(row.title, *(_cell(column["test"].get(row.metric), row.form) for column in columns))
+    for title in titles(list(there)[1:], head):
+        table.add_column(title, justify="right")
+    columns = list(there.values())
+    for row in head.rows:
+        if any(row.metric in column["test"] for column in columns):
+            table.add_row(row.title, *(_cell(column["test"].get(row.metric), row.form) for column in columns))
     table.add_row("parameters", *(f"{column['parameters']:,}" for column in columns))
     table.add_row("MACs", *(f"{column['macs']:,}" for column in columns))
     table.add_row("bytes sent, final training", *(size(column["bytes_sent"]) for column in columns))
     lines = [Text(f"found: {winner['architecture']}  ({winner['id']})")]
     if winner.get("feasible") is False:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
+    lines += [Text(sentence) for sentence in _judgement(there, head)]
     return Group(table, *lines, Text(_summary(result), style="dim"))
+
+
+def titles(roles: Iterable[str], head: Head) -> list[str]:
+    """Return the titles of columns for these roles of the final training."""
+    return [head.constant if role == "constant" else role for role in roles]
+
+
+def same(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    """Return whether two entries of a result are of one architecture that trains with one recipe."""
+    return one is not None and other is not None and all(one.get(key) == other.get(key) for key in ("id", "recipe"))
+
+
+def _judgement(there: dict[str, dict[str, Any]], head: Head) -> list[str]:
+    """Return what the winner is worth beside the others, in sentences."""
+    winner, baseline, constant = there["winner"], there.get("baseline"), there.get("constant", {"test": {}})
+    sentences = []
+    if same(winner, baseline):
+        began = winner.get("origin") in (PORTFOLIO, "given")
+        than = "what it began with: the winner is its" if began else "its baseline: the winner is that"
+        sentences.append(f"The search found nothing better than {than} baseline, and the gain is zero.")
+    elif baseline:
+        origin = "best of the portfolio" if baseline.get("origin") == PORTFOLIO else "one given"
+        sentences.append(f"The baseline is the {origin}: {baseline['architecture']} ({baseline['id']}).")
+    metric, better = head.primary
+    ours, theirs = winner["test"].get(metric), constant["test"].get(metric)
+    if ours is not None and theirs is not None and (ours <= theirs if better == "max" else ours >= theirs):
+        sentences.append(f"The winner is no better than predicting the {head.constant}.")
+    return sentences
 
 
 def _summary(result: dict[str, Any]) -> str:

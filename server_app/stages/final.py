@@ -31,8 +31,8 @@ class Final(Rounds):
 
     Parameters
     ----------
-    candidates : sequence of Identity
-        What is trained: specs with their recipes.
+    candidates : mapping of str to Identity
+        What is trained, by role, that of the winner first: specs with their recipes. Equal ones share one trial.
     rounds : int
         Rounds of each.
     cost : callable
@@ -46,7 +46,7 @@ class Final(Rounds):
     name: ClassVar[str] = "final"
     label: ClassVar[str] = "final"
 
-    candidates: Sequence[Identity]
+    candidates: Mapping[str, Identity]
     rounds: int
     cost: Callable[[ArchitectureSpec], Cost]
     server_test: ServerTest | None = None
@@ -65,6 +65,17 @@ class Final(Rounds):
     def done(self) -> bool:
         """Whether every candidate was tested, or failed."""
         return bool(self.trials) and not self._active
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """What each trial tries, by number."""
+        return tuple(dict.fromkeys(self.candidates.values()))
+
+    def trial_of(self, role: str) -> Trial | None:
+        """Return the trial of a candidate; None where there is no such candidate, or it has not begun."""
+        if role not in self.candidates or not self.trials:
+            return None
+        return self.trials[self.identities.index(self.candidates[role])]
 
     def weights_of(self, number: int) -> Weights | None:
         """Return the weights of a candidate that trained to its end, tested or not."""
@@ -90,7 +101,7 @@ class Final(Rounds):
         free = set(nodes) - set(unavailable)
         self._leave_out_absent(free)
         if not self.trials:
-            for number, (spec, recipe) in enumerate(self.candidates):
+            for number, (spec, recipe) in enumerate(self.identities):
                 self._enter(Trial(number, spec, recipe), self.rounds).slot = number
         self._start_phases(nodes, free)
 

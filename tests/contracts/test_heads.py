@@ -57,6 +57,11 @@ def scores_of(head, draw, sizes=(5, 1, 30, 12)):
     return scores
 
 
+def test_it_has_a_word_for_what_a_model_tells_that_looks_at_nothing(case):
+    head, _, _ = case
+    assert head.constant == head.constant.strip().lower() != ""
+
+
 def test_every_kind_has_a_case():
     assert {head.kind for head, _, _ in CASES.values()} == set(HEADS)
 

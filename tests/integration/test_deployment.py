@@ -87,8 +87,9 @@ def test_a_search_ends_with_a_result(run):
 
 
 def test_all_nodes_train_and_score_every_trial(run):
-    assert [event["nodes"] for event in run.kinds("round")] == [list(NODES)] * 4
-    assert [event["metrics"]["nodes"] for event in run.kinds("scored")] == [2] * 4
+    models = 2 + 4  # of the search and of the final training, each with one round
+    assert [event["nodes"] for event in run.kinds("round")] == [list(NODES)] * models
+    assert [event["metrics"]["nodes"] for event in run.kinds("scored")] == [2] * models
     assert not run.kinds("absent") + run.kinds("refused") + run.kinds("node_refused")
 
 

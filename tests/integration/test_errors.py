@@ -15,7 +15,7 @@ import pytest
         (["dataset=local"], ["dataset.path"]),
         (["dataset.partition=natural"], ["natural"]),
         (["space.max_parameters=1"], ["legal", "constraints"]),
-        (["baseline.layers=[{op: warp, width: 3}]"], ["baseline", "warp"]),
+        (["final.baseline.layers=[{op: warp, width: 3}]"], ["final.baseline", "warp"]),
         (["federation.nodes=5000"], ["5000"]),
         (["placement=split", "search.concurrency=9"], ["split", "9"]),
         (["aggregation=krum"], ["nodes"]),

@@ -35,7 +35,7 @@ def test_a_search_whose_superlink_was_killed_is_resumed_and_finishes(tmp_path):
         assert [event["n"] for event in run.events] == list(range(len(run.events)))
         assert sorted((event["trial"], event["round"]) for event in run.kinds("round")) == sorted(
             [(f"trial-000{trial}", number) for trial in range(2) for number in range(1, 4)]
-            + [(f"final-000{trial}", 1) for trial in range(2)]
+            + [(f"final-000{trial}", 1) for trial in range(4)]
         )
         assert run.kinds("resumed")[0]["missing"] == run.kinds("resumed")[0]["new"] == []
         assert run.result["winner"]["test"]["nodes"] == 2

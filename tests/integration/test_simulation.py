@@ -40,9 +40,9 @@ def test_the_run_folder_is_complete(honest):
 
 def test_the_journal_tells_the_whole_story(honest):
     kinds = Counter(event["event"] for event in honest.events)
-    # 4 trials and 2 finals, 2 rounds each, one score each
+    # 4 trials and 4 finals, 2 rounds each, one score each
     assert kinds["node"] == 4
-    assert (kinds["proposed"], kinds["round"], kinds["scored"], kinds["finished"]) == (6, 12, 6, 6)
+    assert (kinds["proposed"], kinds["round"], kinds["scored"], kinds["finished"]) == (8, 16, 8, 8)
     assert not kinds.keys() & {"refused", "absent", "failed", "node_refused", "journal_lost"}
     order = [event["event"] for event in honest.events]
     assert order[0] == "start"
@@ -82,7 +82,7 @@ def test_the_result_counts_what_was_done(honest):
     assert set(result["seconds"]) == {"start_up", "search", "final"}
     assert result["winner"]["score"] == max(trial["score"] for trial in honest.history)
     assert result["winner"]["id"] == honest.history[0]["spec_id"]
-    for side in ("winner", "baseline"):
+    for side in ("winner", "baseline", "linear", "constant"):
         test = result[side]["test"]
         assert {"accuracy", "balanced_accuracy", "macro_f1", "loss", "accuracy_std"} <= set(test)
         assert 0 <= test["accuracy"] <= 1

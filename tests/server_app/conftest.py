@@ -335,10 +335,9 @@ def configure(base_config: Config) -> Callable[..., Config]:
             controller={"name": "random"},
             fidelity={"name": "full", "max_rounds": 2},
             search=replace(base_config.search, trials=3, concurrency=3),
-            final=replace(base_config.final, rounds=1),
-            training={**base_config.training, "learning_rate": 0.03, "batch_size": 16},
+            final=replace(base_config.final, rounds=1, baseline={"version": 1, "kind": "layered", "layers": []}),
+            training=replace(base_config.training, learning_rate=0.03, batch_size=16),
             federation=replace(base_config.federation, nodes=3, poll=0.001),
-            baseline={"version": 1, "kind": "layered", "layers": []},
         )
         for name, change in changes.items():
             section = getattr(config, name)

@@ -16,6 +16,7 @@ from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
 from common.tasks import Classification, Regression, Task
 from server_app.blobs import Blobs
 from server_app.build import build_final, build_search
+from server_app.candidates import ROLES, candidates_of
 from server_app.compare import compare, render, repeat_config, summary
 from server_app.journal import Journal, write_json
 from server_app.results import write_config
@@ -25,19 +26,20 @@ from server_app.trials import Trial
 
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
 RECIPE = {"learning_rate": 0.5, "epochs": 3}
-WINNER = {"spec": SPEC, "recipe": RECIPE}
+RESULT = {"winner": {"spec": SPEC, "recipe": RECIPE}}
 METRICS = tuple(row.metric for row in Classification.rows)
 
 
-def result_with(winner, baseline):
+def result_with(winner, baseline, others=0.3):
     """A result.json of one repeat, with these accuracies; all other metrics are half of them."""
 
     def side(name, accuracy, parameters):
         test = {metric: accuracy if metric == "accuracy" else accuracy / 2 for metric in METRICS}
-        return {"architecture": name, "id": name[:3], "parameters": parameters, "macs": 10 * parameters, "test": test}
+        return {"architecture": name, "id": name, "parameters": parameters, "macs": 10 * parameters, "test": test}
 
     task = Task((4,), Classification(3)).to_record()
-    return {"task": task, "winner": side("linear 7", winner, 1200), "baseline": side("linear 64", baseline, 4800)}
+    sides = {"winner": side("linear 7", winner, 1200), "baseline": side("linear 64", baseline, 4800)}
+    return {"task": task, **sides} | ({} if others is None else {role: side(role, others, 600) for role in ROLES[2:]})
 
 
 def nothing_to_run(_):
@@ -85,31 +87,42 @@ def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
         final={"rounds": 6},
         placement={"name": "split", "nodes_per_round": 2},
     )
-    repeat = repeat_config(config, WINNER, 99, tmp_path)
+    repeat = repeat_config(config, RESULT, 99, tmp_path)
     task = Task((4,), Classification(3))
     search = build_search(repeat, task, Journal(), Blobs(None))
     assert (search.controller.max_trials, search.concurrency, search.fidelity.max_rounds) == (1, 1, 1)
     assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(SPEC)
     final, original = (
-        build_final(c, task, Trial(0, search.controller.space.space.specs[0]), Journal(), Blobs(None))
+        build_final(c, task, [Trial(0, search.controller.space.specs[0])], Journal(), Blobs(None))
         for c in (repeat, config)
     )
     assert final.rounds == original.rounds == 6
     assert final.placement.options == original.placement.options
     assert final.seed != original.seed
     assert (repeat.seed, repeat.run.dir) == (99, str(tmp_path))
-    assert (repeat.training, repeat.dataset, repeat.baseline) == (config.training, config.dataset, config.baseline)
+    assert (repeat.training, repeat.dataset, repeat.final) == (config.training, config.dataset, config.final)
 
 
 def test_the_winner_keeps_its_recipe_and_the_baseline_the_runs(configure, tmp_path):
     config = configure()
-    repeat, task = repeat_config(config, WINNER, 99, tmp_path), Task((4,), Classification(3))
+    repeat, task = repeat_config(config, RESULT, 99, tmp_path), Task((4,), Classification(3))
     (proposal,) = build_search(repeat, task, Journal(), Blobs(None)).controller.propose(1)
-    default = RecipeSpace.of(config.training, task).default
-    assert proposal.recipe == replace(default, **RECIPE) != default
-    final = build_final(repeat, task, Trial.of(proposal), Journal(), Blobs(None))
-    assert final.candidates[0] == (ArchitectureSpec.from_dict(SPEC), proposal.recipe)
-    assert final.candidates[1][1] == default
+    assert proposal.recipe == replace(config.training, **RECIPE) != config.training
+    final = build_final(repeat, task, [Trial.of(proposal)], Journal(), Blobs(None))
+    assert final.candidates["winner"] == (ArchitectureSpec.from_dict(SPEC), proposal.recipe)
+    assert final.candidates["baseline"][1] == config.training
+
+
+def test_the_baseline_of_a_portfolio_is_given_to_its_repeats(configure, tmp_path):
+    config = configure(final={"baseline": "portfolio", "rounds": 6})
+    other = {**SPEC, "layers": []}
+    result = RESULT | {"baseline": {"spec": other, "recipe": {"epochs": 4}}}
+    repeat, task = repeat_config(config, result, 99, tmp_path), Task((4,), Classification(3))
+    assert repeat.final == replace(config.final, baseline={"spec": other, "recipe": {"epochs": 4}})
+    expected = (ArchitectureSpec.from_dict(other), replace(config.training, epochs=4))
+    assert candidates_of(repeat, task, [Trial(0, ArchitectureSpec.from_dict(SPEC))])["baseline"] == expected
+    without = repeat_config(config, RESULT | {"baseline": None}, 99, tmp_path)
+    assert without.final == config.final
 
 
 # ---------------------------------------------------------------- all repeats
@@ -137,7 +150,7 @@ def test_the_winner_is_trained_again_on_fresh_seeds(config, tmp_path, launch):
     assert [config.seed for config in launch.configs] == found["seeds"]
     assert found["winner"]["id"] == original["winner"]["id"]
     assert found["baseline"]["id"] == original["baseline"]["id"]
-    for side in ("winner", "baseline"):
+    for side in ROLES:
         repeats = [json.loads((Path(config.run.dir) / "result.json").read_text()) for config in launch.configs]
         assert found[side]["test"] == [result[side]["test"] for result in repeats]
     accuracies = [[test["accuracy"] for test in found[side]["test"]] for side in ("winner", "baseline")]
@@ -215,6 +228,35 @@ def test_the_summary_pairs_winner_and_baseline_by_seed():
     assert (found["baseline"]["architecture"], found["baseline"]["parameters"]) == ("linear 64", 4800)
 
 
+def test_what_was_not_tested_each_time_is_left_out():
+    failed = result_with(0.9, 0.8)
+    failed["linear"] = {**failed["linear"], "test": {}}
+    found = summary([1, 2], [result_with(0.9, 0.8), failed])
+    assert [role for role in ROLES if role in found] == ["winner", "baseline", "constant"]
+    earlier = summary([1, 2], [result_with(0.9, 0.8, None), result_with(0.9, 0.8)])
+    assert [role for role in ROLES if role in earlier] == ["winner", "baseline"]
+    assert "majority class" not in text_of(earlier)
+
+
+def test_without_a_baseline_there_is_no_gain(finished):
+    found = compare(finished, 2, lambda _: result_with(0.9, 0.8) | {"baseline": None})
+    assert "gain" not in found
+    text = text_of(found)
+    assert "gain" not in text
+    assert "winner: linear 7" in text
+    assert [title in text for title in ("baseline", "linear", "majority class")] == [False, True, True]
+
+
+def test_a_winner_that_is_the_baseline_gains_nothing_and_that_is_said(config, tmp_path, launch):
+    (only, *_) = config.space["specs"]
+    final = replace(config.final, baseline=only)
+    launch(replace(config, space={"name": "listed", "specs": [only]}, final=final))
+    found = compare(tmp_path / "run", 2, launch)
+    assert found["gain"] == [0.0, 0.0]
+    assert found["winner"] == found["baseline"]
+    assert "the winner is the baseline, so there is no gain" in " ".join(text_of(found).split())
+
+
 def text_of(found):
     console = Console(record=True, width=120, file=io.StringIO())
     console.print(render(found))
@@ -231,12 +273,14 @@ def test_the_table_shows_means_and_spreads_over_seeds():
     # 0.1, -0.05 and 0.1: the mean is 0.05, the deviations 0.05, -0.1 and 0.05, their squares sum to 0.015
     assert f"gain in accuracy 0.0500 ({(0.015 / 2) ** 0.5:.4f}); winner: linear 7" in text
     assert "test on 3 fresh seeds" in text
+    assert row.count("0.3000 (0.0000)") == 2
+    assert all(title in text for title in ("baseline", "linear", "majority class"))
     assert all(cell in text for cell in ("1,200", "4,800", "12,000", "48,000"))
 
 
 def with_errors(winner, baseline):
     """A result.json of a regression, with these mean squared errors and nothing else."""
-    result = result_with(winner, baseline) | {"task": Task((4,), Regression()).to_record()}
+    result = result_with(winner, baseline, None) | {"task": Task((4,), Regression()).to_record()}
     for side, error in (("winner", winner), ("baseline", baseline)):
         result[side]["test"] = {"mse": error}
     return result

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError
 from common.tasks import Classification, Task
 from server_app.controllers.observations import Suggestion
 from server_app.given import baseline_of, check_given, start_of
-from server_app.trials import Recipe
+from server_app.scores import Score
+from server_app.trials import Recipe, Trial, TrialState
 
+TASK = Task((4,), Classification(3))
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 5, "norm": "none"}]}
 
 
@@ -38,7 +42,64 @@ def test_an_entry_that_is_none_is_named(configure, entry, words):
         check_given(configure(search={"start": [entry]}))
 
 
+@pytest.mark.parametrize(
+    ("baseline", "recipe"),
+    [(SPEC, {}), ({"spec": SPEC}, {}), ({"spec": SPEC, "recipe": {"learning_rate": 0.5}}, {"learning_rate": 0.5})],
+)
+def test_a_baseline_is_given_as_an_entry_is(configure, baseline, recipe):
+    config = configure(final={"baseline": baseline})
+    check_given(config)
+    expected = (ArchitectureSpec.from_dict(SPEC), replace(config.training, **recipe))
+    assert baseline_of(config, TASK, ()) == expected
+    assert baseline_of(config, TASK, [trial(0, 3, "portfolio")]) == expected
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        ({"op": "linear"}, r"^final\.baseline must be an architecture spec"),
+        ({"spec": SPEC, "score": 3}, r"^final\.baseline has a spec and a recipe, got \['score'\]"),
+        ({"spec": SPEC, "recipe": {"epochs": 0}}, r"^final\.baseline\.recipe must hold .* got 0"),
+    ],
+)
+def test_a_baseline_that_is_none_is_named(configure, baseline, words):
+    with pytest.raises(ConfigError, match=words):
+        check_given(configure(final={"baseline": baseline}))
+
+
+@pytest.mark.parametrize("baseline", [3, "best", None])
+def test_a_baseline_is_a_spec_or_the_portfolios(configure, baseline):
+    with pytest.raises(ConfigError, match=r"^final\.baseline must be portfolio, or an architecture spec"):
+        configure(final={"baseline": baseline})
+
+
 def test_a_baseline_fits_the_examples(configure):
     baseline = {"version": 1, "kind": "layered", "layers": [{"op": "conv2d", "width": 4, "kernel": 3}]}
-    with pytest.raises(ConfigError, match=r"^baseline must fit examples of shape \(4,\) .*, got 'conv2d 4"):
-        baseline_of(configure(baseline=baseline), Task((4,), Classification(3)))
+    with pytest.raises(ConfigError, match=r"^final\.baseline must fit examples of shape \(4,\) .*, got 'conv2d 4"):
+        baseline_of(configure(final={"baseline": baseline}), TASK, ())
+
+
+def test_a_baselines_recipe_fits_the_examples(configure):
+    baseline = {"spec": SPEC, "recipe": {"augmentation": ["flip"]}}
+    with pytest.raises(ConfigError, match=r"vectors is among jitter, got \['flip'\]"):
+        baseline_of(configure(final={"baseline": baseline}), TASK, ())
+
+
+def trial(number, width, origin, state=TrialState.FINISHED):
+    spec = LayeredSpec((Linear(width=width, norm="none"),))
+    return Trial(number, spec, Recipe(epochs=number + 1), origin, state=state, scores=[Score(1, 1, 0.5)])
+
+
+def test_the_baseline_of_the_portfolio_is_the_best_of_it_that_has_a_score(configure):
+    config = configure(final={"baseline": "portfolio"})
+    check_given(config)
+    ranking = [
+        trial(4, 3, "mutation"),
+        trial(0, 5, "portfolio", TrialState.FAILED),
+        trial(1, 7, "portfolio"),
+        trial(2, 9, "portfolio"),
+        trial(3, 9, "sample"),
+    ]
+    assert baseline_of(config, TASK, ranking) == ranking[2].identity
+    assert baseline_of(config, TASK, ranking[:2]) is None
+    assert baseline_of(config, TASK, ()) is None

@@ -11,6 +11,7 @@ import pytest
 
 from common import __version__
 from common.architecture.cost import cost_of
+from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.architecture.spec import ArchitectureSpec
@@ -21,6 +22,7 @@ from common.models.export import load_model
 from common.tasks import Classification, Task
 from server_app.aggregation.fedavg import FedAvg
 from server_app.blobs import Blobs
+from server_app.candidates import ROLES
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.journal import Journal
@@ -39,9 +41,9 @@ from tests.support.spaces import with_one_recipe
 
 TASK = Task((4,), Classification(3, ("x", "y", "z")))
 SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in (2, 3, 5)]
-BASELINE = LayeredSpec(())
-SIZES = {SPECS[1]: 3 * 4 + 3 + 3 * 3 + 3, BASELINE: 4 * 3 + 3}
-"""Numbers in the state: of a hidden layer of 3, and of a classifier alone, for 4 features and 3 classes."""
+LINEAR, CONSTANT = LayeredSpec(()), ConstantSpec()
+SIZES = {SPECS[0]: 4 * 2 + 2 + 2 * 3 + 3, SPECS[1]: 4 * 3 + 3 + 3 * 3 + 3, LINEAR: 4 * 3 + 3, CONSTANT: 3}
+"""Numbers in the state: of a hidden layer of 2 or 3, of a classifier alone, of its bias; for 4 features, 3 classes."""
 
 
 def store(weights):
@@ -72,10 +74,11 @@ def search_of(trials, weights):
 
 
 def final_of(trials, weights):
+    """A final training of these, by role."""
     final = Final(
         seed=0,
         deadline=1.0,
-        candidates=[trial.identity for trial in trials],
+        candidates={role: trial.identity for role, trial in trials.items()},
         rounds=4,
         cost=lambda spec: cost_of(spec.lower(TASK)),
         placement=Shared(0, 1),
@@ -84,7 +87,7 @@ def final_of(trials, weights):
         scoring=Scoring("test"),
         journal=Journal(),
     )
-    final.trials = trials
+    final.trials = list(trials.values())
     return final
 
 
@@ -97,17 +100,19 @@ def trial(number, spec, score, state=TrialState.FINISHED, **fields):
 
 @pytest.fixture
 def outcome():
-    """Three trials, the second of which won, and the final training of it and of the baseline."""
+    """Three trials, the second of which won, and the final training of it, the first one as baseline, and others."""
     trials = [
         trial(0, SPECS[0], 0.5, rounds=2, ledger=Ledger(10, 20, 0.25)),
         trial(1, SPECS[1], 0.75, rounds=2, ledger=Ledger(30, 40, 0.5)),
         trial(2, SPECS[2], None, TrialState.FAILED, rounds=1, failure="It diverged.", ledger=Ledger(5, 0, 1.0)),
     ]
-    finals = [
-        trial(0, SPECS[1], 0.7, rounds=4, ledger=Ledger(100, 200, 2.0)),
-        trial(1, BASELINE, 0.6, rounds=4, ledger=Ledger(1, 2, 0.5)),
-    ]
-    weights = {index: np.arange(SIZES[final.spec], dtype=np.float32) for index, final in enumerate(finals)}
+    finals = {
+        "winner": trial(0, SPECS[1], 0.7, rounds=4, ledger=Ledger(100, 200, 2.0)),
+        "baseline": trial(1, SPECS[0], 0.6, rounds=4, ledger=Ledger(1, 2, 0.5)),
+        "linear": trial(2, LINEAR, 0.5, rounds=4, ledger=Ledger(3, 4, 0.25)),
+        "constant": trial(3, CONSTANT, 0.4, rounds=4, ledger=Ledger(5, 6, 0.25)),
+    }
+    weights = {final.number: np.arange(SIZES[final.spec], dtype=np.float32) for final in finals.values()}
     return Outcome(
         TASK,
         {"a": Limits(), "b": Limits(max_macs=500)},
@@ -123,9 +128,9 @@ def config(configure):
     return configure(seed=3, run={"name": "by hand"})
 
 
-def test_winner_and_baseline_stand_side_by_side(config, outcome):
+def test_all_that_were_tested_stand_side_by_side(config, outcome):
     result = result_of(config, outcome, "finished")
-    winner, baseline = result["winner"], result["baseline"]
+    winner, baseline, linear, constant = (result[role] for role in ROLES)
     assert (winner["trial"], winner["id"], winner["score"]) == (1, SPECS[1].id, 0.75)
     assert (winner["validation"], winner["test"]) == ({"accuracy": 0.75}, {"accuracy": 0.7})
     # a hidden layer of 3 and a classifier of 3 on 4 features, with biases; 4 bytes a number
@@ -133,14 +138,35 @@ def test_winner_and_baseline_stand_side_by_side(config, outcome):
     assert winner["bytes_sent"] == 100 + 200
     assert ArchitectureSpec.from_dict(winner["spec"]) == SPECS[1]
     assert winner["architecture"] == "linear 3"
-    assert (baseline["trial"], baseline["score"], baseline["validation"]) == (None, None, {})
-    assert (baseline["test"], baseline["parameters"], baseline["bytes_sent"]) == ({"accuracy": 0.6}, 15, 3)
+    for entry, accuracy, spec, sent in (
+        (baseline, 0.6, SPECS[0], 1 + 2),
+        (linear, 0.5, LINEAR, 3 + 4),
+        (constant, 0.4, CONSTANT, 5 + 6),
+    ):
+        assert (entry["trial"], entry["score"], entry["validation"]) == (None, None, {})
+        assert (entry["test"], entry["parameters"]) == ({"accuracy": accuracy}, SIZES[spec])
+        assert (entry["id"], entry["bytes_sent"]) == (spec.id, sent)
+    assert [result[role]["origin"] for role in ROLES] == ["sample", "given", "reference", "reference"]
+
+
+def test_a_baseline_of_the_portfolio_is_that_trial_of_the_search(configure, outcome):
+    outcome.search.trials[0].origin = "portfolio"
+    baseline = result_of(configure(final={"baseline": "portfolio"}), outcome, "finished")["baseline"]
+    assert (baseline["trial"], baseline["origin"], baseline["score"]) == (0, "portfolio", 0.5)
+    assert (baseline["validation"], baseline["test"]) == ({"accuracy": 0.5}, {"accuracy": 0.6})
+
+
+def test_without_a_baseline_there_is_none(configure, outcome):
+    outcome.final = final_of({"winner": trial(0, SPECS[1], 0.7), "linear": trial(1, LINEAR, 0.5)}, {})
+    result = result_of(configure(final={"baseline": "portfolio"}), outcome, "finished")
+    assert result["baseline"] is result["constant"] is None
+    assert result["linear"]["test"] == {"accuracy": 0.5}
 
 
 def test_a_test_belongs_to_the_spec_with_its_recipe(config, outcome):
     outcome.search.trials[1].recipe = Recipe(learning_rate=0.5)
-    outcome.final.trials = [trial(0, SPECS[1], 0.9), trial(1, SPECS[1], 0.1)]
-    outcome.final.trials[0].recipe = Recipe(learning_rate=0.5)
+    ours, theirs = trial(0, SPECS[1], 0.9, recipe=Recipe(learning_rate=0.5)), trial(1, SPECS[1], 0.1)
+    outcome.final = final_of({"winner": ours, "baseline": theirs}, {})
     result = result_of(config, outcome, "finished")
     assert (result["winner"]["test"], result["baseline"]["test"]) == ({"accuracy": 0.9}, {"accuracy": 0.1})
     assert result["winner"]["recipe"]["learning_rate"] == 0.5
@@ -158,7 +184,7 @@ def test_all_that_was_done_is_counted(config, outcome):
     assert result["counts"] == {
         "trials": 3,
         "states": {"finished": 2, "failed": 1},
-        "rounds": 2 + 2 + 1 + 4 + 4,
+        "rounds": 2 + 2 + 1 + 4 * 4,
         "exchanges": 9,
         "messages": 20,
         "bytes_down": 1000,
@@ -166,7 +192,7 @@ def test_all_that_was_done_is_counted(config, outcome):
         "nodes": 2,
     }
     assert result["seconds"] == {"start_up": 0.5, "search": 1.235, "final": 2.0}
-    assert result["node_seconds"] == {"search": 0.25 + 0.5 + 1.0, "final": 2.5}
+    assert result["node_seconds"] == {"search": 0.25 + 0.5 + 1.0, "final": 3.0}
     assert (result["status"], result["name"], result["seed"]) == ("finished", "by hand", 3)
     assert result["task"] == {**TASK.to_dict(), "num_classes": 3, "classes": ["x", "y", "z"]}
     assert (result["limits"], result["precision"]) == ({"max_macs": 500}, "float32")
@@ -184,7 +210,7 @@ def test_a_search_that_was_stopped_has_a_winner_without_a_test(config, outcome):
     outcome.final = None
     result = result_of(config, outcome, "stopped")
     assert (result["winner"]["id"], result["winner"]["test"], result["winner"]["bytes_sent"]) == (SPECS[1].id, {}, 0)
-    assert result["baseline"] is None
+    assert result["baseline"] is result["linear"] is result["constant"] is None
     assert result["node_seconds"]["final"] == 0
 
 
@@ -201,10 +227,11 @@ def test_a_trial_that_failed_after_a_score_is_no_winner(config, outcome):
 
 
 def test_a_winner_that_is_the_baseline_is_both(config, outcome):
-    outcome.final.trials.pop()
+    tested = trial(0, SPECS[1], 0.7)
+    outcome.final = final_of({"winner": tested, "baseline": tested}, {})
     result = result_of(config, outcome, "finished")
-    assert result["baseline"]["id"] == result["winner"]["id"]
-    assert result["baseline"]["test"] == result["winner"]["test"]
+    assert result["baseline"]["id"] == result["winner"]["id"] == SPECS[1].id
+    assert result["baseline"]["test"] == result["winner"]["test"] == {"accuracy": 0.7}
 
 
 def test_a_final_training_that_failed_says_why(config, outcome):

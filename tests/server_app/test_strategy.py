@@ -14,6 +14,8 @@ from flwr.serverapp.strategy import Strategy
 
 from client_app.app import app
 from common.architecture.cost import cost_of
+from common.architecture.kinds.constant import ConstantSpec
+from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.spec import ArchitectureSpec
 from common.data import Holder, load_node_test
 from common.errors import FederationError, SearchError, SpaceError, SpecError
@@ -82,28 +84,30 @@ def calm(grid, configure, play):
     return play(grid, configure())
 
 
-def test_a_search_ends_with_all_trials_ranked_and_two_models_tested(calm):
+def test_a_search_ends_with_all_trials_ranked_and_the_candidates_tested(calm):
     assert calm.error is None
     assert states(calm) == [FINISHED] * 3
     scores = [trial["score"] for trial in calm.history]
     assert scores == sorted(scores, reverse=True)
     final = calm.strategy.outcome.final
-    assert [trial.spec.id for trial in final.trials] == [calm.history[0]["spec_id"], final.trials[1].spec.id]
-    assert final.trials[1].spec.layers == ()
-    assert [trial.state for trial in final.trials] == [FINISHED] * 2
+    assert final.trial_of("winner").spec.id == final.trials[0].spec.id == calm.history[0]["spec_id"]
+    assert final.trial_of("baseline").spec == LayeredSpec(())
+    assert final.trial_of("linear") is final.trial_of("baseline")
+    assert final.trial_of("constant").spec == ConstantSpec()
+    assert [trial.state for trial in final.trials] == [FINISHED] * 3
     np.testing.assert_array_equal(calm.weights, final.weights_of(0))
 
 
 def test_the_journal_tells_it_in_order(calm):
-    # 3 trials and 2 finals: of 2 rounds and of 1; each scored once
+    # 3 trials and 3 finals, since the baseline here is linear: of 2 rounds and of 1; each scored once
     expected = {
         "node": 3,
         "scaled": 1,
         "search": 1,
-        "proposed": 5,
-        "round": 3 * 2 + 2 * 1,
-        "scored": 5,
-        "finished": 5,
+        "proposed": 6,
+        "round": 3 * 2 + 3 * 1,
+        "scored": 6,
+        "finished": 6,
         "final": 1,
     }
     assert {kind: number for kind, number in calm.counts.items() if kind != "best"} == expected
@@ -192,7 +196,7 @@ def test_order_arrival_ends_with_the_same_trials(grid, configure, play):
     played = play(grid, configure(federation={"order": "arrival"}))
     assert states(played) == [FINISHED] * 3
     assert [trial.rounds for trial in played.search.trials] == [2, 2, 2]
-    assert played.counts["scored"] == 5
+    assert played.counts["scored"] == 3 + 3
     assert not played.kinds("absent")
 
 
@@ -821,7 +825,8 @@ def test_proposals_fit_all_nodes_that_were_there_at_the_start(grid, configure, p
     limited(grid, "c", max_params=SIZES[5])
     played = play(grid, configure())
     assert played.error is None
-    assert {event["parameters"] for event in played.kinds("proposed")} <= {SIZES[3], SIZES[5], 15}
+    searched = [event for event in played.kinds("proposed") if event["trial"].startswith("trial")]
+    assert {event["parameters"] for event in searched} <= {SIZES[3], SIZES[5]}
     assert not played.kinds("absent")
     assert not played.kinds("refused")
     (search,) = played.kinds("search")
@@ -895,9 +900,9 @@ def test_the_baseline_may_exceed_a_nodes_limit_which_then_takes_no_part_in_it(gr
     limited(grid, "c", max_params=SIZES[3])
     config = configure()
     wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
-    played = play(grid, configure(baseline=wide))
+    played = play(grid, configure(final={"baseline": wide}))
     assert played.error is None
-    winner, baseline = played.strategy.outcome.final.trials
+    winner, baseline, *_ = played.strategy.outcome.final.trials
     assert (winner.metrics["nodes"], baseline.metrics["nodes"]) == (3, 2)
     assert rounds_of(played, "final-0000") == [["a", "b", "c"]]
     assert rounds_of(played, "final-0001") == [["a", "b"]]
@@ -908,9 +913,9 @@ def test_a_trial_that_too_few_nodes_can_hold_fails_in_a_sentence(grid, configure
     limited(grid, "c", max_params=SIZES[3])
     config = configure()
     wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
-    played = play(grid, configure(baseline=wide, scoring={"min_nodes": 2}, federation={"nodes": 2}))
+    played = play(grid, configure(final={"baseline": wide}, scoring={"min_nodes": 2}, federation={"nodes": 2}))
     assert played.error is None
-    winner, baseline = played.strategy.outcome.final.trials
+    winner, baseline, *_ = played.strategy.outcome.final.trials
     assert (winner.state, baseline.state) == (FINISHED, FAILED)
     assert "A trial needs 2 nodes that can hold its spec, but 1 can (of node 'c': the node takes" in baseline.failure
 

@@ -96,7 +96,7 @@ def test_a_run_that_lacked_one_node_can_go_on(go):
 
 def test_a_run_whose_options_do_not_fit_its_nodes_would_fail_again(go):
     convolution = {"version": 1, "kind": "layered", "layers": [{"op": "conv2d", "width": 3, "kernel": 9}]}
-    folder = go(baseline=convolution)
+    folder = go(final={"baseline": convolution})
     assert "baseline" in (folder / "journal.jsonl").read_text().splitlines()[-1]
     assert not can_go_on(folder)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from common.tasks import Regression, Task
+from server_app.candidates import ROLES
 from server_app.reporting.table import render, size
 
 
@@ -24,9 +26,9 @@ def row(text, title):
     return [cell.strip() for cell in line.strip("│").split("│")][1:]
 
 
-def test_the_model_that_was_found_stands_beside_the_baseline(eventful):
+def test_the_model_that_was_found_stands_beside_what_it_is_compared_with(eventful):
     result, text = eventful.result, text_of(eventful.result)
-    winner, baseline = result["winner"], result["baseline"]
+    entries = [result[role] for role in ROLES]
     for title, key in (
         ("test accuracy", "accuracy"),
         ("spread over nodes", "accuracy_std"),
@@ -35,12 +37,15 @@ def test_the_model_that_was_found_stands_beside_the_baseline(eventful):
         ("macro F1", "macro_f1"),
         ("test loss", "loss"),
     ):
-        assert row(text, title) == [f"{winner['test'][key]:.4f}", f"{baseline['test'][key]:.4f}"]
-    # the baseline is a classifier of 4 features and 3 classes
-    assert row(text, "parameters") == [str(winner["parameters"]), "15"]
-    assert row(text, "MACs") == [str(winner["macs"]), "12"]
-    # 3 nodes get 60 bytes for a round and for the test, and send 60 bytes back
-    assert row(text, "bytes sent")[1] == f"{3 * 3 * 60} B"
+        assert row(text, title) == [f"{entry['test'][key]:.4f}" for entry in entries]
+    # the baseline is linear too: a classifier of 4 features and 3 classes; the constant model is its bias
+    assert row(text, "parameters") == [str(entries[0]["parameters"]), "15", "15", "3"]
+    assert row(text, "MACs") == [str(entries[0]["macs"]), "12", "12", "0"]
+    # 3 nodes get 60 bytes for a round and for the test, and send 60 bytes back; or 12
+    assert row(text, "bytes sent")[1:] == [f"{3 * 3 * 60} B"] * 2 + [f"{3 * 3 * 12} B"]
+    (header,) = [line for line in text.splitlines() if line.startswith("┃") and "found" in line]
+    titles = [cell.strip() for cell in header.strip("┃").split("┃")]
+    assert titles == ["", "found", "baseline", "linear", "majority class"]
     assert "eventful, seed 0" in text
 
 
@@ -73,7 +78,8 @@ def test_without_a_winner_the_table_says_so():
 
 def test_a_search_that_was_stopped_has_no_test_rows(eventful):
     result = copy.deepcopy(eventful.result)
-    result["baseline"], result["winner"]["test"] = None, {}
+    result |= dict.fromkeys(ROLES[1:])
+    result["winner"]["test"] = {}
     text = text_of(result)
     assert "test accuracy" not in text
     assert "baseline" not in text
@@ -83,7 +89,8 @@ def test_a_search_that_was_stopped_has_no_test_rows(eventful):
 def test_a_baseline_that_failed_leaves_its_cells_empty(eventful):
     result = copy.deepcopy(eventful.result)
     result["baseline"]["test"] = {}
-    assert row(text_of(result), "test accuracy") == [f"{result['winner']['test']['accuracy']:.4f}", "-"]
+    ours, _, *others = (f"{result[role]['test'].get('accuracy', 0):.4f}" for role in ROLES)
+    assert row(text_of(result), "test accuracy") == [ours, "-", *others]
 
 
 def test_a_regression_has_rows_of_its_own(eventful):
@@ -95,14 +102,90 @@ def test_a_regression_has_rows_of_its_own(eventful):
         "mse_worst_decile": 4377.2,
         "r2": 0.5219,
     }
-    result["baseline"]["test"] = {"mse": 12345.6}
+    result["baseline"]["test"], result["constant"]["test"] = {"mse": 12345.6}, {"mse": 5929.0}
+    del result["linear"]
     text = text_of(result)
-    assert row(text, "test MSE") == ["2900", "1.235e+04"]
-    assert row(text, "worst decile") == ["4377", "-"]
-    assert row(text, "spread over nodes") == ["654.3", "-"]
-    assert row(text, "test MAE") == ["43.21", "-"]
-    assert row(text, "test R2, pooled") == ["0.5219", "-"]
+    assert row(text, "test MSE") == ["2900", "1.235e+04", "5929"]
+    assert row(text, "worst decile") == ["4377", "-", "-"]
+    assert row(text, "spread over nodes") == ["654.3", "-", "-"]
+    assert row(text, "test MAE") == ["43.21", "-", "-"]
+    assert row(text, "test R2, pooled") == ["0.5219", "-", "-"]
     assert "accuracy" not in text
+    assert re.search(r"┃ +mean ┃", text)
+    assert "no better" not in text
+    result["winner"]["test"]["mse"] = 5929.0
+    assert "The winner is no better than predicting the mean." in text_of(result)
+
+
+def test_what_an_earlier_version_wrote_has_two_columns(eventful):
+    result = {key: value for key, value in eventful.result.items() if key not in ("linear", "constant")}
+    result["baseline"] = {key: value for key, value in result["baseline"].items() if key != "origin"}
+    text = text_of(result)
+    assert row(text, "parameters") == [str(result[role]["parameters"]) for role in ("winner", "baseline")]
+    assert "The baseline is the one given: " in text
+
+
+def test_it_fits_a_screen_of_100_characters(eventful):
+    result = copy.deepcopy(eventful.result)
+    for role in ROLES:
+        result[role] |= {"parameters": 12_345_678, "macs": 2_123_456_789, "bytes_sent": 123.4e6}
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(render(result))
+    text = console.export_text()
+    assert row(text, "MACs") == ["2,123,456,789"] * 4
+    assert row(text, "spread over nodes or people")
+
+
+# ---------------------------------------------------------------- what the winner is worth, in sentences
+
+
+def test_a_baseline_is_named(eventful):
+    result = copy.deepcopy(eventful.result)
+    named = f"classifier only ({result['baseline']['id']})."
+    assert f"The baseline is the one given: {named}" in text_of(result)
+    result["baseline"]["origin"] = "portfolio"
+    assert f"The baseline is the best of the portfolio: {named}" in text_of(result)
+    result["baseline"] = None
+    assert "The baseline is" not in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("portfolio", "nothing better than what it began with: the winner is its baseline, and the gain is zero."),
+        ("given", "nothing better than what it began with: the winner is its baseline, and the gain is zero."),
+        ("mutation", "nothing better than its baseline: the winner is that baseline, and the gain is zero."),
+    ],
+)
+def test_a_winner_that_is_the_baseline_has_no_gain(eventful, origin, words):
+    result = copy.deepcopy(eventful.result)
+    result["winner"]["origin"] = origin
+    result["baseline"] = {**result["winner"], "origin": "given"}
+    text = text_of(result)
+    assert f"The search found {words}" in " ".join(text.split())
+    assert "The baseline is" not in text
+
+
+def test_the_same_architecture_with_another_recipe_is_not_the_baseline(eventful):
+    result = copy.deepcopy(eventful.result)
+    result["baseline"] = {**result["winner"], "recipe": {**result["winner"]["recipe"], "epochs": 77}}
+    text = text_of(result)
+    assert "nothing better" not in text
+    assert "The baseline is the " in text
+
+
+@pytest.mark.parametrize(("ours", "said"), [(0.6, False), (0.5, True), (0.4, True)])
+def test_a_winner_that_learnt_nothing_is_told(eventful, ours, said):
+    result = copy.deepcopy(eventful.result)
+    result["winner"]["test"]["accuracy"], result["constant"]["test"]["accuracy"] = ours, 0.5
+    assert ("The winner is no better than predicting the majority class." in text_of(result)) is said
+
+
+@pytest.mark.parametrize("role", ["winner", "constant"])
+def test_without_both_tests_nothing_is_said_of_it(eventful, role):
+    result = copy.deepcopy(eventful.result)
+    result[role]["test"] = {}
+    assert "no better" not in text_of(result)
 
 
 @pytest.mark.parametrize(

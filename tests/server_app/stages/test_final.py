@@ -9,6 +9,7 @@ import pytest
 from common.architecture.cost import cost_of
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
+from common.errors import SearchError
 from common.jobs import Result
 from common.settings import TrainingSettings
 from common.tasks import Classification, Task
@@ -34,7 +35,7 @@ def make(blobs):
     final = Final(
         seed=1,
         deadline=10.0,
-        candidates=[(WINNER, TrainingSettings()), (BASELINE, TrainingSettings())],
+        candidates={"winner": (WINNER, TrainingSettings()), "baseline": (BASELINE, TrainingSettings())},
         rounds=2,
         placement=Shared(1, 1, Shared.Options()),
         weights=Scratch(TASK, 1, FedAvg, blobs),
@@ -123,6 +124,30 @@ def test_all_else_stays_as_it_ended(fails):
     assert events == []
     assert other.done
     assert other.state_dict() == final.state_dict()
+
+
+def test_equal_candidates_share_one_trial():
+    final, _ = make(Blobs())
+    one, other = final.candidates.values()
+    final.candidates = {"winner": one, "baseline": one, "linear": other, "constant": one}
+    assert final.identities == (one, other)
+    assert final.trial_of("winner") is None
+    play(final)
+    assert [trial.identity for trial in final.trials] == [one, other]
+    assert [final.trial_of(role).number for role in final.candidates] == [0, 0, 1, 0]
+    assert final.trial_of("other") is None
+
+
+@pytest.mark.parametrize("outcome", ["silent", "broken"])
+def test_only_the_winners_failure_is_that_of_the_final_training(outcome):
+    final, _ = make(Blobs())
+    play(final, second_round(outcome, "final-0001"))
+    assert final.trial_of("baseline").state is FAILED
+    final.check_trained()
+    final, _ = make(Blobs())
+    play(final, second_round(outcome, "final-0000"))
+    with pytest.raises(SearchError, match="The final training of the winner failed"):
+        final.check_trained()
 
 
 def test_a_stage_that_has_not_begun_has_nothing_to_try_again():

@@ -32,7 +32,7 @@ def make_final(blobs, sampled, journal, server_test=None, **options):
     return Final(
         seed=1,
         deadline=DEADLINE,
-        candidates=[(spec, Recipe()) for spec in SPECS[:2]],
+        candidates={role: (spec, Recipe()) for role, spec in zip(("winner", "baseline"), SPECS, strict=False)},
         rounds=ROUNDS,
         cost=lambda spec: cost_of(spec.lower(TASK)),
         placement=Shared(1, 1, Shared.Options(sampled)),

@@ -1,6 +1,6 @@
 import pytest
 
-from common.architecture.operations import Convolution, Linear
+from common.architecture.operations import Bias, Convolution, Linear
 from common.architecture.tensors import TensorInfo
 from common.errors import SpecError
 
@@ -43,3 +43,11 @@ def test_tensors_of_convolutions():
 def test_a_convolution_refuses_vectors():
     with pytest.raises(SpecError, match="convolution works on a sequence or an image, got"):
         Convolution(4, kernel=3).output_shape((5,))
+
+
+def test_a_bias_is_the_same_whatever_enters():
+    for shape in ((5,), (3, 9), (3, 9, 8)):
+        assert Bias(7).output_shape(shape) == (7,)
+        assert Bias(7).made(shape) == (7,)
+        assert Bias(7).macs(shape) == 0
+        assert Bias(7).tensors(shape) == (TensorInfo("bias", (7,), "zeros"),)
