@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from hydra import compose, initialize_config_dir, main
 from hydra._internal.utils import get_args_parser
@@ -24,118 +24,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.errors import ConfigError
 from common.flags import arguments
+from common.groups import FederationConfig, FinalConfig, RunConfig, ScoringConfig, SearchConfig
 from common.help import help_text
 from common.overrides import choosing, for_hydra, refused_option, unknown_option
-from common.precision import Precision
 from common.sentences import one_line, place_of
-from common.settings import DatasetSettings, PreprocessingSettings, TrainingSettings
+from common.settings import DatasetSettings, PreprocessingSettings
 from common.typed import typed
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 T = TypeVar("T")
 Choice = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """How many trials, how many at once, and which known specs come first."""
-
-    trials: int
-    concurrency: int
-    start: list[dict[str, Any]]
-
-    def __post_init__(self) -> None:
-        _at_least("search.trials", self.trials, 1)
-        _at_least("search.concurrency", self.concurrency, 1)
-
-
-@dataclass(frozen=True)
-class ScoringConfig:
-    """Who scores a trial."""
-
-    panel: int | None
-    unseen: bool
-    min_nodes: int | None
-
-    def __post_init__(self) -> None:
-        if self.min_nodes is not None:
-            _at_least("scoring.min_nodes", self.min_nodes, 1)
-        if self.panel is not None:
-            _at_least("scoring.panel", self.panel, self.min_nodes or 1)
-        elif self.unseen:
-            raise ConfigError(
-                "scoring.unseen keeps the panel out of training, so the panel must have a size",
-                self.panel,
-                fix="Set scoring.panel to a part of the nodes",
-            )
-
-
-@dataclass(frozen=True)
-class FinalConfig:
-    """The budget of the winner and of what it is compared with, and which baseline that is."""
-
-    rounds: int
-    baseline: Any
-
-    def __post_init__(self) -> None:
-        _at_least("final.rounds", self.rounds, 1)
-        if self.baseline != "portfolio" and not isinstance(self.baseline, dict):
-            raise ConfigError(
-                "final.baseline must be portfolio, or an architecture spec", self.baseline, fix="See conf/config.yaml"
-            )
-
-
-@dataclass(frozen=True)
-class FederationConfig:
-    """Where the nodes are and how long to wait for them."""
-
-    name: Literal["simulation", "deployment"]
-    nodes: int | None
-    min_nodes: int
-    cpus_per_node: float
-    gpus_per_node: float
-    order: Literal["rounds", "arrival"]
-    deadline: float
-    budget: float | None
-    patience: float
-    poll: float
-    precision: Precision
-    address: str | None
-    root_certificates: str | None
-
-    def __post_init__(self) -> None:
-        _at_least("federation.min_nodes", self.min_nodes, 1)
-        if self.nodes is not None:
-            _at_least("federation.nodes", self.nodes, self.min_nodes)
-        if self.budget is not None and not 0 < self.budget <= self.deadline:
-            raise ConfigError(
-                f"federation.budget must be above 0 and no more than federation.deadline={self.deadline:g}",
-                self.budget,
-                fix="Leave it out for 0.8 times the deadline",
-            )
-        for name in ("cpus_per_node", "deadline", "patience", "poll"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(
-                    f"federation.{name} must be above 0", getattr(self, name), fix="Give seconds or cores"
-                )
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """What a run is called and where its results go."""
-
-    name: str
-    dir: str | None
-    launcher_pid: int
-    started_at: float
-    resume: bool = False
-
-    def __post_init__(self) -> None:
-        if self.dir == "":
-            raise ConfigError("run.dir must name a folder", self.dir, fix="Leave it out for a new one below runs/")
-        if self.resume and self.dir is None:
-            raise ConfigError("run.resume needs the folder of the run", fix="Set run.dir")
 
 
 @dataclass(frozen=True)
@@ -150,7 +49,7 @@ class Config:
     federation: FederationConfig
     dataset: DatasetSettings
     preprocessing: PreprocessingSettings
-    training: TrainingSettings
+    training: Choice
     space: Choice
     controller: Choice
     fidelity: Choice
@@ -203,7 +102,7 @@ def _mapping_in(text: str, name: str) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(OmegaConf.create(text))
     except Exception as error:  # the YAML parser's errors have no base in common with omegaconf's
-        raise ConfigError(f"{name} must be YAML ({_place(error)})", fix="Use the file as it came") from None
+        raise ConfigError(f"{name} must be YAML ({place_of(error)})", fix="Use the file as it came") from None
     if not isinstance(plain, dict):
         raise ConfigError(f"{name} must hold a mapping", fix="Use the file as it came")
     return {str(key): value for key, value in plain.items()}
@@ -302,8 +201,3 @@ def _help(*, _root_: DictConfig) -> str:
 
 OmegaConf.register_new_resolver("name_of_data", _name_of_data, replace=True)
 OmegaConf.register_new_resolver("help_on_options", _help, replace=True)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ConfigError(f"{name} must be {least} or more", value, fix=f"Set {name}={least}")

@@ -4,6 +4,8 @@ In that grammar blanks, commas, brackets, ``=`` and letters beyond ASCII mean so
 they are quoted: a second time, as the shell has taken away the first quotes. Where a value can only be a text, that
 is done here.
 
+A baseline that people give takes the place of an experiment's; Hydra would merge the two.
+
 What only one data set knows is in ``dataset.options``; ``dataset.label`` is enough for ``dataset.options.label``.
 """
 
@@ -32,6 +34,7 @@ _REFUSED = re.compile(r"'dataset\.options\.(\w+)'")
 _CHOICE = re.compile(r"\+{0,2}(?:dataset|experiment)=")
 _SETTINGS = tuple(field.name for field in fields(DatasetSettings))
 _DATASET = re.compile(r"\+{0,2}dataset=")
+_BASELINE = re.compile(r"final\.baseline=\{.*\}", re.DOTALL)
 _NAME = re.compile(r"(?:\+{0,2}|~)run\.name\b")
 
 
@@ -48,7 +51,8 @@ def for_hydra(overrides: Sequence[str], sweep: bool = False) -> list[str]:
     chosen = any(_DATASET.match(override) for override in overrides)
     named = any(_NAME.match(override) for override in overrides)
     unnamed = ["run.name=${name_of_data:}"] if chosen and not named else []
-    return [*(_quoted(_in_full(override), sweep) for override in overrides), *unnamed]
+    whole = [part for override in overrides for part in _replacing(override)]
+    return [*(_quoted(_in_full(override), sweep) for override in whole), *unnamed]
 
 
 def choosing(overrides: Sequence[str]) -> list[str]:
@@ -79,6 +83,11 @@ def unknown_option(option: str, dataset: Mapping[str, Any]) -> ConfigError:
         f"dataset.{option}",
         fix="Leave it out; see flwr-nas search --help",
     )
+
+
+def _replacing(override: str) -> list[str]:
+    """Return what sets the baseline to a mapping without a trace of the one before; any other override as it is."""
+    return ["~final.baseline", f"+{override}"] if _BASELINE.fullmatch(override) else [override]
 
 
 def _in_full(override: str) -> str:

@@ -14,16 +14,19 @@ from common.architecture.cost import cost_of
 from common.config import Choice, Config, options_of
 from common.data import Holder, load_node_data
 from common.errors import DataError
+from common.groups import PORTFOLIO
 from common.limits import Limits
 from common.seeding import child_seed, generator
 from common.tasks import Task
 from server_app.blobs import Blobs, keys_in
 from server_app.candidates import candidates_of
 from server_app.capacity import excess_of_any, excess_of_node
-from server_app.federation import Facts, Federation
+from server_app.controllers.observations import Suggestion
+from server_app.federation import facts_of
 from server_app.given import baseline_of, check_given, start_of
 from server_app.journal import Journal
 from server_app.objectives.base import Objectives
+from server_app.portfolio import Portfolio, portfolio_of
 from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.roster import Roster
 from server_app.scoring import Scoring
@@ -37,8 +40,6 @@ from server_app.testset import server_test
 from server_app.trials import Trial
 from server_app.weights.base import WeightStore
 from server_app.weights.scratch import Scratch
-
-_LEAST_TTL = 10.0
 
 
 def build_strategy(
@@ -90,29 +91,6 @@ def build_strategy(
         save=save or sweep,
         state=state,
         start_up=start_up,
-    )
-
-
-def facts_of(config: Config) -> Facts:
-    """Return what all messages of a run have in common."""
-    federation = config.federation
-    return Facts(
-        config.seed,
-        config.dataset,
-        Federation(
-            nodes=federation.nodes,
-            min_nodes=federation.min_nodes,
-            wanted=max(config.scoring.panel or 0, config.scoring.min_nodes or 0),
-            order=federation.order,
-            budget=federation.budget or 0.8 * federation.deadline,
-            deadline=federation.deadline,
-            ttl=max(_LEAST_TTL, 2 * federation.deadline),
-            patience=federation.patience,
-            poll=federation.poll,
-            one_by_one=federation.name == "deployment",
-            precision=federation.precision,
-        ),
-        config.preprocessing,
     )
 
 
@@ -207,13 +185,15 @@ def build_search(
         Where nothing in the space fits all the nodes.
     """
     roster = roster or Roster()
-    baseline_of(config, task, ())  # or nobody would notice before the search is over
     objectives = _objectives(config, task)
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
+    baseline_of(config, task, recipes, ())  # or nobody would notice before the search is over
     start, scoring = start_of(config, recipes.default), config.scoring
     most = largest([recipes.largest, *(recipe for _, recipe in (given.tried for given in start))])
     space.excess = excess_of_any(limits, task, most, objectives)
     space.sample(generator(config.seed, "rehearsal"))
+    portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
+    start += [Suggestion(entry, "portfolio") for entry in portfolio.entries.values()]
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")
@@ -228,6 +208,7 @@ def build_search(
         weights=_weights(config, task, config.seed, blobs),
         objectives=objectives,
         scoring=Scoring("all" if scoring.unseen else "validation", scoring.panel, scoring.unseen, scoring.min_nodes),
+        left_out=portfolio.left_out,
         journal=journal,
         excess=excess_of_node(roster, task),
         held=roster.held,
@@ -260,7 +241,7 @@ def build_final(
     return Final(
         seed=seed,
         deadline=config.federation.deadline,
-        candidates=candidates_of(config, task, ranking),
+        candidates=candidates_of(config, task, ranking, roster.most_examples),
         rounds=config.final.rounds,
         placement=placement(seed, 1, placement_options),
         weights=Scratch(task, seed, _maker(config, "aggregation"), blobs),

@@ -12,20 +12,22 @@ the constant one is, nothing was learnt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.config import Config
 from common.tasks import Task
 from server_app.given import baseline_of
+from server_app.spaces.recipes import RecipeSpace
 from server_app.trials import Identity, Recipe, Trial
 
 ROLES = ("winner", "baseline", "linear", "constant")
 """In the order of reports; the winner is the first model of the final training."""
+_ALL = 10_000
+"""Examples in a mini-batch that is to hold all of a node: more, where one is known to have more."""
 
 
-def candidates_of(config: Config, task: Task, ranking: Sequence[Trial]) -> dict[str, Identity]:
+def candidates_of(config: Config, task: Task, ranking: Sequence[Trial], most: int) -> dict[str, Identity]:
     """Return what is trained, by role, in the order of `ROLES`; the baseline is left out where there is none.
 
     Parameters
@@ -36,38 +38,44 @@ def candidates_of(config: Config, task: Task, ranking: Sequence[Trial]) -> dict[
         That the handshake told.
     ranking : sequence of Trial
         Those of the search, best first; the first is the winner.
+    most : int
+        Training examples of the node that has most.
 
     Raises
     ------
     ConfigError
         Where the baseline does not fit the task.
     """
+    recipes = RecipeSpace.of(config.training, task)
     found = {"winner": ranking[0].identity}
-    if (baseline := baseline_of(config, task, ranking)) is not None:
+    if (baseline := baseline_of(config, task, recipes, ranking)) is not None:
         found["baseline"] = baseline
-    return {**found, "linear": linear(config.training), "constant": constant(config.training)}
+    return {**found, "linear": linear(recipes.default), "constant": constant(most)}
 
 
-def linear(recipe: Recipe) -> Identity:
-    """Return the linear model; it sees the examples as they are, and else trains with the recipe given."""
-    return LayeredSpec(()), replace(recipe, augmentation=())
+def linear(default: Recipe) -> Identity:
+    """Return the linear model, with a recipe by which it comes close to its optimum in few rounds.
 
-
-def constant(recipe: Recipe) -> Identity:
-    """Return the constant model, which has the epochs and mini-batches of the recipe given, and else one of its own.
-
-    Adam moves a number by its learning rate in a step, however small the gradient, and each node would move its own
-    classes by as much. The steps of plain SGD are linear in the gradient. From zeros, where the network begins, the
-    first one leads to the shares of the classes less ``1 / K``, and its mean over the nodes, weighted by examples, to
-    those of all examples together: the majority class is right from then on. With a learning rate of 1/2 a step on a
-    squared error, whose second derivative is 2, ends in the mean of its mini-batch; on a cross entropy, where that is
-    1/2 at most, it goes a quarter of the way or less. What nodes move towards their own optimum in several steps of one
-    round, and the noise of mini-batches, vanish with the learning rate, so that falls by a cosine.
+    It is convex, so a large rate that falls to 0 does no harm, and a pass over the examples costs next to nothing. With
+    the rate of deep networks it would be far from what a linear model can do, and flatter what it is compared with.
     """
-    return ConstantSpec(), Recipe(
-        optimizer="sgd",
-        learning_rate=0.5,
-        schedule="cosine",
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
+    epochs = max(5, default.epochs)
+    return LayeredSpec(()), Recipe(
+        learning_rate=0.03, schedule="cosine", epochs=epochs, batch_size=default.batch_size, weight_decay=0.0001
     )
+
+
+def constant(most: int) -> Identity:
+    """Return the constant model, which takes one step over all examples of a node in a round.
+
+    Then the mean over nodes, weighted by examples, is a step over all examples together. Several steps would lead each
+    node to its own answer, and Adam's would all be of one length. From zeros, where the network begins, the first step
+    leads to the shares of the classes less ``1 / K``, times the rate: the majority class is right from then on. On a
+    squared error, whose second derivative is 2, a rate of 1/2 ends in the mean at once.
+
+    Parameters
+    ----------
+    most : int
+        Training examples of the node that has most.
+    """
+    return ConstantSpec(), Recipe(optimizer="sgd", learning_rate=0.5, epochs=1, batch_size=max(_ALL, most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from common.architecture.cost import cost_of
@@ -15,12 +16,20 @@ if TYPE_CHECKING:
     from server_app.assignment import Excess
     from server_app.objectives.base import Objectives
     from server_app.roster import Roster
-    from server_app.trials import Recipe
+    from server_app.trials import Recipe, Trial
 
 
 def excess_of_node(roster: Roster, task: Task) -> Excess:
-    """Return what says why a node, with the limits that it has then, cannot hold a trial."""
-    return lambda node, trial: roster.excess(node, needs_of(trial.spec, task, trial.recipe))
+    """Return what says why a node, with the limits that it has then, cannot hold a trial.
+
+    A mini-batch is never larger than all that the node has.
+    """
+
+    def excess(node: str, trial: Trial) -> str:
+        most = max(1, min(trial.recipe.batch_size, roster.held(node, "train")))
+        return roster.excess(node, needs_of(trial.spec, task, replace(trial.recipe, batch_size=int(most))))
+
+    return excess
 
 
 def excess_of_any(

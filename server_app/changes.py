@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from common.config import Config, FederationConfig
+from common.config import Config
 from common.errors import ConfigError
+from common.groups import FederationConfig
 from common.overrides import PATHS
 from common.typed import typed
 from server_app.state import Code

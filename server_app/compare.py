@@ -22,6 +22,7 @@ from common.seeding import child_seed
 from common.tasks import task_from_record
 from server_app.candidates import ROLES
 from server_app.journal import write_json
+from server_app.reporting.rows import rows_to_show
 from server_app.reporting.table import same, titles
 from server_app.reporting.words import counted
 from server_app.run_folder import CONFIG, RESULT

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from common.digest import code_digest
 from common.precision import Precision
 from common.settings import DatasetSettings, PreprocessingSettings
+
+if TYPE_CHECKING:
+    from common.config import Config
+
+_LEAST_TTL = 10.0
 
 
 @dataclass(frozen=True)
@@ -79,3 +84,26 @@ class Facts:
     federation: Federation
     preprocessing: PreprocessingSettings
     digest: str = field(default_factory=code_digest)
+
+
+def facts_of(config: Config) -> Facts:
+    """Return what all messages of a run have in common."""
+    federation = config.federation
+    return Facts(
+        config.seed,
+        config.dataset,
+        Federation(
+            nodes=federation.nodes,
+            min_nodes=federation.min_nodes,
+            wanted=max(config.scoring.panel or 0, config.scoring.min_nodes or 0),
+            order=federation.order,
+            budget=federation.budget or 0.8 * federation.deadline,
+            deadline=federation.deadline,
+            ttl=max(_LEAST_TTL, 2 * federation.deadline),
+            patience=federation.patience,
+            poll=federation.poll,
+            one_by_one=federation.name == "deployment",
+            precision=federation.precision,
+        ),
+        config.preprocessing,
+    )

@@ -9,25 +9,30 @@ from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.config import Config
 from common.errors import ConfigError, SpecError
+from common.groups import PORTFOLIO
 from common.recipes import check_recipe
-from common.settings import TrainingSettings
 from common.tasks import Task
-from server_app.trials import Identity, Trial
-
-PORTFOLIO = "portfolio"
-"""The origin of what a search tries before all else, and the baseline that is the best of these."""
+from server_app.controllers.observations import Suggestion
+from server_app.portfolio import portfolio_of
+from server_app.spaces.layered import LayeredSpace
+from server_app.spaces.recipes import RecipeSpace
+from server_app.trials import Identity, Recipe, Trial
 
 _BASELINE = "final.baseline"
 
 
 def check_given(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before there is a task."""
-    _given_baseline(config)
-    start_of(config)
+    unknown = Recipe()  # the default may not be known yet, and no entry is right by it alone
+    _given_baseline(config, unknown)
+    start_of(config, unknown)
 
 
-def baseline_of(config: Config, task: Task, ranking: Sequence[Trial]) -> Identity | None:
-    """Return what the winner is compared with; None where the search is to tell, and there is nothing of the kind.
+def baseline_of(config: Config, task: Task, recipes: RecipeSpace, ranking: Sequence[Trial]) -> Identity | None:
+    """Return what the winner is compared with.
+
+    That is the one given; or the best of the portfolio, by the search's ranking; or, where the search began with other
+    specs, the first of the portfolio; or nothing, where none of it fits.
 
     Parameters
     ----------
@@ -35,6 +40,8 @@ def baseline_of(config: Config, task: Task, ranking: Sequence[Trial]) -> Identit
         Its ``final.baseline`` is written as an entry of ``search.start``; or ``portfolio``.
     task : Task
         That it is for.
+    recipes : RecipeSpace
+        How trials are trained.
     ranking : sequence of Trial
         Those of the search, best first; none before it.
 
@@ -43,9 +50,11 @@ def baseline_of(config: Config, task: Task, ranking: Sequence[Trial]) -> Identit
     ConfigError
         A baseline that was given cannot be built for the task, or the task lacks what its recipe asks for.
     """
-    given = _given_baseline(config)
+    given = _given_baseline(config, recipes.default)
     if given is None:
         best = best_of_portfolio(ranking)
+        if best is None and config.search.start != PORTFOLIO:
+            return _first_of_portfolio(task, recipes)
         return None if best is None else best.identity
     spec, recipe = given
     try:
@@ -65,8 +74,12 @@ def best_of_portfolio(ranking: Sequence[Trial]) -> Trial | None:
     return next((trial for trial in ranking if trial.origin == PORTFOLIO and trial.ranks), None)
 
 
+def _first_of_portfolio(task: Task, recipes: RecipeSpace) -> Identity | None:
+    return next(iter(portfolio_of(task, LayeredSpace(task), recipes).entries.values()), None)
+
+
 def start_of(config: Config, default: Recipe) -> list[Suggestion]:
-    """Return what is tried first.
+    """Return what people want to have tried first; nothing where that is the portfolio.
 
     An entry of ``search.start`` is a spec; or ``{spec: ..., recipe: ...}``, as history.json and result.json tell it,
     whose recipe holds the training settings in which it differs from the default.
@@ -83,21 +96,21 @@ def start_of(config: Config, default: Recipe) -> list[Suggestion]:
     ConfigError
         An entry is no such thing.
     """
-    return [_suggestion(value, default, f"search.start[{i}]") for i, value in enumerate(config.search.start)]
+    start = [] if config.search.start == PORTFOLIO else config.search.start
+    return [Suggestion(_identity(value, default, f"search.start[{i}]"), "given") for i, value in enumerate(start)]
 
 
-def _given_baseline(config: Config) -> Identity | None:
+def _given_baseline(config: Config, default: Recipe) -> Identity | None:
     baseline = config.final.baseline
-    return None if baseline == PORTFOLIO else _identity(baseline, config.training, _BASELINE)
+    return None if isinstance(baseline, str) else _identity(baseline, default, _BASELINE)
 
 
-def _identity(value: Any, training: TrainingSettings, where: str) -> Identity:
+def _identity(value: Any, default: Recipe, where: str) -> Identity:
     if not isinstance(value, dict) or "spec" not in value:
-        return Suggestion((_spec(value, where), default), "given")
+        return _spec(value, where), default
     if unknown := sorted(set(value) - {"spec", "recipe"}):
         raise ConfigError(f"{where} has a spec and a recipe", unknown, fix=f"Remove {unknown[0]}")
-    spec = _spec(value["spec"], f"{where}.spec")
-    return Suggestion((spec, _recipe(value.get("recipe", {}), default, f"{where}.recipe")), "given")
+    return _spec(value["spec"], f"{where}.spec"), _recipe(value.get("recipe", {}), default, f"{where}.recipe")
 
 
 def _recipe(value: Any, default: Recipe, where: str) -> Recipe:

@@ -2,13 +2,14 @@
 
 The files are conf/portfolio/<kind of data>.yaml. An entry is written for inputs of ordinary size. For others it changes
 as little as it must: what an input is too small for is left out, long and large inputs are passed through with greater
-strides, and what exceeds a limit becomes narrower, with a mean and a maximum in place of all features at last.
+strides, what exceeds a limit becomes narrower, then shallower, and what the space does not offer is exchanged for the
+nearest that it does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from common.architecture.kinds.layered import LayeredSpec
@@ -47,8 +48,8 @@ class Portfolio:
         By name of those that do not: why.
     """
 
-    entries: Mapping[str, Identity]
-    left_out: Mapping[str, str]
+    entries: Mapping[str, Identity] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def portfolio_of(task: Task, space: SearchSpace, recipes: RecipeSpace) -> Portfolio:
@@ -79,10 +80,12 @@ def forms_of(spec: ArchitectureSpec, task: Task) -> Iterator[ArchitectureSpec]:
     if not isinstance(spec, LayeredSpec):
         yield spec
         return
-    fitted = coarser(smaller(spec, task), task)
-    for reduce in dict.fromkeys((fitted.reduce, _NOT_FLAT.get(fitted.reduce, fitted.reduce))):
-        for halvings in range(HALVINGS + 1):
-            yield narrower(replace(fitted, reduce=reduce), 2**halvings)
+    fitted = smaller(coarser(smaller(spec, task), task), task)
+    reduced = dict.fromkeys((fitted.reduce, _NOT_FLAT.get(fitted.reduce, fitted.reduce)))
+    for depth in range(len(fitted.layers), 0, -1):
+        for reduce in reduced:
+            for halvings in range(HALVINGS + 1):
+                yield narrower(replace(fitted, layers=fitted.layers[:depth], reduce=reduce), 2**halvings)
 
 
 def smaller(spec: LayeredSpec, task: Task) -> LayeredSpec:
@@ -145,9 +148,9 @@ def _extents(spec: LayeredSpec, task: Task) -> tuple[int, ...]:
 
 
 def _fitting(spec: ArchitectureSpec, task: Task, space: SearchSpace) -> ArchitectureSpec:
-    """Return the first form of `spec` that belongs to the space; raises `SpecError`, for the first, where none does."""
-    forms = list(forms_of(spec, task))
-    found = next(filter(space.contains, forms), forms[0])
+    """Return the first form of `spec` that belongs to the space; raises `SpecError`, for the last, where none does."""
+    forms = [space.nearest(form) for form in forms_of(spec, task)]
+    found = next(filter(space.contains, forms), forms[-1])
     space.check(found)
     return found
 

@@ -13,11 +13,12 @@ from common import __version__
 from common.architecture.cost import cost_of
 from common.config import Config
 from common.files import write_aside
+from common.groups import PORTFOLIO
 from common.jobs import Weights
 from common.models.export import save_model
 from common.precision import number_bytes
 from server_app.candidates import ROLES
-from server_app.given import PORTFOLIO, best_of_portfolio
+from server_app.given import best_of_portfolio
 from server_app.journal import write_json
 from server_app.outcome import Outcome
 from server_app.trials import Trial

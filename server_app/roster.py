@@ -132,6 +132,11 @@ class Roster:
         report = self.reports.get(name)
         return 0 if report is None else report.held(split)
 
+    @property
+    def most_examples(self) -> int:
+        """Training examples of the node that has most of those that said what they have; 0 of none."""
+        return max((report.num_train for report in self.reports.values()), default=0)
+
     def agree(self) -> Task:
         """Agree on the task that most nodes have data for.
 

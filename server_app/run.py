@@ -18,6 +18,7 @@ from common.config import Config, compose_config, from_json
 from common.errors import ConfigError, FlwrNasError, StorageError
 from server_app.blobs import Blobs, keys_in
 from server_app.build import build_strategy, without_foreign_options
+from server_app.candidates import ROLES
 from server_app.changes import changed_code, changed_config, overridden
 from server_app.exchange import StopRequested
 from server_app.journal import START, Journal
@@ -38,9 +39,6 @@ from server_app.run_folder import (
 from server_app.state import config_of, misread, read_state, this_code, write_state
 from server_app.watch import stop_watch
 
-_FINAL_MODELS = 2
-"""How many models the final training is going to have: the winner and the baseline, before it is known whether they are
-one."""
 _SHARE = 0.04
 """Of a run's time that saving it may take."""
 
@@ -269,7 +267,7 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 folder=str(folder),
                 started_at=config.run.started_at,
                 final_rounds=config.final.rounds,
-                final_models=_FINAL_MODELS,
+                final_models=len(ROLES),
             )
             if again:
                 journal.write("anew")

@@ -227,6 +227,7 @@ class FedNASStrategy(Strategy):
             "search",
             nodes=list(nodes),
             trials=search.controller.max_trials,
+            left_out=dict(search.left_out),
             **task.head.facts(),
             limits=outcome.limits.to_dict(),
         )

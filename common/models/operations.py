@@ -45,12 +45,21 @@ class GroupNorm(_Undrawn, nn.GroupNorm):
     """``nn.GroupNorm`` without a draw."""
 
 
+WINDOW = 10
+"""Batches whose statistics count in batch norm: the last one has a tenth, as in torch."""
+
+
 class BatchNorm(nn.Module):
     """Batch norm (Ioffe & Szegedy, ICML 2015) whose whole state is float32.
 
-    Departs from torch's: it counts no batches (an integer cannot be averaged), and a training batch with a
-    single value a channel, which has no variance, is normalised by the running statistics instead of
-    raising (the last batch of an epoch may hold one example).
+    Departs from torch's in its running statistics, which federated averaging makes do with few batches at a time:
+
+    - They are the mean over the batches that this module has seen, up to the last `WINDOW` (then a moving average).
+      A node builds the model anew in each round, so what it sends tells of the weights that it trained, whatever the
+      server had; with a moving average alone the zeros and ones of the beginning would still be felt after 20 steps.
+    - No count of batches is part of the state: an integer cannot be averaged.
+    - A training batch with a single value a channel, which has no variance, is normalised by the running statistics
+      instead of raising (the last batch of an epoch may hold one example).
 
     Parameters
     ----------
@@ -61,10 +70,10 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.momentum = momentum
         self.eps = eps
+        self._batches = 0
         self.weight = nn.Parameter(torch.empty(channels, device=_META))
         self.bias = nn.Parameter(torch.empty(channels, device=_META))
         self.register_buffer("running_mean", torch.empty(channels, device=_META))
@@ -73,9 +82,9 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each channel over the batch and space."""
         training = self.training and x.numel() > x.shape[1]
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, training, self.momentum, self.eps
-        )
+        self._batches += training
+        share = 1 / min(max(self._batches, 1), WINDOW)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training, share, self.eps)
 
 
 def _from_first(x: Tensor) -> Tensor:

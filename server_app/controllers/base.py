@@ -90,14 +90,14 @@ class Controller(ABC):
         self.options: Any = self.Options() if options is None else options
         self.history: list[Observation] = []
         self.under_way: dict[int, Observation] = {}
-        self._start: list[Suggestion] = []
         self._proposed: list[Identity] = []
         self._seen: set[Identity] = set()
         self._exhausted = False
+        first: dict[Identity, Suggestion] = {}
         for one in start:
             space.check(one.tried)
-            if one.tried not in [earlier.tried for earlier in self._start]:
-                self._start.append(one)
+            first.setdefault(one.tried, one)
+        self._start = list(first.values())
 
     # ------------------------------------------------------------ what a subclass provides
 

@@ -30,7 +30,7 @@ from server_app.launcher.interrupts import Interrupted, Interrupts
 from server_app.run_folder import JOURNAL
 
 if TYPE_CHECKING:
-    from common.config import FederationConfig
+    from common.groups import FederationConfig
 
 FINISHED, FAILED, INTERRUPTED = 0, 1, 130
 

@@ -18,7 +18,7 @@ from server_app.launcher.proxies import proxy_for, split_address
 from server_app.run_folder import forget_stop
 
 if TYPE_CHECKING:
-    from common.config import FederationConfig
+    from common.groups import FederationConfig
     from server_app.launcher.control import SuperLink
 
 CONNECT_LIMIT = 5.0

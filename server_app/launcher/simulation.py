@@ -29,7 +29,7 @@ from server_app.launcher.proxies import for_this_machine
 from server_app.run_folder import forget_state, unwritable
 
 if TYPE_CHECKING:
-    from common.config import FederationConfig
+    from common.groups import FederationConfig
 
 T = TypeVar("T")
 

@@ -10,11 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from common.groups import PORTFOLIO
 from common.tasks import Head, task_from_record
 from server_app.candidates import ROLES
-from server_app.given import PORTFOLIO
-from server_app.reporting.lines import INFEASIBLE
-from server_app.reporting.words import counted
+from server_app.reporting.best import INFEASIBLE
+from server_app.reporting.rows import rows_to_show
+from server_app.reporting.words import counted, in_words
 
 
 def render(result: dict[str, Any]) -> RenderableType:
@@ -36,13 +37,14 @@ def render(result: dict[str, Any]) -> RenderableType:
     for title in titles(list(there)[1:], head):
         table.add_column(title, justify="right")
     columns = list(there.values())
-    for row in head.rows:
-        if any(row.metric in column["test"] for column in columns):
-            table.add_row(row.title, *(_cell(column["test"].get(row.metric), row.form) for column in columns))
+    for row in rows_to_show(head, [column["test"] for column in columns]):
+        table.add_row(row.title, *(_cell(column["test"].get(row.metric), row.form) for column in columns))
     table.add_row("parameters", *(f"{column['parameters']:,}" for column in columns))
     table.add_row("MACs", *(f"{column['macs']:,}" for column in columns))
     table.add_row("bytes sent, final training", *(size(column["bytes_sent"]) for column in columns))
     lines = [Text(f"found: {winner['architecture']}  ({winner['id']})")]
+    if winner.get("recipe"):
+        lines.append(Text(f"trained with {in_words(winner['recipe'])}"))
     if winner.get("feasible") is False:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
     lines += [Text(sentence) for sentence in _judgement(there, head)]
@@ -61,20 +63,31 @@ def same(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
 
 def _judgement(there: dict[str, dict[str, Any]], head: Head) -> list[str]:
     """Return what the winner is worth beside the others, in sentences."""
-    winner, baseline, constant = there["winner"], there.get("baseline"), there.get("constant", {"test": {}})
+    winner, baseline = there["winner"], there.get("baseline")
     sentences = []
     if same(winner, baseline):
         began = winner.get("origin") in (PORTFOLIO, "given")
         than = "what it began with: the winner is its" if began else "its baseline: the winner is that"
         sentences.append(f"The search found nothing better than {than} baseline, and the gain is zero.")
     elif baseline:
-        origin = "best of the portfolio" if baseline.get("origin") == PORTFOLIO else "one given"
-        sentences.append(f"The baseline is the {origin}: {baseline['architecture']} ({baseline['id']}).")
-    metric, better = head.primary
-    ours, theirs = winner["test"].get(metric), constant["test"].get(metric)
-    if ours is not None and theirs is not None and (ours <= theirs if better == "max" else ours >= theirs):
-        sentences.append(f"The winner is no better than predicting the {head.constant}.")
+        sentences.append(f"The baseline is the {_where_from(baseline)}: {baseline['architecture']} ({baseline['id']}).")
+    for role, what in (("linear", "a linear model"), ("constant", f"predicting the {head.constant}")):
+        if _no_better(winner, there.get(role), head):
+            sentences.append(f"The winner is no better than {what}.")
     return sentences
+
+
+def _no_better(winner: dict[str, Any], other: dict[str, Any] | None, head: Head) -> bool:
+    metric, better = head.primary
+    ours, theirs = winner["test"].get(metric), other["test"].get(metric) if other else None
+    return ours is not None and theirs is not None and bool(ours <= theirs if better == "max" else ours >= theirs)
+
+
+def _where_from(baseline: dict[str, Any]) -> str:
+    if baseline.get("origin") != PORTFOLIO:
+        return "one given"
+    tried = baseline.get("trial") is not None
+    return "best of the portfolio" if tried else "first of the portfolio, of which the search tried nothing"
 
 
 def _summary(result: dict[str, Any]) -> str:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from common.settings import TrainingSettings
+
 
 def counted(number: int, thing: str, things: str | None = None) -> str:
     """Return ``1 trial``, ``2 trials``; `things` is the plural of a word that takes no s."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def in_words(recipe: Mapping[str, Any]) -> str:
+    """Return optimizer and learning rate of a recipe, and what else differs from plain training."""
+    plain = TrainingSettings().to_json()
+    shown = {name: value for name, value in recipe.items() if name == "learning_rate" or value != plain.get(name)}
+    settings = [f"{name} {'+'.join(value) if isinstance(value, list) else value}" for name, value in shown.items()]
+    return ", ".join([*([] if "optimizer" in shown else [str(recipe.get("optimizer", ""))]), *settings])
 
 
 def clock(seconds: float) -> str:

@@ -75,6 +75,13 @@ class SearchSpace(ABC):
     def _check_membership(self, spec: ArchitectureSpec) -> None:
         """Raise `SpecError` where `spec` uses something that this space does not offer."""
 
+    def nearest(self, spec: ArchitectureSpec) -> ArchitectureSpec:
+        """Return `spec` with what this space offers in place of what it does not, as far as there is such a thing.
+
+        The result need not be legal. By default it is `spec`.
+        """
+        return spec
+
     @abstractmethod
     def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
         """Return `spec` as a vector of fixed length, equal only for equal specs (for surrogates)."""

@@ -173,6 +173,10 @@ class LayeredSpace(SearchSpace):
             )
         self._places.check(spec)
 
+    def nearest(self, spec: ArchitectureSpec) -> ArchitectureSpec:
+        """Return `spec` with each value that is not offered exchanged for the nearest one; see `Places.nearest`."""
+        return self._places.nearest(spec) if isinstance(spec, LayeredSpec) else spec
+
     def size(self) -> float:
         """Count the specs of the space before constraints; infinite where dropout is continuous.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from common.architecture.kinds.layered import REDUCTIONS
+from common.architecture.kinds.layered import REDUCTIONS, LayeredSpec
 from common.architecture.kinds.layers import LAYERS, Convolution, FrontEnd, Layer, Pool
 from common.errors import SpaceError, SpecError
 from server_app.spaces.domains import Choices, Domain, Sources
 
 if TYPE_CHECKING:
-    from common.architecture.kinds.layered import LayeredSpec
     from common.tasks import Task
     from server_app.spaces.layered_options import LayeredOptions
 
@@ -104,6 +104,23 @@ class Places:
 
     # ------------------------------------------------------------ what belongs
 
+    def nearest(self, spec: LayeredSpec) -> LayeredSpec:
+        """Return `spec` with the nearest number, or the first word, for each value that is not offered.
+
+        Operations, and how many layers there are, stay.
+        """
+        layers = tuple(self._nearest_layer(layer, index) for index, layer in enumerate(spec.layers))
+        reduce = nearest_in(self.domains["reduce"], spec.reduce)
+        join = None if is_fronted(layers) else nearest_in(self.domains["join"], spec.join)
+        return LayeredSpec(layers, reduce, join)
+
+    def _nearest_layer(self, layer: Layer, index: int) -> Layer:
+        drawn = drawn_fields(type(layer))
+        changes = {name: nearest_in(self.domain(option, index), getattr(layer, name)) for name, option in drawn}
+        if isinstance(layer, Pool):
+            changes["stride"] = None
+        return replace(layer, **changes)
+
     def check(self, spec: LayeredSpec) -> None:
         """Raise `SpecError` where a layer, its place or a value is not offered; the depth is not looked at."""
         for index, layer in enumerate(spec.layers):
@@ -128,6 +145,17 @@ class Places:
                 layer.op,
                 fix="Put it first" if index else "Put one of them before it, or set space.begin=any",
             )
+
+
+def nearest_in(domain: Domain, value: Any) -> Any:
+    """Return `value` where the domain has it, else its nearest number, the lesser of two, or its first value."""
+    if value in domain:
+        return value
+    if not isinstance(domain, Choices):
+        return min(max(value, domain.low), domain.high)
+    if any(not isinstance(choice, Real) for choice in domain.values):
+        return domain.values[0]
+    return min(sorted(domain.values), key=lambda choice: abs(choice - value))
 
 
 def part_of(cls: type[Layer]) -> str:

@@ -6,7 +6,7 @@ settle    close what is complete                                    (weights, ob
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,6 +35,8 @@ class Search(Rounds):
         Trials that train at the same time.
     controller, fidelity : Controller, Fidelity
         Which trials there are, and how long each trains.
+    left_out : mapping of str to str
+        By name, entries of the portfolio that are not tried, and why.
     keep : int
         Of so many of the best trials the weights are kept.
     others
@@ -47,6 +49,7 @@ class Search(Rounds):
     concurrency: int
     controller: Controller
     fidelity: Fidelity
+    left_out: Mapping[str, str] = field(default_factory=dict)
     keep: int = 1
     _ranking: list[Trial] | None = field(default=None, init=False)
     _best: int | None = field(default=None, init=False)

@@ -26,7 +26,8 @@ def test_a_setting_of_training_is_a_value_or_a_list_of_choices():
     config = compose_config(["training.augmentation=[flip,crop]", "training.average=[0,3]", "training.schedule=cosine"])
     assert config.training["augmentation"] == ["flip", "crop"]
     assert from_json(config.to_json()).training == from_yaml(config.to_yaml()).training == config.training
-    assert compose_config().training["augmentation"] == []
+    assert compose_config(["training=adam"]).training["augmentation"] == []
+    assert compose_config().training["augmentation"] is None
     assert config.training["average"] == [0, 3]
     choices = ["training=searched", "training.augmentation=[[],[flip]]", "training.batch_size=[16,32]"]
     searched = compose_config(choices).training

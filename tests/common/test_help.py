@@ -29,7 +29,9 @@ def words(lines):
 
 
 CHOICES = [
-    f"{path.parent.name}={path.stem}" for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "experiment"
+    f"{path.parent.name}={path.stem}"
+    for path in sorted(CONF.glob("*/*.yaml"))
+    if path.parent.name not in ("experiment", "portfolio")
 ]
 
 
@@ -86,7 +88,7 @@ def test_a_choice_of_ones_own_is_explained_too(capsys, tmp_path):
     lines = lines_of(capsys, "--config-dir", str(tmp_path), "training=mine")
     assert "training=mine: My recipe." in lines
     assert "training.learning_rate=0.25 mine, and no other's" in words(lines)
-    assert "training=mine or adam, sgd" in words(lines)
+    assert "training=mine or adam, searched, sgd" in words(lines)
 
 
 def test_what_is_not_there_is_one_sentence(capsys):

@@ -213,3 +213,10 @@ def test_the_environment_is_not_changed_by_that():
     before = dict(os.environ)
     for_hydra(["run.dir=~/a"])
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("experiment", ["digits", "tutorial"])
+def test_a_baseline_takes_the_place_of_an_experiments(experiment):
+    given = "{spec: {version: 1, kind: layered, layers: []}, recipe: {epochs: 3}}"
+    baseline = compose_config([f"experiment={experiment}", f"final.baseline={given}"]).final.baseline
+    assert baseline == {"spec": {"version": 1, "kind": "layered", "layers": []}, "recipe": {"epochs": 3}}

@@ -186,7 +186,7 @@ def test_the_search_ends_with_a_result(story):
     assert story.run.process.returncode == 0, story.run.output
     assert "Traceback" not in story.run.output
     assert story.run.events[-1]["status"] == story.run.result["status"] == "finished"
-    assert [len(story.run.kinds(kind)) for kind in ("scored", "finished", "failed")] == [6, 6, 0]
+    assert [len(story.run.kinds(kind)) for kind in ("scored", "finished", "failed")] == [8, 8, 0]
 
 
 def test_the_run_ends_on_the_superlink_though_a_reply_is_still_coming(story):

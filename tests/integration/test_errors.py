@@ -15,7 +15,7 @@ import pytest
         (["dataset=local"], ["dataset.path"]),
         (["dataset.partition=natural"], ["natural"]),
         (["space.max_parameters=1"], ["legal", "constraints"]),
-        (["final.baseline.layers=[{op: warp, width: 3}]"], ["final.baseline", "warp"]),
+        (["final.baseline={version: 1, kind: layered, layers: [{op: warp, width: 3}]}"], ["final.baseline", "warp"]),
         (["federation.nodes=5000"], ["5000"]),
         (["placement=split", "search.concurrency=9"], ["split", "9"]),
         (["aggregation=krum"], ["nodes"]),

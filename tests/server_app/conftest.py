@@ -315,7 +315,7 @@ def play() -> Callable[..., Played]:
 
 @pytest.fixture(scope="session")
 def base_config() -> Config:
-    return compose_config()
+    return compose_config(["training=adam", "search.start=[]"])
 
 
 @pytest.fixture(scope="session")
@@ -336,7 +336,7 @@ def configure(base_config: Config) -> Callable[..., Config]:
             fidelity={"name": "full", "max_rounds": 2},
             search=replace(base_config.search, trials=3, concurrency=3),
             final=replace(base_config.final, rounds=1, baseline={"version": 1, "kind": "layered", "layers": []}),
-            training=replace(base_config.training, learning_rate=0.03, batch_size=16),
+            training={**base_config.training, "learning_rate": 0.03, "batch_size": 16},
             federation=replace(base_config.federation, nodes=3, poll=0.001),
         )
         for name, change in changes.items():

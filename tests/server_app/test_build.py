@@ -28,7 +28,6 @@ from server_app.controllers.hill_climb import HillClimb
 from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.placement.split import Split
-from server_app.spaces.recipes import RecipeSpace
 from server_app.trials import Recipe, Trial
 
 TASK = Task((4,), Classification(3))
@@ -123,7 +122,7 @@ def test_the_final_training_is_of_all_candidates_with_seeds_of_its_own(configure
     config = configure(final={"rounds": 6}, seed=3)
     ranking = [Trial(7, spec(), Recipe(learning_rate=0.5)), Trial(2, spec({**LINEAR, "layers": []}))]
     final = build_final(config, TASK, ranking, Journal(), Blobs(None))
-    assert final.candidates == candidates_of(config, TASK, ranking)
+    assert final.candidates == candidates_of(config, TASK, ranking, 0)
     assert final.identities[0] == ranking[0].identity
     assert (final.rounds, final.label, final.scoring.split) == (6, "final", "test")
     assert final.seed == child_seed(3, "final") != 3
@@ -197,6 +196,7 @@ def test_the_servers_test_ends_a_search_without_another_exchange(grid, configure
         ({"placement": {"name": "shared", "nodes_per_round": "all"}}, r"placement\.nodes_per_round.*'all'"),
         ({"aggregation": {"name": "krum", "num_malicious_nodes": -1}}, r"num_malicious_nodes.*-1"),
         ({"objective": {"name": "accuracy", "weight": 2}}, r"objective.*weight"),
+        ({"training": {"learning_rate": [0.1, "fast"]}}, r"training\.learning_rate must be a valid number, got 'fast'"),
         ({"final": {"baseline": {"layers": 3}}}, r"final\.baseline must be an architecture spec"),
         ({"search": {"start": [LINEAR, {"op": "linear"}]}}, r"search\.start\[1\] must be an architecture spec"),
     ],
@@ -247,8 +247,13 @@ def test_what_works_survives_its_rehearsal(name):
         (["space.max_parameters=3"], r"max_parameters"),
         (["training.augmentation=[flip,rotate]"], r"images is among flip, crop, got \['rotate'\]"),
         (["dataset=diabetes", "training.label_smoothing=0.1"], r"label_smoothing is for classes, and a regression has"),
+        (["dataset=diabetes", "training.label_smoothing=[0,0.1]"], r"label_smoothing is for classes, and a regression"),
+        (["training.augmentation=[[],[flip],[rotate]]"], r"images is among flip, crop, got \['rotate'\]"),
+        (["training.epochs=1.5"], r"training\.epochs must be a valid integer, .*got 1\.5"),
+        (["training.learning_rate=abc"], r"training\.learning_rate must be a valid number, got 'abc'"),
+        (["+training.lr=1"], r"training\.lr=1 is no option; training has optimizer, learning_rate, "),
         (
-            ["final.baseline.layers=[{op: conv1d, width: 4, kernel: 3}]"],
+            ["final.baseline={version: 1, kind: layered, layers: [{op: conv1d, width: 4, kernel: 3}]}"],
             r"final\.baseline must fit examples of shape \(1, 8, 8\)",
         ),
         (["scoring.panel=4", "scoring.unseen=true", "federation.nodes=4"], r"nodes that train, got 0"),

@@ -95,7 +95,7 @@ def test_what_may_change_is_told(simulation):
         (["dataset=synthetic"], "dataset.name=digits", "dataset.name=synthetic"),
         (["space.width=[8,16]"], r"space.width=\[", r"space.width=\[8, 16\]"),
         (["training.epochs=7"], "training.epochs=", "training.epochs=7"),
-        (["training.augmentation=[flip]"], r"training.augmentation=\[\]", r"training.augmentation=\['flip'\]"),
+        (["training.augmentation=[flip]"], r"training.augmentation=None", r"training.augmentation=\['flip'\]"),
     ],
 )
 def test_what_decides_the_search_is_refused_with_both_values(simulation, overrides, before, after):
@@ -143,7 +143,7 @@ def test_a_value_that_is_the_same_is_no_change(simulation):
         ("seed=4", r"with seed=3, got 'seed=4'\. Leave out seed"),
         (
             "training.augmentation=[flip]",
-            r"with training\.augmentation=\[\], got \"training\.augmentation=\['flip'\]\"",
+            r"with training\.augmentation=None, got \"training\.augmentation=\['flip'\]\"",
         ),
         ("federation=deployment", r"with federation=simulation, got 'federation=deployment'"),
         ("controller=random", r"with controller=evolution, got 'controller=random'"),

@@ -93,7 +93,7 @@ def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert (search.controller.max_trials, search.concurrency, search.fidelity.max_rounds) == (1, 1, 1)
     assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(SPEC)
     final, original = (
-        build_final(c, task, [Trial(0, search.controller.space.specs[0])], Journal(), Blobs(None))
+        build_final(c, task, [Trial(0, search.controller.space.space.specs[0])], Journal(), Blobs(None))
         for c in (repeat, config)
     )
     assert final.rounds == original.rounds == 6
@@ -107,10 +107,11 @@ def test_the_winner_keeps_its_recipe_and_the_baseline_the_runs(configure, tmp_pa
     config = configure()
     repeat, task = repeat_config(config, RESULT, 99, tmp_path), Task((4,), Classification(3))
     (proposal,) = build_search(repeat, task, Journal(), Blobs(None)).controller.propose(1)
-    assert proposal.recipe == replace(config.training, **RECIPE) != config.training
+    default = RecipeSpace.of(config.training, task).default
+    assert proposal.recipe == replace(default, **RECIPE) != default
     final = build_final(repeat, task, [Trial.of(proposal)], Journal(), Blobs(None))
     assert final.candidates["winner"] == (ArchitectureSpec.from_dict(SPEC), proposal.recipe)
-    assert final.candidates["baseline"][1] == config.training
+    assert final.candidates["baseline"][1] == default
 
 
 def test_the_baseline_of_a_portfolio_is_given_to_its_repeats(configure, tmp_path):
@@ -119,8 +120,8 @@ def test_the_baseline_of_a_portfolio_is_given_to_its_repeats(configure, tmp_path
     result = RESULT | {"baseline": {"spec": other, "recipe": {"epochs": 4}}}
     repeat, task = repeat_config(config, result, 99, tmp_path), Task((4,), Classification(3))
     assert repeat.final == replace(config.final, baseline={"spec": other, "recipe": {"epochs": 4}})
-    expected = (ArchitectureSpec.from_dict(other), replace(config.training, epochs=4))
-    assert candidates_of(repeat, task, [Trial(0, ArchitectureSpec.from_dict(SPEC))])["baseline"] == expected
+    expected = (ArchitectureSpec.from_dict(other), replace(RecipeSpace.of(config.training, task).default, epochs=4))
+    assert candidates_of(repeat, task, [Trial(0, ArchitectureSpec.from_dict(SPEC))], 0)["baseline"] == expected
     without = repeat_config(config, RESULT | {"baseline": None}, 99, tmp_path)
     assert without.final == config.final
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.architecture.spec import ArchitectureSpec
+from common.config import read_portfolio
 from common.errors import ConfigError
 from common.tasks import Classification, Task
 from server_app.controllers.observations import Suggestion
 from server_app.given import baseline_of, check_given, start_of
 from server_app.scores import Score
+from server_app.spaces.recipes import RecipeSpace
 from server_app.trials import Recipe, Trial, TrialState
 
 TASK = Task((4,), Classification(3))
+RECIPES = RecipeSpace.fixed(Recipe(epochs=3))
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 5, "norm": "none"}]}
 
 
@@ -49,9 +54,10 @@ def test_an_entry_that_is_none_is_named(configure, entry, words):
 def test_a_baseline_is_given_as_an_entry_is(configure, baseline, recipe):
     config = configure(final={"baseline": baseline})
     check_given(config)
-    expected = (ArchitectureSpec.from_dict(SPEC), replace(config.training, **recipe))
-    assert baseline_of(config, TASK, ()) == expected
-    assert baseline_of(config, TASK, [trial(0, 3, "portfolio")]) == expected
+    recipes = RecipeSpace.of(config.training, TASK)
+    expected = (ArchitectureSpec.from_dict(SPEC), replace(recipes.default, **recipe))
+    assert baseline_of(config, TASK, recipes, ()) == expected
+    assert baseline_of(config, TASK, recipes, [trial(0, 3, "portfolio")]) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,13 +82,13 @@ def test_a_baseline_is_a_spec_or_the_portfolios(configure, baseline):
 def test_a_baseline_fits_the_examples(configure):
     baseline = {"version": 1, "kind": "layered", "layers": [{"op": "conv2d", "width": 4, "kernel": 3}]}
     with pytest.raises(ConfigError, match=r"^final\.baseline must fit examples of shape \(4,\) .*, got 'conv2d 4"):
-        baseline_of(configure(final={"baseline": baseline}), TASK, ())
+        baseline_of(configure(final={"baseline": baseline}), TASK, RECIPES, ())
 
 
 def test_a_baselines_recipe_fits_the_examples(configure):
     baseline = {"spec": SPEC, "recipe": {"augmentation": ["flip"]}}
     with pytest.raises(ConfigError, match=r"vectors is among jitter, got \['flip'\]"):
-        baseline_of(configure(final={"baseline": baseline}), TASK, ())
+        baseline_of(configure(final={"baseline": baseline}), TASK, RECIPES, ())
 
 
 def trial(number, width, origin, state=TrialState.FINISHED):
@@ -100,6 +106,11 @@ def test_the_baseline_of_the_portfolio_is_the_best_of_it_that_has_a_score(config
         trial(2, 9, "portfolio"),
         trial(3, 9, "sample"),
     ]
-    assert baseline_of(config, TASK, ranking) == ranking[2].identity
-    assert baseline_of(config, TASK, ranking[:2]) is None
-    assert baseline_of(config, TASK, ()) is None
+    assert baseline_of(config, TASK, RECIPES, ranking) == ranking[2].identity
+
+
+def test_where_the_search_tried_none_of_the_portfolio_the_baseline_is_its_first(configure):
+    config = configure(final={"baseline": "portfolio"})
+    first = ArchitectureSpec.from_dict(read_portfolio("vector")["mlp"]["spec"]), RECIPES.default
+    assert baseline_of(config, TASK, RECIPES, [trial(0, 3, "given")]) == first
+    assert baseline_of(config, TASK, RECIPES, ()) == first

@@ -13,7 +13,7 @@ from client_app.app import app
 from common.errors import SearchError
 from common.models.builder import flat_state
 from common.models.export import load_model
-from server_app import build as wiring
+from server_app import federation as wiring
 from server_app import run as running
 from server_app.run import run
 from server_app.unfinished import can_go_on
@@ -93,15 +93,16 @@ def test_a_final_training_whose_nodes_fell_silent_is_tried_again(go, folder, tmp
     go(into=tmp_path / "whole")
     with pytest.raises(SearchError, match=r"final training of the winner failed \(Round 2 .*resume the run"):
         go(silent_from("final", 2))
-    assert len(events(folder, "failed")) == 3
+    assert len(events(folder, "failed")) == 4
     assert can_go_on(folder)
     grid = go(resume=True)
     assert [(event["trial"], event["rounds"]) for event in events(folder, "reopened")] == [
         ("final-0000", 1),
         ("final-0001", 1),
         ("final-0002", 1),
+        ("final-0003", 1),
     ]
-    assert all(rounds_asked(grid, f"final-000{number}") == [2, 3] for number in range(3))
+    assert all(rounds_asked(grid, f"final-000{number}") == [2, 3] for number in range(4))
     assert events(folder)[-1]["status"] == "finished"
     # what was trained before the silence is part of the model: it is that of a run in which all answered
     ours, theirs = (flat_state(load_model(path / "best")).numpy() for path in (folder, tmp_path / "whole"))

@@ -25,7 +25,7 @@ from common.seeding import generator
 from common.settings import DatasetSettings
 from common.tasks import Classification
 from common.wire.arrays import pack
-from server_app import build as wiring
+from server_app import federation as wiring
 from server_app import handshake
 from server_app.build import build_strategy
 from server_app.exchange import StopRequested
@@ -92,22 +92,22 @@ def test_a_search_ends_with_all_trials_ranked_and_the_candidates_tested(calm):
     final = calm.strategy.outcome.final
     assert final.trial_of("winner").spec.id == final.trials[0].spec.id == calm.history[0]["spec_id"]
     assert final.trial_of("baseline").spec == LayeredSpec(())
-    assert final.trial_of("linear") is final.trial_of("baseline")
+    assert final.trial_of("linear").spec == LayeredSpec(())
     assert final.trial_of("constant").spec == ConstantSpec()
-    assert [trial.state for trial in final.trials] == [FINISHED] * 3
+    assert [trial.state for trial in final.trials] == [FINISHED] * 4
     np.testing.assert_array_equal(calm.weights, final.weights_of(0))
 
 
 def test_the_journal_tells_it_in_order(calm):
-    # 3 trials and 3 finals, since the baseline here is linear: of 2 rounds and of 1; each scored once
+    # 3 trials and 4 candidates: of 2 rounds and of 1; each scored once
     expected = {
         "node": 3,
         "scaled": 1,
         "search": 1,
-        "proposed": 6,
-        "round": 3 * 2 + 3 * 1,
-        "scored": 6,
-        "finished": 6,
+        "proposed": 7,
+        "round": 3 * 2 + 4 * 1,
+        "scored": 7,
+        "finished": 7,
         "final": 1,
     }
     assert {kind: number for kind, number in calm.counts.items() if kind != "best"} == expected
@@ -196,7 +196,7 @@ def test_order_arrival_ends_with_the_same_trials(grid, configure, play):
     played = play(grid, configure(federation={"order": "arrival"}))
     assert states(played) == [FINISHED] * 3
     assert [trial.rounds for trial in played.search.trials] == [2, 2, 2]
-    assert played.counts["scored"] == 3 + 3
+    assert played.counts["scored"] == 3 + 4
     assert not played.kinds("absent")
 
 

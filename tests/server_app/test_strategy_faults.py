@@ -11,7 +11,7 @@ from flwr.app import Message
 from client_app.app import app
 from common.errors import FederationError, SearchError
 from common.wire.arrays import num_bytes
-from server_app import build as wiring
+from server_app import federation as wiring
 from server_app import handshake
 from server_app.exchange import StopRequested
 from server_app.trials import TrialState
@@ -174,10 +174,10 @@ def test_nodes_that_leave_as_the_last_result_is_in_spoil_nothing(grid, configure
     played = play(
         grid,
         configure(federation={"patience": 0.05}),
-        when=[({"event": "finished", "trial": "final-0002"}, lambda: [grid.leave(i) for i in ids.values()])],
+        when=[({"event": "finished", "trial": "final-0003"}, lambda: [grid.leave(i) for i in ids.values()])],
     )
     assert played.error is None
-    assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 3
+    assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 4
 
 
 def test_the_test_is_of_the_nodes_that_are_there_when_the_final_training_begins(grid, configure, play):
@@ -268,8 +268,8 @@ def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play,
         grid.person(name, once_silent)
     played = play(grid, configure(federation={"deadline": 0.5}))
     assert played.error is None
-    assert [event["trial"] for event in played.kinds("retried")] == [f"final-000{number}" for number in range(3)]
-    assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 3
+    assert [event["trial"] for event in played.kinds("retried")] == [f"final-000{number}" for number in range(4)]
+    assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 4
 
 
 def test_a_model_whose_test_fails_is_kept_with_the_weights_of_the_final(grid, configure, play):

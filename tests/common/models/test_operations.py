@@ -120,12 +120,23 @@ def test_concatenated_features_lie_side_by_side():
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (6, 4, 5, 3)])
 def test_batch_norm_does_as_torchs(shape):
-    ours, theirs = built_norm(), nn.BatchNorm1d(4) if len(shape) < 4 else nn.BatchNorm2d(4)
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(0)) * 3 + 1
-    torch.testing.assert_close(ours(x), theirs(x))
-    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
-    torch.testing.assert_close(ours.running_var, theirs.running_var)
+    """torch's cumulative average (no momentum) is what the first batches come to."""
+    ours = built_norm()
+    theirs = (nn.BatchNorm1d if len(shape) < 4 else nn.BatchNorm2d)(4, momentum=None)
+    draws = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        x = torch.randn(shape, generator=draws) * 3 + 1
+        torch.testing.assert_close(ours(x), theirs(x))
+        torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+        torch.testing.assert_close(ours.running_var, theirs.running_var)
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+def test_statistics_of_batch_norm_are_those_of_the_last_batches_only():
+    norm = built_norm()
+    for value in [1.0] * 30 + [0.0]:
+        norm(torch.tensor([[value], [value]]).expand(2, 4))
+    torch.testing.assert_close(norm.running_mean, torch.full((4,), 0.9))  # the last of ten has a tenth
 
 
 def test_batch_norm_bears_a_batch_of_one_value_a_channel():

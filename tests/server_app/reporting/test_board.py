@@ -19,8 +19,8 @@ def test_the_board_counts_what_happened(eventful):
     board = board_of(eventful.events)
     assert (board.name, len(board.nodes)) == ("eventful", 3)
     assert (board.ended, board.total) == (4, 4)
-    assert (board.final_models, board.final_rounds) == (2, 1)
-    assert [row.state for row in board.named("final").values()] == ["finished", "finished"]
+    assert (board.final_models, board.final_rounds) == (4, 1)
+    assert [row.state for row in board.named("final").values()] == ["finished"] * 4
     assert board.rounds == sum(event["event"] == "round" for event in eventful.events)
     states = [row.state for name, row in board.trials.items() if name.startswith("trial")]
     # of 4 that entered, 2 go on, and one of the other two has failed
@@ -40,7 +40,7 @@ def test_the_board_takes_in_all_but_what_changes_nothing_on_it(eventful):
 def test_a_final_model_that_is_tried_again_is_not_done(eventful):
     board = board_of(eventful.events)
     board.update({"event": "reopened", "trial": "final-0000", "rounds": 0, "reason": "silence"})
-    assert [row.state for row in board.named("final").values()] == ["running", "finished"]
+    assert [row.state for row in board.named("final").values()] == ["running", "finished", "finished", "finished"]
 
 
 def test_only_the_last_troubles_stay_on_the_screen(eventful):

@@ -144,6 +144,8 @@ def test_a_baseline_is_named(eventful):
     named = f"classifier only ({result['baseline']['id']})."
     assert f"The baseline is the one given: {named}" in text_of(result)
     result["baseline"]["origin"] = "portfolio"
+    assert f"The baseline is the first of the portfolio, of which the search tried nothing: {named}" in text_of(result)
+    result["baseline"]["trial"] = 0
     assert f"The baseline is the best of the portfolio: {named}" in text_of(result)
     result["baseline"] = None
     assert "The baseline is" not in text_of(result)
@@ -181,11 +183,25 @@ def test_a_winner_that_learnt_nothing_is_told(eventful, ours, said):
     assert ("The winner is no better than predicting the majority class." in text_of(result)) is said
 
 
+@pytest.mark.parametrize(("ours", "said"), [(0.6, False), (0.5, True), (0.4, True)])
+def test_a_winner_that_needed_no_network_is_told(eventful, ours, said):
+    result = copy.deepcopy(eventful.result)
+    result["winner"]["test"]["accuracy"], result["linear"]["test"]["accuracy"] = ours, 0.5
+    assert ("The winner is no better than a linear model." in text_of(result)) is said
+
+
+def test_the_recipe_of_the_winner_is_told(eventful):
+    result = copy.deepcopy(eventful.result)
+    result["winner"]["recipe"] |= {"schedule": "cosine", "augmentation": ["jitter", "scale"], "learning_rate": 0.02}
+    assert "trained with adam, learning_rate 0.02" in text_of(result)
+    assert "schedule cosine, augmentation jitter+scale" in text_of(result)
+
+
 @pytest.mark.parametrize("role", ["winner", "constant"])
 def test_without_both_tests_nothing_is_said_of_it(eventful, role):
     result = copy.deepcopy(eventful.result)
     result[role]["test"] = {}
-    assert "no better" not in text_of(result)
+    assert "no better than predicting" not in text_of(result)
 
 
 @pytest.mark.parametrize(

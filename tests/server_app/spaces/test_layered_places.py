@@ -221,3 +221,16 @@ def test_spaces_that_name_their_operations_draw_what_they_drew(task, expected):
 def test_the_default_of_an_image_has_no_front_end():
     specs = [LayeredSpace(IMAGE).sample(generator(seed)) for seed in range(20)]
     assert {type(spec.layers[0]) for spec in specs} == {Conv2d}
+
+
+def test_the_nearest_spec_has_the_nearest_numbers_and_the_first_words():
+    options = LayeredSpace.Options(
+        operations=["conv2d", "linear"], width=[16, 64], kernel=[3], norm=["group"], reduce=["avg"]
+    )
+    space = LayeredSpace(Task((1, 8, 8), Classification(3)), options)
+    spec = LayeredSpec((Conv2d(40, kernel=7, norm="batch", dropout=0.3), Linear(500, norm="none")), "max")
+    near = space.nearest(spec)
+    # 40 lies between 16 and 64, 24 from both: the lesser; dropout is 0.1 where operations are named
+    assert near == LayeredSpec((Conv2d(16, kernel=3, dropout=0.1), Linear(64, dropout=0.1)), "avg")
+    space.check(near)
+    assert space.nearest(near) == near

@@ -1,0 +1,123 @@
+"""What the groups of a configuration hold that are no choice of a module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from common.errors import ConfigError
+from common.precision import Precision
+
+PORTFOLIO = "portfolio"
+"""Of ``search.start``, and the best of it of ``final.baseline``: what conf/portfolio/ has for the kind of data."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How many trials, how many at once, and which known specs come first."""
+
+    trials: int
+    concurrency: int
+    start: Any
+
+    def __post_init__(self) -> None:
+        _at_least("search.trials", self.trials, 1)
+        _at_least("search.concurrency", self.concurrency, 1)
+        specs = isinstance(self.start, list) and all(isinstance(entry, dict) for entry in self.start)
+        if self.start != PORTFOLIO and not specs:
+            raise ConfigError(
+                f"search.start must be {PORTFOLIO}, or a list of architecture specs", self.start, fix="[] is none"
+            )
+
+
+@dataclass(frozen=True)
+class ScoringConfig:
+    """Who scores a trial."""
+
+    panel: int | None
+    unseen: bool
+    min_nodes: int | None
+
+    def __post_init__(self) -> None:
+        if self.min_nodes is not None:
+            _at_least("scoring.min_nodes", self.min_nodes, 1)
+        if self.panel is not None:
+            _at_least("scoring.panel", self.panel, self.min_nodes or 1)
+        elif self.unseen:
+            raise ConfigError(
+                "scoring.unseen keeps the panel out of training, so the panel must have a size",
+                self.panel,
+                fix="Set scoring.panel to a part of the nodes",
+            )
+
+
+@dataclass(frozen=True)
+class FinalConfig:
+    """The budget of the winner and of what it is compared with, and which baseline that is."""
+
+    rounds: int
+    baseline: Any
+
+    def __post_init__(self) -> None:
+        _at_least("final.rounds", self.rounds, 1)
+        if self.baseline != PORTFOLIO and not isinstance(self.baseline, dict):
+            raise ConfigError(
+                "final.baseline must be portfolio, or an architecture spec", self.baseline, fix="See conf/config.yaml"
+            )
+
+
+@dataclass(frozen=True)
+class FederationConfig:
+    """Where the nodes are and how long to wait for them."""
+
+    name: Literal["simulation", "deployment"]
+    nodes: int | None
+    min_nodes: int
+    cpus_per_node: float
+    gpus_per_node: float
+    order: Literal["rounds", "arrival"]
+    deadline: float
+    budget: float | None
+    patience: float
+    poll: float
+    precision: Precision
+    address: str | None
+    root_certificates: str | None
+
+    def __post_init__(self) -> None:
+        _at_least("federation.min_nodes", self.min_nodes, 1)
+        if self.nodes is not None:
+            _at_least("federation.nodes", self.nodes, self.min_nodes)
+        if self.budget is not None and not 0 < self.budget <= self.deadline:
+            raise ConfigError(
+                f"federation.budget must be above 0 and no more than federation.deadline={self.deadline:g}",
+                self.budget,
+                fix="Leave it out for 0.8 times the deadline",
+            )
+        for name in ("cpus_per_node", "deadline", "patience", "poll"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(
+                    f"federation.{name} must be above 0", getattr(self, name), fix="Give seconds or cores"
+                )
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run is called and where its results go."""
+
+    name: str
+    dir: str | None
+    launcher_pid: int
+    started_at: float
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dir == "":
+            raise ConfigError("run.dir must name a folder", self.dir, fix="Leave it out for a new one below runs/")
+        if self.resume and self.dir is None:
+            raise ConfigError("run.resume needs the folder of the run", fix="Set run.dir")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{name} must be {least} or more", value, fix=f"Set {name}={least}")
