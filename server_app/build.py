@@ -193,7 +193,7 @@ def build_search(
     space.excess = excess_of_any(limits, task, most, objectives)
     space.sample(generator(config.seed, "rehearsal"))
     portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
-    start += [Suggestion(entry, "portfolio") for entry in portfolio.entries.values()]
+    start += [Suggestion(entry, PORTFOLIO) for entry in portfolio.entries.values()]
     controller, controller_options = _choose(config, "controller")
     fidelity, fidelity_options = _choose(config, "fidelity")
     placement, placement_options = _choose(config, "placement")

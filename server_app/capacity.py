@@ -26,8 +26,12 @@ def excess_of_node(roster: Roster, task: Task) -> Excess:
     """
 
     def excess(node: str, trial: Trial) -> str:
-        most = max(1, min(trial.recipe.batch_size, roster.held(node, "train")))
-        return roster.excess(node, needs_of(trial.spec, task, replace(trial.recipe, batch_size=int(most))))
+        reason = roster.excess(node, needs_of(trial.spec, task, trial.recipe))
+        held = max(1, roster.held(node, "train"))
+        if not reason or trial.recipe.batch_size <= held:
+            return reason
+        # Asked of few, since what a node needs is remembered for each size of a mini-batch.
+        return roster.excess(node, needs_of(trial.spec, task, replace(trial.recipe, batch_size=held)))
 
     return excess
 
