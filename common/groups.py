@@ -34,8 +34,8 @@ class SearchConfig:
 class ScoringConfig:
     """Who scores a trial."""
 
+    held_out: float | None
     panel: int | None
-    unseen: bool
     min_nodes: int | None
 
     def __post_init__(self) -> None:
@@ -43,11 +43,14 @@ class ScoringConfig:
             _at_least("scoring.min_nodes", self.min_nodes, 1)
         if self.panel is not None:
             _at_least("scoring.panel", self.panel, self.min_nodes or 1)
-        elif self.unseen:
+        if self.held_out is not None and not 0 <= self.held_out < 1:
+            raise ConfigError("scoring.held_out must lie in [0, 1)", self.held_out, fix="Use a part of 1, such as 0.2")
+        if self.held_out and self.panel is not None:
             raise ConfigError(
-                "scoring.unseen keeps the panel out of training, so the panel must have a size",
+                f"scoring.panel is of nodes that train, and with scoring.held_out={self.held_out:g} the panel is "
+                "all that are held out",
                 self.panel,
-                fix="Set scoring.panel to a part of the nodes",
+                fix="Leave one of them out",
             )
 
 

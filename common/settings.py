@@ -96,6 +96,8 @@ class DatasetSettings(_Wire):
         ``block`` keeps a contiguous stretch of each class aside (time series with overlapping windows).
     gap : int
         With ``block``: examples dropped between the training and the held-out stretch.
+    people : bool
+        Each node is a person, so some are held out of the search to score it; a node makes nothing of it.
     options : dict
         What only one data set knows (the sizes of ``synthetic``).
     """
@@ -108,6 +110,7 @@ class DatasetSettings(_Wire):
     test_fraction: float = 0.2
     split: Literal["random", "block"] = "random"
     gap: int = 0
+    people: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, SearchError
+from common.jobs import Split
 from server_app.placement.base import Request
 from server_app.reporting.words import counted
 
@@ -59,6 +60,8 @@ class Assigner:
     ----------
     panel : tuple of str
         Who scores, sorted: drawn once, so that all scores are of the same nodes.
+    held_out : tuple of str
+        Who of them never trains: all, or nobody.
     min_scores : int
         Scores of so many of them count.
     """
@@ -69,6 +72,7 @@ class Assigner:
         self._excess = excess
         self._seed = seed
         self.panel: tuple[str, ...] = ()
+        self.held_out: tuple[str, ...] = ()
         self.min_scores = 1
         self._restored = False
 
@@ -88,6 +92,7 @@ class Assigner:
         """
         if not self._restored:
             self.panel = self._scoring.panel_of(admitted, self._seed)
+            self.held_out = self.panel if self._scoring.num_held_out(len(admitted)) else ()
             self.min_scores = self._scoring.least(self.panel)
         if len(self.panel) < self.min_scores:
             raise ConfigError(
@@ -95,22 +100,28 @@ class Assigner:
                 len(self.panel),
                 fix="Start more nodes or lower scoring.min_nodes",
             )
-        for slot in range(slots):
-            chosen = self._placement.select(Request(slot, slot, 1, 1), self._trainers(nodes))
-            if len(chosen) < least:
-                raise ConfigError(
-                    f"The aggregation needs {counted(least, 'node')} that train a trial in a round",
-                    len(chosen),
-                    fix="Start more nodes, raise placement.nodes_per_round, or choose aggregation=fedavg",
-                )
+        try:
+            for slot in range(slots):
+                self._check_trainers(self._placement.select(Request(slot, slot, 1, 1), self._trainers(nodes)), least)
+        except ConfigError as error:
+            if not self.held_out:
+                raise
+            out = f"{counted(len(self.held_out), 'node')} held out"
+            raise ConfigError(f"{error.rule}, with {out}", fix=f"{error.fix}; or lower scoring.held_out") from None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the panel as JSON."""
-        return {"panel": list(self.panel), "min_scores": self.min_scores}
+        return {"panel": list(self.panel), "held_out": bool(self.held_out), "min_scores": self.min_scores}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the panel back: it is not drawn anew, whoever is there."""
         self.panel, self.min_scores, self._restored = tuple(state["panel"]), state["min_scores"], True
+        self.held_out = self.panel if state["held_out"] else ()
+
+    @property
+    def split(self) -> Split:
+        """On which examples the panel scores."""
+        return "all" if self.held_out else self._scoring.split
 
     def trainers(
         self, trial: Trial, request: Request, nodes: Sequence[str], free: Collection[str], least: int
@@ -165,8 +176,17 @@ class Assigner:
         return _assignment(left, self._unable(trial, left, least), free, least)
 
     def _trainers(self, nodes: Sequence[str]) -> list[str]:
-        kept_out = set(self.panel) if self._scoring.unseen else set()
-        return [node for node in nodes if node not in kept_out]
+        held_out = set(self.held_out)
+        return [node for node in nodes if node not in held_out]
+
+    @staticmethod
+    def _check_trainers(chosen: Sequence[str], least: int) -> None:
+        if len(chosen) < least:
+            raise ConfigError(
+                f"The aggregation needs {counted(least, 'node')} that train a trial in a round",
+                len(chosen),
+                fix="Start more nodes, raise placement.nodes_per_round, or choose aggregation=fedavg",
+            )
 
     def _unable(self, trial: Trial, candidates: Sequence[str], least: int) -> dict[str, str]:
         """Return why some of the candidates cannot hold `trial`; raises `SearchError` where too few of them can."""

@@ -29,7 +29,7 @@ from server_app.objectives.base import Objectives
 from server_app.portfolio import Portfolio, portfolio_of
 from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.roster import Roster
-from server_app.scoring import Scoring
+from server_app.scoring import Scoring, scoring_of
 from server_app.spaces.base import SearchSpace
 from server_app.spaces.recipes import RecipeSpace, largest, read_choices
 from server_app.spaces.trial_space import TrialSpace
@@ -188,7 +188,7 @@ def build_search(
     objectives = _objectives(config, task)
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
     baseline_of(config, task, recipes, ())  # or nobody would notice before the search is over
-    start, scoring = start_of(config, recipes.default), config.scoring
+    start = start_of(config, recipes.default)
     most = largest([recipes.largest, *(recipe for _, recipe in (given.tried for given in start))])
     space.excess = excess_of_any(limits, task, most, objectives)
     space.sample(generator(config.seed, "rehearsal"))
@@ -207,7 +207,7 @@ def build_search(
         placement=placement(config.seed, config.search.concurrency, placement_options),
         weights=_weights(config, task, config.seed, blobs),
         objectives=objectives,
-        scoring=Scoring("all" if scoring.unseen else "validation", scoring.panel, scoring.unseen, scoring.min_nodes),
+        scoring=scoring_of(config),
         left_out=portfolio.left_out,
         journal=journal,
         excess=excess_of_node(roster, task),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from common.digest import code_digest
 from common.precision import Precision
 from common.settings import DatasetSettings, PreprocessingSettings
+from server_app.scoring import scoring_of
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -95,7 +96,7 @@ def facts_of(config: Config) -> Facts:
         Federation(
             nodes=federation.nodes,
             min_nodes=federation.min_nodes,
-            wanted=max(config.scoring.panel or 0, config.scoring.min_nodes or 0),
+            wanted=scoring_of(config).wanted,
             order=federation.order,
             budget=federation.budget or 0.8 * federation.deadline,
             deadline=federation.deadline,

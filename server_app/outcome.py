@@ -9,6 +9,7 @@ from typing import Any
 from common.limits import Limits, tightest
 from common.tasks import Task
 from server_app.stages.final import Final
+from server_app.stages.rounds import NAMED
 from server_app.stages.search import Search
 
 
@@ -53,6 +54,19 @@ class Outcome:
     def limits(self) -> Limits:
         """The tightest of those admitted at the start."""
         return tightest(self.nodes.values())
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the journal tells of the search as it begins."""
+        search = self.search
+        return {
+            "nodes": list(self.nodes),
+            "trials": search.controller.max_trials,
+            "left_out": dict(search.left_out),
+            "held_out": len(search.held_out),
+            "panel": list(search.panel[:NAMED]),
+            **self.task.head.facts(),
+            "limits": self.limits.to_dict(),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it as JSON; its arrays are in the stores of the stages."""

@@ -1,12 +1,28 @@
-"""Who scores a trial, and on what."""
+"""Who scores a trial, and on what.
+
+Where clients are people, scores of those that a trial trained on would choose what fits these and no others, and what
+regularises would look useless. So some of them are held out: they score, and train in the final only.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
 
+from common.errors import ConfigError
 from common.jobs import Split
 from common.seeding import ranked_sample
+
+if TYPE_CHECKING:
+    from common.config import Config
+
+HELD_OUT = 0.2
+"""Part of the people that are held out by default."""
+MANY = 10
+"""Fewer nodes have nobody to spare, by default."""
 
 
 @dataclass(frozen=True)
@@ -15,14 +31,12 @@ class Scoring:
 
     Parameters
     ----------
-    split : {"validation", "all", "test"}
-        On which examples: of the validation split; with `unseen`, on all but the test split; after the final training,
-        on the test split.
+    split : {"validation", "test"}
+        On which examples; those that are held out score on all but the test split.
     panel : int, optional
-        Nodes in the panel, the same for every trial; None for all.
-    unseen : bool
-        The panel's nodes never train in the search: a score then tells how a model does with people
-        that it has not seen.
+        Nodes in a panel of which nobody is held out, the same for every trial; None for all.
+    held_out : float, optional
+        Part of the nodes that are the panel and never train; None for `HELD_OUT` of them where there are `MANY`.
     min_nodes : int, optional
         A score from fewer does not count; None for more than half of the panel, so that any two scores have nodes in
         common.
@@ -30,16 +44,59 @@ class Scoring:
 
     split: Split = "validation"
     panel: int | None = None
-    unseen: bool = False
+    held_out: float | None = 0.0
     min_nodes: int | None = None
+
+    @property
+    def wanted(self) -> int:
+        """Nodes that the panel has to be drawn from, if there are so many, for its size and for its scores to count."""
+        part = HELD_OUT if self.held_out is None else self.held_out
+        least = max(self.panel or 0, self.min_nodes or 0)
+        return math.ceil(least / Decimal(str(part))) if part else least
 
     def least(self, panel: Sequence[str]) -> int:
         """Return how many nodes of the panel a score needs."""
         return len(panel) // 2 + 1 if self.min_nodes is None else self.min_nodes
 
+    def num_held_out(self, nodes: int) -> int:
+        """Return how many of so many nodes never train: the part, halves rounded up, but neither none nor all of them.
+
+        Raises
+        ------
+        ConfigError
+            Nobody would be left to train.
+        """
+        part = (HELD_OUT if nodes >= MANY else 0.0) if self.held_out is None else self.held_out
+        if not part:
+            return 0
+        if nodes < 2:
+            raise ConfigError(
+                "scoring.held_out takes a node that scores and one that trains",
+                nodes,
+                fix="Start more nodes, or set scoring.held_out=0",
+            )
+        number = (Decimal(str(part)) * nodes).to_integral_value(ROUND_HALF_UP)  # as it was written, not as binary
+        return min(max(int(number), 1), nodes - 1)
+
     def panel_of(self, nodes: Sequence[str], seed: int) -> tuple[str, ...]:
         """Return the names of the panel among `nodes`, sorted.
 
-        A node that joins or leaves changes the panel by one name at most.
+        A node that joins or leaves changes the panel by one name at most, besides its size.
         """
-        return ranked_sample(nodes, self.panel, seed, "panel")
+        return ranked_sample(nodes, self.num_held_out(len(nodes)) or self.panel, seed, "panel")
+
+
+def scoring_of(config: Config) -> Scoring:
+    """Return how the trials of a search are scored.
+
+    Where clients are people, those that are held out by default make a panel; one that was given a size stays as it is.
+    """
+    scoring, held_out = config.scoring, config.scoring.held_out
+    if held_out is None and (scoring.panel is not None or not _of_people(config)):
+        held_out = 0.0
+    return Scoring(panel=scoring.panel, held_out=held_out, min_nodes=scoring.min_nodes)
+
+
+def _of_people(config: Config) -> bool:
+    dealt_out = config.federation.name == "simulation" and config.dataset.partition == "natural"
+    return config.dataset.people or dealt_out

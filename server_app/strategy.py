@@ -223,14 +223,6 @@ class FedNASStrategy(Strategy):
         search = self._make_search(task, nodes, roster)
         outcome = Outcome(task, nodes, search, self._counts)
         outcome.seconds["handshake"] = time.monotonic() - began
-        self._journal.write(
-            "search",
-            nodes=list(nodes),
-            trials=search.controller.max_trials,
-            left_out=dict(search.left_out),
-            **task.head.facts(),
-            limits=outcome.limits.to_dict(),
-        )
         return outcome
 
     def _go_on(self, state: State, task: Task, seconds: float) -> Outcome:
@@ -257,6 +249,14 @@ class FedNASStrategy(Strategy):
 
     # ------------------------------------------------------------ one stage
 
+    def _begin_search(self, waits: Waits) -> None:
+        """Begin the search and tell of what and of whom it is, also where it lacks nodes: more may come at a resume."""
+        try:
+            waits.for_stage()
+        finally:
+            assert self.outcome is not None
+            self._journal.write("search", **self.outcome.facts())
+
     @property
     def _held_up(self) -> bool:
         """Whether a round is not over since nodes did not get their jobs: they had to say first what they have."""
@@ -269,7 +269,9 @@ class FedNASStrategy(Strategy):
         began = time.monotonic() - seconds.get(name, 0.0)
         self._desk.stage = stage
         waits = Waits(self._desk, exchange, self._federation)
-        if not stage.done:
+        if stage is self.outcome.search and self._state is None:
+            self._begin_search(waits)
+        elif not stage.done:
             waits.for_stage()
             if stage is self.outcome.final:
                 self._save(self._state_dict)  # its panel stays, whoever comes

@@ -26,7 +26,9 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
-    "search": lambda e: f"{counted(e['trials'], 'trial')} on {counted(len(e['nodes']), 'node')}{_left_out(e)}",
+    "search": lambda e: (
+        f"{counted(e['trials'], 'trial')} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_left_out(e)}"
+    ),
     "scaled": lambda e: f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}",
     "unscaled": lambda e: (
         f"Inputs are not scaled: no node has the {e['min_examples']} training examples that it takes to say what they "
@@ -54,6 +56,12 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 _WARNINGS = {"node_refused", "failed", "refused", "absent", "retried", "journal_lost", "state_lost", "unscaled"}
+
+
+def _held_out(event: dict[str, Any]) -> str:
+    """Return how many of the nodes never train."""
+    number = event.get("held_out", 0)
+    return f", {number:,} of which {'is' if number == 1 else 'are'} held out to score" if number else ""
 
 
 def _left_out(event: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often nodes are asked before their silence fails a trial."""
 
-_NAMED = 20
+NAMED = 20
 """Most nodes that a line of the journal names; with thousands of them it would hold little else."""
 
 
@@ -185,7 +185,7 @@ class Rounds(Stage):
                 active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
             else:
                 chosen = self._assigner.scorers(trial, nodes, free, active.scores)
-                work = Work("score", self.scoring.split, trial.rounds, trial.recipe, self.all_rounds)
+                work = Work("score", self._assigner.split, trial.rounds, trial.recipe, self.all_rounds)
                 active.phase = ScorePhase(
                     work, chosen.nodes, turn, self.objectives.head, self._assigner.min_scores, active.scores
                 )
@@ -227,8 +227,8 @@ class Rounds(Stage):
             trial=active.name,
             round=trial.rounds,
             num_nodes=len(trained),
-            nodes=trained[:_NAMED],
-            left_out=sorted(phase.left_out)[:_NAMED],
+            nodes=trained[:NAMED],
+            left_out=sorted(phase.left_out)[:NAMED],
             loss=phase.loss,
             bytes_down=trial.ledger.bytes_down,
             bytes_up=trial.ledger.bytes_up,

@@ -69,6 +69,11 @@ class Search(Rounds):
         return not self._active and (self._over or self.controller.done)
 
     @property
+    def held_out(self) -> tuple[str, ...]:
+        """The nodes that never train, sorted: the panel, or nobody."""
+        return self._assigner.held_out
+
+    @property
     def ranking(self) -> list[Trial]:
         """All trials, best first."""
         if self._ranking is None:

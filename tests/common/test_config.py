@@ -58,7 +58,9 @@ def test_yaml_is_for_people_and_complete():
         ("dataset.alpha=0", ["dataset.alpha", "0"]),
         ("dataset.validation_fraction=1.5", ["validation_fraction", "1.5"]),
         ("scoring.panel=0", ["scoring.panel"]),
-        ("scoring.unseen=true", ["scoring.unseen", "scoring.panel"]),
+        ("scoring.held_out=1", ["scoring.held_out", "[0, 1)", "1.0"]),
+        ("scoring.held_out=-0.1", ["scoring.held_out", "-0.1"]),
+        ("scoring.held_out=some", ["scoring.held_out", "'some'"]),
         ("seed=[1,2", ["seed"]),
     ],
 )

@@ -23,6 +23,7 @@ DATASETS = st.builds(
     test_fraction=FRACTION,
     split=st.sampled_from(["random", "block"]),
     gap=st.integers(0, 9),
+    people=st.booleans(),
     options=st.dictionaries(st.text(max_size=3), st.integers() | st.none(), max_size=2),
 )
 TRAININGS = st.builds(

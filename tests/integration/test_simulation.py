@@ -129,6 +129,28 @@ def test_another_order_of_replies_reaches_the_end_too(search, tmp_path):
     assert states == {"stopped": 3, "finished": 1}
 
 
+def test_people_are_held_out_of_the_search_and_train_in_the_final(search, tmp_path):
+    """Of ten people with 20 examples each, two score on all but their test fifth; each of two trials has two rounds."""
+    rng = np.random.default_rng(0)
+    people, y = np.repeat(np.arange(10), 20), np.arange(200) % 2
+    x = (rng.normal(size=(200, 4)) + 2 * y[:, None]).astype(np.float32)
+    np.savez(tmp_path / "people.npz", x=x, y=y, client=people)
+    data = ("dataset=local", f"dataset.path={tmp_path / 'people.npz'}", "dataset.partition=natural")
+    run = search(tmp_path / "run", *data, "federation.nodes=10", "space.operations=[linear]", "search.trials=2")
+    assert run.process.returncode == 0, run.output
+    assert "2 trials on 10 nodes, 2 of which are held out to score" in (run.folder / "flower.log").read_text()
+    (event,) = run.kinds("search")
+    everyone = {f"partition-{index}" for index in range(10)}
+    trained = {"trial": set(), "final": set()}
+    for told in run.kinds("round"):
+        trained[told["trial"].partition("-")[0]].update(told["nodes"])
+    assert trained == {"trial": everyone - set(event["panel"]), "final": everyone}
+    assert len(event["panel"]) == event["held_out"] == 2
+    scored = {event["trial"]: event["metrics"] for event in run.kinds("scored")}
+    assert [(scored[f"trial-000{n}"]["nodes"], scored[f"trial-000{n}"]["examples"]) for n in (0, 1)] == [(2, 32)] * 2
+    assert (scored["final-0000"]["nodes"], scored["final-0000"]["examples"]) == (10, 40)
+
+
 def test_paths_are_typed_as_they_are(search, tmp_path):
     folder = tmp_path / "äö (1), x=[2]'s"
     folder.mkdir()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from common.architecture.kinds.layered import LayeredSpec
-from common.errors import SearchError
+from common.errors import ConfigError, SearchError
 from server_app.assignment import Assigner, TooFewFree
 from server_app.placement.base import Request
 from server_app.placement.shared import Shared
@@ -73,10 +75,36 @@ def test_cohorts_that_cannot_be_made_of_the_able_fail_the_trial():
         made.trainers(TRIAL, unlucky, NODES, NODES, 1)
 
 
-def test_a_panel_that_is_kept_out_of_training():
-    made = assigner(panel=1, unseen=True)
+def test_those_held_out_score_on_all_they_have_and_never_train():
+    made = assigner(held_out=0.25)
     (scorer,) = made.scorers(TRIAL, NODES, NODES).nodes
     assert made.trainers(TRIAL, REQUEST, NODES, NODES, 1).nodes == tuple(n for n in NODES if n != scorer)
+    assert (made.held_out, made.split) == ((scorer,), "all")
+    assert (assigner().held_out, assigner().split) == ((), "validation")
+
+
+def test_those_held_out_are_the_same_after_an_interruption_whoever_is_there():
+    before, after = assigner(held_out=0.5), Assigner(Shared(0, 1), Scoring(held_out=0.5), lambda *_: "", seed=0)
+    after.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    others = ["e", "f", "g", "h", *NODES]
+    after.begin(others, others, 1, 1)
+    assert (after.panel, after.held_out, after.split) == (before.panel, before.held_out, "all")
+    assert not set(after.trainers(TRIAL, REQUEST, others, others, 1).nodes) & set(before.held_out)
+
+
+def test_where_too_few_are_left_to_train_those_held_out_are_named():
+    with pytest.raises(ConfigError, match=r"each of 3 concurrent trials, got 2, with 2 nodes held out\. .*held_out\.$"):
+        assigner(placement=Split(0, 3), held_out=0.5)
+    with pytest.raises(ConfigError, match=r"each of 5 concurrent trials, got 4\. .*placement=shared\.$"):
+        assigner(placement=Split(0, 5))
+    made = Assigner(Shared(0, 1), Scoring(held_out=0.5), lambda *_: "", seed=0)
+    with pytest.raises(ConfigError, match=r"needs 3 nodes that train .*, got 2, with 2 nodes held out\. "):
+        made.begin(NODES, NODES, 1, 3)
+
+
+def test_too_few_scores_of_those_held_out_are_said():
+    with pytest.raises(ConfigError, match=r"scoring\.min_nodes=3 nodes, got 1"):
+        assigner(held_out=0.25, min_nodes=3)
 
 
 def test_a_panel_is_drawn_once_and_more_than_half_of_it_counts():

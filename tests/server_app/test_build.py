@@ -67,9 +67,14 @@ def test_each_axis_is_what_the_configuration_says(configure):
     assert search.controller.space.space.task == TASK
 
 
-def test_a_panel_that_never_trains_scores_on_all_it_has(configure):
-    search = build_search(configure(scoring={"panel": 1, "unseen": True}), TASK, Journal(), Blobs(None))
-    assert (search.scoring.split, search.scoring.unseen) == ("all", True)
+def test_people_are_held_out_of_the_search_and_not_of_the_final_training(configure):
+    config = configure(scoring={"held_out": 0.25, "min_nodes": 1})
+    search = build_search(config, TASK, Journal(), Blobs(None))
+    assert (search.scoring.held_out, search.scoring.min_nodes) == (0.25, 1)
+    final = build_final(config, TASK, [Trial(0, spec())], Journal(), Blobs(None))
+    final.begin("abcd")
+    assert final.panel == tuple("abcd")
+    assert not final.scoring.num_held_out(4)
 
 
 def test_given_specs_come_first(configure):
@@ -256,7 +261,8 @@ def test_what_works_survives_its_rehearsal(name):
             ["final.baseline={version: 1, kind: layered, layers: [{op: conv1d, width: 4, kernel: 3}]}"],
             r"final\.baseline must fit examples of shape \(1, 8, 8\)",
         ),
-        (["scoring.panel=4", "scoring.unseen=true", "federation.nodes=4"], r"nodes that train, got 0"),
+        (["scoring.held_out=0.2", "federation.nodes=1"], r"a node that scores and one that trains, got 1"),
+        (["scoring.held_out=0.2", "placement=split", "federation.nodes=10"], r"got 8, with 2 nodes held out"),
     ],
 )
 def test_a_rehearsal_says_what_the_simulation_would_fail_with(overrides, words):

@@ -28,6 +28,7 @@ CHOICES = {
             "average": [3, 0],
         },
     },
+    "people held out": {"scoring": {"held_out": 0.5}},
     "the least": {},
 }
 

@@ -245,6 +245,45 @@ def test_order_arrival_keeps_the_jobs_of_a_busy_node_until_it_answers(grid, conf
     assert not played.kinds("absent")
 
 
+# ---------------------------------------------------------------- people held out
+
+
+def works(grid, node_id, prefix):
+    """What a node was asked to do for trials whose name begins so: kinds of work with their splits."""
+    orders = [m.content["order"] for m in grid.sent if m.metadata.dst_node_id == node_id and "order" in m.content]
+    jobs = [job for o in orders for job in zip(o["trial"], o["kind"], o["split"], strict=True)]
+    return {(kind, split) for trial, kind, split in jobs if trial.startswith(prefix)}
+
+
+def test_who_is_held_out_scores_in_the_search_and_trains_in_the_final(grid, configure, play):
+    """0.2 of ten nodes are two."""
+    ids = grid.people("abcdefghij")
+    config = configure(dataset={"people": True}, federation={"nodes": 10})
+    played = play(grid, config)
+    assert played.error is None
+    (event,) = played.kinds("search")
+    assert (event["held_out"], len(event["panel"])) == (2, 2)
+    order = [event["event"] for event in played.events]
+    assert order.index("scaled") < order.index("search") < order.index("proposed")
+    for name, node_id in ids.items():
+        kind = ("score", "all") if name in event["panel"] else ("train", "train")
+        assert works(grid, node_id, "trial") == {kind}
+        assert works(grid, node_id, "final") == {("train", "train"), ("score", "test")}
+    # 40 examples each: a fifth for the test, the others are trained on by nobody
+    assert {trial.metrics["examples"] for trial in played.search.trials} == {2 * 32}
+    assert played.kinds("scaled")[0]["num_nodes"] == 10
+
+
+def test_a_node_that_joins_later_is_not_held_out(grid, configure, play):
+    ids = grid.people("abcd")
+    config = configure(scoring={"held_out": 0.25}, federation={"nodes": 4}, fidelity={"name": "full", "max_rounds": 3})
+    played = play(grid, config, when=[(FIRST_ROUND, lambda: ids.update(grid.people("efgh")))], final=False)
+    (held_out,) = played.kinds("search")[0]["panel"]
+    assert played.search.held_out == (held_out,)
+    for name, node_id in ids.items():
+        assert works(grid, node_id, "trial") == {("score", "all") if name == held_out else ("train", "train")}
+
+
 # ---------------------------------------------------------------- nodes that are late, silent, or gone
 
 

@@ -17,7 +17,8 @@ from server_app.exchange import StopRequested
 from server_app.trials import TrialState
 
 FINISHED, FAILED = TrialState.FINISHED, TrialState.FAILED
-SEARCH, FIRST_ROUND, FINAL = {"event": "search"}, {"event": "round", "trial": "trial-0000"}, {"event": "final"}
+SCALED, SEARCH, FINAL = {"event": "scaled"}, {"event": "search"}, {"event": "final"}
+FIRST_ROUND = {"event": "round", "trial": "trial-0000"}
 
 
 def states(played):
@@ -195,7 +196,7 @@ def test_the_test_is_of_the_nodes_that_are_there_when_the_final_training_begins(
     assert played.strategy.outcome.final.trials[0].metrics["nodes"] == 3
 
 
-@pytest.mark.parametrize("moment", [SEARCH, FINAL])
+@pytest.mark.parametrize("moment", [SCALED, FINAL])
 @pytest.mark.parametrize("changes", [{"scoring": {"min_nodes": 3}}, {}, {"aggregation": {"name": "fedmedian"}}])
 def test_a_stage_waits_for_the_nodes_that_are_away_as_it_begins(grid, configure, play, moment, changes):
     ids, moments = grid.people("abc"), []

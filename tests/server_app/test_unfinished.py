@@ -101,6 +101,12 @@ def test_a_run_whose_options_do_not_fit_its_nodes_would_fail_again(go):
     assert not can_go_on(folder)
 
 
+def test_a_search_that_lacked_nodes_for_its_choices_can_go_on_with_more(go):
+    folder = go(aggregation={"name": "krum"}, federation={"patience": 0.01})
+    assert "The aggregation needs 5 nodes" in (folder / "journal.jsonl").read_text().splitlines()[-1]
+    assert can_go_on(folder)
+
+
 @pytest.mark.parametrize("prefix", ["trial", "final"])
 def test_what_has_failed_stays_so(go, prefix):
     folder = go(fails_at(prefix))

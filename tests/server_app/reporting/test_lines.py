@@ -136,6 +136,14 @@ def test_a_run_that_goes_on_says_which_nodes_are_others():
     assert same == "It has 3 trials so far."
 
 
+def test_a_search_says_how_many_are_held_out():
+    event = {"event": "search", "trials": 27, "nodes": ["a"] * 21, "held_out": 4, "left_out": {}}
+    assert line_of(event) == "27 trials on 21 nodes, 4 of which are held out to score"
+    assert line_of({**event, "held_out": 1}) == "27 trials on 21 nodes, 1 of which is held out to score"
+    left_out = line_of({**event, "left_out": {"deep": "too large"}})
+    assert left_out.startswith("27 trials on 21 nodes, 4 of which are held out to score; left out of the portfolio")
+
+
 def test_one_is_no_plural():
     assert line_of({"event": "search", "trials": 1, "nodes": ["a"]}) == "1 trial on 1 node"
     assert line_of({"event": "resumed", "trials": 1, "missing": [], "new": []}) == "It has 1 trial so far."

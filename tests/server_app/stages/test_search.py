@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
+from server_app.placement.split import Split
 from server_app.scoring import Scoring
 from server_app.spaces.listed import ListedSpace
 from server_app.stages.rounds import TRIES
@@ -38,7 +40,7 @@ def scratch():
     return Scratch(TASK, 1, FedAvg, Blobs(None))
 
 
-def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, keep=1, **scoring):
+def make(specs=SPECS, *, fidelity=None, placement=None, nodes_per_round=None, concurrency=4, keep=1, **scoring):
     events = []
     space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in specs]))
     search = Search(
@@ -47,7 +49,7 @@ def make(specs=SPECS, *, fidelity=None, nodes_per_round=None, concurrency=4, kee
         deadline=10.0,
         controller=Random(with_one_recipe(space), 1, len(specs), start=given(specs)),
         fidelity=fidelity or Full(Full.Options(max_rounds=2)),
-        placement=Shared(1, concurrency, Shared.Options(nodes_per_round)),
+        placement=placement or Shared(1, concurrency, Shared.Options(nodes_per_round)),
         weights=scratch(),
         objectives=Accuracy(TASK.head),
         scoring=Scoring(**scoring),
@@ -646,17 +648,43 @@ def test_a_trial_waits_for_nodes_rather_than_fail():
     assert sorted(search.dispatch(NODES, 0.0)) == NODES
 
 
-def test_a_panel_of_the_unseen_scores_and_never_trains():
-    search, _ = make(SPECS[:4], split="all", panel=1, unseen=True)
+@pytest.mark.parametrize("placement", [Shared(1, 2), Split(1, 2)], ids=["shared", "split"])
+def test_those_held_out_score_on_all_they_have_and_never_train(placement):
+    """0.3 of 3 nodes is one; a node that joins later trains, and is in no panel."""
+    search, _ = make(SPECS[:4], concurrency=2, placement=placement, held_out=0.3)
     asked = {"train": set(), "all": set()}
 
     def respond(node, job):
         asked[job.work.split].add(node)
         return answer(node, job)
 
-    play(search, respond=respond)
-    assert len(asked["all"]) == 1
-    assert asked["train"] == set(NODES) - asked["all"]
+    play(search, nodes=[*NODES, "d"], respond=respond)
+    assert asked["all"] == set(search.held_out) == set(search.panel)
+    assert len(search.held_out) == 1
+    assert asked["train"] == {*NODES, "d"} - asked["all"]
+
+
+def test_those_held_out_stay_so_over_an_interruption():
+    search, _ = make(SPECS[:2], held_out=0.3)
+    search.refill(NODES)
+    for node, jobs in search.dispatch(NODES, 0.0).items():
+        for job in jobs:
+            take(search, node, job)
+    search.settle()
+    again, _ = make(SPECS[:2], held_out=0.3)
+    again.weights.blobs = search.weights.blobs
+    again.load_state_dict(json.loads(json.dumps(search.state_dict())))
+    again.begin([*NODES, "d", "e", "f", "g"])
+    assert again.held_out == search.held_out
+    kinds_of = {node: set() for node in NODES}
+
+    def respond(node, job):
+        kinds_of[node].add(job.work.kind)
+        return answer(node, job)
+
+    play(again, respond=respond)
+    assert {node for node, kinds in kinds_of.items() if "score" in kinds} == set(search.held_out)
+    assert {node for node, kinds in kinds_of.items() if "train" in kinds} == set(NODES) - set(search.held_out)
 
 
 def test_bytes_are_counted_as_they_are_sent():

@@ -6,6 +6,7 @@ what the strategy does, and no more: refill, dispatch, take, leave out, expire, 
 
 - *a trial ends once*: it has at most one of the events finished, stopped and failed, and none after it;
 - *scores come from the panel*: from more than half of it, as it was drawn at the start, and from nobody else;
+- *who is held out never trains*, whoever else is there;
 - *no place leaks*: no more trials hold a place than there are places, and the search comes to its end;
 - *weights sum to 1*: where every node adds 1 to every weight, the mean of any of them adds 1;
 - *nothing expires before its own deadline*: what is left out as late was asked for a whole deadline ago;
@@ -82,10 +83,11 @@ class FederationMachine(RuleBasedStateMachine):
         concurrency=st.integers(1, 3),
         halving=st.booleans(),
         sampled=st.none() | st.integers(1, 3),
-        panel=st.none() | st.integers(2, 3),
+        scoring=st.builds(Scoring, panel=st.none() | st.integers(2, 3))
+        | st.builds(Scoring, held_out=st.sampled_from([0.3, 0.6])),
         barrier=st.booleans(),
     )
-    def start(self, nodes, concurrency, halving, sampled, panel, barrier):
+    def start(self, nodes, concurrency, halving, sampled, scoring, barrier):
         self.now, self.barrier, self.events, self.blobs = 0.0, barrier, [], Blobs(None)
         self.there = {f"node-{index}": True for index in range(nodes)}
         self.sent: dict[str, Sent] = {}
@@ -97,13 +99,13 @@ class FederationMachine(RuleBasedStateMachine):
         self.scores: dict[tuple[str, int], set[str]] = {}
         self.ended: set[str] = set()
         self.seen = 0
-        self.choices = (concurrency, halving, sampled, panel)
+        self.choices = (concurrency, halving, sampled, scoring)
         self.search = self.make()
         self.search.begin(sorted(self.there))
-        self.panel = set(self.search.panel)
+        self.panel, self.held_out = set(self.search.panel), set(self.search.held_out)
 
     def make(self):
-        concurrency, halving, sampled, panel = self.choices
+        concurrency, halving, sampled, scoring = self.choices
         fidelity = (
             SuccessiveHalving(SuccessiveHalving.Options(max_rounds=2, min_rounds=1, eta=2, bracket_size=2))
             if halving
@@ -119,7 +121,7 @@ class FederationMachine(RuleBasedStateMachine):
             placement=Shared(1, concurrency, Shared.Options(sampled)),
             weights=Scratch(TASK, 1, FedAvg, self.blobs),
             objectives=Accuracy(TASK.head),
-            scoring=Scoring(panel=panel),
+            scoring=scoring,
             journal=Journal(None, self.events.append),
             keep=len(SPECS),
             excess=self.excess,
@@ -150,9 +152,11 @@ class FederationMachine(RuleBasedStateMachine):
             state = json.loads(json.dumps(self.search.state_dict()))
             self.search = self.make()
             self.search.load_state_dict(state)
-            if self.names:
+            if set(self.names) - self.held_out:
                 self.search.begin(self.names)
-            assert set(self.search.panel) == self.panel, "whoever is there"
+            assert (set(self.search.panel), set(self.search.held_out)) == (self.panel, self.held_out), (
+                "whoever is there"
+            )
             self.events_are_fair()
             for active in self.search._active.values():  # what came in for a score that is under way is asked again
                 self.scores[active.name, active.trial.rounds] = set(active.scores)
@@ -165,6 +169,7 @@ class FederationMachine(RuleBasedStateMachine):
             assert not [
                 reason for job in jobs if (reason := self.excess(node, self.search.trials[int(job.trial[-4:])]))
             ]
+            assert {job.work.kind for job in jobs} <= ({"score"} if node in self.held_out else {"train", "score"})
             self.sent[node] = Sent(jobs, self.now)
             self.asked |= {(node, job.trial, job.work.round): self.now for job in jobs}
         self.tries.update({(job.trial, job.work.kind, job.work.round) for jobs in orders.values() for job in jobs})
