@@ -98,7 +98,8 @@ class Assigner:
             raise ConfigError(
                 f"A score counts from scoring.min_nodes={counted(self.min_scores, 'node')}",
                 len(self.panel),
-                fix="Start more nodes or lower scoring.min_nodes",
+                fix="Start more nodes or lower scoring.min_nodes"
+                + ("; or hold out more, or nobody, by scoring.held_out" if self.held_out else ""),
             )
         try:
             for slot in range(slots):

@@ -103,8 +103,10 @@ def test_where_too_few_are_left_to_train_those_held_out_are_named():
 
 
 def test_too_few_scores_of_those_held_out_are_said():
-    with pytest.raises(ConfigError, match=r"scoring\.min_nodes=3 nodes, got 1"):
+    with pytest.raises(ConfigError, match=r"scoring\.min_nodes=3 nodes, got 1\. .*; or hold out more, or nobody, by "):
         assigner(held_out=0.25, min_nodes=3)
+    with pytest.raises(ConfigError, match=r"got 4\. Start more nodes or lower scoring\.min_nodes\.$"):
+        assigner(min_nodes=5)
 
 
 def test_a_panel_is_drawn_once_and_more_than_half_of_it_counts():
