@@ -65,15 +65,17 @@ def over_nodes(scores: Mapping[str, Measured], primary: tuple[str, Direction]) -
     Returns
     -------
     dict of str to float
-        Of each metric that all have, the mean weighted by examples; of the primary one also ``_std`` (standard
-        deviation over the names) and ``_worst_decile``; ``nodes`` and ``examples``.
+        Of each metric the mean over those that have it, weighted by examples. Where not all have it, ``_nodes`` after
+        its name says how many do, since such a mean does not compare with one over others. Of the primary metric also
+        ``_std`` (standard deviation over the names) and ``_worst_decile``; ``nodes`` and ``examples`` of all.
     """
-    names = sorted(scores)
-    sizes = [scores[name][1] for name in names]
     table: dict[str, float] = {}
-    for metric in sorted(set.intersection(*(set(scores[name][0]) for name in names))):
-        summary = summarise([scores[name][0][metric] for name in names], sizes, primary[1])
+    for metric in sorted({metric for metrics, _ in scores.values() for metric in metrics}):
+        having = [(metrics[metric], size) for metrics, size in scores.values() if metric in metrics]
+        summary = summarise([value for value, _ in having], [size for _, size in having], primary[1])
         table[metric] = summary["mean"]
+        if len(having) < len(scores):
+            table[f"{metric}_nodes"] = float(len(having))
         if metric == primary[0]:
             table |= {f"{metric}_{part}": summary[part] for part in ("std", "worst_decile")}
-    return {**table, "nodes": float(len(names)), "examples": float(sum(sizes))}
+    return {**table, "nodes": float(len(scores)), "examples": float(sum(size for _, size in scores.values()))}

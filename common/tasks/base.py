@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -59,8 +60,12 @@ class Head(ABC):
     """Its name in JSON, and that of its module."""
     primary: ClassVar[tuple[str, Direction]]
     """The metric that a search goes by where nobody says otherwise, and whether more or less of it is better."""
+    tie: ClassVar[tuple[str, Direction]]
+    """The metric that decides between two models where what ranks them is equal."""
     ranges: ClassVar[Mapping[str, tuple[float, float]]]
     """The metrics that every score has, and between which numbers they lie."""
+    may_have: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
+    """Those that a score may have besides, and between which numbers they lie."""
     rows: ClassVar[tuple[Row, ...]]
     """The lines of a report, in their order."""
     constant: ClassVar[str]
@@ -82,7 +87,7 @@ class Head(ABC):
     @property
     def metric_names(self) -> frozenset[str]:
         """Names of the metrics that a search can go by: those of every score, and those of the panel's table."""
-        return frozenset({self.primary[0], *self.ranges, *(row.metric for row in self.rows)})
+        return frozenset({self.primary[0], *self.ranges, *self.may_have, *(row.metric for row in self.rows)})
 
     # ------------------------------------------------------------ a node's labels
 
@@ -176,6 +181,9 @@ class Head(ABC):
         for name, (low, high) in self.ranges.items():
             if name not in metrics or not low <= metrics[name] <= high:
                 raise ProtocolError(f"A score must carry {name!r}, in [{low:g}, {high:g}]", dict(metrics))
+        for name, (low, high) in self.may_have.items():
+            if name in metrics and not low <= metrics[name] <= high:
+                raise ProtocolError(f"A score's {name!r} must lie in [{low:g}, {high:g}]", metrics[name])
 
     def summarise(self, scores: Mapping[str, Measured]) -> dict[str, float]:
         """Fold the scores of the panel's nodes (or of people) into one table; their order plays no part.

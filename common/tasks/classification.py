@@ -3,12 +3,13 @@
 Data may name their classes: folders of images do, and a column of texts. Each node numbers the names that it
 has; the handshake agrees on the sorted union over the nodes, and from then on all number by that.
 
-Counts per label never leave a node, so balanced accuracy and macro-F1 are computed on each node and
+Counts per label never leave a node, so balanced accuracy, macro-F1 and AUROC are computed on each node and
 then averaged: they are not those of the pooled predictions.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -48,13 +49,23 @@ class Classification(Head):
 
     kind: ClassVar[str] = "classification"
     primary: ClassVar[tuple[str, Direction]] = ("accuracy", "max")
+    tie: ClassVar[tuple[str, Direction]] = ("loss", "min")
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({"accuracy": (0.0, 1.0)})
+    may_have: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
+        {
+            "balanced_accuracy": (0.0, 1.0),
+            "macro_f1": (0.0, 1.0),
+            "auroc": (0.0, 1.0),
+            "loss": (0.0, math.inf),
+        }
+    )
     rows: ClassVar[tuple[Row, ...]] = (
         Row("test accuracy", "accuracy"),
         Row("spread over nodes or people", "accuracy_std"),
         Row("worst decile of them", "accuracy_worst_decile"),
         Row("balanced accuracy", "balanced_accuracy"),
         Row("macro F1", "macro_f1"),
+        Row("AUROC", "auroc"),
         Row("test loss", "loss"),
     )
     constant: ClassVar[str] = "majority class"
@@ -223,7 +234,9 @@ def classification_metrics(logits: NDArray[np.float32], y: NDArray[np.int64]) ->
     dict of str to float
         ``accuracy``; ``balanced_accuracy``, the mean recall over the classes present in `y`;
         ``macro_f1``, the mean F1 over the classes present in `y` or in the predictions;
-        ``loss``, the mean cross entropy in nats. The definitions are scikit-learn's.
+        ``loss``, the mean cross entropy in nats; and ``auroc``, the area under the ROC curve of each class against
+        the rest, mean over the classes, where `y` has an example of every class. The definitions are scikit-learn's,
+        that of ``auroc`` its ``roc_auc_score(y, softmax, multi_class="ovr", average="macro")``.
 
     Raises
     ------
@@ -240,16 +253,34 @@ def classification_metrics(logits: NDArray[np.float32], y: NDArray[np.int64]) ->
     recall = hits[support > 0] / support[support > 0]
     seen = support + claimed > 0
     f1 = 2 * hits[seen] / (support + claimed)[seen]  # 2 TP / (2 TP + FN + FP)
-    return {
+    logs = _log_softmax(logits)
+    metrics = {
         "accuracy": float(hits.sum() / len(y)),
         "balanced_accuracy": float(recall.mean()),
         "macro_f1": float(f1.mean()),
-        "loss": _cross_entropy(logits, y),
+        "loss": float(-logs[np.arange(len(y)), y].mean()),
     }
+    return {**metrics, "auroc": _auroc(np.exp(logs), y)} if support.all() else metrics
 
 
-def _cross_entropy(logits: NDArray[np.float32], y: NDArray[np.int64]) -> float:
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(wide).sum(axis=1))
-    return float((log_total - wide[np.arange(len(y)), y]).mean())
+    logs: NDArray[np.float64] = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
+    return logs
+
+
+def _auroc(probabilities: NDArray[np.float64], y: NDArray[np.int64]) -> float:
+    """Return how often an example of a class has a higher probability of it than one of another, mean over the classes.
+
+    Equal probabilities count half. By the sum of ranks (Mann & Whitney, Annals of Mathematical Statistics 18, 1947),
+    equal ones having their mean rank. Every class has an example, and there are two classes at least.
+    """
+    areas = []
+    for label, column in enumerate(probabilities.T):
+        own = y == label
+        _, place, counts = np.unique(column, return_inverse=True, return_counts=True)
+        ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+        positive, negative = int(own.sum()), int((~own).sum())
+        areas.append((ranks[own].sum() - positive * (positive + 1) / 2) / (positive * negative))
+    return float(np.mean(areas))

@@ -53,6 +53,7 @@ class Regression(Head):
 
     kind: ClassVar[str] = "regression"
     primary: ClassVar[tuple[str, Direction]] = ("mse", "min")
+    tie: ClassVar[tuple[str, Direction]] = ("mae", "min")
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
         {"mse": (0.0, math.inf), "mae": (0.0, math.inf), "mse_of_mean": (0.0, math.inf)}
     )

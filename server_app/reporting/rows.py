@@ -13,7 +13,8 @@ _SPREAD = ("std", "worst_decile")
 def rows_to_show(head: Head, tests: Sequence[Mapping[str, float]]) -> list[Row]:
     """Return the lines of a head that tests have something to say for.
 
-    How far apart nodes or people are is left out where each test was over one of them only.
+    How far apart nodes or people are is left out where each test was over one of them only. A mean over some of them is
+    followed by how many these are.
 
     Parameters
     ----------
@@ -24,6 +25,8 @@ def rows_to_show(head: Head, tests: Sequence[Mapping[str, float]]) -> list[Row]:
     """
     spread = {f"{head.primary[0]}_{part}" for part in _SPREAD}
     alone = all(test.get("nodes") == 1 for test in tests if test)
-    return [
-        row for row in head.rows if any(row.metric in test for test in tests) and not (alone and row.metric in spread)
-    ]
+    found = []
+    for row in head.rows:
+        if not (alone and row.metric in spread):
+            found += [row, Row(f"{row.title}: nodes or people with one", f"{row.metric}_nodes", "{:.0f}")]
+    return [row for row in found if any(row.metric in test for test in tests)]

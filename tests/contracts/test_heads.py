@@ -148,6 +148,14 @@ def test_the_best_outputs_score_best(case):
     assert all(isinstance(value, float) for value in head.metrics(perfect(head, y), y).values())
 
 
+def test_every_score_has_what_decides_a_tie_and_it_is_another_metric(case):
+    head, draw, _ = case
+    name, better = head.tie
+    assert name != head.primary[0]
+    assert better in ("max", "min")
+    assert all(name in metrics for metrics, _ in scores_of(head, draw).values())
+
+
 def test_every_score_passes_its_own_check(case):
     head, draw, _ = case
     for metrics, n in scores_of(head, draw).values():
@@ -158,6 +166,9 @@ def test_every_score_passes_its_own_check(case):
             for wrong in (float("nan"), -1.0):
                 with pytest.raises(ProtocolError):
                     head.check_metrics(metrics | {name: wrong}, n)
+        for name, (low, _) in head.may_have.items():
+            with pytest.raises(ProtocolError, match=name):
+                head.check_metrics(metrics | {name: low - 1}, n)
         with pytest.raises(ProtocolError):
             head.check_metrics(metrics, 0)
 

@@ -159,10 +159,12 @@ def test_a_score_of_nobody_says_why():
         phase.table()
 
 
-def test_the_panels_table_holds_what_all_have():
-    scores = {"b": ({"accuracy": 0.0, "loss": 1.0}, 1), "a": ({"accuracy": 1.0, "macro_f1": 1.0}, 1)}
+def test_the_panels_table_says_where_not_all_have_a_metric():
+    scores = {"b": ({"accuracy": 0.0, "loss": 1.0}, 1), "a": ({"accuracy": 1.0}, 1)}
     table = HEAD.summarise(scores)
-    assert set(table) == {"accuracy", "accuracy_std", "accuracy_worst_decile", "nodes", "examples"}
+    spread = {"accuracy_std", "accuracy_worst_decile"}
+    assert set(table) == {"accuracy", *spread, "loss", "loss_nodes", "nodes", "examples"}
+    assert table["loss_nodes"] == 1
 
 
 def test_the_worst_decile_is_the_mean_of_the_worst_tenth():

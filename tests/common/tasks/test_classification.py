@@ -165,7 +165,7 @@ def case(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(("seed", "count", "classes"), [(0, 500, 4), (1, 7, 10), (2, 1, 3), (3, 40, 2), (4, 12, 10)])
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_they_are_scikit_learns(seed: int, count: int, classes: int) -> None:
-    from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+    from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 
     logits, y = case(seed, count, classes)
     predicted = logits.argmax(axis=1)
@@ -176,6 +176,11 @@ def test_they_are_scikit_learns(seed: int, count: int, classes: int) -> None:
         "macro_f1": f1_score(y, predicted, average="macro", zero_division=0),
         "loss": log_loss(y, odds / odds.sum(axis=1, keepdims=True), labels=np.arange(classes)),
     }
+    if len(set(y)) == classes > 2:
+        softmax = odds / odds.sum(axis=1, keepdims=True)
+        expected["auroc"] = roc_auc_score(y, softmax, multi_class="ovr", average="macro")
+    elif len(set(y)) == classes:
+        expected["auroc"] = roc_auc_score(y, logits[:, 1] - logits[:, 0])
     assert classification_metrics(logits, y) == pytest.approx(expected, rel=1e-9)
 
 
@@ -192,6 +197,54 @@ def test_by_hand() -> None:
             "loss": (3 * (log_total - 1) + log_total) / 4,
         }
     )
+
+
+def area(scores: np.ndarray, positive: np.ndarray) -> float:
+    """How often an example of the class has the higher score of a pair, ties being half."""
+    pairs = [(own, other) for own in scores[positive] for other in scores[~positive]]
+    return float(np.mean([(own > other) + (own == other) / 2 for own, other in pairs]))
+
+
+@pytest.mark.parametrize(("seed", "count", "classes", "rows"), [(0, 60, 3, 60), (1, 40, 2, 40), (2, 50, 4, 6)])
+def test_the_auroc_counts_pairs_of_an_example_of_a_class_and_one_of_the_rest(seed, count, classes, rows) -> None:
+    """Of few different answers many are equal."""
+    logits, y = case(seed, count, classes)
+    logits = logits[np.arange(count) % rows]
+    odds = np.exp(logits.astype(np.float64))
+    softmax = odds / odds.sum(axis=1, keepdims=True)
+    assert len(np.unique(softmax[:, 0])) == rows
+    expected = np.mean([area(softmax[:, label], y == label) for label in range(classes)])
+    assert classification_metrics(logits, y)["auroc"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_of_the_softmax_and_not_of_the_logits() -> None:
+    """The second example has the larger logit of class 0 and the smaller probability."""
+    logits = np.array([[1, 0, 0], [2, 5, 0], [0, 1, 3]], dtype=np.float32)
+    assert classification_metrics(logits, np.array([0, 1, 2]))["auroc"] == 1
+
+
+def test_one_answer_for_all_has_an_auroc_of_a_half() -> None:
+    assert classification_metrics(np.full((9, 3), 2, np.float32), np.arange(9) % 3)["auroc"] == 0.5
+
+
+def test_a_node_without_an_example_of_each_class_has_no_auroc() -> None:
+    logits, y = case(7, 30, 3)
+    assert "auroc" in classification_metrics(logits, y)
+    assert "auroc" not in classification_metrics(logits, y % 2)
+    assert "auroc" not in classification_metrics(logits[:1], y[:1])
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1", "auroc"])
+def test_what_a_score_may_have_lies_where_it_should(metric: str) -> None:
+    Classification(2).check_metrics({"accuracy": 0.5, metric: 1.0}, 3)
+    for wrong in (-0.1, 1.5):
+        with pytest.raises(ProtocolError, match=rf"A score's '{metric}' must lie in \[0, 1\], got"):
+            Classification(2).check_metrics({"accuracy": 0.5, metric: wrong}, 3)
+
+
+def test_a_cross_entropy_is_never_below_0() -> None:
+    with pytest.raises(ProtocolError, match="'loss' must lie in"):
+        Classification(2).check_metrics({"accuracy": 0.5, "loss": -0.1}, 3)
 
 
 def test_the_loss_is_finite_for_huge_logits() -> None:
