@@ -13,7 +13,10 @@ have in common; several are in one order, which pairs alone would not give.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +28,38 @@ Vector = NDArray[np.float64]
 ByNode = Mapping[str, tuple[float, int]]
 """By name of a node: a score, and the examples behind it (at least 1)."""
 
+Standing = tuple[float, float]
+"""What a trial is worth among others, and what decides where that is equal; more is better."""
+
 _DIGITS = 10
-"""Of what was fitted; the rest is noise of the arithmetic, which must not break a tie."""
+"""Of a score; the rest is noise of the arithmetic, which must not break a tie."""
+
+
+def standings(values: Sequence[ByNode], ties: Sequence[ByNode]) -> list[Standing]:
+    """Return by what trials are ranked: their values, and where these are equal, what decides a tie.
+
+    Both are compared over common nodes, each for itself.
+
+    Parameters
+    ----------
+    values : sequence of mappings
+        As `over_common_nodes` takes them.
+    ties : sequence of mappings
+        The same of what decides a tie; one may be empty, and then loses every tie.
+
+    Returns
+    -------
+    list of tuple of float
+        In the order of `values`.
+    """
+    having = [index for index, by_node in enumerate(ties) if by_node]
+    found = dict(zip(having, over_common_nodes([ties[index] for index in having]), strict=True))
+    return [(value, found.get(index, -math.inf)) for index, value in enumerate(over_common_nodes(values))]
+
+
+def by_node_from_json(values: Mapping[str, Sequence[Any]]) -> ByNode:
+    """Read the scores of nodes as JSON has them."""
+    return {name: (score, examples) for name, (score, examples) in values.items()}
 
 
 def over_common_nodes(scores: Sequence[ByNode]) -> list[float]:
@@ -44,16 +77,27 @@ def over_common_nodes(scores: Sequence[ByNode]) -> list[float]:
         of their own.
     """
     if len({frozenset(by_node) for by_node in scores}) <= 1:
-        return [_mean(by_node) for by_node in scores]
+        return _rounded([_mean(by_node) for by_node in scores], scores)
     names = sorted({name for by_node in scores for name in by_node})
     values = np.array([[by_node.get(name, (0.0, 0))[0] for name in names] for by_node in scores])
     weights = np.array([[float(by_node.get(name, (0.0, 0))[1]) for name in names] for by_node in scores])
     trial_part, node_part = _additive_fit(values, weights)
     sizes = weights.max(axis=0)  # however many trials a node scored
-    return [
-        round(float(a + np.average(node_part[nodes], weights=sizes[nodes])), _DIGITS)
+    fitted = [
+        float(a + np.average(node_part[nodes], weights=sizes[nodes]))
         for a, nodes in zip(trial_part, _reached(weights > 0), strict=True)
     ]
+    return _rounded(fitted, scores)
+
+
+def _rounded(fitted: Sequence[float], scores: Sequence[ByNode]) -> list[float]:
+    """Round to the digits that count among scores of this size; the median, since one model may nearly diverge."""
+    usual = median([abs(score) for by_node in scores for score, _ in by_node.values()] or [0.0])
+    return [round(value, _DIGITS - 1 - _exponent(max(abs(value), usual))) for value in fitted]
+
+
+def _exponent(number: float) -> int:
+    return math.floor(math.log10(number)) if number else 0
 
 
 def _mean(by_node: ByNode) -> float:

@@ -20,17 +20,20 @@ class NodeScore:
         Of the task's head.
     examples : int
         Examples behind them.
-    value : float
-        What ranks, by this node alone; more is better.
+    value : float, optional
+        What ranks, by this node alone; more is better. None where its metric is not defined on the node's examples.
+    tie : float, optional
+        What decides between equal values, see `Head.tie`; more is better. None where the node did not report it.
     """
 
     metrics: Mapping[str, float]
     examples: int
-    value: float
+    value: float | None
+    tie: float | None = None
 
     def to_json(self) -> list[Any]:
         """Return plain JSON values."""
-        return [dict(self.metrics), self.examples, self.value]
+        return [dict(self.metrics), self.examples, self.value, self.tie]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Score:
         What the panel's table was made of; empty where the score is known as a whole only.
     feasible : bool
         Whether no hard constraint is broken.
+    tie : float, optional
+        What decides between equal values, so that more is better; None where nobody reported it.
     """
 
     rung: int
@@ -62,13 +67,21 @@ class Score:
     metrics: Mapping[str, float] = field(default_factory=dict)
     by_node: Mapping[str, NodeScore] = field(default_factory=dict)
     feasible: bool = True
+    tie: float | None = None
 
     @cached_property
     def comparable(self) -> ByNode:
-        """By node the value and the examples behind it: scores are compared by these."""
+        """By node that has one the value and the examples behind it: scores are compared by these."""
         if not self.by_node:
             return {"": (self.value, 1)}
-        return {name: (score.value, score.examples) for name, score in self.by_node.items()}
+        return {name: (score.value, score.examples) for name, score in self.by_node.items() if score.value is not None}
+
+    @cached_property
+    def ties(self) -> ByNode:
+        """By node that reported it what decides between equal values, as `comparable`; empty where nobody did."""
+        if not self.by_node:
+            return {} if self.tie is None else {"": (self.tie, 1)}
+        return {name: (score.tie, score.examples) for name, score in self.by_node.items() if score.tie is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -80,6 +93,7 @@ class Score:
             "metrics": dict(self.metrics),
             "by_node": {name: score.to_json() for name, score in sorted(self.by_node.items())},
             "feasible": self.feasible,
+            "tie": self.tie,
         }
 
     @classmethod

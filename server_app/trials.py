@@ -9,7 +9,7 @@ from typing import Any
 
 from common.architecture.spec import ArchitectureSpec
 from common.settings import TrainingSettings
-from server_app.comparison import over_common_nodes
+from server_app.comparison import Standing, standings
 from server_app.scores import Score
 
 Recipe = TrainingSettings
@@ -154,6 +154,7 @@ class Trial:
             "rung": self.rung,
             "rounds": self.rounds,
             "score": self.score,
+            "tie": last.tie if last else None,
             "values": dict(last.values) if last else {},
             "feasible": last.feasible if last else None,
             "metrics": dict(self.metrics),
@@ -196,21 +197,23 @@ class Trial:
         )
 
 
-def comparable(trials: Sequence[Trial]) -> dict[int, float]:
-    """Return by number the scores that compare, of trials of one rung; see `over_common_nodes`."""
-    scores = over_common_nodes([trial.scores[-1].comparable for trial in trials])
-    return {trial.number: score for trial, score in zip(trials, scores, strict=True)}
+def comparable(trials: Sequence[Trial]) -> dict[int, Standing]:
+    """Return by number what compares, of trials of one rung; see `standings`."""
+    scores = [trial.scores[-1] for trial in trials]
+    found = standings([score.comparable for score in scores], [score.ties for score in scores])
+    return {trial.number: standing for trial, standing in zip(trials, found, strict=True)}
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
     """Sort trials best first: by rung (scores of different rungs do not compare), feasibility, then comparable score.
 
-    Ties go to the earlier trial; those without a score that counts come last.
+    Where scores are equal the head's other metric decides (`Head.tie`), and then the earlier trial is first; those
+    without a score that counts come last.
     """
-    standing: dict[int, tuple[int, bool, float]] = {}
+    standing: dict[int, tuple[int, bool, float, float]] = {}
     for rung in {trial.rung for trial in trials if trial.ranks}:
         same = [trial for trial in trials if trial.ranks and trial.rung == rung]
         values = comparable(same)
-        standing |= {trial.number: (rung, trial.scores[-1].feasible, values[trial.number]) for trial in same}
-    last = (-1, False, 0.0)
+        standing |= {trial.number: (rung, trial.scores[-1].feasible, *values[trial.number]) for trial in same}
+    last = (-1, False, 0.0, 0.0)
     return sorted(trials, key=lambda t: (*(-part for part in standing.get(t.number, last)), t.number))

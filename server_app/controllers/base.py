@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, final
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, SpaceError, SpecError
 from common.seeding import generator
-from server_app.comparison import over_common_nodes
+from server_app.comparison import standings
 from server_app.controllers.observations import Observation, Suggestion
 from server_app.trials import Identity, Proposal, Recipe, Trial, TrialState
 
@@ -169,6 +169,8 @@ class Controller(ABC):
             trial.unheard,
             score is not None and score.feasible,
             final,
+            None if score is None else score.tie,
+            {} if score is None else score.ties,
         )
         if final:
             self.under_way.pop(trial.number, None)
@@ -212,8 +214,10 @@ class Controller(ABC):
             rung = [
                 i for i, seen in enumerate(self.history) if seen.score is not None and seen.rung == observation.rung
             ]
-            for i, score in zip(rung, over_common_nodes([self.history[i].by_node for i in rung]), strict=True):
-                self.history[i] = replace(self.history[i], score=score)
+            seen = [self.history[i] for i in rung]
+            found = standings([one.by_node for one in seen], [one.ties for one in seen])
+            for i, one, (score, tie) in zip(rung, seen, found, strict=True):
+                self.history[i] = replace(one, score=score, tie=tie if one.ties else None)
 
     def _tried(self) -> set[Identity]:
         """Return what is not to be proposed again."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from common.architecture.spec import ArchitectureSpec
-from server_app.comparison import ByNode
+from server_app.comparison import ByNode, by_node_from_json
 from server_app.trials import Identity, Recipe
 
 
@@ -48,6 +49,10 @@ class Observation:
         that other nodes scored.
     by_node : mapping
         The scores of the nodes behind it, and their examples.
+    tie : float, optional
+        What decides between equal scores; more is better. Comparable as the score is; None where nobody reported it.
+    ties : mapping
+        As `by_node`, of what decides.
     unheard : bool
         The trial failed because nodes were silent; it may be proposed again.
     feasible : bool
@@ -65,6 +70,8 @@ class Observation:
     unheard: bool = False
     feasible: bool = True
     final: bool = True
+    tie: float | None = None
+    ties: ByNode = field(default_factory=dict)
 
     @property
     def identity(self) -> Identity:
@@ -72,9 +79,11 @@ class Observation:
         return self.spec, self.recipe
 
     @property
-    def rank(self) -> tuple[int, bool, float]:
-        """Sort key, more is better: by rung, feasibility, then score."""
-        return (self.rung, self.feasible, self.score) if self.score is not None else (-1, False, 0.0)
+    def rank(self) -> tuple[int, bool, float, float]:
+        """Sort key, more is better: by rung, feasibility, score, then what decides a tie."""
+        if self.score is None:
+            return (-1, False, 0.0, 0.0)
+        return (self.rung, self.feasible, self.score, -math.inf if self.tie is None else self.tie)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values of all but what was tried, which the controller knows by the number."""
@@ -84,5 +93,5 @@ class Observation:
     def from_json(cls, values: Mapping[str, Any], tried: Identity) -> Observation:
         """Build from what `to_json` wrote."""
         spec, recipe = tried
-        by_node = {name: (score, examples) for name, (score, examples) in values["by_node"].items()}
-        return cls(spec=spec, recipe=recipe, **{**values, "by_node": by_node})
+        by_node, ties = by_node_from_json(values["by_node"]), by_node_from_json(values["ties"])
+        return cls(spec=spec, recipe=recipe, **{**values, "by_node": by_node, "ties": ties})

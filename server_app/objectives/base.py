@@ -133,6 +133,19 @@ class Objectives(ABC):
         return {term.name: term.value(metrics, cost) for term in self.terms()}
 
     @final
+    def ranks(self, metrics: Mapping[str, float]) -> bool:
+        """Tell whether a node reports what ranks: not every metric is defined on every node's examples."""
+        name = self.terms()[0].name
+        return name in _COSTS or name in metrics
+
+    @final
+    def tie(self, metrics: Mapping[str, float]) -> float | None:
+        """Return what decides between equal ranking values, so that more is better; None where it was not reported."""
+        name, direction = self.head.tie
+        value = metrics.get(name)
+        return None if value is None or not math.isfinite(value) else Objective(name, direction).oriented(value)
+
+    @final
     def ranking_value(self, metrics: Mapping[str, float], cost: Cost) -> float:
         """Return what ranks: the first objective, oriented so that more is better; errors as in `values`."""
         first = self.terms()[0]
@@ -154,6 +167,6 @@ def _metric(metrics: Mapping[str, float], name: str) -> float:
         raise ProtocolError(
             f"The panel must report a finite {name!r}",
             value,
-            fix="Choose an objective that the task's head has; a model that diverges has no score",
+            fix="Choose an objective that the nodes' examples allow; a model that diverges has no score",
         )
     return float(value)

@@ -242,13 +242,10 @@ class Rounds(Stage):
         """Note what a trial was worth at the rung that it completed."""
         trial = active.trial
         cost = self._cost(trial)
-        nodes = {
-            name: NodeScore(metrics, examples, self.objectives.ranking_value(metrics, cost))
-            for name, (metrics, examples) in by_node.items()
-        }
+        nodes = {name: self._node_score(metrics, examples, cost) for name, (metrics, examples) in by_node.items()}
         value, values = self.objectives.ranking_value(table, cost), self.objectives.values(table, cost)
-        feasible = self.objectives.feasible(table, cost)
-        score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible)
+        feasible, tie = self.objectives.feasible(table, cost), self.objectives.tie(table)
+        score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible, tie)
         trial.scores.append(score)
         self.journal.write(
             "scored",
@@ -261,6 +258,10 @@ class Rounds(Stage):
             metrics=table,
         )
         self._scored(active)
+
+    def _node_score(self, metrics: Mapping[str, float], examples: int, cost: Cost) -> NodeScore:
+        value = self.objectives.ranking_value(metrics, cost) if self.objectives.ranks(metrics) else None
+        return NodeScore(metrics, examples, value, self.objectives.tie(metrics))
 
     def _fail(self, active: Active, reason: str, *, unheard: bool = False) -> None:
         active.trial.unheard = unheard

@@ -244,6 +244,6 @@ class Search(Rounds):
     def _retain(self) -> None:
         """Keep the weights of the best and of those that may train on."""
         best = [trial for trial in self.ranking if trial.ranks]
-        same_nodes = len({frozenset(trial.scores[-1].by_node) for trial in best}) <= 1
+        same_nodes = len({frozenset(trial.scores[-1].comparable) for trial in best}) <= 1
         kept = best[: self.keep + (0 if same_nodes else _SPARE)]
         self.weights.retain({*self._active, *(trial.number for trial in kept)})

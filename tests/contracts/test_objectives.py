@@ -12,7 +12,7 @@ from server_app.registry import choices, load_choice
 pytestmark = pytest.mark.parametrize("name", choices("objective"))
 
 COST = Cost(parameters=1000, buffers=0, macs=2000, message_bytes=4000)
-METRICS = {"accuracy": 0.75, "balanced_accuracy": 0.5, "macro_f1": 0.5, "loss": 0.5}
+METRICS = {"accuracy": 0.75, "balanced_accuracy": 0.5, "macro_f1": 0.5, "auroc": 0.75, "loss": 0.5}
 HEAD = Classification(3)
 
 
@@ -31,8 +31,19 @@ def test_values_are_finite_and_the_first_ranks(make):
 
 
 def test_a_better_model_of_the_same_cost_ranks_no_worse(make):
-    better = {"accuracy": 0.8, "balanced_accuracy": 0.6, "macro_f1": 0.6, "loss": 0.4}
+    better = {"accuracy": 0.8, "balanced_accuracy": 0.6, "macro_f1": 0.6, "auroc": 0.8, "loss": 0.4}
     assert make().ranking_value(better, COST) >= make().ranking_value(METRICS, COST)
+    assert make().tie(better) > make().tie(METRICS)
+
+
+def test_a_node_ranks_where_it_reports_what_ranks(make):
+    assert make().ranks(METRICS)
+    assert not make().ranks({})
+
+
+def test_what_decides_a_tie_may_be_missing(make):
+    assert make().tie({"accuracy": 1.0}) is None
+    assert make().tie({"loss": math.nan}) is None
 
 
 def test_metrics_that_diverged_or_are_missing_give_an_error(make):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_app.comparison import over_common_nodes
+from server_app.comparison import over_common_nodes, standings
 
 
 def test_where_nothing_is_missing_it_is_the_mean_weighted_by_examples():
@@ -73,3 +75,26 @@ def test_a_harder_panel_changes_no_difference(table, shift):
     with_b = [index for index, row in enumerate(table) if "b" in row]  # they share a node, so they are compared
     before, after = np.array(over_common_nodes(table)), np.array(over_common_nodes(harder))
     np.testing.assert_allclose(np.diff(after[with_b]), np.diff(before[with_b]), atol=1e-6)
+
+
+def test_as_many_hits_are_a_tie_on_whichever_nodes_they_are():
+    """7 of 49 and 1 of 3 are 8 hits of 52, and so are 6 and 2, and the other splits; in floats not always exactly."""
+    table = [{"a": (hits / 49, 49), "b": ((8 - hits) / 3, 3)} for hits in (5, 6, 7, 8)]
+    assert len(set(over_common_nodes(table))) == 1
+
+
+def test_small_scores_differ_and_one_that_nearly_diverged_hides_no_difference():
+    first, second, *_ = over_common_nodes([{"a": (1.5e-12, 4)}, {"a": (1.6e-12, 4)}])
+    assert first < second
+    first, second, _ = over_common_nodes([{"a": (3000.0, 4)}, {"a": (3000.5, 4)}, {"a": (1e29, 4)}])
+    assert (first, second) == (3000.0, 3000.5)
+
+
+def test_ties_are_compared_for_themselves_and_who_has_none_loses_them():
+    values = [{"a": (0.5, 2), "b": (0.5, 2)}] * 2 + [{"a": (0.25, 2)}]
+    ties = [{"b": (-1.0, 2)}, {}, {"a": (-0.5, 2), "b": (-0.75, 6)}]
+    (first, tie), (second, none), (_, last) = standings(values, ties)
+    assert first == second
+    # the first and the third share b alone, and differ by what they differ there
+    assert last - tie == pytest.approx(-0.75 + 1.0)
+    assert none == -math.inf

@@ -32,6 +32,30 @@ def test_ranked_by_rung_then_score_then_number():
     assert [trial.number for trial in ranked(trials)] == [3, 1, 0, 4, 5, 2]
 
 
+def test_equal_scores_are_ranked_by_what_decides_a_tie_and_then_by_number():
+    """One that nobody measured loses."""
+    ties = [-0.7, -0.5, None, -0.7, -0.4]
+    trials = [scored(trial(number, SPEC), 0.5, tie=tie) for number, tie in enumerate(ties)]
+    trials.append(scored(trial(5, SPEC), 0.6, tie=-9.0))
+    assert [trial.number for trial in ranked(trials)] == [5, 4, 1, 0, 3, 2]
+
+
+def test_a_tie_is_decided_over_the_nodes_in_common_too():
+    """The second lacks the node where all have the larger loss."""
+    easy, hard = NodeScore({}, 4, 0.5, -0.3), NodeScore({}, 4, 0.5, -2.0)
+    both = scored(trial(1, SPEC), 0.5, tie=-1.15, by_node={"easy": easy, "hard": hard})
+    one = scored(trial(0, SPEC), 0.5, tie=-0.4, by_node={"easy": NodeScore({}, 4, 0.5, -0.4)})
+    assert [trial.number for trial in ranked([one, both])] == [1, 0]
+
+
+def test_a_node_without_what_ranks_takes_no_part():
+    have, lack = NodeScore({}, 4, 0.5, -0.3), NodeScore({}, 4, None, -0.3)
+    made = scored(trial(0, SPEC), 0.5, tie=-0.3, by_node={"a": have, "b": lack})
+    assert made.scores[-1].comparable == {"a": (0.5, 4)}
+    assert made.scores[-1].ties == {"a": (-0.3, 4), "b": (-0.3, 4)}
+    assert Trial.from_state(json.loads(json.dumps(made.state_dict()))) == made
+
+
 def test_a_failed_trial_ranks_last_whatever_it_scored_before():
     failed = trial(0, SPEC, 0.99, rung=3, state=TrialState.FAILED)
     assert ranked([failed, trial(1, SPEC, -5.0)])[-1] is failed
@@ -75,7 +99,7 @@ def test_two_trials_share_no_ledger():
 
 
 def rich_trial():
-    by_node = {"a": NodeScore({"loss": 0.1}, 3, 0.25), "b": NodeScore({"loss": 0.1}, 3, 0.75)}
-    scores = [Score(1, 1, 0.4), Score(2, 10, 0.5, {"accuracy": 0.5}, {"loss": 0.1}, by_node)]
+    by_node = {"a": NodeScore({"loss": 0.1}, 3, 0.25, -0.1), "b": NodeScore({"loss": 0.1}, 3, 0.75)}
+    scores = [Score(1, 1, 0.4), Score(2, 10, 0.5, {"accuracy": 0.5}, {"loss": 0.1}, by_node, tie=-0.1)]
     recipe = Recipe(learning_rate=0.25)
     return Trial(4, SPEC, recipe, "mutation", 2, None, TrialState.FINISHED, 10, scores, Ledger(7, 8, 9.0), unheard=True)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from common.architecture.spec import ArchitectureSpec
-from server_app.scores import Score
+from server_app.scores import NodeScore, Score
 from server_app.trials import Proposal, Trial, TrialState
 
 
-def scored(trial: Trial, value: float, rung: int = 1, feasible: bool = True) -> Trial:
+def scored(
+    trial: Trial,
+    value: float,
+    rung: int = 1,
+    feasible: bool = True,
+    tie: float | None = None,
+    by_node: Mapping[str, NodeScore] = MappingProxyType({}),
+) -> Trial:
     """Give a trial the scores of `rung` rungs, all of the same value."""
-    trial.scores = [Score(step, trial.rounds, value, feasible=feasible) for step in range(1, rung + 1)]
+    steps = range(1, rung + 1)
+    trial.scores = [Score(step, trial.rounds, value, by_node=by_node, feasible=feasible, tie=tie) for step in steps]
     return trial
 
 

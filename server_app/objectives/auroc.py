@@ -1,0 +1,13 @@
+"""The panel's AUROC, whatever the model costs."""
+
+from __future__ import annotations
+
+from server_app.objectives.base import Objective, Objectives
+
+
+class Auroc(Objectives):
+    """Mean AUROC, in [0, 1], over the nodes of the panel that hold an example of every class."""
+
+    def terms(self) -> tuple[Objective, ...]:
+        """Return the AUROC."""
+        return (Objective("auroc", "max"),)
