@@ -17,6 +17,7 @@ from common.errors import DataError
 from common.groups import PORTFOLIO
 from common.limits import Limits
 from common.seeding import child_seed, generator
+from common.settings import TrainingSettings
 from common.tasks import Task
 from server_app.blobs import Blobs, keys_in
 from server_app.candidates import candidates_of
@@ -203,7 +204,7 @@ def build_search(
         concurrency=config.search.concurrency,
         deadline=config.federation.deadline,
         controller=controller(trials, config.seed, config.search.trials, controller_options, start),
-        fidelity=fidelity(fidelity_options),
+        fidelity=fidelity(fidelity_options, _steps_per_round(roster, recipes.default)),
         placement=placement(config.seed, config.search.concurrency, placement_options),
         weights=_weights(config, task, config.seed, blobs),
         objectives=objectives,
@@ -254,6 +255,12 @@ def build_final(
         held=roster.held,
         precision=config.federation.precision,
     )
+
+
+def _steps_per_round(roster: Roster, recipe: TrainingSettings) -> float | None:
+    """Return the optimizer steps of a round, mean over the nodes that said what they have; None where nobody did."""
+    steps = [-(-report.num_train // recipe.batch_size) * recipe.epochs for report in roster.reports.values()]
+    return sum(steps) / len(steps) if steps else None
 
 
 def _choose(config: Config, axis: str) -> tuple[Any, Any]:

@@ -41,10 +41,14 @@ class Promotion:
         Its number.
     rounds : int
         Rounds in all at its next rung.
+    doubtful : tuple of int
+        Numbers of trials that cannot be told apart, so that all of them train on; said of the first of those that are
+        promoted together, and perhaps not one of them itself.
     """
 
     trial: int
     rounds: int
+    doubtful: tuple[int, ...] = ()
 
 
 class Fidelity(ABC):
@@ -54,6 +58,8 @@ class Fidelity(ABC):
     ----------
     options : Options
         What only this fidelity knows.
+    steps_per_round : float, optional
+        Optimizer steps of a round, on the average node and with the default recipe; None where that is not known.
     """
 
     @dataclass(frozen=True)
@@ -74,13 +80,19 @@ class Fidelity(ABC):
                     "fidelity.max_rounds must be 1 or more", self.max_rounds, fix="Set fidelity.max_rounds=10"
                 )
 
-    def __init__(self, options: Any = None) -> None:
+    def __init__(self, options: Any = None, steps_per_round: float | None = None) -> None:
         self.options: Any = self.Options() if options is None else options
+        self.steps_per_round = steps_per_round
 
     @property
     def max_rounds(self) -> int:
         """Rounds of a trial that goes all the way."""
         return int(self.options.max_rounds)
+
+    @property
+    def rungs(self) -> list[int]:
+        """Rounds in all at each rung, the top one last."""
+        return [self.max_rounds]
 
     @abstractmethod
     def start(self, trial: Trial) -> int:

@@ -6,67 +6,31 @@ Hyperband, Li et al., JMLR 2018).
 
 Where we depart: the arms of a bracket are not all known beforehand. A bracket fills from what the
 controller proposes; once it is full, the next trial opens another one, so that a bracket that waits
-for its slowest trial holds up nobody else.
+for its slowest trial holds up nobody else. And where few nodes with few examples score, the best of a rung may be so by
+chance, so trials that cannot be told from the last of them go on too, up to twice as many as there would have been.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from server_app.comparison import ByNode, over_common_nodes
 from server_app.fidelity.base import Ending, Fidelity, Promotion
+from server_app.fidelity.bracket import Bracket
 from server_app.trials import Trial, TrialState
-
-
-@dataclass
-class Bracket:
-    """Trials that are compared with each other.
-
-    Parameters
-    ----------
-    filling : bool
-        Whether further trials may join; nothing is decided before.
-    rung : int
-        Index of the rung that its trials train for, from 0.
-    entered : int
-        Trials that entered this rung, failed ones included: the n of the paper.
-    racing : list of int
-        Those of them that have not failed.
-    scores : dict of int to dict
-        By trial, of those that completed the rung: the scores of its nodes, see `over_common_nodes`.
-    infeasible : list of int
-        Those of them that break a hard constraint; they rank behind the others.
-    """
-
-    filling: bool = True
-    rung: int = 0
-    entered: int = 0
-    racing: list[int] = field(default_factory=list)
-    scores: dict[int, ByNode] = field(default_factory=dict)
-    infeasible: list[int] = field(default_factory=list)
-
-    def best_first(self) -> list[int]:
-        """Return the trials that race, best first; ties go to the lower number."""
-        scores = dict(zip(self.scores, over_common_nodes(list(self.scores.values())), strict=True))
-        return sorted(self.racing, key=lambda number: (number in self.infeasible, -scores[number], number))
-
-    def leave(self, number: int) -> None:
-        """Let a trial go that trains no more."""
-        self.racing.remove(number)
-        self.scores.pop(number, None)
-        self.infeasible = [other for other in self.infeasible if other != number]
 
 
 class SuccessiveHalving(Fidelity):
     """Promote the best ``1 / eta`` of a bracket from rung to rung and stop the rest.
 
     When all trials of a rung have been scored or have failed, the best ``floor(n / eta)`` of the `n`
-    that entered it go on, at least one. They are compared over the nodes that they have in common. Ties go
-    to the lower number, so that the order of the reports never matters. A trial that completes the top rung
-    finishes at once.
+    that entered it go on, at least one. They are compared over the nodes that they have in common. Ties go to the lower
+    loss and then to the lower number, so that the order of the reports never matters. Down from the last of the best
+    those that follow go on too, one after the other, until one is clearly worse than it (`clearly_better`), or as many
+    more do. A trial that completes the top rung finishes at once.
     """
 
     @dataclass(frozen=True)
@@ -78,17 +42,23 @@ class SuccessiveHalving(Fidelity):
         max_rounds : int
             Rounds of the top rung.
         min_rounds : int
-            Rounds of the first rung.
+            Rounds of the first rung, at least.
+        min_steps : int
+            Optimizer steps of the first rung on the average node, at least; 0 leaves it at `min_rounds`.
         eta : int
             Reduction factor: one in `eta` goes on, to `eta` times the rounds.
         bracket_size : int
             Trials in a bracket.
+        doubt : float
+            Standard errors within which two trials cannot be told apart; 0: nobody goes on out of doubt.
         """
 
         max_rounds: int = 9
         min_rounds: int = 1
+        min_steps: int = 0
         eta: int = 3
         bracket_size: int = 9
+        doubt: float = 1.0
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -98,6 +68,10 @@ class SuccessiveHalving(Fidelity):
                     self.min_rounds,
                     fix="Set fidelity.min_rounds=1",
                 )
+            if self.min_steps < 0:
+                raise ConfigError("fidelity.min_steps must be 0 or more", self.min_steps, fix="0 turns it off")
+            if not 0 <= self.doubt < math.inf:
+                raise ConfigError("fidelity.doubt must be 0 or more", self.doubt, fix="0 turns it off")
             if self.eta < 2:
                 raise ConfigError("fidelity.eta must be 2 or more", self.eta, fix="Set fidelity.eta=3")
             if self.bracket_size < self.eta:
@@ -107,11 +81,17 @@ class SuccessiveHalving(Fidelity):
                     fix=f"Set fidelity.bracket_size={self.eta**2}",
                 )
 
-    def __init__(self, options: Any = None) -> None:
-        super().__init__(options)
-        self.rungs = rungs(self.options.min_rounds, self.options.max_rounds, self.options.eta)
+    def __init__(self, options: Any = None, steps_per_round: float | None = None) -> None:
+        super().__init__(options, steps_per_round)
+        first = max(self.options.min_rounds, math.ceil(self.options.min_steps / (steps_per_round or math.inf)))
+        self._rungs = rungs(first, self.options.max_rounds, self.options.eta)
         self._brackets: list[Bracket] = []
         self._promotions: list[Promotion] = []
+
+    @property
+    def rungs(self) -> list[int]:
+        """Rounds in all at each rung; of a run that goes on those of its beginning, whatever nodes there are."""
+        return list(self._rungs)
 
     def start(self, trial: Trial) -> int:
         """Put the trial into the bracket that fills; return the rounds of the first rung."""
@@ -120,7 +100,7 @@ class SuccessiveHalving(Fidelity):
         if not self._brackets or not self._brackets[-1].filling:
             self._brackets.append(Bracket())
         bracket = self._brackets[-1]
-        bracket.racing.append(trial.number)
+        bracket.racing[trial.number] = json.dumps([trial.spec.id, trial.recipe.to_json()], sort_keys=True)
         bracket.entered += 1
         bracket.filling = bracket.entered < self.options.bracket_size
         return self.rungs[0]
@@ -139,7 +119,7 @@ class SuccessiveHalving(Fidelity):
             bracket.leave(trial.number)
             self._forget_empty()
             return [Ending(trial.number, "finish")]
-        bracket.scores[trial.number] = score.comparable
+        bracket.scores[trial.number], bracket.ties[trial.number] = score.comparable, score.ties
         if not score.feasible:
             bracket.infeasible.append(trial.number)
         return self._decide(bracket)
@@ -158,17 +138,18 @@ class SuccessiveHalving(Fidelity):
         return endings
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the brackets that still race, and who was promoted and has not trained on yet."""
-        brackets = [asdict(bracket) | {"scores": list(bracket.scores.items())} for bracket in self._brackets]
-        return {"brackets": brackets, "promotions": [asdict(promotion) for promotion in self._promotions]}
+        """Return the rungs, the brackets that still race, and who was promoted and has not trained on yet."""
+        return {
+            "rungs": self.rungs,
+            "brackets": [bracket.to_json() for bracket in self._brackets],
+            "promotions": [asdict(promotion) for promotion in self._promotions],
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
-        self._brackets = [
-            Bracket(**row | {"racing": list(row["racing"]), "scores": _scores(row["scores"])})
-            for row in state["brackets"]
-        ]
-        self._promotions = [Promotion(**row) for row in state["promotions"]]
+        self._rungs = list(state["rungs"])
+        self._brackets = [Bracket.from_json(row) for row in state["brackets"]]
+        self._promotions = [Promotion(**row | {"doubtful": tuple(row["doubtful"])}) for row in state["promotions"]]
 
     def _bracket_of(self, number: int) -> Bracket:
         for bracket in self._brackets:
@@ -182,20 +163,13 @@ class SuccessiveHalving(Fidelity):
     def _decide(self, bracket: Bracket) -> list[Ending]:
         if bracket.filling or len(bracket.scores) < len(bracket.racing):
             return []
-        promoted = sorted(bracket.best_first()[: max(1, bracket.entered // self.options.eta)])
+        promoted, doubtful = bracket.decide(self.options.eta, self.options.doubt)
         endings = [Ending(number, "stop") for number in sorted(bracket.racing) if number not in promoted]
-        if promoted:
-            rounds = self.rungs[bracket.rung + 1]
-            self._promotions += [Promotion(number, rounds) for number in promoted]
-        bracket.rung, bracket.entered, bracket.racing = bracket.rung + 1, len(promoted), promoted
-        bracket.scores, bracket.infeasible = {}, []
+        for place, number in enumerate(sorted(promoted)):
+            self._promotions.append(Promotion(number, self.rungs[bracket.rung + 1], () if place else tuple(doubtful)))
+        bracket.climb(promoted, self.options.eta)
         self._forget_empty()
         return endings
-
-
-def _scores(rows: list[Any]) -> dict[int, ByNode]:
-    """Read what JSON made of a bracket's scores."""
-    return {number: {name: (score, size) for name, (score, size) in by_node.items()} for number, by_node in rows}
 
 
 def rungs(min_rounds: int, max_rounds: int, eta: int) -> list[int]:

@@ -10,7 +10,7 @@ from flwr.common.logger import log
 
 from server_app.changes import changed_nodes
 from server_app.reporting.best import INFEASIBLE, why_lower, worth, worth_at_rung
-from server_app.reporting.words import counted
+from server_app.reporting.words import counted, listed
 
 
 def _limits(limits: dict[str, int]) -> str:
@@ -27,7 +27,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: (
-        f"{counted(e['trials'], 'trial')} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_left_out(e)}"
+        f"{counted(e['trials'], 'trial')} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}{_left_out(e)}"
     ),
     "scaled": lambda e: f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}",
     "unscaled": lambda e: (
@@ -42,6 +42,10 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{e['trial']} is the best so far: {worth_at_rung(e)}"
         + ("" if e.get("feasible", True) else f", but {INFEASIBLE}")
         + (f" ({why})" if (why := why_lower(e)) else "")
+    ),
+    "undecided": lambda e: (
+        f"{listed(e['doubtful'])} cannot be told apart at rung {e['rung']}, so "
+        f"{'both' if len(e['doubtful']) == 2 else 'all of them'} train on"
     ),
     "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
     "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
@@ -62,6 +66,12 @@ def _held_out(event: dict[str, Any]) -> str:
     """Return how many of the nodes never train."""
     number = event.get("held_out", 0)
     return f", {number:,} of which {'is' if number == 1 else 'are'} held out to score" if number else ""
+
+
+def _rungs(event: dict[str, Any]) -> str:
+    """Return after how many rounds trials are scored."""
+    *before, last = event.get("rungs") or [0]
+    return f", scored after {listed([*map(str, before), counted(last, 'round')])}" if last else ""
 
 
 def _left_out(event: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.settings import TrainingSettings
@@ -19,6 +19,12 @@ def in_words(recipe: Mapping[str, Any]) -> str:
     shown = {name: value for name, value in recipe.items() if name == "learning_rate" or value != plain.get(name)}
     settings = [f"{name} {'+'.join(value) if isinstance(value, list) else value}" for name, value in shown.items()]
     return ", ".join([*([] if "optimizer" in shown else [str(recipe.get("optimizer", ""))]), *settings])
+
+
+def listed(things: Sequence[str]) -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``."""
+    *before, last = things
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def clock(seconds: float) -> str:

@@ -169,6 +169,9 @@ class Search(Rounds):
             return None
         active = self._active[promotion.trial]
         active.target = promotion.rounds
+        if promotion.doubtful:
+            names = [self._name(number) for number in promotion.doubtful]
+            self.journal.write("undecided", doubtful=names, rung=active.trial.rung)
         self.journal.write("promoted", trial=active.name, rounds=promotion.rounds)
         return active
 

@@ -8,7 +8,8 @@ from common.architecture.kinds.layered import LayeredSpec
 from common.errors import ConfigError
 from common.seeding import generator
 from server_app.registry import choices, load_choice
-from server_app.trials import Trial, TrialState
+from server_app.scores import NodeScore
+from server_app.trials import Recipe, Trial, TrialState
 from tests.support.trials import scored
 
 pytestmark = pytest.mark.parametrize("name", choices("fidelity"))
@@ -31,7 +32,8 @@ def everybody(number, rung):
 class Race:
     """Trials with toy scores under a fidelity; what happens next is drawn at random.
 
-    The outcome of a trial depends on its number and rung only. Scores have one decimal, so there are ties.
+    The outcome of a trial depends on its number and rung only. Up to three nodes score it; scores have one decimal, so
+    there are ties, and trials that cannot be told apart.
     """
 
     def __init__(self, fidelity, count, fails=nobody, seed=0, restore=False):
@@ -65,7 +67,7 @@ class Race:
             self.complete(running[pick])
 
     def start(self):
-        trial = Trial(len(self.trials), LayeredSpec())
+        trial = Trial(len(self.trials), LayeredSpec(), Recipe(epochs=1 + len(self.trials) // 2 * 2))
         self.trials.append(trial)
         self.targets[trial.number] = self.fidelity.start(trial)
         assert 1 <= self.targets[trial.number] <= self.fidelity.max_rounds
@@ -76,7 +78,15 @@ class Race:
         else:
             trial.rounds, rung, trial.state = self.targets[trial.number], trial.rung + 1, TrialState.WAITING
             draw = generator(0, "score", trial.number, rung)
-            scored(trial, round(float(draw.random()), 1), rung, feasible=draw.random() < 0.8)
+            values = (draw.random() + draw.normal(0, 0.1, 3)).round(1).tolist()
+            names = [name for name in "abc" if draw.random() < 0.9] or ["a"]
+            by_node = {
+                name: NodeScore({}, 5, value, tie=round(-value, 0))
+                for name, value in zip("abc", values, strict=True)
+                if name in names
+            }
+            mean = sum(node.value for node in by_node.values()) / len(by_node)
+            scored(trial, mean, rung, feasible=draw.random() < 0.8, tie=0.0, by_node=by_node)
         self.apply(self.fidelity.report(trial))
 
     def apply(self, endings):

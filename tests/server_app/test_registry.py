@@ -17,7 +17,7 @@ from server_app.spaces.base import SearchSpace
         ("controller", {"random", "hill_climb", "evolution"}),
         ("fidelity", {"full", "successive_halving"}),
         ("weights", {"scratch"}),
-        ("objective", {"accuracy"}),
+        ("objective", {"accuracy", "balanced_accuracy", "macro_f1", "auroc", "loss"}),
         ("placement", {"shared", "split"}),
         ("aggregation", {"fedavg"}),
     ],

@@ -6,17 +6,33 @@ from common.architecture.kinds.layered import LayeredSpec
 from common.errors import ConfigError
 from server_app.fidelity.base import Ending, Promotion
 from server_app.fidelity.successive_halving import SuccessiveHalving, rungs
-from server_app.trials import Trial, TrialState
+from server_app.scores import NodeScore
+from server_app.trials import Recipe, Trial, TrialState
 from tests.support import trials as support
 
 
-def make(**options):
-    return SuccessiveHalving(SuccessiveHalving.Options(**options))
+def make(*, doubt=0.0, **options):
+    return SuccessiveHalving(SuccessiveHalving.Options(doubt=doubt, **options))
 
 
-def scored(number, score, feasible=True):
+def scored(number, score, feasible=True, tie=None):
     waiting = Trial(number, LayeredSpec(), state=TrialState.WAITING)
-    return waiting if score is None else support.scored(waiting, score, feasible=feasible)
+    return waiting if score is None else support.scored(waiting, score, feasible=feasible, tie=tie)
+
+
+def on_nodes(number, *values, tie=None, recipe=None):
+    """A trial with a score on each of so many nodes of the same size."""
+    by_node = {f"node-{index}": NodeScore({}, 5, value, tie) for index, value in enumerate(values)}
+    waiting = Trial(number, LayeredSpec(), recipe or Recipe(epochs=number + 1), state=TrialState.WAITING)
+    return support.scored(waiting, sum(values) / len(values), tie=tie, by_node=by_node)
+
+
+def race(fidelity, *trials):
+    """Let trials start and report; return who is stopped, and all promotions."""
+    for trial in trials:
+        fidelity.start(trial)
+    stopped = [ending.trial for trial in trials for ending in fidelity.report(trial) if ending.action == "stop"]
+    return stopped, list(iter(fidelity.next, None))
 
 
 def failed(number, score=None):
@@ -68,7 +84,7 @@ def test_the_paper_s_halving():
     assert fidelity.report(scored(0, 0.5)) == [Ending(0, "stop")]
     assert promoted(fidelity) == [(3, 4)]
     assert fidelity.report(scored(3, 0.1)) == [Ending(3, "finish")]
-    assert fidelity.state_dict() == {"brackets": [], "promotions": []}
+    assert fidelity.state_dict() == {"rungs": [1, 2, 4], "brackets": [], "promotions": []}
 
 
 def test_a_promotion_that_waits_for_a_place_is_part_of_the_state():
@@ -87,6 +103,15 @@ def test_one_that_breaks_a_constraint_goes_on_only_where_nobody_else_can():
     fidelity.report(scored(0, 0.9, feasible=False))
     fidelity.report(scored(1, 0.1))
     assert ended(fidelity.report(scored(2, 0.8, feasible=False))) == {"stop": [0, 2]}
+    assert promoted(fidelity) == [(1, 3)]
+
+
+def test_ties_go_to_the_lower_loss():
+    fidelity = make(eta=3, bracket_size=3)
+    start(fidelity, 0, 1, 2)
+    fidelity.report(scored(0, 0.5, tie=-0.9))
+    fidelity.report(scored(1, 0.5, tie=-0.7))
+    assert ended(fidelity.report(scored(2, 0.5))) == {"stop": [0, 2]}
     assert promoted(fidelity) == [(1, 3)]
 
 
@@ -170,6 +195,9 @@ def test_one_rung_finishes_everybody_at_once():
         ({"min_rounds": 10, "max_rounds": 9}, "min_rounds"),
         ({"max_rounds": 0}, "max_rounds"),
         ({"bracket_size": 2, "eta": 3}, "bracket_size"),
+        ({"min_steps": -1}, "min_steps"),
+        ({"doubt": -0.5}, "doubt"),
+        ({"doubt": float("nan")}, "doubt"),
     ],
 )
 def test_options_are_checked(options, named):
@@ -195,3 +223,86 @@ def test_strangers_and_repeats_are_refused():
         fidelity.report(scored(2, 0.5))
     with pytest.raises(ConfigError, match="starts once"):
         start(fidelity, 1)
+
+
+# ---------------------------------------------------------------- doubt
+
+NOISY = {0: (0.9, 0.5), 1: (0.5, 0.88), 2: (0.88, 0.48), 3: (0.1, 0.1), 4: (0.2, 0.1), 5: (0.1, 0.2)}
+"""Of two nodes. The first differ by 0.01 with an error of 0.39, and by 0.02 on both nodes with an error of 0; the last
+three are worse by 0.55 with errors up to 0.2."""
+
+
+def test_who_cannot_be_told_from_the_last_of_the_best_goes_on():
+    trials = [on_nodes(number, *values) for number, values in NOISY.items()]
+    stopped, promotions = race(make(eta=6, bracket_size=6, doubt=1.0), *trials)
+    assert stopped == [2, 3, 4, 5]
+    assert promotions == [Promotion(0, 6, (0, 1)), Promotion(1, 6)]
+    stopped, promotions = race(make(eta=6, bracket_size=6), *trials)
+    assert (stopped, promotions) == ([1, 2, 3, 4, 5], [Promotion(0, 6)])
+
+
+def test_where_nothing_can_be_told_apart_twice_as_many_go_on_by_their_loss():
+    trials = [on_nodes(number, 0.5, 0.5, tie=-1 - 0.1 * (number * 4 % 9)) for number in range(9)]
+    stopped, promotions = race(make(doubt=1.0), *trials)
+    # the losses, by number, are 1 and tenths: 0 4 8 3 7 2 6 1 5; the 6 best are those with up to 5
+    assert stopped == [2, 4, 6]
+    assert promotions == [Promotion(0, 3, (1, 3, 5, 8)), *(Promotion(number, 3) for number in (1, 3, 5, 7, 8))]
+
+
+def test_one_that_is_clearly_worse_ends_it_whoever_follows():
+    """The fourth is noisy enough for anything; but the third, who is better, is clearly worse than the first."""
+    trials = [on_nodes(0, 0.6, 0.6), on_nodes(1, 0.55, 0.55), on_nodes(2, 1.0, 0.0), on_nodes(3, 0.1, 0.1)]
+    stopped, promotions = race(make(eta=4, bracket_size=4, doubt=1.0), *trials)
+    assert (stopped, promotions) == ([1, 2, 3], [Promotion(0, 4)])
+
+
+def test_doubt_never_more_than_doubles_a_rung():
+    """9 trials, then 3, then 1: with doubt 9, 6 and 2, and not 9, 6 and 4."""
+    fidelity, trials = make(doubt=1.0), [on_nodes(number, 0.5, 0.5) for number in range(9)]
+    _, first = race(fidelity, *trials)
+    assert len(first) == 6
+    for promotion in first:
+        fidelity.report(trials[promotion.trial])
+    assert promoted(fidelity) == [(0, 9), (1, 9)]
+
+
+def test_feasibility_is_no_matter_of_doubt():
+    fidelity = make(eta=2, bracket_size=2, doubt=1.0)
+    start(fidelity, 0, 1)
+    fidelity.report(scored(0, 0.5))
+    assert ended(fidelity.report(scored(1, 0.5, feasible=False))) == {"stop": [1]}
+
+
+@pytest.mark.parametrize(("again", "goes_on"), [(0.52, False), (0.7, True)])
+def test_repetitions_of_one_identity_say_how_much_chance_there_is(again, goes_on):
+    """They differ by 0.02, or by 0.2, as an error does; the first two by 0.1, on both nodes alike."""
+    trials = [
+        on_nodes(0, 0.9, 0.9),
+        on_nodes(1, 0.8, 0.8),
+        on_nodes(2, 0.5, 0.5),
+        on_nodes(3, again, again, recipe=Recipe(epochs=3)),
+    ]
+    _, promotions = race(make(eta=4, bracket_size=4, doubt=1.0), *trials)
+    assert [promotion.trial for promotion in promotions] == ([0, 1] if goes_on else [0])
+
+
+# ---------------------------------------------------------------- steps
+
+
+@pytest.mark.parametrize(
+    ("steps_per_round", "expected"),
+    [(None, [1, 3, 9]), (40.0, [1, 3, 9]), (39.5, [2, 6, 9]), (10.0, [4, 9]), (4.0, [9]), (0.5, [9])],
+)
+def test_the_first_rung_has_so_many_steps(steps_per_round, expected):
+    """Of 40: 2 rounds of 39.5, 4 of 10, and not all of them where the top rung has fewer."""
+    fidelity = SuccessiveHalving(SuccessiveHalving.Options(min_steps=40), steps_per_round)
+    assert fidelity.rungs == expected
+    assert fidelity.start(Trial(0, LayeredSpec())) == expected[0]
+
+
+def test_a_run_that_goes_on_keeps_its_rungs_whatever_nodes_there_are():
+    options = SuccessiveHalving.Options(min_steps=40)
+    before, after = SuccessiveHalving(options, 10.0), SuccessiveHalving(options, 40.0)
+    after.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    assert after.rungs == before.rungs == [4, 9]
+    assert after.start(Trial(0, LayeredSpec())) == 4

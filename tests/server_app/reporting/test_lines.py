@@ -26,6 +26,7 @@ SAMPLES = {
     "state_lost": {"reason": "the disk is full"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "unscaled": {"min_examples": 10},
+    "undecided": {"doubtful": ["trial-0003", "trial-0005", "trial-0007"], "rung": 1},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
 }
 """Fields of the events that the runs here do not bring about."""
@@ -75,7 +76,7 @@ def test_the_lines_read_what_the_events_hold(eventful, hopeless):
 def test_a_run_reads_as_a_story(eventful):
     lines = [line for line in map(line_of, eventful.events) if line is not None]
     assert lines[0].startswith("Run eventful, seed 0, folder ")
-    assert "4 trials on 3 nodes" in lines
+    assert "4 trials on 3 nodes, scored after 1 and 2 rounds" in lines
     # widths 3, 5, 8 and 13 on 4 features and 3 classes: w(4 + 3) + w + 3 numbers
     proposed = [line for line in lines if line.startswith("trial-") and "proposed (sample)" in line]
     sizes = {f"{width * 8 + 3:,} parameters, {width * 7:,} MACs" for width in (3, 5, 8, 13)}
@@ -146,12 +147,27 @@ def test_a_search_says_how_many_are_held_out():
 
 def test_one_is_no_plural():
     assert line_of({"event": "search", "trials": 1, "nodes": ["a"]}) == "1 trial on 1 node"
+    assert line_of({"event": "search", "trials": 1, "nodes": ["a"], "rungs": [1]}) == (
+        "1 trial on 1 node, scored after 1 round"
+    )
     assert line_of({"event": "resumed", "trials": 1, "missing": [], "new": []}) == "It has 1 trial so far."
 
 
 def test_a_run_that_goes_on_says_from_where_and_what_has_changed():
     event = {"event": "resuming", "line": 7, "changes": ["The code has changed.", "So has a node."]}
     assert line_of(event) == "The run goes on after line 7 of its journal. The code has changed. So has a node."
+
+
+def test_rungs_are_told_and_what_cannot_be_told_apart():
+    line = line_of({"event": "search", "trials": 9, "nodes": ["a", "b"], "rungs": [1, 3, 9]})
+    assert line == "9 trials on 2 nodes, scored after 1, 3 and 9 rounds"
+    line = line_of({"event": "undecided", **SAMPLES["undecided"]})
+    assert line == ("trial-0003, trial-0005 and trial-0007 cannot be told apart at rung 1, so all of them train on")
+
+
+def test_two_that_cannot_be_told_apart_are_both():
+    line = line_of({"event": "undecided", "doubtful": ["trial-0003", "trial-0005"], "rung": 2})
+    assert line == "trial-0003 and trial-0005 cannot be told apart at rung 2, so both train on"
 
 
 def test_a_journal_logs_as_it_writes(caplog):

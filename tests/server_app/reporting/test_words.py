@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server_app.reporting.words import clock, counted
+from server_app.reporting.words import clock, counted, listed
 
 
 def test_one_is_no_plural():
@@ -15,6 +15,10 @@ def test_one_is_no_plural():
         "1,234 trials",
     ]
     assert [counted(number, "class", "classes") for number in (1, 2)] == ["1 class", "2 classes"]
+
+
+def test_several_things_are_joined_as_people_do():
+    assert [listed("abc"[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
 
 
 @pytest.mark.parametrize(

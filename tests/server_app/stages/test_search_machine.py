@@ -11,12 +11,16 @@ what the strategy does, and no more: refill, dispatch, take, leave out, expire, 
 - *weights sum to 1*: where every node adds 1 to every weight, the mean of any of them adds 1;
 - *nothing expires before its own deadline*: what is left out as late was asked for a whole deadline ago;
 - *a healthy node's work is never refused*: what is right, and comes within the deadline of its message, is taken;
+- *noise decides nothing alone*: of trials that race no one is stopped for one that ranks behind it, and doubt takes no
+  more of them on than twice as many as go on without it;
 - *nobody's silence is a verdict*: a trial fails because a node said so, or after as many tries as it has;
-- *being killed costs nothing that was decided*: all of this holds over interruptions.
+- *being killed costs nothing that was decided*: all of this holds over interruptions, and who goes on and who is
+  stopped is what it is for one who was told the same and never killed.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -29,9 +33,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.jobs import Job, Result
+from common.seeding import generator
 from common.tasks import Classification, Task
 from server_app.aggregation.fedavg import FedAvg
 from server_app.blobs import Blobs
+from server_app.comparison import standings
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.fidelity.successive_halving import SuccessiveHalving
@@ -41,12 +47,13 @@ from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
 from server_app.spaces.listed import ListedSpace
 from server_app.stages.search import Search
-from server_app.trials import TrialState
+from server_app.trials import Trial, TrialState
 from server_app.weights.scratch import Scratch
 from tests.support.spaces import given, with_one_recipe
 
 TASK = Task((4,), Classification(3))
 SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in range(1, 6)]
+HALVING = SuccessiveHalving.Options(max_rounds=4, min_rounds=1, eta=2, bracket_size=4)
 DEADLINE = 10.0
 TRIES = 3
 ENDS = {"finished", "stopped", "failed"}
@@ -60,28 +67,52 @@ class Sent:
     since: float
 
 
-def done(job: Job) -> Result:
-    """Train by adding 1 to each weight; score by the width."""
+class Told(SuccessiveHalving):
+    """Successive halving that writes down what it was told, and what it said to that."""
+
+    story: list[tuple[str, Trial | None, object]]
+
+    def start(self, trial):
+        return self._tell("start", trial, super().start(trial))
+
+    def report(self, trial):
+        return self._tell("report", trial, super().report(trial))
+
+    def next(self):
+        return self._tell("next", None, super().next())
+
+    def close(self):
+        return self._tell("close", None, super().close())
+
+    def _tell(self, what, trial, said):
+        self.story.append((what, copy.deepcopy(trial), copy.deepcopy(said)))
+        return said
+
+
+def done(job: Job, node: str) -> Result:
+    """Train by adding 1 to each weight; score by the width, with noise that makes ties and hides small differences."""
     if job.work.kind == "train":
         arrays = {"weights": job.arrays["weights"] + np.float32(1)}
         return Result(job.id, "done", "", 10, {"loss": 1.0}, 0.1, arrays)
-    metrics = {"accuracy": job.spec.layers[0].width / 100, "loss": 1.0}
+    width = job.spec.layers[0].width
+    accuracy, loss = width / 20 + generator(0, node, width, job.work.round).random(2)
+    metrics = {"accuracy": round(accuracy / 2, 1), "loss": round(2 - loss, 1)}
     return Result(job.id, "done", "", 5, metrics, 0.1)
 
 
-def undone(job: Job) -> Result:
+def undone(job: Job, node: str) -> Result:
     return Result(job.id, "unfinished", "no time left")
 
 
-def wrong(job: Job) -> Result:
-    return replace(done(job), metrics={"loss": float("nan"), "accuracy": 2.0})
+def wrong(job: Job, node: str) -> Result:
+    return replace(done(job, node), metrics={"loss": float("nan"), "accuracy": 2.0})
 
 
 class FederationMachine(RuleBasedStateMachine):
     @initialize(
         nodes=st.integers(2, 4),
         concurrency=st.integers(1, 3),
-        halving=st.booleans(),
+        halving=st.none() | st.integers(2, 5),
         sampled=st.none() | st.integers(1, 3),
         scoring=st.builds(Scoring, panel=st.none() | st.integers(2, 3))
         | st.builds(Scoring, held_out=st.sampled_from([0.3, 0.6])),
@@ -99,6 +130,7 @@ class FederationMachine(RuleBasedStateMachine):
         self.scores: dict[tuple[str, int], set[str]] = {}
         self.ended: set[str] = set()
         self.seen = 0
+        self.story: list[tuple[str, Trial | None, object]] = []
         self.choices = (concurrency, halving, sampled, scoring)
         self.search = self.make()
         self.search.begin(sorted(self.there))
@@ -106,11 +138,8 @@ class FederationMachine(RuleBasedStateMachine):
 
     def make(self):
         concurrency, halving, sampled, scoring = self.choices
-        fidelity = (
-            SuccessiveHalving(SuccessiveHalving.Options(max_rounds=2, min_rounds=1, eta=2, bracket_size=2))
-            if halving
-            else Full(Full.Options(max_rounds=2))
-        )
+        fidelity = Told(replace(HALVING, bracket_size=halving)) if halving else Full(Full.Options(max_rounds=2))
+        fidelity.story = self.story
         space = ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in SPECS]))
         return Search(
             seed=1,
@@ -180,7 +209,7 @@ class FederationMachine(RuleBasedStateMachine):
         sent = self.sent.pop(node)
         in_time = self.now < sent.since + DEADLINE
         for job in sent.jobs:
-            result, before = respond(job), len(self.events)
+            result, before = respond(job, node), len(self.events)
             self.search.take(node, job, result)
             refused = [event["reason"] for event in self.events[before:] if event["event"] == "refused"]
             healthy = in_time and respond is not wrong
@@ -198,12 +227,12 @@ class FederationMachine(RuleBasedStateMachine):
 
     def respond(self, node, how):
         first = self.sent[node].jobs[0]
-        half = lambda job: done(job) if job is first else undone(job)  # noqa: E731
+        half = lambda job, node: (done if job is first else undone)(job, node)  # noqa: E731
         jobs = self.deliver(node, {"wrong": wrong, "half": half}.get(how, done))
         if how == "twice":
             before = len(self.events)
             for job in jobs:
-                self.search.take(node, job, done(job))
+                self.search.take(node, job, done(job, node))
             assert [event["event"] for event in self.events[before:]] == ["refused"] * len(jobs)
 
     @precondition(lambda self: self.well())
@@ -308,7 +337,36 @@ class FederationMachine(RuleBasedStateMachine):
         assert self.search.done
         assert self.ended == {f"{self.search.label}-{trial.number:04d}" for trial in self.search.trials}
         assert not self.search._active
+        self.the_story_is_that_of_one_who_was_never_killed()
+        self.noise_decides_nothing_alone()
         self.weights_have_grown()
+
+    def the_story_is_that_of_one_who_was_never_killed(self):
+        if self.story:
+            other = SuccessiveHalving(self.search.fidelity.options)
+            for what, trial, said in self.story:
+                assert getattr(other, what)(*([] if trial is None else [trial])) == said
+
+    def noise_decides_nothing_alone(self):
+        for rung, promoted, stopped in self.rungs_decided():
+            scores = [self.search.trials[number].scores[rung - 1] for number in (*promoted, *stopped)]
+            ranks = standings([score.comparable for score in scores], [score.ties for score in scores])
+            assert min(ranks[: len(promoted)]) >= max(ranks[len(promoted) :], default=(-1.0, 0.0)), (promoted, stopped)
+            assert len(promoted) <= 2 * max(1, self.search.fidelity.options.bracket_size // HALVING.eta**rung)
+
+    def rungs_decided(self):
+        """Return for each rung that a bracket completed its number, who went on and who was stopped."""
+        started = [trial.number for what, trial, _ in self.story if what == "start"]
+        found: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
+        for what, _, said in self.story:
+            promotions = [said] if what == "next" and said is not None else []
+            stopped = [e.trial for e in said if e.action == "stop"] if what in ("report", "close") else []
+            told = [(one.trial, self.search.fidelity.rungs.index(one.rounds), 0) for one in promotions]
+            told += [(number, self.search.trials[number].rung, 1) for number in stopped]
+            for number, rung, side in told:
+                bracket = started.index(number) // self.search.fidelity.options.bracket_size
+                found.setdefault((bracket, rung), ([], []))[side].append(number)
+        return [(rung, *sides) for (_, rung), sides in found.items()]
 
     def weights_have_grown(self):
         assert self.search.controller.in_flight == 0
