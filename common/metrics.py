@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from common.errors import DataError
@@ -52,7 +52,9 @@ def summarise(values: Sequence[float], weights: Sequence[float], better: Directi
     }
 
 
-def over_nodes(scores: Mapping[str, Measured], primary: tuple[str, Direction]) -> dict[str, float]:
+def over_nodes(
+    scores: Mapping[str, Measured], primary: tuple[str, Direction], partly: Collection[str] = ()
+) -> dict[str, float]:
     """Fold the scores of nodes (or of people) into one table.
 
     Parameters
@@ -61,21 +63,31 @@ def over_nodes(scores: Mapping[str, Measured], primary: tuple[str, Direction]) -
         By name: the metrics and the number of examples behind them.
     primary : tuple of str and {"max", "min"}
         The metric whose spread is told, and its direction.
+    partly : collection of str
+        Metrics that not every node can have.
 
     Returns
     -------
     dict of str to float
-        Of each metric the mean over those that have it, weighted by examples. Where not all have it, ``_nodes`` after
-        its name says how many do, since such a mean does not compare with one over others. Of the primary metric also
-        ``_std`` (standard deviation over the names) and ``_worst_decile``; ``nodes`` and ``examples`` of all.
+        Of each metric that all have, the mean weighted by examples; of each in `partly` the same over those that have
+        it. Where these are not all, ``_nodes`` after its name says how many they are, since such a mean does not
+        compare with one over others. Of the primary metric also ``_std`` (standard deviation over the names) and
+        ``_worst_decile``; ``nodes`` and ``examples`` of all.
     """
-    table: dict[str, float] = {}
-    for metric in sorted({metric for metrics, _ in scores.values() for metric in metrics}):
-        having = [(metrics[metric], size) for metrics, size in scores.values() if metric in metrics]
-        summary = summarise([value for value, _ in having], [size for _, size in having], primary[1])
-        table[metric] = summary["mean"]
-        if len(having) < len(scores):
-            table[f"{metric}_nodes"] = float(len(having))
-        if metric == primary[0]:
-            table |= {f"{metric}_{part}": summary[part] for part in ("std", "worst_decile")}
-    return {**table, "nodes": float(len(scores)), "examples": float(sum(size for _, size in scores.values()))}
+    having = {
+        metric: [(metrics[metric], size) for metrics, size in scores.values() if metric in metrics]
+        for metric in sorted({metric for metrics, _ in scores.values() for metric in metrics})
+    }
+    told = {metric: pairs for metric, pairs in having.items() if len(pairs) == len(scores) or metric in partly}
+    summaries = {
+        metric: summarise([value for value, _ in pairs], [size for _, size in pairs], primary[1])
+        for metric, pairs in told.items()
+    }
+    spread = summaries.get(primary[0], {})
+    return {
+        **{metric: summary["mean"] for metric, summary in summaries.items()},
+        **{f"{metric}_nodes": float(len(pairs)) for metric, pairs in told.items() if len(pairs) < len(scores)},
+        **{f"{primary[0]}_{part}": value for part, value in spread.items() if part != "mean"},
+        "nodes": float(len(scores)),
+        "examples": float(sum(size for _, size in scores.values())),
+    }

@@ -198,7 +198,7 @@ class Head(ABC):
         dict of str to float
             As `common.metrics.over_nodes` says.
         """
-        return over_nodes(scores, self.primary)
+        return over_nodes(scores, self.primary, self.may_have)
 
     # ------------------------------------------------------------ what several nodes come to
 

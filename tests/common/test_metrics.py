@@ -55,18 +55,25 @@ def test_a_mean_of_nothing_is_refused(values: list[float], weights: list[float])
         summarise(values, weights)
 
 
-def test_a_table_holds_means_and_the_spread_of_the_primary_metric() -> None:
-    scores = {"b": ({"error": 6.0, "loss": 1.0}, 1), "a": ({"error": 2.0, "loss": 3.0}, 3)}
+def test_a_table_holds_what_all_nodes_have_and_the_spread_of_the_primary_metric() -> None:
+    scores = {"b": ({"error": 6.0, "loss": 1.0, "more": 5.0}, 1), "a": ({"error": 2.0, "loss": 3.0}, 3)}
     # (3*2 + 1*6) / 4 and (3*3 + 1*1) / 4; both errors lie 2 from their plain mean 4, and the worst tenth is the largest
     assert over_nodes(scores, ("error", "min")) == pytest.approx(
         {"error": 3.0, "error_std": 2.0, "error_worst_decile": 6.0, "loss": 2.5, "nodes": 2.0, "examples": 4.0}
     )
 
 
-def test_what_some_have_is_a_mean_over_these_and_says_over_how_many() -> None:
+def test_what_some_cannot_have_is_a_mean_over_the_others_and_says_over_how_many() -> None:
     have, lack = {"error": 6.0, "auroc": 0.5}, {"error": 2.0}
-    table = over_nodes({"c": ({**have, "auroc": 1.0}, 3), "b": (have, 1), "a": (lack, 4)}, ("error", "min"))
+    some = {"c": ({**have, "auroc": 1.0}, 3), "b": (have, 1), "a": (lack, 4)}
+    table = over_nodes(some, ("error", "min"), {"auroc", "loss"})
     assert (table["auroc"], table["auroc_nodes"]) == (pytest.approx((3 * 1.0 + 1 * 0.5) / 4), 2)
     assert (table["nodes"], table["examples"]) == (3, 8)
     assert "error_nodes" not in table
-    assert "auroc_nodes" not in over_nodes({"c": (have, 3), "b": (have, 1)}, ("error", "min"))
+    assert "auroc_nodes" not in over_nodes({"c": (have, 3), "b": (have, 1)}, ("error", "min"), {"auroc"})
+
+
+def test_no_node_says_what_is_the_table_s_to_say() -> None:
+    said = {"error": 6.0, "auroc": 0.5, "error_std": 9.0, "auroc_nodes": 9.0, "nodes": 9.0}
+    table = over_nodes({"a": (said, 1), "b": ({"error": 6.0}, 1)}, ("error", "min"), {"auroc"})
+    assert (table["error_std"], table["auroc_nodes"], table["nodes"]) == (0, 1, 2)

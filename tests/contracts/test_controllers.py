@@ -59,7 +59,7 @@ class Drive:
         else:
             value = sum(layer.width for layer in trial.spec.layers) / 10
             for rung in range(1, 2 + trial.number % 2):
-                scored(trial, value, rung).state = TrialState.WAITING
+                scored(trial, value, rung, tie=-value * rung).state = TrialState.WAITING
                 self.controller.observe(trial, final=False)
             trial.state = TrialState.FINISHED if trial.rung == 2 else TrialState.STOPPED
         self.controller.observe(trial, final=True)

@@ -13,6 +13,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.config import compose_config
 from common.data import load_server_test
 from common.errors import ConfigError, FlwrNasError
+from common.jobs import NodeReport
 from common.limits import Limits, needs_of
 from common.models.builder import build
 from common.models.evaluation import evaluate
@@ -28,6 +29,7 @@ from server_app.controllers.hill_climb import HillClimb
 from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.placement.split import Split
+from server_app.roster import Roster
 from server_app.trials import Recipe, Trial
 
 TASK = Task((4,), Classification(3))
@@ -75,6 +77,18 @@ def test_people_are_held_out_of_the_search_and_not_of_the_final_training(configu
     final.begin("abcd")
     assert final.panel == tuple("abcd")
     assert not final.scoring.num_held_out(4)
+
+
+def test_the_first_rung_has_so_many_steps_of_the_average_node(configure):
+    """9 and 1 examples in batches of 4 are 3 and 1 steps, twice each: 4 in the mean, and 10 of them are 3 rounds."""
+    fidelity = {"name": "successive_halving", "max_rounds": 9, "min_steps": 10}
+    config = configure(fidelity=fidelity, training={"batch_size": [4, 1], "epochs": 2})
+    roster = Roster()
+    for number, name in enumerate(("a", "b")):
+        roster.admit(number, NodeReport(name, [4], TASK.head, 9 - 8 * number, 5, 1, 512, "cpu"))
+    search = build_search(config, TASK, Journal(), Blobs(None), roster)
+    assert (search.fidelity.steps_per_round, search.fidelity.rungs) == (4.0, [3, 9])
+    assert build_search(config, TASK, Journal(), Blobs(None)).fidelity.rungs == [1, 3, 9]
 
 
 def test_given_specs_come_first(configure):

@@ -3,7 +3,7 @@ import pytest
 from common.errors import ConfigError
 from server_app.controllers.hill_climb import HillClimb
 from server_app.trials import TrialState
-from tests.support.trials import trial_of
+from tests.support.trials import scored, trial_of
 
 
 def observe(controller, proposal, score, rung=1, state=TrialState.FINISHED):
@@ -54,6 +54,15 @@ def test_a_failed_trial_is_never_the_best(space):
     assert controller.propose(1)[0].origin == "sample"
     observe(controller, second, -1.0)
     assert controller.propose(1)[0].parent == second.number
+
+
+def test_ties_go_to_the_lower_loss(space):
+    controller = always(space)
+    first, second, third = controller.propose(3)
+    for proposal, tie in ((first, -0.9), (second, -0.4), (third, None)):
+        controller.observe(scored(trial_of(proposal, 0.5), 0.5, tie=tie), final=True)
+    assert controller.propose(1)[0].parent == second.number
+    assert [seen.tie for seen in controller.history] == [-0.9, -0.4, None]
 
 
 def test_ties_go_to_the_earlier_trial_whatever_the_order(space):

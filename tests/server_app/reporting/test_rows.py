@@ -32,8 +32,8 @@ def test_how_far_apart_nodes_are_is_left_out_where_one_was_tested(head, metric):
 
 def test_auroc_has_a_line_where_there_is_one_and_says_over_how_many_nodes():
     lack, have = {"accuracy": 0.5}, {"accuracy": 0.5, "auroc": 0.75}
-    assert "auroc" not in shown(over_nodes({"a": (lack, 4), "b": (lack, 4)}, HEAD.primary))
-    some = over_nodes({"a": (have, 4), "b": (lack, 4)}, HEAD.primary)
+    assert "auroc" not in shown(HEAD.summarise({"a": (lack, 4), "b": (lack, 4)}))
+    some = HEAD.summarise({"a": (have, 4), "b": (lack, 4)})
     assert shown(some)[-2:] == ["auroc", "auroc_nodes"]
     assert [row.title for row in rows_to_show(HEAD, [some])][-2:] == ["AUROC", "AUROC: nodes or people with one"]
-    assert shown(over_nodes({"a": (have, 4), "b": (have, 4)}, HEAD.primary))[-1] == "auroc"
+    assert shown(HEAD.summarise({"a": (have, 4), "b": (have, 4)}))[-1] == "auroc"

@@ -98,7 +98,7 @@ def play(sampled, odd, here, kills):
         killed = exchange in kills
         for node, jobs in orders.items():
             for job in jobs[: 1 if killed else None]:
-                final.take(node, job, wrong(job) if (node, job.work.round) in odd else done(job))
+                final.take(node, job, (wrong if (node, job.work.round) in odd else done)(job, node))
         exchange += 1
         if killed:
             final = fresh()

@@ -21,6 +21,7 @@ from server_app.fidelity.full import Full
 from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
+from server_app.objectives.balanced_accuracy import BalancedAccuracy
 from server_app.placement.shared import Shared
 from server_app.placement.split import Split
 from server_app.scoring import Scoring
@@ -694,3 +695,45 @@ def test_bytes_are_counted_as_they_are_sent():
     ledger = search.trials[0].ledger
     # down: 3 nodes x (2 rounds + 1 score); up: 3 nodes x 2 rounds
     assert (ledger.bytes_down, ledger.bytes_up) == (9 * cost, 6 * cost)
+
+
+def test_what_cannot_be_told_apart_trains_on_and_the_journal_says_who():
+    """The second and the third are better on one node each, so their difference is 0 and its noise is not."""
+    fidelity = SuccessiveHalving(SuccessiveHalving.Options(max_rounds=2, min_rounds=1, eta=3, bracket_size=3))
+    search, events = make(SPECS[:3], fidelity=fidelity)
+    best = {"a": {2, 3}, "b": {3}, "c": {2}}
+
+    def undecided(node, job):
+        result = answer(node, job)
+        if job.work.kind == "train":
+            return result
+        accuracy = 0.9 if job.spec.layers[0].width in best[node] else 0.1
+        return replace(result, metrics={"accuracy": accuracy, "loss": 1.0 / job.spec.layers[0].width})
+
+    play(search, respond=undecided)
+    (event,) = kinds(events, "undecided")
+    assert (event["doubtful"], event["rung"]) == (["trial-0001", "trial-0002"], 1)
+    assert [event["trial"] for event in kinds(events, "promoted")] == ["trial-0001", "trial-0002"]
+    assert [event["trial"] for event in kinds(events, "stopped")] == ["trial-0000"]
+    assert search.winner.number == 2, "of equal ones the one with the lower loss"
+
+
+def test_the_nodes_without_what_ranks_are_left_out_of_the_comparison():
+    """By balanced accuracy, which one node does not report; where nobody does, the trial fails."""
+
+    def respond(node, job):
+        result = answer(node, job)
+        if job.work.kind == "train":
+            return result
+        lacks = node == NODES[0] or job.spec.layers[0].width == SPECS[0].layers[0].width
+        more = {} if lacks else {"balanced_accuracy": 0.75}
+        return replace(result, metrics={**result.metrics, **more})
+
+    search, events = make(SPECS[:2])
+    search.objectives = BalancedAccuracy(TASK.head)
+    play(search, respond=respond)
+    failed, scored = search.trials
+    assert (scored.score, scored.metrics["balanced_accuracy_nodes"]) == (0.75, len(NODES) - 1)
+    assert set(scored.scores[-1].comparable) == set(NODES[1:])
+    assert failed.state is TrialState.FAILED
+    assert "'balanced_accuracy'" in kinds(events, "failed")[0]["reason"]
