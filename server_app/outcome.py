@@ -61,7 +61,6 @@ class Outcome:
         return {
             "nodes": list(self.nodes),
             "trials": search.controller.max_trials,
-            "rungs": self.search.fidelity.rungs,
             "rungs": search.fidelity.rungs,
             "left_out": dict(search.left_out),
             "held_out": len(search.held_out),
