@@ -51,7 +51,7 @@ class Bracket:
         for number in order[places : 2 * places] if doubt else []:
             apart = (number in self.infeasible) != (last[0] in self.infeasible)
             if apart or clearly_better(self.scores[last[0]], self.scores[number], doubt, noise):
-                break
+                break  # who follows is no better, and may only have the noisier score
             best.append(number)
         return best, sorted(best[places - 1 :]) if len(best) > places else []
 
