@@ -29,6 +29,7 @@ TASK = Task((32,), Classification(10))
 SPEC = LayeredSpec((Linear(16, norm="none", dropout=0.2),))
 WEIGHTS = initial_weights(SPEC.lower(TASK), generator(0, "weights"))
 DATA = DatasetSettings("synthetic")
+METRICS = {"accuracy", "auroc", "balanced_accuracy", "macro_f1", "loss"}
 
 
 def ask(content: RecordDict, kind: str = MessageType.TRAIN, node_id: int = 4, **config: object) -> RecordDict:
@@ -89,7 +90,7 @@ def test_an_order_of_many_jobs_of_which_some_fail(kind: str):
     assert "finite" in results[1].reason
     assert f"array of {len(WEIGHTS)} numbers" in results[3].reason
     assert set(results[0].metrics) == {"loss"}
-    assert set(results[2].metrics) == set(results[4].metrics) == {"accuracy", "balanced_accuracy", "macro_f1", "loss"}
+    assert set(results[2].metrics) == set(results[4].metrics) == METRICS
 
 
 def test_a_trial_is_scored_on_the_weights_that_it_is_then_trained_from():
