@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from hydra import compose, initialize_config_dir, main
 from hydra._internal.utils import get_args_parser
@@ -42,6 +42,7 @@ class Config:
     """A whole search; one field per group of conf/."""
 
     seed: int
+    control: Literal["random"] | None
     search: SearchConfig
     scoring: ScoringConfig
     final: FinalConfig

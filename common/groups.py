@@ -13,12 +13,29 @@ PORTFOLIO = "portfolio"
 
 
 @dataclass(frozen=True)
+class BudgetConfig:
+    """What a run may cost, its final training included; None is no limit."""
+
+    mac_examples: float | None
+    node_seconds: float | None
+    bytes: float | None
+    seconds: float | None
+
+    def __post_init__(self) -> None:
+        for name in ("mac_examples", "node_seconds", "bytes", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"search.budget.{name} must be above 0", value, fix="Leave it out for no limit")
+
+
+@dataclass(frozen=True)
 class SearchConfig:
-    """How many trials, how many at once, and which known specs come first."""
+    """How many trials, how many at once, which known specs come first, and what all may cost."""
 
     trials: int
     concurrency: int
     start: Any
+    budget: BudgetConfig
 
     def __post_init__(self) -> None:
         _at_least("search.trials", self.trials, 1)
@@ -37,8 +54,10 @@ class ScoringConfig:
     held_out: float | None
     panel: int | None
     min_nodes: int | None
+    folds: int
 
     def __post_init__(self) -> None:
+        _at_least("scoring.folds", self.folds, 1)
         if self.min_nodes is not None:
             _at_least("scoring.min_nodes", self.min_nodes, 1)
         if self.panel is not None:
@@ -56,13 +75,16 @@ class ScoringConfig:
 
 @dataclass(frozen=True)
 class FinalConfig:
-    """The budget of the winner and of what it is compared with, and which baseline that is."""
+    """The budget of the finalists, the winner among them, and of what it is compared with; which baseline that is."""
 
     rounds: int
+    finalists: int
+    seeds: int
     baseline: Any
 
     def __post_init__(self) -> None:
-        _at_least("final.rounds", self.rounds, 1)
+        for name in ("rounds", "finalists", "seeds"):
+            _at_least(f"final.{name}", getattr(self, name), 1)
         if self.baseline != PORTFOLIO and not isinstance(self.baseline, dict):
             raise ConfigError(
                 "final.baseline must be portfolio, or an architecture spec", self.baseline, fix="See conf/config.yaml"

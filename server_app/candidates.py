@@ -53,6 +53,19 @@ def candidates_of(config: Config, task: Task, ranking: Sequence[Trial], most: in
     return {**found, "linear": linear(recipes.default), "constant": constant(most)}
 
 
+def finalists_of(ranking: Sequence[Trial], most: int) -> list[Identity]:
+    """Return what the best trials of a search try, best first, each once; trials without a score that counts are none.
+
+    Parameters
+    ----------
+    ranking : sequence of Trial
+        Those of the search, best first.
+    most : int
+        How many there are at most.
+    """
+    return list(dict.fromkeys(trial.identity for trial in ranking if trial.ranks))[:most]
+
+
 def linear(default: Recipe) -> Identity:
     """Return the linear model, with a recipe by which it comes close to its optimum in few rounds.
 
