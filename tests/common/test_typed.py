@@ -28,7 +28,9 @@ def test_a_whole_configuration_comes_back(plain):
 def test_an_unknown_option_is_named_whole_and_what_there_is_beside_it(plain):
     with pytest.raises(ConfigError, match=r"^foo=1 is no option; a configuration has seed, .*\. Remove foo\.$"):
         typed(Config, plain | {"foo": 1}, "")
-    with pytest.raises(ConfigError, match=r"^search\.tirals=3 is no option; search has trials, concurrency, start, budget\."):
+    with pytest.raises(
+        ConfigError, match=r"^search\.tirals=3 is no option; search has trials, concurrency, start, budget\."
+    ):
         typed(Config, changed(plain, "search", tirals=3), "")
     with pytest.raises(ConfigError, match=r"^training\.lr=1 is no option; training has .*\. Remove training\.lr\.$"):
         typed(TrainingSettings, plain["training"] | {"lr": 1}, "training")
