@@ -46,10 +46,11 @@ class Score:
         Rungs completed with this score, from 1.
     rounds : int
         Rounds trained.
-    value : float
-        What ranks trials of the same rung: the first objective, oriented so that more is better; finite.
+    value : float, optional
+        What ranks trials of the same rung: the first objective, oriented so that more is better; finite. None of a test
+        where nobody reported it, by which nobody is ranked.
     values : mapping of str to float
-        By objective, as people read them.
+        By objective that was reported, as people read them.
     metrics : mapping of str to float
         The panel's table.
     by_node : mapping of str to NodeScore
@@ -62,7 +63,7 @@ class Score:
 
     rung: int
     rounds: int
-    value: float
+    value: float | None
     values: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     by_node: Mapping[str, NodeScore] = field(default_factory=dict)
@@ -73,7 +74,7 @@ class Score:
     def comparable(self) -> ByNode:
         """By node that has one the value and the examples behind it: scores are compared by these."""
         if not self.by_node:
-            return {"": (self.value, 1)}
+            return {} if self.value is None else {"": (self.value, 1)}
         return {name: (score.value, score.examples) for name, score in self.by_node.items() if score.value is not None}
 
     @cached_property

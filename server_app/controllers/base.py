@@ -157,7 +157,7 @@ class Controller(ABC):
         score = None if trial.state is TrialState.FAILED else trial.last
         if not final and score is None:
             raise ConfigError("A trial that completed a rung has a score", trial.number, fix="Report a bug")
-        if score is not None and not math.isfinite(score.value):
+        if score is not None and (score.value is None or not math.isfinite(score.value)):
             raise ConfigError("A score is finite; a trial without one fails", score.value, fix="Report a bug")
         observation = Observation(
             trial.number,

@@ -112,7 +112,8 @@ class SuccessiveHalving(Fidelity):
             bracket.leave(trial.number)
             return self._decide(bracket)
         score = trial.last
-        if score is None or not math.isfinite(score.value) or trial.number in bracket.scores:
+        finite = score is not None and score.value is not None and math.isfinite(score.value)
+        if score is None or not finite or trial.number in bracket.scores:
             raise ConfigError("A trial reports one finite score a rung", trial.score, fix="Report a bug")
         if bracket.rung == len(self.rungs) - 1:
             # Nobody is compared any more; the finished trial must not wait for a bracket to fill either.

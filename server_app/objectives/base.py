@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from common.architecture.cost import Cost
 from common.errors import ConfigError, ProtocolError
@@ -63,6 +63,9 @@ class Objectives(ABC):
     ConfigError
         A constraint is none, or it or an objective names what the task does not have.
     """
+
+    instead: ClassVar[str] = "primary"
+    """The choice to make where no node has the examples that this one takes."""
 
     @dataclass(frozen=True)
     class Options:
@@ -133,10 +136,24 @@ class Objectives(ABC):
         return {term.name: term.value(metrics, cost) for term in self.terms()}
 
     @final
+    def reported(self, metrics: Mapping[str, float], cost: Cost) -> dict[str, float]:
+        """Return `values` of those objectives only that were reported."""
+        return {t.name: t.value(metrics, cost) for t in self.terms() if t.name in _COSTS or t.name in metrics}
+
+    @final
     def ranks(self, metrics: Mapping[str, float]) -> bool:
         """Tell whether a node reports what ranks: not every metric is defined on every node's examples."""
         name = self.terms()[0].name
         return name in _COSTS or name in metrics
+
+    @final
+    def check_ranks(self, panel: Iterable[Mapping[str, float]]) -> None:
+        """Raise `ConfigError` where no node of a whole panel reports what ranks: no trial could be ranked by it."""
+        if not any(self.ranks(metrics) for metrics in panel):
+            raise ConfigError(
+                f"No node of the panel has the examples that {self.terms()[0].name!r} takes, so it can rank no trial",
+                fix=f"Set objective={self.instead}",
+            )
 
     @final
     def tie(self, metrics: Mapping[str, float]) -> float | None:

@@ -132,5 +132,10 @@ class Final(Rounds):
     def _scored(self, active: Active) -> None:
         self._end(active, TrialState.FINISHED)
 
+    def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
+        """Return what was reported: nobody is ranked by a test, so it does not fail for want of a metric."""
+        value = self.objectives.ranking_value(table, cost) if self.objectives.ranks(table) else None
+        return value, self.objectives.reported(table, cost)
+
     def _ended(self, trial: Trial) -> None:
         """Keep what it has: a test that failed does not undo the training."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from common.errors import FlwrNasError, SearchError
+from common.errors import ConfigError, FlwrNasError, SearchError
 from common.jobs import Work
 from common.metrics import Measured
 from server_app.assignment import BUSY, Assigner, TooFewFree
@@ -113,6 +113,8 @@ class Rounds(Stage):
                 else:
                     assert isinstance(phase, ScorePhase)
                     self._close_scoring(active, phase)
+            except ConfigError:
+                raise  # what was asked for cannot be had, whatever is tried
             except FlwrNasError as error:
                 self._fail(active, str(error), unheard=phase.short and bool(phase.undecided))
             active.tries, active.scores = 0, {}
@@ -243,7 +245,7 @@ class Rounds(Stage):
         trial = active.trial
         cost = self._cost(trial)
         nodes = {name: self._node_score(metrics, examples, cost) for name, (metrics, examples) in by_node.items()}
-        value, values = self.objectives.ranking_value(table, cost), self.objectives.values(table, cost)
+        value, values = self._worth(table, cost)
         feasible, tie = self.objectives.feasible(table, cost), self.objectives.tie(table)
         score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible, tie)
         trial.scores.append(score)
@@ -258,6 +260,10 @@ class Rounds(Stage):
             metrics=table,
         )
         self._scored(active)
+
+    def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
+        """Return what ranks, and the value of each objective; raises `ProtocolError` where one was not reported."""
+        return self.objectives.ranking_value(table, cost), self.objectives.values(table, cost)
 
     def _node_score(self, metrics: Mapping[str, float], examples: int, cost: Cost) -> NodeScore:
         value = self.objectives.ranking_value(metrics, cost) if self.objectives.ranks(metrics) else None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from common.architecture.cost import Cost
     from server_app.controllers.base import Controller
     from server_app.fidelity.base import Ending, Fidelity
+    from server_app.phases import ScorePhase
     from server_app.scores import Score
 
 _SPARE = 4
@@ -195,6 +196,11 @@ class Search(Rounds):
 
     def _trained(self, active: Active) -> None:
         """Go on to the next round, or to the score."""
+
+    def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
+        if not phase.left_out:  # who is missing might have reported it
+            self.objectives.check_ranks([metrics for metrics, _ in phase.scores.values()])
+        super()._close_scoring(active, phase)
 
     def _scored(self, active: Active) -> None:
         trial = active.trial

@@ -18,7 +18,7 @@ from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.spec import ArchitectureSpec
 from common.data import Holder, load_node_test
-from common.errors import FederationError, SearchError, SpaceError, SpecError
+from common.errors import ConfigError, FederationError, SearchError, SpaceError, SpecError
 from common.models.builder import build
 from common.models.evaluation import evaluate
 from common.seeding import generator
@@ -96,6 +96,42 @@ def test_a_search_ends_with_all_trials_ranked_and_the_candidates_tested(calm):
     assert final.trial_of("constant").spec == ConstantSpec()
     assert [trial.state for trial in final.trials] == [FINISHED] * 4
     np.testing.assert_array_equal(calm.weights, final.weights_of(0))
+
+
+@pytest.fixture
+def holding(grid, tmp_path):
+    """A function that starts a node with these classes in its training and in its test split."""
+
+    def start(name, train, test):
+        y = np.concatenate([np.resize(train, 45), np.resize(test, 45)])
+        x = generator(0, name).normal(0, 1, (90, 4)).astype(np.float32)
+        np.savez(tmp_path / f"{name}.npz", x=x, y=y, split=np.repeat([0, 1], 45))
+        grid.join(name=name, data=str(tmp_path / f"{name}.npz"))
+
+    return start
+
+
+def test_a_search_by_auroc_ends_with_tests_that_have_none(holding, grid, configure, play):
+    holding("a", train=[0, 1, 2], test=[0, 1])
+    holding("b", train=[0, 1, 2], test=[2, 1])
+    played = play(grid, configure(objective={"name": "auroc"}, federation={"nodes": 2}))
+    assert played.error is None
+    winner = played.strategy.outcome.final.trial_of("winner")
+    assert "auroc" in played.search.winner.metrics
+    assert "auroc" not in winner.metrics
+    assert "accuracy" in winner.metrics
+
+
+def test_a_search_by_auroc_that_no_node_can_report_ends_at_its_first_score(holding, grid, configure, play):
+    holding("a", train=[0, 1], test=[0, 1, 2])
+    holding("b", train=[0, 2], test=[0, 1, 2])
+    played = play(grid, configure(objective={"name": "auroc"}, federation={"nodes": 2}))
+    assert isinstance(played.error, ConfigError)
+    assert str(played.error) == (
+        "No node of the panel has the examples that 'auroc' takes, so it can rank no trial. "
+        "Set objective=balanced_accuracy."
+    )
+    assert played.counts["failed"] == 0
 
 
 def test_the_journal_tells_it_in_order(calm):

@@ -2,6 +2,7 @@ import pytest
 
 from common.architecture.cost import Cost
 from common.errors import ConfigError
+from common.tasks import Classification
 from server_app.objectives.base import Objective, Objectives
 
 COST = Cost(parameters=1000, buffers=0, macs=2000, message_bytes=4000)
@@ -21,3 +22,23 @@ def test_more_is_better_once_a_value_is_oriented():
 def test_a_constraint_that_is_none_is_refused(bounds):
     with pytest.raises(ConfigError, match=r"objective\.constraints\.macs must have a max, a min, or both"):
         Objectives.Options(constraints={"macs": bounds})
+
+
+class Cheap(Objectives):
+    """The accuracy, and then what it costs."""
+
+    def terms(self):
+        return (Objective("accuracy", "max"), Objective("macs", "min"))
+
+
+def test_what_was_not_reported_is_left_out_where_nobody_is_ranked():
+    objectives = Cheap(Classification(3))
+    assert objectives.reported({"accuracy": 0.5}, COST) == {"accuracy": 0.5, "macs": 2000.0}
+    assert objectives.reported({"loss": 0.5}, COST) == {"macs": 2000.0}
+
+
+def test_a_panel_of_which_one_node_reports_what_ranks_is_enough():
+    objectives = Cheap(Classification(3))
+    objectives.check_ranks([{"loss": 0.5}, {"accuracy": 0.5}])
+    with pytest.raises(ConfigError, match=r"No node of the panel.*'accuracy'.*Set objective=primary"):
+        objectives.check_ranks([{"loss": 0.5}, {}])

@@ -17,6 +17,7 @@ from server_app.aggregation.fedavg import FedAvg
 from server_app.blobs import Blobs
 from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
+from server_app.objectives.auroc import Auroc
 from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
 from server_app.stages.final import Final
@@ -30,7 +31,7 @@ WINNER, BASELINE = (LayeredSpec((Linear(width=width, norm="none"),)) for width i
 FINISHED, FAILED, RUNNING = TrialState.FINISHED, TrialState.FAILED, TrialState.RUNNING
 
 
-def make(blobs):
+def make(blobs, *, objectives=None, server_test=None):
     events = []
     final = Final(
         seed=1,
@@ -39,7 +40,8 @@ def make(blobs):
         rounds=2,
         placement=Shared(1, 1, Shared.Options()),
         weights=Scratch(TASK, 1, FedAvg, blobs),
-        objectives=Accuracy(TASK.head),
+        objectives=objectives or Accuracy(TASK.head),
+        server_test=server_test,
         scoring=Scoring("test"),
         cost=lambda spec: cost_of(spec.lower(TASK)),
         journal=Journal(None, events.append),
@@ -154,3 +156,17 @@ def test_a_stage_that_has_not_begun_has_nothing_to_try_again():
     final, events = make(Blobs())
     final.reopen()
     assert events == []
+
+
+@pytest.mark.parametrize("where", ["nodes", "server"])
+def test_a_test_does_not_fail_for_want_of_the_metric_that_the_search_went_by(where):
+    metrics = {"accuracy": 0.5, "loss": 1.0}
+    by_person = {"one": (metrics, 5)}
+    tests = {"nodes": None, "server": lambda *_: (TASK.head.summarise(by_person), by_person)}
+    final, events = make(blobs := Blobs(), objectives=Auroc(TASK.head), server_test=tests[where])
+    play(final)
+    final.check_trained()
+    for trial in [*final.trials, *resumed(final, blobs)[0].trials]:
+        assert (trial.state, trial.score, trial.scores[-1].values) == (FINISHED, None, {})
+        assert trial.metrics["accuracy"] == 0.5
+    assert [event["score"] for event in events if event["event"] == "scored"] == [None, None]

@@ -21,7 +21,7 @@ from server_app.fidelity.full import Full
 from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
-from server_app.objectives.balanced_accuracy import BalancedAccuracy
+from server_app.objectives.auroc import Auroc
 from server_app.placement.shared import Shared
 from server_app.placement.split import Split
 from server_app.scoring import Scoring
@@ -718,22 +718,43 @@ def test_what_cannot_be_told_apart_trains_on_and_the_journal_says_who():
     assert search.winner.number == 2, "of equal ones the one with the lower loss"
 
 
-def test_the_nodes_without_what_ranks_are_left_out_of_the_comparison():
-    """By balanced accuracy, which one node does not report; where nobody does, the trial fails."""
+def reporting_auroc(*names):
+    """Answer as `answer` does, and of these nodes with an AUROC."""
 
     def respond(node, job):
         result = answer(node, job)
-        if job.work.kind == "train":
-            return result
-        lacks = node == NODES[0] or job.spec.layers[0].width == SPECS[0].layers[0].width
-        more = {} if lacks else {"balanced_accuracy": 0.75}
+        more = {"auroc": 0.75} if job.work.kind == "score" and node in names else {}
         return replace(result, metrics={**result.metrics, **more})
 
+    return respond
+
+
+def test_the_nodes_without_what_ranks_are_left_out_of_the_comparison():
+    search, _ = make(SPECS[:2])
+    search.objectives = Auroc(TASK.head)
+    play(search, respond=reporting_auroc(*NODES[1:]))
+    for trial in search.trials:
+        assert (trial.score, trial.metrics["auroc_nodes"]) == (0.75, len(NODES) - 1)
+        assert set(trial.scores[-1].comparable) == set(NODES[1:])
+
+
+def test_where_no_node_of_the_panel_reports_what_ranks_the_first_score_ends_the_search():
+    search, events = make(SPECS[:2], concurrency=1)
+    search.objectives = Auroc(TASK.head)
+    with pytest.raises(ConfigError, match=r"panel.*'auroc'.*Set objective=balanced_accuracy"):
+        play(search, respond=reporting_auroc())
+    assert len(search.trials) == 1
+    assert not kinds(events, "failed")
+
+
+def test_where_who_did_not_answer_might_have_reported_it_the_trial_fails_and_the_search_goes_on():
+    def respond(node, job):
+        silent = node == NODES[0] and job.work.kind == "score" and job.spec == SPECS[0]
+        return None if silent else reporting_auroc(NODES[0])(node, job)
+
     search, events = make(SPECS[:2])
-    search.objectives = BalancedAccuracy(TASK.head)
+    search.objectives = Auroc(TASK.head)
     play(search, respond=respond)
     failed, scored = search.trials
-    assert (scored.score, scored.metrics["balanced_accuracy_nodes"]) == (0.75, len(NODES) - 1)
-    assert set(scored.scores[-1].comparable) == set(NODES[1:])
-    assert failed.state is TrialState.FAILED
-    assert "'balanced_accuracy'" in kinds(events, "failed")[0]["reason"]
+    assert (failed.state, scored.score) == (TrialState.FAILED, 0.75)
+    assert "'auroc'" in kinds(events, "failed")[0]["reason"]
