@@ -89,8 +89,13 @@ def check_data_source(node: Node, dataset: DatasetSettings) -> None:
         )
 
 
-def report(node: Node, dataset: DatasetSettings, preprocessing: PreprocessingSettings, seed: int) -> NodeReport:
+def report(
+    node: Node, dataset: DatasetSettings, preprocessing: PreprocessingSettings, seed: int, counts: bool = False
+) -> NodeReport:
     """Return what the server learns of `node`: shapes, counts, what its head says of labels, sums over its inputs.
+
+    Where `counts` asks for it, also how many training examples of each class there are, rounded down to multiples of
+    `preprocessing.min_examples`; as its sums, these do not leave a node that has fewer in all.
 
     Raises
     ------
@@ -99,6 +104,7 @@ def report(node: Node, dataset: DatasetSettings, preprocessing: PreprocessingSet
     """
     check_data_source(node, dataset)
     data = load_node_data(dataset, node.holder, seed)
+    enough = len(data.train) >= preprocessing.min_examples
     sums = {n: STATISTICS[n].measured(data.train.x, preprocessing.min_examples) for n in preprocessing.statistics}
     return NodeReport(
         name=node.name,
@@ -113,6 +119,7 @@ def report(node: Node, dataset: DatasetSettings, preprocessing: PreprocessingSet
         limits=node.limits,
         num_test=data.num_test,
         sums={name: each for name, each in sums.items() if each is not None},
+        counts=data.task.head.counts(data.train.y, preprocessing.min_examples) if counts and enough else [],
     )
 
 

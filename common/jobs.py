@@ -149,7 +149,7 @@ class NodeReport:
     head : Head
         The node's own: what its data hold, before anything is agreed on.
     num_train, num_validation : int
-        Counts; never per label. No result of this node may claim more examples.
+        Counts. No result of this node may claim more examples.
     cores, memory_mb, device
         What the node has to compute with.
     macs_per_second : int
@@ -160,6 +160,8 @@ class NodeReport:
         Examples of its own test split, which is counted and not opened; 0 where the server has the test set.
     sums : mapping of str to Sums
         By statistic, over its training examples; what was not asked, or has too few examples behind it, is not there.
+    counts : list of int
+        Training examples of each class that its own head has, rounded down, see `Head.counts`; empty as `sums`.
     """
 
     name: str
@@ -174,6 +176,7 @@ class NodeReport:
     limits: Limits = NO_LIMITS
     num_test: int = 0
     sums: Mapping[str, Sums] = field(default_factory=dict)
+    counts: list[int] = field(default_factory=list)
 
     def held(self, split: Split) -> int:
         """Return how many examples of this split the node has."""

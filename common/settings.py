@@ -211,7 +211,8 @@ class PreprocessingSettings(_Wire):
         Each feature or channel is scaled to mean 0 and deviation 1: over all nodes that are there at the start, or on
         each node over its own training examples; or not at all.
     min_examples : int
-        A node with fewer training examples sends no sums for that.
+        A node with fewer training examples sends no sums for that, and no counts of classes; others round theirs
+        down to a multiple of it.
     """
 
     scope: Literal["federation", "node", "none"] = "federation"

@@ -18,7 +18,7 @@ from common.groups import PORTFOLIO
 from common.limits import Limits
 from common.seeding import child_seed, generator
 from common.settings import TrainingSettings
-from common.tasks import Task
+from common.tasks import Head, Task
 from server_app.blobs import Blobs, keys_in
 from server_app.candidates import candidates_of
 from server_app.capacity import excess_of_any, excess_of_node
@@ -86,7 +86,7 @@ def build_strategy(
     return FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits),
         lambda task, ranking, roster: build_final(config, task, ranking, journal, blobs, roster),
-        facts=facts_of(config),
+        facts=facts_of(config, _metric(config)),
         journal=journal,
         stop=stop,
         save=save or sweep,
@@ -279,6 +279,12 @@ def _objectives(config: Config, task: Task) -> Objectives:
     cls, options = _choose(config, "objective")
     objectives: Objectives = cls(task.head, options)
     return objectives
+
+
+def _metric(config: Config) -> Callable[[Head], str] | None:
+    """Return what tells the metric by which a search goes; None where the balance of classes decides."""
+    cls, options = _choose(config, "objective")
+    return None if cls.by_balance else lambda head: str(cls(head, options).terms()[0].name)
 
 
 def _weights(config: Config, task: Task, seed: int, blobs: Blobs) -> WeightStore:

@@ -47,7 +47,8 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
     -------
     dict
         ``seeds``; the ``task``; for each of `ROLES` that is there the tests' metrics, one a seed; where there is a
-        baseline the ``gain`` over it in the task's primary metric, one a seed, above 0 where the winner is better.
+        baseline, and all tests have the task's primary metric, the ``gain`` over it in that, one a seed, above 0 where
+        the winner is better.
 
     Raises
     ------
@@ -67,8 +68,8 @@ def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
         repeat = folder / "compare" / str(seed)
         result = _finished(repeat) or launch(repeat_config(config, original, seed, repeat))
         results.append(_tested(result, seed))
-        write_json(folder / "compare.json", summary(seeds[: len(results)], results))
-    return summary(seeds, results)
+        write_json(folder / "compare.json", summary(seeds[: len(results)], results, original.get("task")))
+    return summary(seeds, results, original.get("task"))
 
 
 def repeat_config(config: Config, result: dict[str, Any], seed: int, folder: Path) -> Config:
@@ -103,9 +104,22 @@ def _given(entry: dict[str, Any]) -> dict[str, Any]:
     return {"spec": entry["spec"], "recipe": entry.get("recipe", {})}  # an earlier version wrote none
 
 
-def summary(seeds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Gather over seeds the tests of all that was tested with each of them."""
-    found: dict[str, Any] = {"seeds": list(seeds), "task": results[0]["task"]}
+def summary(
+    seeds: Sequence[int], results: Sequence[dict[str, Any]], task: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Gather over seeds the tests of all that was tested with each of them.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        Of the repeats.
+    results : sequence of dict
+        Their result.json, one a seed.
+    task : dict, optional
+        That of the run, whose search went by its primary metric: other splits may make classes look even that were not.
+        None for that of the first repeat.
+    """
+    found: dict[str, Any] = {"seeds": list(seeds), "task": task or results[0]["task"]}
     for role in ROLES:
         entries = [entry for result in results if (entry := result.get(role)) and entry["test"]]
         if len(entries) == len(results):
@@ -113,10 +127,11 @@ def summary(seeds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str
             found[role] = {**told, "test": [entry["test"] for entry in entries]}
     if "baseline" not in found:
         return found
-    pairs = zip(found["winner"]["test"], found["baseline"]["test"], strict=True)
+    pairs = list(zip(found["winner"]["test"], found["baseline"]["test"], strict=True))
     metric, better = task_from_record(found["task"]).head.primary
     sign = 1 if better == "max" else -1
-    found["gain"] = [sign * (ours[metric] - theirs[metric]) for ours, theirs in pairs]
+    if all(metric in test for pair in pairs for test in pair):  # AUROC takes every class on one node
+        found["gain"] = [sign * (ours[metric] - theirs[metric]) for ours, theirs in pairs]
     return found
 
 

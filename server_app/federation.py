@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +13,7 @@ from server_app.scoring import scoring_of
 
 if TYPE_CHECKING:
     from common.config import Config
+    from common.tasks import Head
 
 _LEAST_TTL = 10.0
 
@@ -78,6 +80,9 @@ class Facts:
         What is done to inputs first.
     digest : str
         Digest of this side's code.
+    metric : callable, optional
+        Returns the metric by which a search for a head goes; None: the balance of classes decides, and nodes are asked
+        for it.
     """
 
     seed: int
@@ -85,10 +90,11 @@ class Facts:
     federation: Federation
     preprocessing: PreprocessingSettings
     digest: str = field(default_factory=code_digest)
+    metric: Callable[[Head], str] | None = None
 
 
-def facts_of(config: Config) -> Facts:
-    """Return what all messages of a run have in common."""
+def facts_of(config: Config, metric: Callable[[Head], str] | None = None) -> Facts:
+    """Return what all messages of a run have in common, with a metric as of `Facts`."""
     federation = config.federation
     return Facts(
         config.seed,
@@ -107,4 +113,5 @@ def facts_of(config: Config) -> Facts:
             precision=federation.precision,
         ),
         config.preprocessing,
+        metric=metric,
     )

@@ -66,7 +66,9 @@ class Handshake:
         self._digest = facts.digest
         self._seed = facts.seed
         self._call = encode_call(facts.digest)
-        self._question = encode_question(facts.digest, facts.dataset, facts.preprocessing, facts.seed)
+        self._question = encode_question(
+            facts.digest, facts.dataset, facts.preprocessing, facts.seed, counts=facts.metric is None
+        )
         self._patience = facts.federation.patience
         self._ttl = facts.federation.ttl
         self._by_name = False

@@ -26,6 +26,7 @@ from common.jobs import Weights
 from common.limits import Limits
 from common.tasks import Task
 from common.wire.arrays import pack
+from server_app.balance import agree_on_metric
 from server_app.desk import Desk
 from server_app.exchange import Exchange
 from server_app.federation import Facts
@@ -218,6 +219,7 @@ class FedNASStrategy(Strategy):
             task = handshake.gather_again(exchange, state["met"], min_nodes=federation.min_nodes)
             return self._go_on(state, task, time.monotonic() - began)
         handshake.gather(exchange, nodes=federation.nodes, min_nodes=federation.min_nodes, wanted=federation.wanted)
+        agree_on_metric(roster, self._facts, self._journal)
         task = agree_on_scaling(roster, self._facts.preprocessing, self._journal)
         nodes = {name: roster.reports[name].limits for name in sorted(roster.reports)}
         search = self._make_search(task, nodes, roster)

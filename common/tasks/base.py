@@ -58,16 +58,10 @@ class Head(ABC):
 
     kind: ClassVar[str]
     """Its name in JSON, and that of its module."""
-    primary: ClassVar[tuple[str, Direction]]
-    """The metric that a search goes by where nobody says otherwise, and whether more or less of it is better."""
-    tie: ClassVar[tuple[str, Direction]]
-    """The metric that decides between two models where what ranks them is equal."""
     ranges: ClassVar[Mapping[str, tuple[float, float]]]
     """The metrics that every score has, and between which numbers they lie."""
     may_have: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
     """Those that a score may have besides, and between which numbers they lie."""
-    rows: ClassVar[tuple[Row, ...]]
-    """The lines of a report, in their order."""
     constant: ClassVar[str]
     """What is told, in words, by the best model that does not look at its input."""
     smooths: ClassVar[bool] = False
@@ -83,6 +77,25 @@ class Head(ABC):
     def readout(self) -> nn.Module | None:
         """Return what turns a model's outputs into what people use; None where they are that already."""
         return None
+
+    @property
+    @abstractmethod
+    def primary(self) -> tuple[str, Direction]:
+        """The metric that a search goes by and a gain is told in, and whether more or less of it is better."""
+
+    @property
+    @abstractmethod
+    def tie(self) -> tuple[str, Direction]:
+        """The metric that decides between two models where what ranks them is equal."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> tuple[Row, ...]:
+        """The lines of a report in their order, that of the primary metric first."""
+
+    def going_by(self, metric: str) -> Self:  # noqa: ARG002
+        """Return this head with another primary metric; itself where it has but one."""
+        return self
 
     @property
     def metric_names(self) -> frozenset[str]:
@@ -119,6 +132,18 @@ class Head(ABC):
     @abstractmethod
     def _relabel(self, y: Labels, own: Any) -> Labels:
         """Relabel data of this kind; what does not fit raises `DataError`."""
+
+    def counts(self, y: Labels, multiple: int) -> list[int]:  # noqa: ARG002
+        """Return how many labels of each class there are, as a node may tell it: nothing where there are no classes.
+
+        Parameters
+        ----------
+        y : NDArray
+            Labels of data whose own head this is.
+        multiple : int
+            Each count is rounded down to a multiple of this, so that fewer are as none.
+        """
+        return []
 
     @abstractmethod
     def strata(self, y: Labels) -> NDArray[np.int64] | None:

@@ -3,15 +3,15 @@
 Data may name their classes: folders of images do, and a column of texts. Each node numbers the names that it
 has; the handshake agrees on the sorted union over the nodes, and from then on all number by that.
 
-Counts per label never leave a node, so balanced accuracy, macro-F1 and AUROC are computed on each node and
-then averaged: they are not those of the pooled predictions.
+How many of a node's predictions are of which class never leaves it, so balanced accuracy, macro-F1 and AUROC are
+computed on each node and then averaged: they are not those of the pooled predictions.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -25,6 +25,17 @@ from common.tasks.base import Head, Labels, Row, check_outputs
 
 if TYPE_CHECKING:
     from common.tasks.base import Loss
+
+METRICS: Mapping[str, tuple[str, Direction]] = MappingProxyType(
+    {
+        "accuracy": ("accuracy", "max"),
+        "balanced_accuracy": ("balanced accuracy", "max"),
+        "macro_f1": ("macro F1", "max"),
+        "auroc": ("AUROC", "max"),
+        "loss": ("loss", "min"),
+    }
+)
+"""What people call each metric, and whether more or less of it is better."""
 
 MOST_CLASSES = 2**16
 """Of a node's data: a larger label is a mistake, and a model of it would fill a machine."""
@@ -42,14 +53,15 @@ class Classification(Head):
     classes : tuple of str
         Their names in the order of their numbers; empty where they have none. A node whose examples are all of one
         class knows the name of that one only.
+    goes_by : str
+        The primary metric, one of `METRICS`.
     """
 
     num_classes: int
     classes: tuple[str, ...] = ()
+    goes_by: str = "accuracy"
 
     kind: ClassVar[str] = "classification"
-    primary: ClassVar[tuple[str, Direction]] = ("accuracy", "max")
-    tie: ClassVar[tuple[str, Direction]] = ("loss", "min")
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({"accuracy": (0.0, 1.0)})
     may_have: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
         {
@@ -58,15 +70,6 @@ class Classification(Head):
             "auroc": (0.0, 1.0),
             "loss": (0.0, math.inf),
         }
-    )
-    rows: ClassVar[tuple[Row, ...]] = (
-        Row("test accuracy", "accuracy"),
-        Row("spread over nodes or people", "accuracy_std"),
-        Row("worst decile of them", "accuracy_worst_decile"),
-        Row("balanced accuracy", "balanced_accuracy"),
-        Row("macro F1", "macro_f1"),
-        Row("AUROC", "auroc"),
-        Row("test loss", "loss"),
     )
     constant: ClassVar[str] = "majority class"
     smooths: ClassVar[bool] = True
@@ -81,6 +84,8 @@ class Classification(Head):
         names, alone = len(self.classes), (self.num_classes, len(self.classes)) == (2, 1)
         if names and not alone and not names == len(set(self.classes)) == self.num_classes:
             raise SpecError(f"The names of {self.num_classes} classes must be as many, and differ", self.classes)
+        if self.goes_by not in METRICS:
+            raise SpecError(f"The primary metric of a classifier is one of {', '.join(METRICS)}", self.goes_by)
 
     @classmethod
     def of_names(cls, names: tuple[str, ...]) -> Self:
@@ -91,6 +96,32 @@ class Classification(Head):
     def output_width(self) -> int:
         """Return the number of classes."""
         return self.num_classes
+
+    @property
+    def primary(self) -> tuple[str, Direction]:
+        """Return the metric that was agreed on; see `Head.primary`."""
+        return self.goes_by, METRICS[self.goes_by][1]
+
+    @property
+    def tie(self) -> tuple[str, Direction]:
+        """Return the loss, and where models are ranked by that the accuracy; see `Head.tie`."""
+        return ("accuracy", "max") if self.goes_by == "loss" else ("loss", "min")
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Return the primary metric with its spread, then the others; see `Head.rows`."""
+        others = [name for name in METRICS if name not in (self.goes_by, "loss")]
+        return (
+            Row(f"test {METRICS[self.goes_by][0]}", self.goes_by),
+            Row("spread over nodes or people", f"{self.goes_by}_std"),
+            Row("worst decile of them", f"{self.goes_by}_worst_decile"),
+            *(Row(METRICS[name][0], name) for name in others),
+            *([] if self.goes_by == "loss" else [Row("test loss", "loss")]),
+        )
+
+    def going_by(self, metric: str) -> Self:
+        """Return this head with another primary metric, if it is one of `METRICS`; see `Head.going_by`."""
+        return replace(self, goes_by=metric) if metric in METRICS else self
 
     def check_labels(self, y: Labels) -> None:
         """Raise `DataError` unless `y` are classes from 0; see `Head.check_labels`."""
@@ -114,6 +145,12 @@ class Classification(Head):
                 detail=f"there are {own.num_classes}",
             )
         return y
+
+    def counts(self, y: Labels, multiple: int) -> list[int]:
+        """Return one count for each class that the data have; see `Head.counts`."""
+        held = len(self.classes) or self.num_classes
+        counts: list[int] = (np.bincount(y, minlength=held) // multiple * multiple).tolist()
+        return counts
 
     def strata(self, y: Labels) -> NDArray[np.int64]:
         """Return the labels; see `Head.strata`."""
@@ -178,7 +215,7 @@ class Classification(Head):
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """Build from plain JSON values; see `Head.from_values`."""
-        count, names = values["num_classes"], values["classes"]
+        count, names, metric = (values[name] for name in ("num_classes", "classes", "goes_by"))
         if type(count) is not int:
             raise SpecError("The number of classes must be a whole number", count)
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
@@ -187,7 +224,9 @@ class Classification(Head):
             raise SpecError(
                 f"Names must be printable, with 1 to {_LONGEST_NAME} characters", fix="Rename the classes in the data"
             )
-        return cls(count, tuple(names))
+        if not isinstance(metric, str):
+            raise SpecError("The primary metric of a classifier must be a text", metric)
+        return cls(count, tuple(names), metric)
 
 
 def numbers_of(own: tuple[str, ...], agreed: tuple[str, ...]) -> NDArray[np.int64]:

@@ -52,17 +52,8 @@ class Regression(Head):
     scale: tuple[float, ...] = (1.0,)
 
     kind: ClassVar[str] = "regression"
-    primary: ClassVar[tuple[str, Direction]] = ("mse", "min")
-    tie: ClassVar[tuple[str, Direction]] = ("mae", "min")
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
         {"mse": (0.0, math.inf), "mae": (0.0, math.inf), "mse_of_mean": (0.0, math.inf)}
-    )
-    rows: ClassVar[tuple[Row, ...]] = (
-        Row("test MSE", "mse", "{:.4g}"),
-        Row("spread over nodes or people", "mse_std", "{:.4g}"),
-        Row("worst decile of them", "mse_worst_decile", "{:.4g}"),
-        Row("test MAE", "mae", "{:.4g}"),
-        Row("test R2, pooled", "r2"),
     )
     constant: ClassVar[str] = "mean"
 
@@ -82,6 +73,27 @@ class Regression(Head):
     def output_width(self) -> int:
         """Return the number of outputs."""
         return len(self.mean)
+
+    @property
+    def primary(self) -> tuple[str, Direction]:
+        """Return the mean squared error; see `Head.primary`."""
+        return "mse", "min"
+
+    @property
+    def tie(self) -> tuple[str, Direction]:
+        """Return the mean absolute error; see `Head.tie`."""
+        return "mae", "min"
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Return the errors, and R2; see `Head.rows`."""
+        return (
+            Row("test MSE", "mse", "{:.4g}"),
+            Row("spread over nodes or people", "mse_std", "{:.4g}"),
+            Row("worst decile of them", "mse_worst_decile", "{:.4g}"),
+            Row("test MAE", "mae", "{:.4g}"),
+            Row("test R2, pooled", "r2"),
+        )
 
     def readout(self) -> nn.Module:
         """Return what puts outputs into the units of the targets; see `Head.readout`."""

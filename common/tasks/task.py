@@ -90,6 +90,7 @@ def task_from_record(values: Any) -> Task:
             "kind": "classification",
             "num_classes": values.get("num_classes"),
             "classes": values.get("classes", []),
+            "goes_by": "accuracy",
         }
         values = {**values, "head": head}
     return Task.from_dict(values)

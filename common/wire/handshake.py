@@ -6,11 +6,11 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 from flwr.app import ConfigRecord, RecordDict
 
 from common.errors import ProtocolError, SpecError
 from common.jobs import NodeReport
-from common.limits import Limits
 from common.preprocessing.base import Sums
 from common.preprocessing.scaling import STATISTICS
 from common.settings import DatasetSettings, PreprocessingSettings
@@ -21,6 +21,10 @@ from common.wire.header import decode_limits, header_of, limits_record
 _MAX_NAME = 200
 _SUMS = "sums/"
 """Begins the names of the records that hold a node's sums, one for each statistic."""
+_COUNTS = "counts"
+"""Names the record that holds how many examples there are of each class: thousands would not fit into a text."""
+_APART = ("limits", "sums", "counts")
+"""Fields of a report that have records of their own."""
 _MOST_HELD = 2**25
 """Examples of one kind that a node may say it holds: it weighs in every mean by what it says."""
 
@@ -48,49 +52,57 @@ def decode_name(content: RecordDict) -> str:
 
 
 def encode_question(
-    digest: str, dataset: DatasetSettings, preprocessing: PreprocessingSettings, seed: int
+    digest: str, dataset: DatasetSettings, preprocessing: PreprocessingSettings, seed: int, counts: bool = False
 ) -> RecordDict:
-    """Ask a node who it is, what data it has under `dataset`, and for the sums that `preprocessing` needs."""
+    """Ask a node who it is, what data it has under `dataset`, and for the sums that `preprocessing` needs.
+
+    Where the classes count, as `counts` says, also for how many examples it has of each.
+    """
     question = ConfigRecord(
         {
             "dataset": json.dumps(dataset.to_json()),
             "preprocessing": json.dumps(preprocessing.to_json()),
             "seed": seed,
+            "counts": counts,
         }
     )
     return RecordDict({"header": header_of(digest), "question": question})
 
 
-def decode_question(content: RecordDict) -> tuple[DatasetSettings, PreprocessingSettings, int]:
-    """Return the data set, the preprocessing and the run's seed that `encode_question` sent."""
+def decode_question(content: RecordDict) -> tuple[DatasetSettings, PreprocessingSettings, int, bool]:
+    """Return what `encode_question` sent: data set, preprocessing, the run's seed, and whether classes are counted."""
     record = record_of(content, "question")
     return (
         DatasetSettings.from_json(json_of(record, "dataset")),
         PreprocessingSettings.from_json(json_of(record, "preprocessing")),
         field_of(record, "seed", int),
+        field_of(record, "counts", bool),
     )
 
 
 def encode_report(digest: str, report: NodeReport) -> RecordDict:
     """Answer the handshake."""
-    values = {item.name: getattr(report, item.name) for item in fields(report) if item.name not in ("limits", "sums")}
+    values = {item.name: getattr(report, item.name) for item in fields(report) if item.name not in _APART}
     record = ConfigRecord({"node": json.dumps(values | {"head": report.head.to_dict()})})
     sums = {_SUMS + name: _sums_record(each) for name, each in report.sums.items()}
-    return RecordDict({"header": header_of(digest), "limits": limits_record(report.limits), "report": record, **sums})
+    counts = {_COUNTS: ConfigRecord({"train": report.counts})} if report.counts else {}
+    said = {"limits": limits_record(report.limits), "report": record}
+    return RecordDict({"header": header_of(digest), **said, **sums, **counts})
 
 
 def decode_report(content: RecordDict) -> NodeReport:
     """Return what the node said of itself; raises `ProtocolError` where it makes no sense."""
     values = json_of(record_of(content, "report"), "node")
+    apart = {"limits": decode_limits(content), "sums": {}, "counts": _read_counts(content)}
     try:
-        report = NodeReport(**values | {"limits": decode_limits(content), "sums": {}})
+        report = NodeReport(**values | apart)
     except TypeError as error:
         raise ProtocolError("A node's report has fixed fields", sorted(values), fix=str(error)) from None
     report = replace(report, head=_head_of(report.head))
     for item in fields(NodeReport):
-        if item.name == "sums":
+        if item.name in _APART:
             continue
-        kind = {"str": str, "int": int, "Limits": Limits, "Head": Head}.get(str(item.type), list)
+        kind = {"str": str, "int": int, "Head": Head}.get(str(item.type), list)
         if not is_a(getattr(report, item.name), kind):
             raise ProtocolError(
                 f"The field {item.name!r} of a node's report must be a {kind.__name__}", values[item.name]
@@ -98,6 +110,7 @@ def decode_report(content: RecordDict) -> NodeReport:
     _check_task(report)
     _check_name(report.name)
     _check_counts(report)
+    _check_classes(report)
     return replace(report, sums=_read_sums(content, report))
 
 
@@ -118,6 +131,11 @@ def _read_sums(content: RecordDict, report: NodeReport) -> dict[str, Sums]:
             raise ProtocolError("Sums are over training examples that a node has", found[name].examples)
         statistic.check(found[name], tuple(report.input_shape))
     return found
+
+
+def _read_counts(content: RecordDict) -> list[int]:
+    record = content.config_records.get(_COUNTS)
+    return [] if record is None else column_of(record, "train", int)
 
 
 def _head_of(value: Any) -> Head:
@@ -142,6 +160,16 @@ def _check_counts(report: NodeReport) -> None:
             f"A node holds 1 to {_MOST_HELD} training examples, and {_MOST_HELD} others at most",
             counts,
             fix="Check the node's data and its config",
+        )
+
+
+def _check_classes(report: NodeReport) -> None:
+    """Raise `ProtocolError` unless a node counts each of its classes, or none, and no more examples than it has."""
+    classes = len(report.head.counts(np.zeros(0, np.int64), 1))
+    negative = min(report.counts, default=0) < 0
+    if len(report.counts) not in (0, classes) or negative or sum(report.counts) > report.num_train:
+        raise ProtocolError(
+            f"A node counts the training examples of its {classes} classes, {report.num_train} in all", report.counts
         )
 
 

@@ -64,6 +64,8 @@ class Objectives(ABC):
         A constraint is none, or it or an objective names what the task does not have.
     """
 
+    by_balance: ClassVar[bool] = False
+    """Whether the balance of classes decides what ranks; nodes are then asked how many examples they have of each."""
     instead: ClassVar[str] = "primary"
     """The choice to make where no node has the examples that this one takes."""
 

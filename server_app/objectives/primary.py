@@ -1,12 +1,19 @@
-"""The metric that the task's head names first: accuracy of a classifier, mean squared error of a regression."""
+"""The metric that suits the task: accuracy or balanced accuracy of a classifier, mean squared error of a regression.
+
+Which of the two, the balance of classes over the federation decides; see `server_app.balance`.
+"""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from server_app.objectives.base import Objective, Objectives
 
 
 class Primary(Objectives):
     """The head's own metric, whatever the model costs."""
+
+    by_balance: ClassVar[bool] = True
 
     def terms(self) -> tuple[Objective, ...]:
         """Return the head's primary metric."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from server_app.balance import uneven
 from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
     yield ""
     if summary.counts:
         yield Padding(_table(summary), (0, 0, 0, 2), expand=False)
-        yield Text("  These counts stay on this machine; a search never sends them.", "dim")
+        yield Text("  These counts stay on this machine. A search with objective=primary, the", "dim")
+        yield Text("  default, is told those of training, rounded down (by default to tens).", "dim")
         yield ""
     facts = list(_facts(finding))
     column = max(len(name) for name, _ in facts) + 3
@@ -144,6 +147,8 @@ class _Bar:
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     summary = finding.summary
     yield "people", f"{summary.people:,}" if summary.people is not None else "not said ('client' would say it)"
+    if len(summary.counts) > 1:
+        yield "balance", _balance([count.train for count in summary.counts])
     yield "test part", counted(summary.test, "example") if summary.has_test else "none given"
     if finding.parts:
         train, validation, test = finding.parts
@@ -154,6 +159,12 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     if summary.deviations:
         yield "scales", _scales(summary)
     yield "memory", f"about {_bytes(summary.nbytes)} while a search runs"
+
+
+def _balance(counts: list[int]) -> str:
+    """Say how evenly classes are spread, and what a search makes of that where all nodes together are alike."""
+    metric = "balanced accuracy" if uneven(np.array(counts)) else "accuracy"
+    return f"{min(counts):,} to {max(counts):,} examples a class; such data are ranked by {metric}"
 
 
 def _scales(summary: Summary) -> str:

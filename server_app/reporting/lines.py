@@ -34,6 +34,10 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"Inputs are not scaled: no node has the {e['min_examples']} training examples that it takes to say what they "
         "are like (preprocessing.min_examples); preprocessing.scope=node needs none"
     ),
+    "uneven": lambda e: (
+        f"Classes are uneven (about {e['largest']:,} and {e['smallest']:,} training examples of the largest and the "
+        f"smallest): trials are ranked by {e['metric'].replace('_', ' ')}"
+    ),
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "proposed": lambda e: (
         f"{e['trial']} proposed ({e['origin']}), {counted(e['parameters'], 'parameter')}, {e['macs']:,} MACs"

@@ -123,6 +123,24 @@ def test_a_report_has_the_sums_that_were_asked_for_if_there_are_examples_enough(
     assert sums(min_examples=len(train) + 1) == sums(scope="node") == sums(scope="none") == {}
 
 
+def test_a_report_counts_classes_where_that_is_asked_for_and_there_are_examples_enough():
+    settings, node = DatasetSettings("synthetic"), node_of({"partition-id": 2, "num-partitions": 10})
+    train = load_node_data(settings, node.holder, 7).train
+
+    def counts(asked, min_examples):
+        return report(node, settings, PreprocessingSettings("none", min_examples), 7, asked).counts
+
+    assert counts(True, 1) == [int((train.y == label).sum()) for label in range(10)]
+    assert counts(True, 20) == [int((train.y == label).sum()) // 20 * 20 for label in range(10)]
+    assert counts(True, len(train)) == [0] * 10
+    assert counts(True, len(train) + 1) == counts(False, 1) == []
+
+
+def test_a_regression_has_no_classes_to_count():
+    node = node_of({"partition-id": 0, "num-partitions": 2})
+    assert report(node, DatasetSettings("diabetes"), PREPROCESSING, 0, counts=True).counts == []
+
+
 def test_a_node_without_its_data_cannot_report():
     node = Node("attic", Holder(path="/nowhere/data.npz"))
     with pytest.raises(DataError, match="must exist"):

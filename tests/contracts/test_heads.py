@@ -156,6 +156,26 @@ def test_every_score_has_what_decides_a_tie_and_it_is_another_metric(case):
     assert all(name in metrics for metrics, _ in scores_of(head, draw).values())
 
 
+def test_it_can_be_told_to_go_by_each_metric_that_leads_its_report(case):
+    head, draw, _ = case
+    for metric in (head.primary[0], "balanced_accuracy", "loss", "mae", "nothing"):
+        other = head.going_by(metric)
+        assert other.primary[0] in (metric, head.primary[0])
+        assert other.rows[0].metric == other.primary[0] != other.tie[0]
+        assert {row.metric for row in other.rows} <= set(other.summarise(scores_of(other, draw)))
+        assert head_from_dict(json.loads(json.dumps(other.to_dict()))) == other
+        assert other.misfit(head) is None
+
+
+def test_it_counts_each_of_its_classes_or_nothing(case):
+    head, draw, _ = case
+    y = draw(head, 40, 0)
+    counts = head.counts(y, 1)
+    assert counts == json.loads(json.dumps(counts))
+    assert (sum(counts), len(counts)) in ((40, head.output_width), (0, 0))
+    assert head.counts(y, 41) == [0] * len(counts) == head.counts(y[:0], 1)
+
+
 def test_every_score_passes_its_own_check(case):
     head, draw, _ = case
     for metrics, n in scores_of(head, draw).values():

@@ -24,10 +24,13 @@ def test_every_head_of_the_package_is_in_the_table() -> None:
         {"kind": ["classification"]},
         {"kind": "classification"},
         {"kind": "classification", "num_classes": 2},
-        {"kind": "classification", "num_classes": 2, "classes": [], "more": 1},
-        {"kind": "classification", "num_classes": 2.0, "classes": []},
-        {"kind": "classification", "num_classes": 2, "classes": "ab"},
-        {"kind": "classification", "num_classes": 2, "classes": [1, 2]},
+        {"kind": "classification", "num_classes": 2, "classes": [], "goes_by": "loss", "more": 1},
+        {"kind": "classification", "num_classes": 2.0, "classes": [], "goes_by": "loss"},
+        {"kind": "classification", "num_classes": 2, "classes": "ab", "goes_by": "loss"},
+        {"kind": "classification", "num_classes": 2, "classes": [1, 2], "goes_by": "loss"},
+        {"kind": "classification", "num_classes": 2, "classes": []},
+        {"kind": "classification", "num_classes": 2, "classes": [], "goes_by": "luck"},
+        {"kind": "classification", "num_classes": 2, "classes": [], "goes_by": ["loss"]},
     ],
 )
 def test_what_is_no_head_is_refused(values: object) -> None:

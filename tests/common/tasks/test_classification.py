@@ -87,7 +87,7 @@ def test_a_head_that_makes_no_sense_cannot_be_made(count: int, names: tuple[str,
 @pytest.mark.parametrize("name", ["", "a" * 201, "cat\x1b[2J", "\ud800"])
 def test_names_from_elsewhere_can_be_printed(name: str) -> None:
     with pytest.raises(SpecError, match="Names must be printable") as caught:
-        Classification.from_values({"num_classes": 2, "classes": [name, "dog"]})
+        Classification.from_values({"num_classes": 2, "classes": [name, "dog"], "goes_by": "loss"})
     assert not name or name not in str(caught.value)
 
 
@@ -152,6 +152,51 @@ def test_without_smoothing_the_loss_is_torchs_own_function() -> None:
 def test_a_named_head_tells_its_facts() -> None:
     assert named("a", "b").facts() == {"num_classes": 2, "classes": ["a", "b"]}
     assert replace(Classification(2), num_classes=3).facts() == {"num_classes": 3, "classes": []}
+
+
+# ---------------------------------------------------------------- what a search goes by
+
+
+def test_it_goes_by_accuracy_or_by_any_other_of_its_metrics_that_leads_the_report() -> None:
+    head = Classification(3)
+    assert head.primary == ("accuracy", "max")
+    assert [row.title for row in head.rows] == [
+        "test accuracy",
+        "spread over nodes or people",
+        "worst decile of them",
+        "balanced accuracy",
+        "macro F1",
+        "AUROC",
+        "test loss",
+    ]
+    balanced = head.going_by("balanced_accuracy")
+    assert balanced.primary == ("balanced_accuracy", "max")
+    assert [row.metric for row in balanced.rows] == [
+        "balanced_accuracy",
+        "balanced_accuracy_std",
+        "balanced_accuracy_worst_decile",
+        "accuracy",
+        "macro_f1",
+        "auroc",
+        "loss",
+    ]
+    assert [row.title for row in balanced.rows][:4:3] == ["test balanced accuracy", "accuracy"]
+    assert balanced.family == head.family
+    assert head.going_by("macs") is head
+
+
+def test_by_the_loss_less_is_better_and_the_accuracy_decides_ties() -> None:
+    head = Classification(3, goes_by="loss")
+    assert (head.primary, head.tie) == (("loss", "min"), ("accuracy", "max"))
+    assert [row.metric for row in head.rows].count("loss") == 1
+
+
+def test_classes_are_counted_in_whole_multiples() -> None:
+    y = np.repeat([0, 1, 2], [25, 9, 10])
+    assert Classification(4).counts(y, 10) == [20, 0, 10, 0]
+    assert Classification(4).counts(y, 1) == [25, 9, 10, 0]
+    assert named("a", "b", "c").counts(y, 10) == [20, 0, 10]
+    assert Classification.of_names(("a",)).counts(y[:25], 10) == [20]  # and none of a class that it does not know
 
 
 # ---------------------------------------------------------------- metrics

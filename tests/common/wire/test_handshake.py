@@ -32,13 +32,14 @@ from tests.support.wire import (
 
 
 def test_a_handshake_arrives_as_it_was_sent():
-    question = over_the_wire(encode_question(DIGEST, ORDER.dataset, PREPROCESSING, 2**62))
-    assert decode_question(question) == (ORDER.dataset, PREPROCESSING, 2**62)
+    for counts in (False, True):
+        question = over_the_wire(encode_question(DIGEST, ORDER.dataset, PREPROCESSING, 2**62, counts))
+        assert decode_question(question) == (ORDER.dataset, PREPROCESSING, 2**62, counts)
     assert decode_report(over_the_wire(encode_report(DIGEST, REPORT))) == REPORT
 
 
 def head(**change: object) -> dict[str, object]:
-    return {"kind": "classification", "num_classes": 2, "classes": ["sits", "walks"], **change}
+    return {"kind": "classification", "num_classes": 2, "classes": ["sits", "walks"], "goes_by": "accuracy", **change}
 
 
 REPORTS = {
@@ -131,8 +132,36 @@ def test_sums_that_no_node_can_have_are_refused(change):
         decode_report(content)
 
 
-def test_a_node_that_was_asked_for_no_sums_sends_none():
+def test_a_node_that_was_asked_for_no_sums_and_counts_sends_none():
     told = replace(REPORT, sums={})
+    content = over_the_wire(encode_report(DIGEST, told))
+    assert decode_report(content) == told
+    assert set(content) == {"header", "limits", "report"}
+
+
+@pytest.mark.parametrize(
+    ("own", "counts"),
+    [
+        (REPORT.head, [60]),
+        (REPORT.head, [30, 30, 30]),
+        (REPORT.head, [60, 41]),  # the node trains on 100
+        (REPORT.head, [60, -1]),
+        (REPORT.head, [60.0, 30.0]),
+        (Classification.of_names(("walks",)), [60, 0]),
+        (Regression(), [60]),
+    ],
+    ids=str,
+)
+def test_counts_of_classes_that_no_node_can_have_are_refused(own, counts):
+    content = encode_report(DIGEST, replace(REPORT, head=own))
+    content["counts"] = ConfigRecord({"train": counts})
+    with pytest.raises(ProtocolError):
+        decode_report(content)
+
+
+@pytest.mark.parametrize("classes", [2, 2**16])
+def test_counts_of_classes_arrive_however_many_there_are(classes):
+    told = replace(REPORT, head=Classification(classes), counts=[0] * (classes - 1) + [90])
     assert decode_report(over_the_wire(encode_report(DIGEST, told))) == told
 
 

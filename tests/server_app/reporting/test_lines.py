@@ -26,6 +26,7 @@ SAMPLES = {
     "state_lost": {"reason": "the disk is full"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "unscaled": {"min_examples": 10},
+    "uneven": {"largest": 1812, "smallest": 95, "num_nodes": 3, "metric": "balanced_accuracy"},
     "undecided": {"doubtful": ["trial-0003", "trial-0005", "trial-0007"], "rung": 1},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
 }
@@ -58,7 +59,8 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 return {}
             if key in ("missing", "new"):
                 return []
-            return 0 if key in ("parameters", "macs", "trials", "rounds", "rung", "score", "num_nodes") else "text"
+            numbers = ("parameters", "macs", "trials", "rounds", "rung", "score", "num_nodes", "largest", "smallest")
+            return 0 if key in numbers else "text"
 
     silent = {kind for kind in kinds if line_of(Anything(event=kind)) is None}
     assert silent == QUIET

@@ -21,7 +21,9 @@ def test_only_what_was_measured_has_a_line():
     assert shown({}, {}) == shown() == []
 
 
-@pytest.mark.parametrize(("head", "metric"), [(HEAD, "accuracy"), (Regression(), "mse")])
+@pytest.mark.parametrize(
+    ("head", "metric"), [(HEAD, "accuracy"), (HEAD.going_by("macro_f1"), "macro_f1"), (Regression(), "mse")]
+)
 def test_how_far_apart_nodes_are_is_left_out_where_one_was_tested(head, metric):
     """With the tables of tests as they are made."""
     one, two = (over_nodes({name: ({metric: 0.5}, 4) for name in names}, head.primary) for names in ("a", "ab"))
