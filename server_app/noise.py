@@ -75,7 +75,9 @@ def repetition_error(groups: Iterable[Collection[float]]) -> float | None:
 
 
 def clearly_better(one: ByNode, other: ByNode, doubt: float, repetitions: float | None = None) -> bool:
-    """Return whether `one` scores above `other` by more than `doubt` standard errors.
+    """Return whether `one`, which ranks before `other`, scores above it by more than `doubt` standard errors.
+
+    Where nothing says how large the noise is, there is no doubt, and the ranking stands: so with a panel of one node.
 
     Parameters
     ----------
@@ -90,4 +92,6 @@ def clearly_better(one: ByNode, other: ByNode, doubt: float, repetitions: float 
     mean, error = difference(one, other)
     if repetitions is not None:
         error = repetitions if math.isinf(error) else max(error, repetitions)
+    if math.isinf(error):
+        return True
     return mean > (doubt * error if doubt else 0.0)

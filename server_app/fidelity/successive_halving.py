@@ -50,7 +50,8 @@ class SuccessiveHalving(Fidelity):
         bracket_size : int
             Trials in a bracket.
         doubt : float
-            Standard errors within which two trials cannot be told apart; 0: nobody goes on out of doubt.
+            Standard errors within which two trials cannot be told apart; 0: nobody goes on out of doubt. Nor does anybody
+            where nothing tells the noise, as with a panel of one node.
         """
 
         max_rounds: int = 9

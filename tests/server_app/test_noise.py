@@ -87,4 +87,10 @@ def test_the_larger_noise_counts_and_the_known_one():
     assert not clearly_better(ONE, OTHER, 1.0, repetitions=1.1 * mean)
     assert clearly_better(ONE, OTHER, 0.1, repetitions=1.1 * mean)
     assert clearly_better({"": (0.5, 1)}, {"": (0.3, 1)}, 1.0, repetitions=0.1)
-    assert not clearly_better({"": (0.5, 1)}, {"": (0.3, 1)}, 1.0)
+
+
+@pytest.mark.parametrize("other", [0.3, 0.5])
+def test_where_no_noise_is_known_there_is_no_doubt(other):
+    assert clearly_better({"a": (0.5, 9)}, {"a": (other, 9)}, 1.0)
+    assert clearly_better({"a": (0.5, 9)}, {"b": (other, 9)}, 1.0)
+    assert not clearly_better({"a": (0.5, 9)}, {"a": (other, 9)}, 1.0, repetitions=0.3)

@@ -266,6 +266,13 @@ def test_doubt_never_more_than_doubles_a_rung():
     assert promoted(fidelity) == [(0, 9), (1, 9)]
 
 
+def test_one_node_knows_no_noise_so_the_best_go_on_and_nobody_else():
+    trials = [on_nodes(number, 0.5, tie=-1 - 0.1 * number) for number in range(9)]
+    stopped, promotions = race(make(doubt=1.0), *trials)
+    assert stopped == [3, 4, 5, 6, 7, 8]
+    assert promotions == [Promotion(number, 3) for number in (0, 1, 2)]
+
+
 def test_feasibility_is_no_matter_of_doubt():
     fidelity = make(eta=2, bracket_size=2, doubt=1.0)
     start(fidelity, 0, 1)
