@@ -44,19 +44,20 @@ class SuccessiveHalving(Fidelity):
         min_rounds : int
             Rounds of the first rung, at least.
         min_steps : int
-            Optimizer steps of the first rung on the average node, at least; 0 leaves it at `min_rounds`.
+            Optimizer steps of the first rung on the average node, at least; 0 leaves it at `min_rounds`. After few
+            steps the order of networks says little of the order to come (tests/benchmarks/first_rung.py).
         eta : int
             Reduction factor: one in `eta` goes on, to `eta` times the rounds.
         bracket_size : int
             Trials in a bracket.
         doubt : float
-            Standard errors within which two trials cannot be told apart; 0: nobody goes on out of doubt. Nor does anybody
-            where nothing tells the noise, as with a panel of one node.
+            Standard errors within which two trials cannot be told apart; 0: nobody goes on out of doubt. Nor does
+            anybody where nothing tells the noise, as with a panel of one node.
         """
 
         max_rounds: int = 9
         min_rounds: int = 1
-        min_steps: int = 0
+        min_steps: int = 50
         eta: int = 3
         bracket_size: int = 9
         doubt: float = 1.0

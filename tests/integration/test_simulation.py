@@ -121,6 +121,7 @@ def test_another_order_of_replies_reaches_the_end_too(search, tmp_path):
         "fidelity.bracket_size=4",
         "fidelity.eta=2",
         "fidelity.max_rounds=4",
+        "fidelity.min_steps=0",
         "fidelity.doubt=0",
         "placement=split",
         "aggregation=fedadam",

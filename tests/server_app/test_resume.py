@@ -15,7 +15,7 @@ from server_app.journal import Journal
 CHOICES = {
     "evolution, halving, split, FedAdam, rich recipes": {
         "controller": {"name": "evolution", "population_size": 2, "sample_size": 1},
-        "fidelity": {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2},
+        "fidelity": {"name": "successive_halving", "max_rounds": 4, "min_steps": 0, "eta": 2, "bracket_size": 2},
         "placement": {"name": "split"},
         "aggregation": {"name": "fedadam"},
         "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},

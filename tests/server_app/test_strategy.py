@@ -752,7 +752,7 @@ def test_a_trial_that_fails_after_a_score_is_no_winner(grid, configure, play):
 
     for name in "abc":
         grid.person(name, tired)
-    halving = {"name": "successive_halving", "max_rounds": 2, "eta": 2, "bracket_size": 2}
+    halving = {"name": "successive_halving", "max_rounds": 2, "min_steps": 0, "eta": 2, "bracket_size": 2}
     played = play(grid, configure(search={"trials": 1}, fidelity=halving))
     (trial,) = played.search.trials
     assert (trial.state, trial.rung) == (FAILED, 1)

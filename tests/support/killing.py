@@ -38,6 +38,7 @@ SETTINGS = (
     "controller.sample_size=2",
     "fidelity=successive_halving",
     "fidelity.max_rounds=4",
+    "fidelity.min_steps=0",
     "fidelity.eta=2",
     "fidelity.bracket_size=4",
     "placement=split",

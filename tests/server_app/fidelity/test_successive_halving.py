@@ -307,6 +307,14 @@ def test_the_first_rung_has_so_many_steps(steps_per_round, expected):
     assert fidelity.start(Trial(0, LayeredSpec())) == expected[0]
 
 
+def test_by_default_few_data_make_the_first_rung_longer_and_in_the_end_the_only_one():
+    """50 steps are 1 round of 50, 5 of 10, and more than 9 of 5: then all train 9 rounds, and nobody is stopped."""
+    assert [SuccessiveHalving(None, steps).rungs for steps in (50.0, 10.0, 5.0)] == [[1, 3, 9], [5, 9], [9]]
+    fidelity = SuccessiveHalving(None, 5.0)
+    start(fidelity, 0)
+    assert ended(fidelity.report(scored(0, 0.5))) == {"finish": [0]}
+
+
 def test_a_run_that_goes_on_keeps_its_rungs_whatever_nodes_there_are():
     options = SuccessiveHalving.Options(min_steps=40)
     before, after = SuccessiveHalving(options, 10.0), SuccessiveHalving(options, 40.0)

@@ -52,7 +52,14 @@ def eventful(make_grid, configure, tmp_path_factory):
     config = configure(
         space={"name": "listed", "specs": [{"version": 1, "kind": "layered", "layers": [layer]} for layer in layers]},
         search={"trials": 4, "concurrency": 4},
-        fidelity={"name": "successive_halving", "max_rounds": 2, "eta": 2, "bracket_size": 4, "doubt": 0.0},
+        fidelity={
+            "name": "successive_halving",
+            "max_rounds": 2,
+            "min_steps": 0,
+            "eta": 2,
+            "bracket_size": 4,
+            "doubt": 0.0,
+        },
         aggregation={"name": "fedavg"},
         federation={"nodes": 4},
         run={"dir": str(folder), "name": "eventful"},

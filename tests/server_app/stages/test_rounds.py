@@ -9,7 +9,7 @@ import pytest
 
 from common.wire.order import decode_order
 
-HALVING = {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2}
+HALVING = {"name": "successive_halving", "max_rounds": 4, "min_steps": 0, "eta": 2, "bracket_size": 2}
 """Of two trials one goes on, to 2 rounds and then to 4."""
 
 
