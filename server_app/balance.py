@@ -36,6 +36,7 @@ def class_totals(reports: Sequence[NodeReport], head: Head, multiple: int) -> ND
 
     A count was rounded down to a multiple, by (multiple - 1) / 2 on average, and that is given back: else classes of
     one size would look uneven where they are small on every node, for some just reach a multiple and others do not.
+    Of a class that a node lacks it is too much, so classes look a little more even than they are.
 
     Parameters
     ----------

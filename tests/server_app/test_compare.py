@@ -229,6 +229,25 @@ def test_the_summary_pairs_winner_and_baseline_by_seed():
     assert (found["baseline"]["architecture"], found["baseline"]["parameters"]) == ("linear 64", 4800)
 
 
+def task_by(metric):
+    return Task((4,), Classification(3).going_by(metric)).to_record()
+
+
+def test_the_gain_is_told_in_the_metric_that_the_run_went_by(finished):
+    write_json(finished / "result.json", {"winner": {"spec": SPEC}, "task": task_by("balanced_accuracy")})
+    found = compare(finished, 1, lambda _: result_with(0.9, 0.8))
+    assert found["gain"] == pytest.approx([0.9 / 2 - 0.8 / 2])
+    assert "gain in balanced_accuracy" in " ".join(text_of(found).split())
+
+
+def test_where_a_test_lacks_that_metric_no_gain_is_told():
+    results = [result_with(0.9, 0.8), result_with(0.7, 0.75)]
+    del results[1]["winner"]["test"]["auroc"]
+    found = summary([1, 2], results, task_by("auroc"))
+    assert "gain" not in found
+    assert "gain" not in text_of(found)
+
+
 def test_what_was_not_tested_each_time_is_left_out():
     failed = result_with(0.9, 0.8)
     failed["linear"] = {**failed["linear"], "test": {}}
