@@ -153,7 +153,7 @@ class Objectives(ABC):
         """Raise `ConfigError` where no node of a whole panel reports what ranks: no trial could be ranked by it."""
         if not any(self.ranks(metrics) for metrics in panel):
             raise ConfigError(
-                f"No node of the panel has the examples that {self.terms()[0].name!r} takes, so it can rank no trial",
+                f"No node of the panel has what the objective {self.terms()[0].name!r} takes, so it can rank no trial",
                 fix=f"Set objective={self.instead}",
             )
 

@@ -128,7 +128,7 @@ def test_a_search_by_auroc_that_no_node_can_report_ends_at_its_first_score(holdi
     played = play(grid, configure(objective={"name": "auroc"}, federation={"nodes": 2}))
     assert isinstance(played.error, ConfigError)
     assert str(played.error) == (
-        "No node of the panel has the examples that 'auroc' takes, so it can rank no trial. "
+        "No node of the panel has what the objective 'auroc' takes, so it can rank no trial. "
         "Set objective=balanced_accuracy."
     )
     assert played.counts["failed"] == 0
