@@ -66,9 +66,9 @@ class Handshake:
         self._digest = facts.digest
         self._seed = facts.seed
         self._call = encode_call(facts.digest)
-        self._question = encode_question(
-            facts.digest, facts.dataset, facts.preprocessing, facts.seed, counts=facts.metric is None
-        )
+        about = (facts.digest, facts.dataset, facts.preprocessing, facts.seed)
+        self._first_question = encode_question(*about, counts=facts.metric is None)
+        self._later_question = encode_question(*about)
         self._patience = facts.federation.patience
         self._ttl = facts.federation.ttl
         self._by_name = False
@@ -228,7 +228,8 @@ class Handshake:
 
     def _letters(self, names: Mapping[int, str], kind: Literal["call", "question"]) -> list[Message]:
         """Write to nodes, given by id with their names as far as these are known."""
-        content = self._call if kind == "call" else self._question
+        agreed = self._roster.task is not None  # counts of classes have served
+        content = self._call if kind == "call" else self._later_question if agreed else self._first_question
         under_way, now = len(names) + len(self._post.of(kind)), time.monotonic()
         for node_id in names:
             self._asked[node_id] = now

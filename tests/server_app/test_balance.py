@@ -143,6 +143,13 @@ def test_a_search_over_uneven_classes_goes_by_balanced_accuracy_to_its_end(grid,
     assert render(result).renderables[0].columns[0]._cells[0] == "test balanced accuracy"
 
 
+def test_a_node_that_joins_once_all_is_agreed_on_is_asked_for_no_counts(grid, configure, play):
+    grid.people("abc")
+    played = play(grid, configure(), when=[({"event": "round"}, lambda: grid.person("d"))])
+    counts = {name: report.counts for name, report in played.strategy._desk.roster.reports.items()}
+    assert {name: len(row) for name, row in counts.items()} == {"a": 3, "b": 3, "c": 3, "d": 0}
+
+
 @pytest.mark.parametrize("name", ["accuracy", "macro_f1", "loss"])
 def test_a_search_by_a_metric_asks_for_no_counts_and_tells_its_gain_in_it(grid, configure, play, skewed, name):
     played = play(grid, configure(objective={"name": name}))
