@@ -233,9 +233,7 @@ class Handshake:
         under_way, now = len(names) + len(self._post.of(kind)), time.monotonic()
         for node_id in names:
             self._asked[node_id] = now
-            if (
-                self._until.get(node_id, -math.inf) + self._patience < now
-            ):  # a question that is asked again gains no time
+            if self._until.get(node_id, -math.inf) + self._patience < now:  # who is asked again gains no time
                 self._until[node_id] = now + self._patience + _EACH[kind] * under_way
         messages = {node_id: Message(content, node_id, MessageType.QUERY, ttl=self._ttl) for node_id in names}
         return [
