@@ -71,6 +71,14 @@ class ScoringConfig:
                 self.panel,
                 fix="Leave one of them out",
             )
+        for name in ("held_out", "panel"):
+            if self.folds > 1 and getattr(self, name):
+                raise ConfigError(
+                    f"With scoring.folds={self.folds} every node trains, and scores what never trained on it, so "
+                    f"scoring.{name} has nobody to name",
+                    getattr(self, name),
+                    fix="Leave one of them out",
+                )
 
 
 @dataclass(frozen=True)

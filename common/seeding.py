@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -84,6 +84,17 @@ def ranked_sample(names: Iterable[str], count: int | None, seed: int, *identity:
     if count is None or count >= len(names):
         return tuple(names)
     return tuple(sorted(ranked(names, seed, *identity)[:count]))
+
+
+def block(order: Sequence[str], blocks: int, index: int) -> Sequence[str]:
+    """Return one of the contiguous blocks of `order`; the first ones hold one more where they do not come out even.
+
+    So a name more makes one block longer and none shorter, whereas rounded borders (``index * n // blocks``) would
+    now and then take a name from both ends of a block.
+    """
+    size, longer = divmod(len(order), blocks)
+    start = index * size + min(index, longer)
+    return order[start : start + size + (index < longer)]
 
 
 def _text(*parts: str | int) -> bytes:

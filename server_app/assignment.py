@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, SearchError
 from common.jobs import Split
+from server_app.members import Member
 from server_app.placement.base import Request
 from server_app.reporting.words import counted
 
@@ -62,6 +63,11 @@ class Assigner:
         Who scores, sorted: drawn once, so that all scores are of the same nodes.
     held_out : tuple of str
         Who of them never trains: all, or nobody.
+    folds : tuple of tuple of str
+        Which of them each member of a trial trains without; empty where a trial trains once. Drawn once, too: whoever
+        joins later is in none of them, trains all members and scores none, as without folds.
+    fold_of : dict of str to int
+        By node that is in one, which.
     min_scores : int
         Scores of so many of them count.
     """
@@ -73,6 +79,8 @@ class Assigner:
         self._seed = seed
         self.panel: tuple[str, ...] = ()
         self.held_out: tuple[str, ...] = ()
+        self.folds: tuple[tuple[str, ...], ...] = ()
+        self.fold_of: dict[str, int] = {}
         self.min_scores = 1
         self._restored = False
 
@@ -93,6 +101,7 @@ class Assigner:
         if not self._restored:
             self.panel = self._scoring.panel_of(admitted, self._seed)
             self.held_out = self.panel if self._scoring.num_held_out(len(admitted)) else ()
+            self._set_folds(self._scoring.folds_of(admitted, self._seed))
             self.min_scores = self._scoring.least(self.panel)
         if len(self.panel) < self.min_scores:
             raise ConfigError(
@@ -101,28 +110,28 @@ class Assigner:
                 fix="Start more nodes or lower scoring.min_nodes"
                 + ("; or hold out more, or nobody, by scoring.held_out" if self.held_out else ""),
             )
-        try:
-            for slot in range(slots):
-                self._check_trainers(self._placement.select(Request(slot, slot, 1, 1), self._trainers(nodes)), least)
-        except ConfigError as error:
-            if not self.held_out:
-                raise
-            out = f"{counted(len(self.held_out), 'node')} held out"
-            raise ConfigError(f"{error.rule}, with {out}", fix=f"{error.fix}; or lower scoring.held_out") from None
+        for out in map(set, self.folds or (self.held_out,)):
+            self._check_rest([node for node in nodes if node not in out], len(out), slots, least)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the panel as JSON."""
-        return {"panel": list(self.panel), "held_out": bool(self.held_out), "min_scores": self.min_scores}
+        return {
+            "panel": list(self.panel),
+            "held_out": bool(self.held_out),
+            "folds": [list(fold) for fold in self.folds],
+            "min_scores": self.min_scores,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the panel back: it is not drawn anew, whoever is there."""
         self.panel, self.min_scores, self._restored = tuple(state["panel"]), state["min_scores"], True
         self.held_out = self.panel if state["held_out"] else ()
+        self._set_folds(state["folds"])
 
     @property
     def split(self) -> Split:
         """On which examples the panel scores."""
-        return "all" if self.held_out else self._scoring.split
+        return "all" if self.held_out or self.folds else self._scoring.split
 
     def trainers(
         self, trial: Trial, request: Request, nodes: Sequence[str], free: Collection[str], least: int
@@ -135,7 +144,7 @@ class Assigner:
         Parameters
         ----------
         trial : Trial
-            What is to be held.
+            What is to be held; one that is a `Member` is trained without its fold.
         request : Request
             For the placement.
         nodes, free : collections of str
@@ -150,7 +159,8 @@ class Assigner:
         SearchError
             Too few can hold the spec.
         """
-        candidates = self._trainers(nodes)
+        out = set(self.folds[trial.fold] if isinstance(trial, Member) else self.held_out)
+        candidates = [node for node in nodes if node not in out]
         unable = self._unable(trial, candidates, least)
         try:
             chosen = self._placement.select(request, candidates)
@@ -176,9 +186,21 @@ class Assigner:
         left = [node for node in self.panel if node in there]
         return _assignment(left, self._unable(trial, left, least), free, least)
 
-    def _trainers(self, nodes: Sequence[str]) -> list[str]:
-        held_out = set(self.held_out)
-        return [node for node in nodes if node not in held_out]
+    def _set_folds(self, folds: Sequence[Sequence[str]]) -> None:
+        self.folds = tuple(map(tuple, folds))
+        self.fold_of = {node: index for index, fold in enumerate(folds) for node in fold}
+
+    def _check_rest(self, trainers: Sequence[str], out: int, slots: int, least: int) -> None:
+        """Raise `ConfigError` where those that are not held out, as `out` are, are too few."""
+        try:
+            for slot in range(slots):
+                self._check_trainers(self._placement.select(Request(slot, slot, 1, 1), trainers), least)
+        except ConfigError as error:
+            if not out:
+                raise
+            way_out = "raise scoring.folds" if self.folds else "lower scoring.held_out"
+            rule = f"{error.rule}, with {counted(out, 'node')} held out"
+            raise ConfigError(rule, fix=f"{error.fix}; or {way_out}") from None
 
     @staticmethod
     def _check_trainers(chosen: Sequence[str], least: int) -> None:

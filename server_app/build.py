@@ -100,6 +100,7 @@ def check(config: Config) -> None:
     for axis in AXES:
         _choose(config, axis)
     read_choices(config.training)
+    scoring_of(config)
     check_given(config)
 
 

@@ -64,6 +64,7 @@ class Outcome:
             "rungs": search.fidelity.rungs,
             "left_out": dict(search.left_out),
             "held_out": len(search.held_out),
+            **({"folds": len(search.folds)} if search.folds else {}),
             "panel": list(search.panel[:NAMED]),
             **self.task.head.facts(),
             "limits": self.limits.to_dict(),

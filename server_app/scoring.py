@@ -1,7 +1,8 @@
 """Who scores a trial, and on what.
 
 Where clients are people, scores of those that a trial trained on would choose what fits these and no others, and what
-regularises would look useless. So some of them are held out: they score, and train in the final only.
+regularises would look useless. So some of them are held out: they score, and train in the final only. Or, with folds,
+each trial trains several times, each time without other nodes, which score it then.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
 from common.jobs import Split
-from common.seeding import ranked_sample
+from common.seeding import block, ranked, ranked_sample
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -40,18 +41,23 @@ class Scoring:
     min_nodes : int, optional
         A score from fewer does not count; None for more than half of the panel, so that any two scores have nodes in
         common.
+    folds : int
+        With more than 1 a trial has so many members. Each trains without one fold of the nodes, which scores it, so
+        all nodes are the panel and all train: the cross-validation of M. Stone, "Cross-Validatory Choice and Assessment
+        of Statistical Predictions", Journal of the Royal Statistical Society B 36, 1974, over nodes.
     """
 
     split: Split = "validation"
     panel: int | None = None
     held_out: float | None = 0.0
     min_nodes: int | None = None
+    folds: int = 1
 
     @property
     def wanted(self) -> int:
         """Nodes that the panel has to be drawn from, if there are so many, for its size and for its scores to count."""
         part = HELD_OUT if self.held_out is None else self.held_out
-        least = max(self.panel or 0, self.min_nodes or 0)
+        least = max(self.panel or 0, self.min_nodes or 0, self.folds if self.folds > 1 else 0)
         return math.ceil(least / Decimal(str(part))) if part else least
 
     def least(self, panel: Sequence[str]) -> int:
@@ -85,16 +91,45 @@ class Scoring:
         """
         return ranked_sample(nodes, self.num_held_out(len(nodes)) or self.panel, seed, "panel")
 
+    def folds_of(self, nodes: Sequence[str], seed: int) -> tuple[tuple[str, ...], ...]:
+        """Return the folds of `nodes`, each sorted: blocks of a drawn order, of sizes that differ by 1 at most.
+
+        There are none where a trial trains once. Raises `ConfigError` where a fold would be empty.
+        """
+        if self.folds == 1:
+            return ()
+        if len(nodes) < self.folds:
+            raise ConfigError(
+                f"scoring.folds={self.folds} takes a node for each fold",
+                len(nodes),
+                fix="Start more nodes, or lower scoring.folds",
+            )
+        order = ranked(nodes, seed, "folds")
+        return tuple(tuple(sorted(block(order, self.folds, index))) for index in range(self.folds))
+
 
 def scoring_of(config: Config) -> Scoring:
     """Return how the trials of a search are scored.
 
-    Where clients are people, those that are held out by default make a panel; one that was given a size stays as it is.
+    Where clients are people, those that are held out by default make a panel; one that was given a size stays as it is,
+    and with folds everybody is held out in turn.
+
+    Raises
+    ------
+    ConfigError
+        Folds do not go with the placement.
     """
     scoring, held_out = config.scoring, config.scoring.held_out
-    if held_out is None and (scoring.panel is not None or not _of_people(config)):
+    if scoring.folds > 1 and config.placement["name"] == "split":
+        raise ConfigError(
+            "With scoring.folds a node trains all members of a trial but one, and placement=split keeps nodes for one "
+            "trial each",
+            scoring.folds,
+            fix="Use placement=shared, or scoring.folds=1",
+        )
+    if held_out is None and (scoring.panel is not None or scoring.folds > 1 or not _of_people(config)):
         held_out = 0.0
-    return Scoring(panel=scoring.panel, held_out=held_out, min_nodes=scoring.min_nodes)
+    return Scoring(panel=scoring.panel, held_out=held_out, min_nodes=scoring.min_nodes, folds=scoring.folds)
 
 
 def _of_people(config: Config) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common.errors import ConfigError
-from common.seeding import ranked, ranked_sample
+from common.seeding import block, ranked, ranked_sample
 from server_app.placement.base import Placement, Request
 
 
@@ -32,16 +32,5 @@ class Split(Placement):
                 fix="Start more nodes, let fewer trials run at a time, or use placement=shared",
             )
         order = ranked(nodes, self.seed, "cohorts")
-        cohort = _block(order, self.slots, (request.slot + request.turn) % self.slots)
+        cohort = block(order, self.slots, (request.slot + request.turn) % self.slots)
         return ranked_sample(cohort, self.options.nodes_per_round, self.seed, "sample", request.turn)
-
-
-def _block(order: Sequence[str], blocks: int, index: int) -> Sequence[str]:
-    """Return one of the contiguous blocks of `order`; the first ones hold one more where they do not come out even.
-
-    So a name more makes one block longer and none shorter, whereas rounded borders (``index * n // blocks``) would
-    now and then take a name from both ends of a block.
-    """
-    size, longer = divmod(len(order), blocks)
-    start = index * size + min(index, longer)
-    return order[start : start + size + (index < longer)]

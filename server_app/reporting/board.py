@@ -161,7 +161,8 @@ class Board:
 
     def _on_round(self, event: dict[str, Any]) -> None:
         self.rounds += 1
-        self.trials[event["trial"]].rounds = event["round"]
+        trial, _, _ = event["trial"].partition(".")  # or a member of it
+        self.trials[trial].rounds = event["round"]
 
     def _on_scored(self, event: dict[str, Any]) -> None:
         row = self.trials[event["trial"]]
@@ -185,3 +186,4 @@ class Board:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
     _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
+    _on_member_failed = _note

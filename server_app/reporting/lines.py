@@ -54,6 +54,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
     "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
     "failed": lambda e: f"{e['trial']} failed: {e['reason']}",
+    "member_failed": lambda e: f"{e['trial']} failed, its trial goes on with the other members: {e['reason']}",
     "refused": lambda e: f"A reply of {e.get('node', 'a node')} is refused: {e['reason']}",
     "absent": lambda e: f"{e['node']} is left out of round {e['round']} of {e['trial']}: {e['reason']}",
     "retried": lambda e: f"Round {e['round']} of {e['trial']} is tried again: too few nodes answered ({e['action']})",
@@ -63,11 +64,23 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
-_WARNINGS = {"node_refused", "failed", "refused", "absent", "retried", "journal_lost", "state_lost", "unscaled"}
+_WARNINGS = {
+    "node_refused",
+    "failed",
+    "member_failed",
+    "refused",
+    "absent",
+    "retried",
+    "journal_lost",
+    "state_lost",
+    "unscaled",
+}
 
 
 def _held_out(event: dict[str, Any]) -> str:
-    """Return how many of the nodes never train."""
+    """Return how many of the nodes never train, or how often each trial does without some of them."""
+    if folds := event.get("folds"):
+        return f", trained {counted(folds, 'time')} each, without another part of them, which scores"
     number = event.get("held_out", 0)
     return f", {number:,} of which {'is' if number == 1 else 'are'} held out to score" if number else ""
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,7 +40,8 @@ class Active:
     """A trial that holds a place, or waits for one.
 
     `turn`, `tries` and `scores` are of the phase that is being tried: when it began (0 for none), how often nodes were
-    asked, and what they gave so far. After a resume the phase is asked again, in the turn in which it began.
+    asked, and what they gave so far. After a resume the phase is asked again, in the turn in which it began. Where the
+    trial trains several times, `members` are these trainings, each with a phase of its own.
     """
 
     trial: Trial
@@ -51,6 +52,7 @@ class Active:
     turn: int = 0
     tries: int = 0
     scores: dict[str, Measured] = field(default_factory=dict)
+    members: list[Active] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -139,22 +141,22 @@ class Stage(ABC):
     @property
     def idle(self) -> bool:
         """Whether nobody owes a result and nothing is complete: there is nothing to wait for."""
-        return not any(a.phase and (a.phase.sent or a.phase.complete) for a in self._active.values())
+        return not any(a.phase and (a.phase.sent or a.phase.complete) for a in self._under_way())
 
     @property
     def waiting(self) -> set[str]:
         """Nodes that have a job to come."""
-        return {node for active in self._active.values() if active.phase for node in active.phase.waiting}
+        return {node for active in self._under_way() if active.phase for node in active.phase.waiting}
 
     @property
     def owing(self) -> set[str]:
         """Nodes that still owe a result that they were asked for."""
-        return {node for active in self._active.values() if active.phase for node in active.phase.sent}
+        return {node for active in self._under_way() if active.phase for node in active.phase.sent}
 
     @property
     def next_deadline(self) -> float | None:
         """When the next node is late; None where nobody owes anything."""
-        owed = (deadline for a in self._active.values() if a.phase for deadline in a.phase.sent.values())
+        owed = (deadline for a in self._under_way() if a.phase for deadline in a.phase.sent.values())
         return min(owed, default=None)
 
     def dispatch(self, free: Collection[str], now: float) -> dict[str, list[Job]]:
@@ -163,10 +165,9 @@ class Stage(ABC):
         The oldest phases come first: where a node's time does not suffice for all, each trial has its turn.
         """
         orders: dict[str, list[Job]] = {}
-        free, phases = set(free), [(a.phase.turn, number) for number, a in self._active.items() if a.phase]
-        for _, number in sorted(phases):
-            active = self._active[number]
-            for node in sorted(active.phase.waiting & free) if active.phase else ():
+        free, phases = set(free), [(active, active.phase) for active in self._under_way() if active.phase]
+        for active, phase in sorted(phases, key=lambda pair: pair[1].turn):
+            for node in sorted(phase.waiting & free):
                 orders.setdefault(node, []).append(self._job(active, node, now + self.deadline))
         return orders
 
@@ -208,15 +209,26 @@ class Stage(ABC):
 
     def expire(self, now: float) -> None:
         """Go on without the nodes that let their deadline pass, and no others."""
-        for active in self._active.values():
+        for active in self._under_way():
             for node in active.phase.late(now) if active.phase else ():
                 self._absent(active, node, f"no answer within {self.deadline:g} s", undecided=True)
 
     # ------------------------------------------------------------ who owes what
 
+    def _under_way(self) -> Iterator[Active]:
+        """Yield the trials under way by number, each before its members, but what has ended by then."""
+        for number in sorted(self._active):
+            for active in [self._active[number], *self._active[number].members] if number in self._active else ():
+                if number in self._active:
+                    yield active
+
+    def _whose(self, active: Active, node: str) -> Active:  # noqa: ARG002
+        """Return whose model `node` works on in the phase of `active`: a trial's own, or that of a member."""
+        return active
+
     def _leave_out_absent(self, free: Collection[str]) -> None:
         """Go on without the nodes that left or got stuck before their job was sent, or that now have limits."""
-        for active in self._active.values():
+        for active in self._under_way():
             phase = active.phase
             if phase is None:
                 continue
@@ -227,13 +239,14 @@ class Stage(ABC):
                     self._absent(active, node, reason, undecided=True)
 
     def _job(self, active: Active, node: str, deadline: float) -> Job:
-        trial, phase = active.trial, active.phase
+        whose, phase = self._whose(active, node), active.phase
+        trial = whose.trial
         assert phase is not None
         phase.hand_out(node, deadline)
         arrays = self.weights.lend(trial, phase.work.kind)
         trial.ledger.bytes_down += wire_bytes(arrays, self.precision)
         work = phase.work
-        return Job(f"{active.name}/{work.kind}-{work.split}-{work.round}", active.name, trial.spec, arrays, work)
+        return Job(f"{whose.name}/{work.kind}-{work.split}-{work.round}", whose.name, trial.spec, arrays, work)
 
     def _owed(self, node: str, job: Job) -> Active:
         active = self._asked(node, job)
@@ -243,14 +256,14 @@ class Stage(ABC):
 
     def _asked(self, node: str, job: Job) -> Active | None:
         """Return the trial for which `node` owes this job; None where it does not, or not any more."""
-        active = next((active for active in self._active.values() if active.name == job.trial), None)
-        phase = None if active is None else active.phase
-        return active if phase is not None and node in phase.sent and phase.work == job.work else None
+        owed = (a for a in self._under_way() if a.phase and node in a.phase.sent and a.phase.work == job.work)
+        return next((active for active in owed if self._whose(active, node).name == job.trial), None)
 
     def _absent(self, active: Active, node: str, reason: str, *, undecided: bool = False) -> None:
         assert active.phase is not None
         active.phase.leave_out(node, reason, undecided=undecided)
-        self.journal.write("absent", node=node, trial=active.name, round=active.phase.work.round, reason=reason)
+        name = self._whose(active, node).name
+        self.journal.write("absent", node=node, trial=name, round=active.phase.work.round, reason=reason)
 
     def _name(self, number: int) -> str:
         return f"{self.label}-{number:04d}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from common.errors import ConfigError, FlwrNasError, SearchError
 from common.jobs import Work
 from common.metrics import Measured
-from server_app.assignment import BUSY, Assigner, TooFewFree
+from server_app.assignment import BUSY, Assigner, Assignment, TooFewFree
 from server_app.phases import Phase, ScorePhase, TrainPhase
 from server_app.placement.base import Request
 from server_app.scores import NodeScore, Score
@@ -98,9 +98,8 @@ class Rounds(Stage):
     def settle(self) -> bool:
         """Close every phase that nobody owes a result to, by trial number, and decide what follows."""
         settled = False
-        for number in sorted(self._active):
-            active = self._active.get(number)  # it may have been stopped by another
-            if active is None or active.phase is None or not active.phase.complete:
+        for active in self._under_way():
+            if active.phase is None or not active.phase.complete:
                 continue
             settled, phase, active.phase, active.turn = True, active.phase, None, 0
             active.tries += phase.asked
@@ -169,11 +168,18 @@ class Rounds(Stage):
     def _start_phases(self, nodes: Sequence[str], free: Collection[str]) -> None:
         """Start the next phase of every trial that holds a place."""
         self.blocked, turn = "", self._turn + 1
-        for number in sorted(self._active):
-            active = self._active.get(number)  # it may have been stopped by the failure of another
-            if active is not None and active.slot is not None and active.phase is None:
+        for active in self._under_way():
+            if self._ready(active):
                 self._start_phase(active, nodes, free, active.turn or turn)
         self._close_turns()  # one that was under way at an interruption may not begin again
+
+    def _ready(self, active: Active) -> bool:
+        """Return whether a next phase may start."""
+        return active.slot is not None and active.phase is None
+
+    def _scorers(self, active: Active, nodes: Sequence[str], free: Collection[str]) -> Assignment:
+        """Return who scores; errors as in `Assigner.scorers`."""
+        return self._assigner.scorers(active.trial, nodes, free, active.scores)
 
     def _start_phase(self, active: Active, nodes: Sequence[str], free: Collection[str], turn: int) -> None:
         """Start a trial's next phase; it stays where it is while too few of its nodes are free."""
@@ -186,7 +192,7 @@ class Rounds(Stage):
                 work = Work("train", "train", request.round, trial.recipe, self.all_rounds)
                 active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
             else:
-                chosen = self._assigner.scorers(trial, nodes, free, active.scores)
+                chosen = self._scorers(active, nodes, free)
                 work = Work("score", self._assigner.split, trial.rounds, trial.recipe, self.all_rounds)
                 active.phase = ScorePhase(
                     work, chosen.nodes, turn, self.objectives.head, self._assigner.min_scores, active.scores
@@ -213,7 +219,7 @@ class Rounds(Stage):
     # ------------------------------------------------------------ closing
 
     def _close_turns(self) -> None:
-        under_way = {active.turn for active in self._active.values()}
+        under_way = {active.turn for active in self._under_way()}
         for turn in sorted(self._open - under_way):
             self.weights.close(turn)
         self._open &= under_way

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.errors import SearchError
 from server_app.stages.base import Active
-from server_app.stages.rounds import Rounds
+from server_app.stages.folds import Folded
 from server_app.trials import Trial, TrialState, ranked
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SPARE = 4
 
 
 @dataclass(kw_only=True)
-class Search(Rounds):
+class Search(Folded):
     """Trials that a controller proposes and a fidelity carries on or ends.
 
     Parameters
@@ -41,7 +41,7 @@ class Search(Rounds):
     keep : int
         Of so many of the best trials the weights are kept.
     others
-        As in `Rounds`.
+        As in `Folded`.
     """
 
     name: ClassVar[str] = "search"
@@ -193,14 +193,6 @@ class Search(Rounds):
 
     def _cost(self, trial: Trial) -> Cost:
         return self.controller.space.cost(trial.spec)
-
-    def _trained(self, active: Active) -> None:
-        """Go on to the next round, or to the score."""
-
-    def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
-        if not phase.left_out:  # who is missing might have reported it
-            self.objectives.check_ranks([metrics for metrics, _ in phase.scores.values()])
-        super()._close_scoring(active, phase)
 
     def _scored(self, active: Active) -> None:
         trial = active.trial

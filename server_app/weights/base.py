@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -67,6 +67,10 @@ class WeightStore(ABC):
         self.blobs = blobs
         self.options: Any = self.Options() if options is None else options
         self.minimum = make_aggregation().minimum
+
+    def another(self) -> Self:
+        """Return an empty store like this one, which begins with the same weights and shares none with it."""
+        return type(self)(self.task, self.seed, self.make_aggregation, self.blobs, self.options)
 
     @abstractmethod
     def lend(self, trial: Trial, kind: WorkKind = "train") -> Arrays:

@@ -6,7 +6,7 @@ what the strategy does, and no more: refill, dispatch, take, leave out, expire, 
 
 - *a trial ends once*: it has at most one of the events finished, stopped and failed, and none after it;
 - *scores come from the panel*: from more than half of it, as it was drawn at the start, and from nobody else;
-- *who is held out never trains*, whoever else is there;
+- *who is held out never trains*, whoever else is there, and nobody trains the member of a trial that he scores;
 - *no place leaks*: no more trials hold a place than there are places, and the search comes to its end;
 - *weights sum to 1*: where every node adds 1 to every weight, the mean of any of them adds 1;
 - *nothing expires before its own deadline*: what is left out as late was asked for a whole deadline ago;
@@ -108,6 +108,11 @@ def wrong(job: Job, node: str) -> Result:
     return replace(done(job, node), metrics={"loss": float("nan"), "accuracy": 2.0})
 
 
+def whole(name: str) -> str:
+    """Return the name of a trial, or of the one whose member this is."""
+    return name.partition(".")[0]
+
+
 class FederationMachine(RuleBasedStateMachine):
     @initialize(
         nodes=st.integers(2, 4),
@@ -115,7 +120,8 @@ class FederationMachine(RuleBasedStateMachine):
         halving=st.none() | st.integers(2, 5),
         sampled=st.none() | st.integers(1, 3),
         scoring=st.builds(Scoring, panel=st.none() | st.integers(2, 3))
-        | st.builds(Scoring, held_out=st.sampled_from([0.3, 0.6])),
+        | st.builds(Scoring, held_out=st.sampled_from([0.3, 0.6]))
+        | st.builds(Scoring, folds=st.integers(2, 3)),
         barrier=st.booleans(),
     )
     def start(self, nodes, concurrency, halving, sampled, scoring, barrier):
@@ -131,10 +137,12 @@ class FederationMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.seen = 0
         self.story: list[tuple[str, Trial | None, object]] = []
-        self.choices = (concurrency, halving, sampled, scoring)
+        self.lost: set[str] = set()
+        self.choices = (concurrency, halving, sampled, replace(scoring, folds=min(scoring.folds, nodes)))
         self.search = self.make()
         self.search.begin(sorted(self.there))
         self.panel, self.held_out = set(self.search.panel), set(self.search._assigner.held_out)
+        self.folds = self.search._assigner.folds
 
     def make(self):
         concurrency, halving, sampled, scoring = self.choices
@@ -181,10 +189,11 @@ class FederationMachine(RuleBasedStateMachine):
             state = json.loads(json.dumps(self.search.state_dict()))
             self.search = self.make()
             self.search.load_state_dict(state)
-            if set(self.names) - self.held_out:
+            if all(set(self.names).difference(out) for out in self.folds or [self.held_out]):
                 self.search.begin(self.names)
             assert set(self.search.panel) == self.panel, "whoever is there"
             assert set(self.search._assigner.held_out) == self.held_out
+            assert self.search._assigner.folds == self.folds
             self.events_are_fair()
             for active in self.search._active.values():  # what came in for a score that is under way is asked again
                 self.scores[active.name, active.trial.rounds] = set(active.scores)
@@ -194,13 +203,25 @@ class FederationMachine(RuleBasedStateMachine):
         self.search.refill(self.names, late)
         orders = self.search.dispatch(set(self.names) - set(self.sent), self.now)
         for node, jobs in orders.items():
-            assert not [
-                reason for job in jobs if (reason := self.excess(node, self.search.trials[int(job.trial[-4:])]))
-            ]
-            assert {job.work.kind for job in jobs} <= ({"score"} if node in self.held_out else {"train", "score"})
+            assert not [reason for job in jobs if (reason := self.excess(node, self.trial_of(job)))]
+            for job in jobs:
+                others = {"train"} if self.folds else {"train", "score"}
+                assert job.work.kind in ({"score"} if self.is_held_out(node, job) else others)
             self.sent[node] = Sent(jobs, self.now)
             self.asked |= {(node, job.trial, job.work.round): self.now for job in jobs}
-        self.tries.update({(job.trial, job.work.kind, job.work.round) for jobs in orders.values() for job in jobs})
+        self.tries.update({self.phase_of(job) for jobs in orders.values() for job in jobs})
+
+    def trial_of(self, job):
+        return self.search.trials[int(whole(job.trial)[-4:])]
+
+    def phase_of(self, job):
+        """What is tried anew: a member's round, but the score of a trial as a whole."""
+        return job.trial if job.work.kind == "train" else whole(job.trial), job.work.kind, job.work.round
+
+    def is_held_out(self, node, job):
+        """Whether a node is held out of what a job is for: a trial, or the member without its fold."""
+        _, _, member = job.trial.partition(".")
+        return node in (self.folds[int(member)] if member else self.held_out)
 
     # ------------------------------------------------------------ the nodes' side
 
@@ -215,9 +236,11 @@ class FederationMachine(RuleBasedStateMachine):
             healthy = in_time and respond is not wrong
             assert not (healthy and refused), f"a healthy node's work is refused: {refused}"
             if respond is wrong:
-                self.said.add(job.trial)
+                self.said.add(whole(job.trial))
             elif result.status == "done" and job.work.kind != "train" and not refused:
-                self.scores.setdefault((job.trial, job.work.round), set()).add(node)
+                scored = self.scores.setdefault((whole(job.trial), job.work.round), set())
+                assert node not in scored, "scored twice"
+                scored.add(node)
         self.search.leave_out(node, sent.jobs, "the reply lacks a result")
         return sent.jobs
 
@@ -293,7 +316,7 @@ class FederationMachine(RuleBasedStateMachine):
     def events_are_fair(self):
         new, self.seen = self.events[self.seen :], len(self.events)
         for event in new:
-            trial = event.get("trial")
+            trial = event.get("trial") and whole(event["trial"])
             assert trial not in self.ended or event["event"] in {"refused", "best"}, event
             if event["event"] in ENDS:
                 self.ended.add(trial)
@@ -303,7 +326,7 @@ class FederationMachine(RuleBasedStateMachine):
 
     def check_absent(self, event):
         if "too wide" in event["reason"]:
-            self.said.add(event["trial"])
+            self.said.add(whole(event["trial"]))
         if event["reason"].startswith("no answer within"):
             since = self.asked[event["node"], event["trial"], event["round"]]
             assert self.now >= since + DEADLINE, f"{event} at {self.now}, asked at {since}"
@@ -315,9 +338,13 @@ class FederationMachine(RuleBasedStateMachine):
         assert event["metrics"]["nodes"] == len(scored)
 
     def check_failed(self, event):
-        trial = event["trial"]
-        tries = max((count for key, count in self.tries.items() if key[0] == trial), default=0)
+        trial = whole(event["trial"])
+        tries = max((count for key, count in self.tries.items() if whole(key[0]) == trial), default=0)
         assert trial in self.said or "can hold" in event["reason"] or tries >= TRIES, (event, tries)
+
+    def check_member_failed(self, event):
+        self.check_failed(event)
+        self.lost.add(event["trial"])
 
     def teardown(self):
         """Let all nodes be well, and the search come to its end."""
@@ -371,10 +398,13 @@ class FederationMachine(RuleBasedStateMachine):
     def weights_have_grown(self):
         assert self.search.controller.in_flight == 0
         for trial in self.search.trials:
-            weights = self.search.weights.weights(trial.number)
-            if weights is not None and trial.state is not TrialState.FAILED:
-                grown = weights - self.search.weights.initial(trial)["weights"]
-                np.testing.assert_allclose(grown, trial.rounds, atol=1e-5)
+            for member, store in enumerate(getattr(self.search.weights, "_stores", [self.search.weights])):
+                weights, lost = (
+                    store.weights(trial.number),
+                    f"{self.search.label}-{trial.number:04d}.{member}" in self.lost,
+                )
+                if weights is not None and trial.state is not TrialState.FAILED and not lost:
+                    np.testing.assert_allclose(weights - store.initial(trial)["weights"], trial.rounds, atol=1e-5)
 
 
 TestFederation = FederationMachine.TestCase
