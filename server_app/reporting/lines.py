@@ -78,9 +78,9 @@ _WARNINGS = {
 
 
 def _held_out(event: dict[str, Any]) -> str:
-    """Return how many of the nodes never train, or how often each trial does without some of them."""
+    """Return how many of the nodes never train, or that each is held out in its turn."""
     if folds := event.get("folds"):
-        return f", trained {counted(folds, 'time')} each, without another part of them, which scores"
+        return f" in {counted(folds, 'fold')}, each of which scores what trained without it"
     number = event.get("held_out", 0)
     return f", {number:,} of which {'is' if number == 1 else 'are'} held out to score" if number else ""
 

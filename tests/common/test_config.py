@@ -60,6 +60,7 @@ def test_yaml_is_for_people_and_complete():
         ("scoring.panel=0", ["scoring.panel"]),
         ("scoring.held_out=1", ["scoring.held_out", "[0, 1)", "1.0"]),
         ("scoring.held_out=-0.1", ["scoring.held_out", "-0.1"]),
+        ("scoring.folds=0", ["scoring.folds", "1 or more"]),
         ("scoring.held_out=some", ["scoring.held_out", "'some'"]),
         ("seed=[1,2", ["seed"]),
     ],

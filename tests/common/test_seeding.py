@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.seeding import child_seed, generator, ranked, ranked_sample
+from common.seeding import block, child_seed, generator, ranked, ranked_sample
 
 NAMES = st.lists(st.text(max_size=5), unique=True, max_size=30)
 IDENTITY = st.lists(st.integers(-(2**40), 2**40) | st.text("ab-0123", max_size=4), max_size=4)
@@ -111,3 +111,17 @@ def test_orders_for_different_things_differ():
     names = [f"node-{index}" for index in range(20)]  # of 20! orders
     orders = [ranked(names, *key) for key in ((0, "a"), (1, "a"), (0, "b"), (0, "a", 1))]
     assert len({tuple(order) for order in orders}) == 4
+
+
+def test_blocks_are_contiguous_and_the_first_ones_hold_one_more():
+    assert [block("abcdefgh", 3, index) for index in range(3)] == ["abc", "def", "gh"]
+    assert [block("ab", 3, index) for index in range(3)] == ["a", "b", ""]
+
+
+@given(st.integers(0, 30), st.integers(1, 9), st.integers(0, 30))
+def test_a_name_more_makes_one_block_longer_and_none_shorter(size, blocks, place):
+    before = list(range(size))
+    after = [*before[:place], "new", *before[place:]]
+    sizes = [[len(block(order, blocks, index)) for index in range(blocks)] for order in (before, after)]
+    assert sum(sizes[0]) == size
+    assert sorted(now - then for then, now in zip(*sizes, strict=True)) == [0] * (blocks - 1) + [1]

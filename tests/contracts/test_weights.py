@@ -57,6 +57,18 @@ def test_is_repeated_with_the_run(make):
         np.testing.assert_array_equal(make().lend(trial)["weights"], make().lend(trial)["weights"])
 
 
+def test_another_store_begins_with_the_same_and_shares_none_of_it(make):
+    store, trial = make(3), Trial(1, SPECS[1])
+    train(store, trial)
+    other = store.another()
+    assert other.weights(1) is None
+    np.testing.assert_array_equal(other.lend(trial)["weights"], make(3).lend(trial)["weights"])
+    grown = store.lend(trial)["weights"].copy()
+    train(other, trial, 2.0)
+    np.testing.assert_array_equal(store.lend(trial)["weights"], grown)
+    assert (other.lend(trial)["weights"] != grown).any()
+
+
 def test_what_is_folded_is_lent_next(make):
     store, trial = make(), Trial(0, SPECS[1])
     start = store.lend(trial)["weights"].copy()

@@ -153,6 +153,23 @@ def test_people_are_held_out_of_the_search_and_train_in_the_final(search, tmp_pa
     assert (scored["final-0000"]["nodes"], scored["final-0000"]["examples"]) == (10, 40)
 
 
+def test_with_folds_each_trial_trains_without_those_that_score_it(search, tmp_path):
+    """Four nodes in two folds: of each of two trials two members train two rounds, on two nodes each."""
+    run = search(tmp_path / "run", "scoring.folds=2", "search.trials=2")
+    assert run.process.returncode == 0, run.output
+    assert "2 trials on 4 nodes in 2 folds, each of which scores what" in (run.folder / "flower.log").read_text()
+    trained = {}
+    for told in run.kinds("round"):
+        trained.setdefault(told["trial"], set()).add(tuple(told["nodes"]))
+    folds = [trained.pop(f"trial-000{number}.{member}") for number in (0, 1) for member in (0, 1)]
+    assert folds == folds[:2] * 2
+    (one,), (other,) = folds[:2]
+    assert sorted(one + other) == NODES
+    assert all(nodes == {tuple(NODES)} for nodes in trained.values())
+    for trial in run.history:
+        assert (trial["state"], trial["rounds"], sorted(trial["by_node"])) == ("finished", 2, NODES)
+
+
 def test_paths_are_typed_as_they_are(search, tmp_path):
     folder = tmp_path / "äö (1), x=[2]'s"
     folder.mkdir()

@@ -9,6 +9,7 @@ import pytest
 from common.architecture.kinds.layered import LayeredSpec
 from common.errors import ConfigError, SearchError
 from server_app.assignment import Assigner, TooFewFree
+from server_app.members import Member
 from server_app.placement.base import Request
 from server_app.placement.shared import Shared
 from server_app.placement.split import Split
@@ -127,3 +128,41 @@ def test_who_gave_a_score_is_not_asked_again_and_counts():
 def test_a_placement_that_has_too_few_for_now_waits():
     with pytest.raises(TooFewFree, match="a node for each of 2 concurrent trials"):
         assigner(placement=Split(0, 2)).trainers(TRIAL, REQUEST, ["a"], ["a"], 1)
+
+
+# ---------------------------------------------------------------- folds
+
+
+def test_a_member_is_trained_by_all_but_its_fold_and_the_trial_scored_by_all():
+    made = assigner(folds=2)
+    assert sorted(made.folds[0] + made.folds[1]) == NODES
+    for fold, other in ((0, 1), (1, 0)):
+        chosen = made.trainers(Member.without(fold, TRIAL), REQUEST, NODES, NODES, 1)
+        assert chosen.nodes == made.folds[other]
+        assert {made.fold_of[node] for node in made.folds[fold]} == {fold}
+    assert made.scorers(TRIAL, NODES, NODES).nodes == tuple(NODES)
+    assert (made.split, made.held_out, made.min_scores) == ("all", (), 3)
+
+
+def test_a_node_that_joins_is_in_no_fold_and_moves_nobody_also_after_an_interruption():
+    before, after = assigner(folds=3), Assigner(Shared(0, 1), Scoring(folds=3), lambda *_: "", seed=0)
+    after.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    others = [*NODES, "e", "f"]
+    after.begin(others, others, 1, 1)
+    assert (after.folds, after.fold_of, after.panel) == (before.folds, before.fold_of, before.panel)
+    for made in (before, after):
+        for fold in range(3):
+            chosen = made.trainers(Member.without(fold, TRIAL), REQUEST, others, others, 1)
+            assert chosen.nodes == tuple(node for node in others if node not in made.folds[fold])
+        assert made.scorers(TRIAL, others, others).nodes == tuple(NODES)
+
+
+def test_each_member_needs_nodes_that_train_it():
+    """Four in two folds leave two; three of four folds leave three."""
+    with pytest.raises(
+        ConfigError, match=r"needs 3 nodes .*, got 2, with 2 nodes held out\. .*; or raise scoring\.folds"
+    ):
+        Assigner(Shared(0, 1), Scoring(folds=2), lambda *_: "", seed=0).begin(NODES, NODES, 1, 3)
+    Assigner(Shared(0, 1), Scoring(folds=4), lambda *_: "", seed=0).begin(NODES, NODES, 1, 3)
+    with pytest.raises(ConfigError, match=r"scoring\.folds=5 takes a node for each fold, got 4"):
+        assigner(folds=5)

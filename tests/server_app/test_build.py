@@ -79,6 +79,21 @@ def test_people_are_held_out_of_the_search_and_not_of_the_final_training(configu
     assert not final.scoring.num_held_out(4)
 
 
+def test_trials_of_the_search_train_several_times_and_those_of_the_final_training_once(configure):
+    config = configure(scoring={"folds": 3})
+    search = build_search(config, TASK, Journal(), Blobs(None))
+    search.begin("abcd")
+    assert [len(fold) for fold in search.folds] == [2, 1, 1]
+    final = build_final(config, TASK, [Trial(0, spec())], Journal(), Blobs(None))
+    final.begin("abcd")
+    assert final.scoring.folds == 1
+
+
+def test_that_folds_do_not_go_with_split_cohorts_is_known_before_a_node_is_asked(configure):
+    with pytest.raises(ConfigError, match="placement=split"):
+        check(configure(scoring={"folds": 3}, placement={"name": "split"}))
+
+
 def test_the_first_rung_has_so_many_steps_of_the_average_node(configure):
     """9 and 1 examples in batches of 4 are 3 and 1 steps, twice each: 4 in the mean, and 10 of them are 3 rounds."""
     fidelity = {"name": "successive_halving", "max_rounds": 9, "min_steps": 10}
@@ -276,6 +291,9 @@ def test_what_works_survives_its_rehearsal(name):
             r"final\.baseline must fit examples of shape \(1, 8, 8\)",
         ),
         (["scoring.held_out=0.2", "federation.nodes=1"], r"a node that scores and one that trains, got 1"),
+        (["scoring.folds=5", "federation.nodes=4"], r"scoring\.folds=5 takes a node for each fold, got 4"),
+        (["scoring.folds=5", "placement=split"], r"placement=split keeps nodes for one trial each"),
+        (["scoring.folds=2", "aggregation=krum", "federation.nodes=8"], r"got 4, with 4 nodes held out"),
         (["scoring.held_out=0.2", "placement=split", "federation.nodes=10"], r"got 8, with 2 nodes held out"),
     ],
 )

@@ -29,6 +29,11 @@ CHOICES = {
         },
     },
     "people held out": {"scoring": {"held_out": 0.5}},
+    "folds, halving, recipes with a mean": {
+        "scoring": {"folds": 2},
+        "fidelity": {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2},
+        "training": {"average": [3, 0]},
+    },
     "the least": {},
 }
 

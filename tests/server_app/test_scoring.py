@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ConfigError
+from common.seeding import ranked
 from server_app.scoring import Scoring, scoring_of
 
 NODES = [f"node-{index}" for index in range(9)]
@@ -131,3 +132,56 @@ def test_a_panel_of_those_who_train_does_not_go_with_people_held_out(configure):
         configure(scoring={"panel": 3, "held_out": 0.2})
     kept = scoring_of(configure(scoring={"panel": 3, "held_out": 0.0}))
     assert (kept.panel, kept.held_out, kept.split) == (3, 0.0, "validation")
+
+
+# ---------------------------------------------------------------- folds
+
+
+@given(NAMES, st.integers(2, 3), st.integers(0, 2**31))
+@settings(max_examples=200, deadline=None)
+def test_folds_share_all_nodes_out_nearly_evenly(nodes, folds, seed):
+    found = Scoring(folds=folds).folds_of(nodes, seed)
+    assert sorted(name for fold in found for name in fold) == sorted(nodes)
+    sizes = [len(fold) for fold in found]
+    assert len(sizes) == folds
+    assert max(sizes) - min(sizes) <= 1
+    assert found == Scoring(folds=folds).folds_of(nodes[::-1], seed)
+
+
+def test_folds_are_blocks_of_the_drawn_order():
+    """Nine in four: 3, 2, 2 and 2."""
+    order = ranked(NODES, 1, "folds")
+    wanted = [order[:3], order[3:5], order[5:7], order[7:]]
+    assert Scoring(folds=4).folds_of(NODES, seed=1) == tuple(tuple(sorted(fold)) for fold in wanted)
+    assert Scoring(folds=4).folds_of(NODES, seed=2) != Scoring(folds=4).folds_of(NODES, seed=1)
+    assert Scoring().folds_of(NODES, seed=1) == ()
+
+
+def test_each_fold_takes_a_node():
+    assert [len(fold) for fold in Scoring(folds=9).folds_of(NODES, seed=1)] == [1] * 9
+    with pytest.raises(
+        ConfigError, match=r"scoring\.folds=10 takes a node for each fold, got 9\. .*lower scoring\.folds"
+    ):
+        Scoring(folds=10).folds_of(NODES, seed=1)
+    assert Scoring(folds=10, min_nodes=3).wanted == 10
+    assert Scoring(folds=2, min_nodes=3).wanted == 3
+    assert Scoring(folds=1).wanted == 0
+
+
+def test_with_folds_nobody_is_held_out_for_good(configure):
+    assert scoring_of(configure(dataset={"people": True}, scoring={"folds": 5})) == Scoring(folds=5)
+    with pytest.raises(
+        ConfigError, match=r"scoring\.folds=5 every node trains.* scoring\.held_out .*, got 0\.2\. Leave"
+    ):
+        configure(scoring={"folds": 5, "held_out": 0.2})
+    with pytest.raises(ConfigError, match=r"scoring\.folds=5 every node trains.* scoring\.panel .*, got 3\. Leave"):
+        configure(scoring={"folds": 5, "panel": 3})
+    assert scoring_of(configure(scoring={"folds": 5, "held_out": 0.0})).folds == 5
+
+
+def test_folds_do_not_go_with_a_placement_that_splits_the_nodes(configure):
+    with pytest.raises(
+        ConfigError, match=r"placement=split keeps nodes for one trial each, got 5\. Use placement=shared"
+    ):
+        scoring_of(configure(scoring={"folds": 5}, placement={"name": "split"}))
+    assert scoring_of(configure(placement={"name": "split"})).folds == 1

@@ -320,6 +320,24 @@ def test_a_node_that_joins_later_is_not_held_out(grid, configure, play):
         assert works(grid, node_id, "trial") == {("score", "all") if name == held_out else ("train", "train")}
 
 
+def test_with_folds_each_node_trains_what_it_does_not_score_and_all_train_in_the_final(grid, configure, play):
+    ids = grid.people("abcde")
+    played = play(grid, configure(dataset={"people": True}, scoring={"folds": 2}, federation={"nodes": 5}))
+    assert played.error is None
+    (event,) = played.kinds("search")
+    assert (event["folds"], event["held_out"], event["panel"]) == (2, 0, list("abcde"))
+    for name, node_id in ids.items():
+        own = [fold for fold in (0, 1) if name in played.search.folds[fold]]
+        assert len(own) == 1
+        for trial in ("trial-0000", "trial-0001", "trial-0002"):
+            assert works(grid, node_id, f"{trial}.{own[0]}") == {("score", "all")}
+            assert works(grid, node_id, f"{trial}.{1 - own[0]}") == {("train", "train")}
+        assert works(grid, node_id, "final") == {("train", "train"), ("score", "test")}
+    # 40 examples each, of which a fifth is for the test
+    assert {(trial.metrics["nodes"], trial.metrics["examples"]) for trial in played.search.trials} == {(5, 5 * 32)}
+    assert states(played) == [FINISHED] * 3
+
+
 # ---------------------------------------------------------------- nodes that are late, silent, or gone
 
 

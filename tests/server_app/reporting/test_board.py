@@ -43,6 +43,17 @@ def test_a_final_model_that_is_tried_again_is_not_done(eventful):
     assert [row.state for row in board.named("final").values()] == ["running", "finished", "finished", "finished"]
 
 
+def test_the_round_of_a_member_is_one_of_its_trial():
+    board = Board(trials={"trial-0003": Row("a network"), "trial-0004": Row("another")})
+    for trial, number in (("trial-0003.0", 1), ("trial-0003.1", 1), ("trial-0003.0", 2)):
+        board.update({"event": "round", "trial": trial, "round": number})
+    assert [row.rounds for row in board.trials.values()] == [2, 0]
+    assert board.rounds == 3
+    board.update({"event": "member_failed", "trial": "trial-0003.1", "reason": "it diverged"})
+    assert board.trials["trial-0003"].state == "running"
+    assert board.notes == ["trial-0003.1 failed, its trial goes on with the other members: it diverged"]
+
+
 def test_only_the_last_troubles_stay_on_the_screen(eventful):
     board = board_of(eventful.events)
     wrong = [e for e in eventful.events if e["event"] in ("node_refused", "refused", "absent", "journal_lost")]

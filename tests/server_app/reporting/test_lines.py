@@ -22,6 +22,7 @@ SAMPLES = {
     "limits": {"node": "a", "limits": {"max_macs": 5000}},
     "unfinished": {"node": "a", "trial": "trial-0001", "round": 1},
     "resuming": {"line": 7, "changes": []},
+    "member_failed": {"trial": "trial-0001.2", "reason": "Round 2 failed, no answer"},
     "reopened": {"trial": "final-0000", "rounds": 1, "reason": "Round 2 failed, no answer"},
     "state_lost": {"reason": "the disk is full"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
@@ -145,6 +146,15 @@ def test_a_search_says_how_many_are_held_out():
     assert line_of({**event, "held_out": 1}) == "27 trials on 21 nodes, 1 of which is held out to score"
     left_out = line_of({**event, "left_out": {"deep": "too large"}})
     assert left_out.startswith("27 trials on 21 nodes, 4 of which are held out to score; left out of the portfolio")
+
+
+def test_a_search_with_folds_says_so():
+    event = {"event": "search", "trials": 27, "nodes": ["a"] * 21, "held_out": 0, "folds": 5, "rungs": [2]}
+    assert line_of(event) == (
+        "27 trials on 21 nodes in 5 folds, each of which scores what trained without it, scored after 2 rounds"
+    )
+    line = line_of({"event": "member_failed", **SAMPLES["member_failed"]})
+    assert line == "trial-0001.2 failed, its trial goes on with the other members: Round 2 failed, no answer"
 
 
 def test_one_is_no_plural():
