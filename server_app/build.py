@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from logging import WARNING
 from types import MappingProxyType
@@ -10,37 +10,33 @@ from typing import Any
 
 from flwr.common.logger import log
 
-from common.architecture.cost import cost_of
-from common.config import Choice, Config, options_of
+from common.config import Choice, Config
 from common.data import Holder, load_node_data
 from common.errors import DataError
 from common.groups import PORTFOLIO
 from common.limits import Limits
-from common.seeding import child_seed, generator
+from common.seeding import generator
 from common.settings import TrainingSettings
 from common.tasks import Head, Task
 from server_app.blobs import Blobs, keys_in
-from server_app.candidates import candidates_of
+from server_app.build_closing import closing_of
 from server_app.capacity import excess_of_any, excess_of_node
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
 from server_app.given import baseline_of, check_given, start_of
 from server_app.journal import Journal
-from server_app.objectives.base import Objectives
 from server_app.portfolio import Portfolio, portfolio_of
-from server_app.registry import AXES, choices, load_choice, option_names
+from server_app.registry import AXES, choices, option_names
 from server_app.roster import Roster
-from server_app.scoring import Scoring, scoring_of
+from server_app.scoring import scoring_of
 from server_app.spaces.base import SearchSpace
 from server_app.spaces.recipes import RecipeSpace, largest, read_choices
 from server_app.spaces.trial_space import TrialSpace
-from server_app.stages.final import Final
 from server_app.stages.search import Search
 from server_app.strategy import FedNASStrategy, State
 from server_app.testset import server_test
-from server_app.trials import Trial
 from server_app.weights.base import WeightStore
-from server_app.weights.scratch import Scratch
+from server_app.wiring import chosen, maker, objectives_of
 
 
 def build_strategy(
@@ -85,8 +81,8 @@ def build_strategy(
 
     return FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits),
-        lambda task, ranking, roster: build_final(config, task, ranking, journal, blobs, roster),
-        facts=facts_of(config, _metric(config)),
+        closing_of(config, journal, blobs),
+        facts=facts_of(config),
         journal=journal,
         stop=stop,
         save=save or sweep,
@@ -98,7 +94,7 @@ def build_strategy(
 def check(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before a node is asked."""
     for axis in AXES:
-        _choose(config, axis)
+        chosen(config, axis)
     read_choices(config.training)
     scoring_of(config)
     check_given(config)
@@ -151,7 +147,7 @@ def rehearse(config: Config) -> None:
 
 def build_space(config: Config, task: Task) -> SearchSpace:
     """Build the space for the task that the handshake told."""
-    cls, options = _choose(config, "space")
+    cls, options = chosen(config, "space")
     space: SearchSpace = cls(task, options)
     return space
 
@@ -187,7 +183,7 @@ def build_search(
         Where nothing in the space fits all the nodes.
     """
     roster = roster or Roster()
-    objectives = _objectives(config, task)
+    objectives = objectives_of(config, task)
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
     baseline_of(config, task, recipes, ())  # or nobody would notice before the search is over
     start = start_of(config, recipes.default)
@@ -196,9 +192,9 @@ def build_search(
     space.sample(generator(config.seed, "rehearsal"))
     portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
     start += [Suggestion(entry, PORTFOLIO) for entry in portfolio.entries.values()]
-    controller, controller_options = _choose(config, "controller")
-    fidelity, fidelity_options = _choose(config, "fidelity")
-    placement, placement_options = _choose(config, "placement")
+    controller, controller_options = chosen(config, "controller")
+    fidelity, fidelity_options = chosen(config, "fidelity")
+    placement, placement_options = chosen(config, "placement")
     trials = TrialSpace(space, recipes)
     return Search(
         seed=config.seed,
@@ -218,77 +214,13 @@ def build_search(
     )
 
 
-def build_final(
-    config: Config, task: Task, ranking: Sequence[Trial], journal: Journal, blobs: Blobs, roster: Roster | None = None
-) -> Final:
-    """Build the final training: of all candidates, from scratch, with the same full budget, then the test.
-
-    It has seeds of its own. What the winner is compared with may exceed the limits of a node, which then takes no part
-    in its training. All follows from the configuration and from what was found, so a run that goes on builds the same.
-
-    Parameters
-    ----------
-    config : Config
-        What was chosen.
-    task : Task
-        That the handshake told.
-    ranking : sequence of Trial
-        Those of the search, best first; the first is the winner.
-    journal, blobs, roster
-        As in `build_search`.
-    """
-    roster = roster or Roster()
-    seed = child_seed(config.seed, "final")
-    placement, placement_options = _choose(config, "placement")
-    return Final(
-        seed=seed,
-        deadline=config.federation.deadline,
-        candidates=candidates_of(config, task, ranking, roster.most_examples),
-        rounds=config.final.rounds,
-        placement=placement(seed, 1, placement_options),
-        weights=Scratch(task, seed, _maker(config, "aggregation"), blobs),
-        objectives=_objectives(config, task),
-        scoring=Scoring("test", min_nodes=config.scoring.min_nodes),
-        server_test=server_test(config, task),
-        cost=lambda spec: cost_of(spec.lower(task)),
-        journal=journal,
-        excess=excess_of_node(roster, task),
-        held=roster.held,
-        precision=config.federation.precision,
-    )
-
-
 def _steps_per_round(roster: Roster, recipe: TrainingSettings) -> float | None:
     """Return the optimizer steps of a round, mean over the nodes that said what they have; None where nobody did."""
     steps = [-(-report.num_train // recipe.batch_size) * recipe.epochs for report in roster.reports.values()]
     return sum(steps) / len(steps) if steps else None
 
 
-def _choose(config: Config, axis: str) -> tuple[Any, Any]:
-    """Return the class and the options of the choice on an axis."""
-    choice: Choice = getattr(config, axis)
-    cls: Any = load_choice(axis, choice["name"])
-    return cls, options_of(choice, cls.Options, axis)
-
-
-def _maker(config: Config, axis: str) -> Callable[[], Any]:
-    cls, options = _choose(config, axis)
-    return lambda: cls(options)
-
-
-def _objectives(config: Config, task: Task) -> Objectives:
-    cls, options = _choose(config, "objective")
-    objectives: Objectives = cls(task.head, options)
-    return objectives
-
-
-def _metric(config: Config) -> Callable[[Head], str] | None:
-    """Return what tells the metric by which a search goes; None where the balance of classes decides."""
-    cls, options = _choose(config, "objective")
-    return None if cls.by_balance else lambda head: str(cls(head, options).terms()[0].name)
-
-
 def _weights(config: Config, task: Task, seed: int, blobs: Blobs) -> WeightStore:
-    cls, options = _choose(config, "weights")
-    weights: WeightStore = cls(task, seed, _maker(config, "aggregation"), blobs, options)
+    cls, options = chosen(config, "weights")
+    weights: WeightStore = cls(task, seed, maker(config, "aggregation"), blobs, options)
     return weights

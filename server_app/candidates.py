@@ -1,6 +1,6 @@
 """What the final training trains: the winner of the search, and what it is compared with.
 
-    winner     the best of the search
+    winner     the finalist that was chosen, or the best of the search
     baseline   what was known before the search, see `server_app.given`
     linear     the head's linear map on the inputs as they are
     constant   the network that does not look at its input
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.config import Config
+from common.groups import FinalConfig
 from common.tasks import Task
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
@@ -23,11 +24,15 @@ from server_app.trials import Identity, Recipe, Trial
 
 ROLES = ("winner", "baseline", "linear", "constant")
 """In the order of reports; the winner is the first model of the final training."""
+ONCE = frozenset({"constant"})
+"""Roles that no seed changes: one run is enough."""
 _ALL = 10_000
 """Examples in a mini-batch that is to hold all of a node: more, where one is known to have more."""
 
 
-def candidates_of(config: Config, task: Task, ranking: Sequence[Trial], most: int) -> dict[str, Identity]:
+def candidates_of(
+    config: Config, task: Task, winner: Identity, ranking: Sequence[Trial], most: int
+) -> dict[str, Identity]:
     """Return what is trained, by role, in the order of `ROLES`; the baseline is left out where there is none.
 
     Parameters
@@ -36,8 +41,10 @@ def candidates_of(config: Config, task: Task, ranking: Sequence[Trial], most: in
         What was chosen.
     task : Task
         That the handshake told.
+    winner : Identity
+        What was chosen.
     ranking : sequence of Trial
-        Those of the search, best first; the first is the winner.
+        Those of the search, best first.
     most : int
         Training examples of the node that has most.
 
@@ -47,10 +54,17 @@ def candidates_of(config: Config, task: Task, ranking: Sequence[Trial], most: in
         Where the baseline does not fit the task.
     """
     recipes = RecipeSpace.of(config.training, task)
-    found = {"winner": ranking[0].identity}
+    found = {"winner": winner}
     if (baseline := baseline_of(config, task, recipes, ranking)) is not None:
         found["baseline"] = baseline
     return {**found, "linear": linear(recipes.default), "constant": constant(most)}
+
+
+def models_to_train(final: FinalConfig) -> dict[str, int]:
+    """Return how many models train after the search, by label of their stage: at most, as it is known at the start."""
+    several = [role for role in ROLES if role not in ONCE]
+    finalists = final.finalists * final.seeds if final.finalists > 1 else 0
+    return {"finalist": finalists, "final": len(several) * final.seeds + len(ONCE)}
 
 
 def finalists_of(ranking: Sequence[Trial], most: int) -> list[Identity]:

@@ -9,8 +9,10 @@ from typing import Any
 from common.limits import Limits, tightest
 from common.tasks import Task
 from server_app.stages.final import Final
+from server_app.stages.finalists import Finalists
 from server_app.stages.rounds import NAMED
 from server_app.stages.search import Search
+from server_app.trials import Trial
 
 
 @dataclass
@@ -37,16 +39,19 @@ class Outcome:
         The search; `search.ranking` is its history.
     counts : Counts
         Messages and bytes.
+    finalists : Finalists, optional
+        The training of the best again, once it began; none where there was nothing to choose.
     final : Final, optional
-        The final training, whose metrics are of the test split; `Final.trial_of` names its trials.
+        The final training, whose metrics are of the test split; `Final.runs` are its trials by role.
     seconds : dict of str to float
-        ``start_up``, ``handshake``, ``search`` and ``final``, of all processes of the run.
+        ``start_up``, ``handshake``, ``search``, ``finalists`` and ``final``, of all processes of the run.
     """
 
     task: Task
     nodes: Mapping[str, Limits]
     search: Search
     counts: Counts
+    finalists: Finalists | None = None
     final: Final | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -54,6 +59,14 @@ class Outcome:
     def limits(self) -> Limits:
         """The tightest of those admitted at the start."""
         return tightest(self.nodes.values())
+
+    @property
+    def winner(self) -> Trial | None:
+        """The trial of the search that won: the finalist that was chosen, or until one is, the best of the search."""
+        chosen = None if self.finalists is None else self.finalists.winner
+        if chosen is None:
+            return self.search.winner
+        return next(trial for trial in self.search.ranking if trial.identity == chosen)
 
     def facts(self) -> dict[str, Any]:
         """Return what the journal tells of the search as it begins."""
@@ -78,5 +91,6 @@ class Outcome:
             "counts": asdict(self.counts),
             "seconds": dict(self.seconds),
             "search": self.search.state_dict(),
+            "finalists": None if self.finalists is None else self.finalists.state_dict(),
             "final": None if self.final is None else self.final.state_dict(),
         }

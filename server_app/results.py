@@ -10,20 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from common import __version__
-from common.architecture.cost import cost_of
 from common.config import Config
 from common.files import write_aside
-from common.groups import PORTFOLIO
-from common.jobs import Weights
 from common.models.export import save_model
-from common.precision import number_bytes
 from server_app.candidates import ROLES
-from server_app.given import best_of_portfolio
+from server_app.entries import entry_of, finalists_of
 from server_app.journal import write_json
+from server_app.kept import kept_of
 from server_app.outcome import Outcome
-from server_app.trials import Trial
+from server_app.stages.rounds import Rounds
 
-_SECONDS = ("start_up", "search", "final")
+_SECONDS = ("start_up", "search", "finalists", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
 
 
@@ -49,44 +46,31 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
     write_json(folder / "history.json", [trial.to_json() for trial in outcome.search.ranking])
     result = result_of(config, outcome, status)
     write_json(folder / "result.json", result)
-    if (kept := _kept(outcome)) is not None:
-        stage, trial, weights = kept
+    if (kept := kept_of(outcome)) is not None:
         metadata = {
             "score": result["winner"]["score"],
-            "test": dict(trial.metrics) if stage == "final" else {},
+            "test": kept.test,
             "trained": result["model"],
             "seed": config.seed,
             **outcome.task.head.facts(),
         }
-        save_model(folder / "best", trial.spec, outcome.task, weights, metadata)
+        save_model(folder / "best", kept.trial.spec, outcome.task, kept.weights, metadata)
     return result
-
-
-def _kept(outcome: Outcome) -> tuple[str, Trial, Weights] | None:
-    """Return the winner's weights: of the final training, or while it has none of the best that the search kept."""
-    if outcome.final is not None and (weights := outcome.final.weights_of(0)) is not None:
-        return "final", outcome.final.trials[0], weights
-    search = outcome.search
-    for trial in search.ranking:
-        if trial.ranks and (weights := search.weights.weights(trial.number)) is not None:
-            return "search", trial, weights
-    return None
 
 
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     """Return the content of result.json."""
-    search, final = outcome.search, outcome.final
-    trials = [*search.trials, *(final.trials if final else [])]
-    kept = _kept(outcome)
+    search, kept = outcome.search, kept_of(outcome)
     return {
         "status": status,
         "name": config.run.name,
-        **{role: _entry(config, outcome, role) for role in ROLES},
-        "model": {"stage": kept[0], "rounds": kept[1].rounds} if kept else None,
+        **{role: entry_of(config, outcome, role) for role in ROLES},
+        "finalists": finalists_of(outcome),
+        "model": None if kept is None else kept.told,
         "counts": {
             "trials": len(search.trials),
             "states": dict(Counter(str(trial.state) for trial in search.trials)),
-            "rounds": sum(trial.rounds for trial in trials),
+            "rounds": _rounds(outcome),
             "exchanges": outcome.counts.exchanges,
             "messages": outcome.counts.messages,
             "bytes_down": outcome.counts.bytes_down,
@@ -95,8 +79,9 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
         },
         "seconds": _seconds(outcome.seconds),
         "node_seconds": {
-            "search": round(sum(trial.ledger.node_seconds for trial in search.trials), 3),
-            "final": round(sum(trial.ledger.node_seconds for trial in final.trials), 3) if final else 0.0,
+            "search": _node_seconds(search),
+            **({"finalists": _node_seconds(outcome.finalists)} if outcome.finalists else {}),
+            "final": _node_seconds(outcome.final) if outcome.final else 0.0,
         },
         "seed": config.seed,
         "task": outcome.task.to_record(),
@@ -107,42 +92,16 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     }
 
 
-def _entry(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | None:
-    """Return what is told of a candidate of the final training; None where there is none, or it has not begun."""
-    found, origin = _found(config, outcome, role)
-    final = outcome.final.trial_of(role) if outcome.final else None
-    trial = final if role != "winner" else found
-    if trial is None:
-        return None
-    cost = cost_of(trial.spec.lower(outcome.task))
-    last = (found or trial).last
-    return {
-        "trial": found.number if found else None,
-        "origin": origin,
-        "id": trial.spec.id,
-        "architecture": trial.spec.describe(),
-        "spec": trial.spec.to_dict(),
-        "recipe": trial.recipe.to_json(),
-        "feasible": last.feasible if last else None,
-        "score": found.score if found else None,
-        "validation": dict(found.metrics) if found else {},
-        "test": dict(final.metrics) if final else {},
-        "parameters": cost.parameters,
-        "macs": cost.macs,
-        "message_bytes": (cost.parameters + cost.buffers) * number_bytes(config.federation.precision),
-        "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
-        "failure": (final or trial).failure,
-    }
+def _rounds(outcome: Outcome) -> int:
+    """Return how many rounds were trained; those of a run that was taken over are the finalists'."""
+    trials = [trial for stage in (outcome.search, outcome.finalists) if stage for trial in stage.trials]
+    if (final := outcome.final) is not None:
+        trials += [trial for trial in final.trials if trial.number not in final.adopted]
+    return sum(trial.rounds for trial in trials)
 
 
-def _found(config: Config, outcome: Outcome, role: str) -> tuple[Trial | None, str]:
-    """Return the trial of the search that a candidate is, if it is one, and where the candidate comes from."""
-    if role == "winner":
-        winner = outcome.search.winner
-        return winner, winner.origin if winner else ""
-    if role == "baseline" and config.final.baseline == PORTFOLIO:
-        return best_of_portfolio(outcome.search.ranking), PORTFOLIO
-    return None, "given" if role == "baseline" else "reference"
+def _node_seconds(stage: Rounds) -> float:
+    return round(sum(trial.ledger.node_seconds for trial in stage.trials), 3)
 
 
 def _seconds(of: Mapping[str, float]) -> dict[str, float]:

@@ -18,13 +18,14 @@ from common.config import Config, compose_config, from_json
 from common.errors import ConfigError, FlwrNasError, StorageError
 from server_app.blobs import Blobs, keys_in
 from server_app.build import build_strategy, without_foreign_options
-from server_app.candidates import ROLES
+from server_app.candidates import models_to_train
 from server_app.changes import changed_code, changed_config, overridden
 from server_app.exchange import StopRequested
 from server_app.journal import START, Journal
 from server_app.lock import RunLock, end_earlier
 from server_app.outcome import Outcome
 from server_app.reporting.lines import log_event
+from server_app.reporting.model import STAGES
 from server_app.results import write_config, write_results
 from server_app.run_folder import (
     JOURNAL,
@@ -267,7 +268,7 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 folder=str(folder),
                 started_at=config.run.started_at,
                 final_rounds=config.final.rounds,
-                final_models=len(ROLES),
+                models=models_to_train(config.final),
             )
             if again:
                 journal.write("anew")
@@ -282,7 +283,7 @@ def _close(folder: Path, config: Config, outcome: Outcome | None, journal: Journ
         try:
             model = write_results(folder, config, outcome, status)["model"]
             if model is not None and status == "failed":
-                message = f"{message} best/ keeps the winner as the {model['stage']} trained it."
+                message = f"{message} best/ keeps the winner as {STAGES[model['stage']]} trained it."
         except FlwrNasError as error:
             status, message = "failed", message or str(error)
     forget_stop(folder)

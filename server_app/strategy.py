@@ -1,6 +1,6 @@
 """FedNASStrategy: a Flower strategy that searches an architecture.
 
-    handshake -> search (rounds of exchanges) -> final training of the winner and others -> test
+    handshake -> search (rounds of exchanges) -> finalists -> final training of the winner and others -> test
 
 Flower's hooks carry the search: `configure_train` hands out what is to be done next, one message
 per node with many jobs, and `aggregate_train` takes the replies and decides. Scoring shares these
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from logging import INFO
 from typing import Any
 
@@ -26,7 +26,7 @@ from common.jobs import Weights
 from common.limits import Limits
 from common.tasks import Task
 from common.wire.arrays import pack
-from server_app.balance import agree_on_metric
+from server_app.closing import Closing
 from server_app.desk import Desk
 from server_app.exchange import Exchange
 from server_app.federation import Facts
@@ -35,14 +35,11 @@ from server_app.outcome import Counts, Outcome
 from server_app.roster import Roster
 from server_app.scaling import agree_on_scaling
 from server_app.stages.base import Stage
-from server_app.stages.final import Final
 from server_app.stages.search import Search
-from server_app.trials import Trial
 from server_app.waits import LOOK, Waits
 
 State = Mapping[str, Any]
 SearchMaker = Callable[[Task, Mapping[str, Limits], Roster], Search]
-FinalMaker = Callable[[Task, Sequence[Trial], Roster], Final]
 
 
 class FedNASStrategy(Strategy):
@@ -52,8 +49,8 @@ class FedNASStrategy(Strategy):
     ----------
     make_search : callable
         Builds the search once the handshake has told the task and the nodes with their limits.
-    make_final : callable, optional
-        Builds the final training from the task, the search's trials as ranked and the nodes; None ends with the search.
+    closing : Closing, optional
+        What follows the search; None ends with it.
     facts : Facts
         What all messages of the run have in common.
     journal : Journal
@@ -76,7 +73,7 @@ class FedNASStrategy(Strategy):
     def __init__(
         self,
         make_search: SearchMaker,
-        make_final: FinalMaker | None = None,
+        closing: Closing | None = None,
         *,
         facts: Facts,
         journal: Journal,
@@ -86,7 +83,7 @@ class FedNASStrategy(Strategy):
         start_up: float = 0.0,
     ) -> None:
         self._make_search = make_search
-        self._make_final = make_final
+        self._closing = closing
         self._facts = facts
         self._federation = facts.federation
         self._journal = journal
@@ -163,7 +160,7 @@ class FedNASStrategy(Strategy):
         evaluate_config: ConfigRecord | None = None,
         evaluate_fn: Callable[[int, ArrayRecord], MetricRecord | None] | None = None,
     ) -> Result:
-        """Search, train the winner and what it is compared with, test them.
+        """Search, choose among the finalists, train the winner and what it is compared with, test them.
 
         Parameters
         ----------
@@ -198,15 +195,13 @@ class FedNASStrategy(Strategy):
         search = outcome.search
         self._drive(search, grid, exchange)
         winner = search.found()
-        if self._make_final is None:
+        if self._closing is None:
             return _result(search.weights.weights(winner.number))
-        if outcome.final is None:
-            final = outcome.final = self._make_final(outcome.task, search.ranking, self._desk.roster)
-            roles = {role: spec.id for role, (spec, _) in final.candidates.items()}
-            self._journal.write("final", winner=winner.spec.id, trials=len(final.identities), roles=roles)
-        self._drive(outcome.final, grid, exchange)
-        outcome.final.check_trained()
-        return _result(outcome.final.weights_of(0))
+        for stage in self._closing.stages(outcome, self._desk.roster, self._journal):
+            self._drive(stage, grid, exchange)
+        assert outcome.final is not None
+        shown = outcome.final.shown()
+        return _result(None if shown is None else outcome.final.weights_of(shown.number))
 
     # ------------------------------------------------------------ how a run begins, or goes on
 
@@ -234,15 +229,14 @@ class FedNASStrategy(Strategy):
         search.load_state_dict(state["search"])
         outcome = Outcome(task, nodes, search, self._counts, seconds=dict(state["seconds"]))
         outcome.seconds["handshake"] = outcome.seconds.get("handshake", 0.0) + seconds
-        if state["final"] is not None and self._make_final is not None and search.winner is not None:
-            outcome.final = self._make_final(task, search.ranking, roster)
-            outcome.final.load_state_dict(state["final"])
+        if self._closing is not None:
+            self._closing.restore(outcome, state, roster)
         met = state["met"]
         missing = sorted(name for name in {*nodes, *met["admitted"]} if not roster.knows(name))
         new = sorted(roster.reports.keys() - met["register"]["admitted"])
         self._journal.write("resumed", trials=len(search.trials), missing=missing, new=new)
-        if outcome.final is not None:
-            outcome.final.reopen()
+        if (last := outcome.final or outcome.finalists) is not None:
+            last.reopen()
         return outcome
 
     def _state_dict(self) -> dict[str, Any]:
@@ -275,7 +269,7 @@ class FedNASStrategy(Strategy):
             self._begin_search(waits)
         elif not stage.done:
             waits.for_stage()
-            if stage is self.outcome.final:
+            if stage is not self.outcome.search:
                 self._save(self._state_dict)  # its panel stays, whoever comes
         arrays, config = ArrayRecord(), ConfigRecord()
         while not stage.done:

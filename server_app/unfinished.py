@@ -18,8 +18,6 @@ from server_app.run_folder import CONFIG, JOURNAL, WEIGHTS, busy, check_fresh, c
 from server_app.state import SavedState, config_of, read_state
 
 _ENDS = ("finished", "stopped", "failed")
-_WINNER = "final-0000"
-"""The first model of the final training; without it a run has no result."""
 
 
 def read_unfinished(folder: Path) -> tuple[Config, SavedState | None]:
@@ -111,15 +109,18 @@ def _comes_again(events: list[dict[str, Any]], config: Config, saved: SavedState
         return not begun and len(there - refused) >= config.federation.min_nodes
     kept = events[: saved.journal["line"]]
     ended = {event["trial"]: event["event"] for event in kept if event["event"] in _ENDS}
-    if any(event["event"] == "final" for event in kept):
-        return ended.get(_WINNER) == "failed" and not _silent(saved)
+    if runs := _needed(saved):
+        return all(run["state"] == "failed" for run in runs) and not any(run["unheard"] for run in runs)
     return len(ended) >= config.search.trials and set(ended.values()) == {"failed"}
 
 
-def _silent(saved: SavedState) -> bool:
-    """Return whether silence alone failed the winner's final training, which is then tried again."""
-    final = saved.state.get("final")
-    return bool(final and final["trials"] and final["trials"][0]["unheard"])
+def _needed(saved: SavedState) -> list[dict[str, Any]]:
+    """Return the trials of the last stage that a run has no result without; none while that is the search."""
+    state = saved.state
+    if (final := state.get("final")) is not None:
+        trials = final["trials"]
+        return [run for run in trials if all(run[key] == trials[0][key] for key in ("spec", "recipe"))]
+    return list(state["finalists"]["trials"]) if state.get("finalists") else []
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

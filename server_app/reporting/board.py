@@ -10,6 +10,11 @@ from server_app.reporting.best import INFEASIBLE, why_lower, worth_at_rung
 from server_app.reporting.lines import line_of
 from server_app.reporting.words import clock, counted
 
+SEARCH = "trial"
+"""Label of the search."""
+STAGES = {"finalist": "finalists", "final": "final training"}
+"""What the stages after it are called, by label, in their order."""
+
 
 @dataclass
 class Row:
@@ -32,15 +37,17 @@ class Board:
     total, ended : int
         Trials of the search; those that have ended.
     rounds : int
-        Rounds of all trials, those of the final training included.
+        Rounds of all trials, those after the search included.
     final_rounds : int
-        Rounds that each model of the final training trains; 0 where that is not known.
-    final_models : int
-        How many these are: as the run says at its start, then as they are.
-    search_began, final_began : float, optional
-        When, by the run's clock; None before that.
+        Rounds that each model trains after the search; 0 where that is not known.
+    models : dict of str to int
+        By label of a stage after the search how many train in it: as the run says at its start, then as they are.
+    stage : str
+        Label of the stage that is under way.
+    search_began, stage_began : float, optional
+        When the search did, and a stage after it, by the run's clock; None before that.
     rounds_before : int
-        Rounds of the search alone.
+        Rounds of the stages before the one under way.
     best : dict, optional
         The last event that told the best trial.
     away : bool
@@ -53,9 +60,10 @@ class Board:
     ended: int = 0
     rounds: int = 0
     final_rounds: int = 0
-    final_models: int = 0
+    models: dict[str, int] = field(default_factory=dict)
+    stage: str = SEARCH
     search_began: float | None = None
-    final_began: float | None = None
+    stage_began: float | None = None
     rounds_before: int = 0
     best: dict[str, Any] | None = None
     away: bool = False
@@ -69,48 +77,48 @@ class Board:
             handler(event)
 
     def named(self, label: str) -> dict[str, Row]:
-        """Return the trials of one stage: those whose names begin with its label."""
-        return {name: row for name, row in self.trials.items() if name.startswith(label)}
+        """Return the trials of the stage with this label."""
+        return {name: row for name, row in self.trials.items() if name.rpartition("-")[0] == label}
 
     def left(self, now: float) -> float | None:
-        """Return about how many seconds are left of the search and the final training; None where nothing tells yet.
+        """Return about how many seconds are left of the search and what follows; None where nothing tells yet.
 
-        A search takes as long for each trial to come as for those that have ended. The final training takes as long for
-        a round of a model as the search did for a round of a trial, and once it has rounds of its own, as these did.
+        A search takes as long for each trial to come as for those that have ended. What follows takes as long for a
+        round of a model as the search did for a round of a trial, and once a stage has rounds of its own, as these did.
 
         Parameters
         ----------
         now : float
             By the run's clock.
         """
-        if self.final_began is not None:
-            return self._final_left(now - self.final_began)
+        if self.stage_began is not None:
+            return self._stage_left(now - self.stage_began)
         if self.search_began is None or not self.ended:
             return None
         elapsed = now - self.search_began
-        final = elapsed / self.rounds * self.final_models * self.final_rounds if self.rounds else 0.0
+        final = elapsed / self.rounds * sum(self.models.values()) * self.final_rounds if self.rounds else 0.0
         return elapsed / self.ended * (self.total - self.ended) + final
 
-    def _final_left(self, elapsed: float) -> float | None:
-        models = self.named("final")
+    def _stage_left(self, elapsed: float) -> float | None:
+        models, later = self.named(self.stage), sum(self.models.get(label, 0) for label in _after(self.stage))
         to_come = sum(self.final_rounds - row.rounds for row in models.values() if row.state == "running")
-        to_come += self.final_rounds * (self.final_models - len(models))
+        to_come += self.final_rounds * (self.models[self.stage] - len(models) + later)
         done = self.rounds - self.rounds_before
         if done:
             return elapsed / done * to_come
-        if not self.rounds or self.search_began is None or self.final_began is None or not self.final_rounds:
+        if not self.rounds or self.search_began is None or self.stage_began is None or not self.final_rounds:
             return None
-        return max(0.0, (self.final_began - self.search_began) / self.rounds * to_come - elapsed)
+        return max(0.0, (self.stage_began - self.search_began) / self.rounds * to_come - elapsed)
 
     def status(self, now: float) -> str:
         """Return in one line what is being done, how far it is, the best so far, and the time left."""
-        if self.final_began is None:
+        if self.stage == SEARCH:
             training = sum(row.state == "running" for row in self.trials.values())
             parts = [f"{self.ended} of {counted(self.total, 'trial')} ended, {training} under way"]
         else:
-            running = [row.rounds for row in self.named("final").values() if row.state == "running"]
+            running = [row.rounds for row in self.named(self.stage).values() if row.state == "running"]
             all_rounds = counted(self.final_rounds, "round")
-            parts = [f"final training, {min(running, default=self.final_rounds)} of {all_rounds}"]
+            parts = [f"{STAGES[self.stage]}, {min(running, default=self.final_rounds)} of {all_rounds}"]
         if self.away:
             parts.append("looking for its nodes")
         if (best := self.best) is not None:
@@ -126,7 +134,7 @@ class Board:
             return "Nothing was saved of the run yet, so it begins anew."
         trials = f"{self.ended} of {counted(self.total, 'trial')}"
         best = "" if self.best is None else f"; best so far: {worth_at_rung(self.best)}, {self.best['trial']}"
-        stage = "" if self.final_began is None else ", in the final training"
+        stage = "" if self.stage == SEARCH else f", in the {STAGES[self.stage]}"
         return f"---- gone on with after {trials}{stage}{best} ----"
 
     def why_lower(self) -> str:
@@ -135,7 +143,7 @@ class Board:
 
     def _on_start(self, event: dict[str, Any]) -> None:
         self.name = event["name"]
-        self.final_rounds, self.final_models = event.get("final_rounds", 0), event.get("final_models", 0)
+        self.final_rounds, self.models = event.get("final_rounds", 0), dict(event.get("models", {}))
 
     def _on_node(self, event: dict[str, Any]) -> None:
         self.nodes.add(event["node"])
@@ -152,8 +160,15 @@ class Board:
         if event["missing"] or event["new"]:
             self._note(event)
 
+    def _on_finalists(self, event: dict[str, Any]) -> None:
+        self._enter("finalist", event)
+
     def _on_final(self, event: dict[str, Any]) -> None:
-        self.final_models, self.final_began, self.rounds_before = event["trials"], event["time"], self.rounds
+        self._enter("final", event)
+
+    def _enter(self, label: str, event: dict[str, Any]) -> None:
+        self.stage, self.stage_began, self.rounds_before = label, event["time"], self.rounds
+        self.models[label] = event["trials"]
 
     def _on_proposed(self, event: dict[str, Any]) -> None:
         spec = ArchitectureSpec.from_dict(event["spec"])
@@ -164,6 +179,9 @@ class Board:
         trial, _, _ = event["trial"].partition(".")  # or a member of it
         self.trials[trial].rounds = event["round"]
 
+    def _on_adopted(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].rounds = event["rounds"]
+
     def _on_scored(self, event: dict[str, Any]) -> None:
         row = self.trials[event["trial"]]
         row.rung, row.values = event["rung"], event["values"]
@@ -173,7 +191,7 @@ class Board:
 
     def _end(self, event: dict[str, Any]) -> None:
         self.trials[event["trial"]].state = event["event"]
-        self.ended += not event["trial"].startswith("final")
+        self.ended += event["trial"].startswith(SEARCH)
         if event["event"] == "failed" and self.best is not None and self.best["trial"] == event["trial"]:
             self.best = None  # if there is another one, that is the next to be told
 
@@ -186,4 +204,8 @@ class Board:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
     _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
-    _on_member_failed = _note
+
+
+def _after(label: str) -> list[str]:
+    labels = list(STAGES)
+    return labels[labels.index(label) + 1 :]

@@ -9,7 +9,7 @@ from typing import Any
 from flwr.common.logger import log
 
 from server_app.changes import changed_nodes
-from server_app.reporting.best import INFEASIBLE, why_lower, worth, worth_at_rung
+from server_app.reporting.best import INFEASIBLE, figure, why_lower, worth, worth_at_rung
 from server_app.reporting.words import counted, listed
 
 
@@ -60,7 +60,13 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "retried": lambda e: f"Round {e['round']} of {e['trial']} is tried again: too few nodes answered ({e['action']})",
     "reopened": lambda e: f"{e['trial']} goes on after {counted(e['rounds'], 'round')}; it had failed: {e['reason']}",
     "journal_lost": lambda e: f"The journal cannot be written: {e['reason']}",
-    "final": lambda e: f"Final training of {e['winner']}, compared with: {', '.join(list(e['roles'])[1:])}",
+    "finalists": lambda e: (
+        f"{listed(e['finalists'])} train again, from scratch{_with_seeds(e)}, and one of them is chosen"
+    ),
+    "chosen": lambda e: f"{e['trial']} is chosen: {_why(e)}",
+    "final": lambda e: (
+        f"Final training of {e['winner']}{_with_seeds(e)}, compared with: {', '.join(list(e['roles'])[1:])}"
+    ),
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
@@ -95,6 +101,18 @@ def _left_out(event: dict[str, Any]) -> str:
     """Return which entries of the portfolio are not tried."""
     names = ", ".join(event.get("left_out") or {})
     return f"; left out of the portfolio, for reasons that journal.jsonl tells: {names}" if names else ""
+
+
+def _with_seeds(event: dict[str, Any]) -> str:
+    """Return with how many seeds a stage trains each model, where that is more than one."""
+    return f" with {event['seeds']} seeds" if event.get("seeds", 1) > 1 else ""
+
+
+def _why(event: dict[str, Any]) -> str:
+    """Return by what a finalist was chosen, in words."""
+    ours, best = figure(event["means"][event["finalist"]]), figure(event["best"])
+    beside = f", where the best has {best} and the standard error is {figure(event['error'])}" if ours != best else ""
+    return f"{event['why']} (mean {event['objective']} {ours}{beside})"
 
 
 def line_of(event: dict[str, Any]) -> str | None:

@@ -13,7 +13,8 @@ from server_app.reporting.best import INFEASIBLE, worth
 from server_app.reporting.words import counted
 from server_app.run_folder import last_event
 
-_STAGES = {"search": "the search", "final": "the final training"}
+STAGES = {"search": "the search", "finalists": "the finalists' stage", "final": "the final training"}
+"""What trained a model, in words."""
 
 
 def kept_model(folder: Path) -> str | None:
@@ -41,7 +42,7 @@ def kept_model(folder: Path) -> str | None:
     return (
         f"Best model so far: {architecture} (trial-{trial['number']:04d}), {worth(trial['values'])} "
         f"at rung {trial['rung']}{broken}; with the weights of {counted(trained['rounds'], 'round')} of "
-        f"{_STAGES[trained['stage']]} in {folder / 'best'}"
+        f"{STAGES[trained['stage']]} in {folder / 'best'}"
     )
 
 

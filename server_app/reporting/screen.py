@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server_app.reporting.best import INFEASIBLE, figure, worth_at_rung
-from server_app.reporting.board import Board, Row
+from server_app.reporting.board import STAGES, Board, Row
 from server_app.reporting.words import clock, counted
 
 _STATES = {"finished": "green", "stopped": "yellow", "failed": "red"}
@@ -36,7 +36,7 @@ def draw(board: Board, now: float, width: int, height: int) -> RenderableType:
     """
     top: list[Text | Table] = [_bars(board, now, width), *_best(board, width)]
     notes = [line for note in board.notes for line in _lines(Text(f"! {note}", style="yellow"), width)]
-    bars = 2 + (board.final_began is not None)
+    bars = 2 + len(_begun(board))
     rows = height - bars - (len(top) - 1) - len(notes) - 1  # and the head of the table
     return Group(*top, _table(_shown(board, max(rows, 1)), width), *notes)
 
@@ -53,11 +53,11 @@ def _lines(text: Text, width: int) -> list[Text]:
 def _bars(board: Board, now: float, width: int) -> Table:
     grid = Table.grid(padding=(0, _GAP))
     bars = [("search", board.ended, board.total)]
-    if board.final_began is not None:
-        models = board.named("final").values()
+    for label in _begun(board):
+        models = board.named(label).values()
         done = sum(row.rounds for row in models if row.state == "running")
         done += board.final_rounds * sum(row.state != "running" for row in models)
-        bars.append(("final training", done, max(1, board.final_rounds * board.final_models)))
+        bars.append((STAGES[label], done, max(1, board.final_rounds * board.models[label])))
     for title, done, total in bars:
         grid.add_row(title, ProgressBar(total=total, completed=done, width=min(40, width // 3)), f"{done}/{total}")
     nodes = "looking for its nodes" if board.away else counted(len(board.nodes), "node")
@@ -69,6 +69,11 @@ def _bars(board: Board, now: float, width: int) -> Table:
     outer.add_row(grid)
     outer.add_row(Text(", ".join(words), no_wrap=True, overflow="ellipsis"))
     return outer
+
+
+def _begun(board: Board) -> list[str]:
+    """Return the labels of the stages after the search that have begun."""
+    return [label for label in STAGES if board.stage == label or board.named(label)]
 
 
 def _best(board: Board, width: int) -> list[Text]:

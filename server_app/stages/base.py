@@ -54,6 +54,17 @@ class Active:
     scores: dict[str, Measured] = field(default_factory=dict)
     members: list[Active] = field(default_factory=list)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return it as JSON; its phase is asked again."""
+        return {
+            "number": self.trial.number,
+            "target": self.target,
+            "slot": self.slot,
+            "turn": self.turn,
+            "tries": self.tries,
+            "scores": {name: list(pair) for name, pair in self.scores.items()},
+        }
+
 
 @dataclass(kw_only=True)
 class Stage(ABC):

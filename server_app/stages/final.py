@@ -1,55 +1,62 @@
 """The final training: given candidates train from scratch with the full budget, then the test split is opened once.
 
-All train at the same time and on the same nodes; nobody is compared, and nothing is chosen. They are tested on the
-nodes, or on a test set that the server holds, and then no node is asked.
+All train at the same time and on the same nodes, each with every seed; nobody is compared, and nothing is chosen but
+which run of the winner is shown: the one with the best score on validation. They are tested on the nodes, or on a test
+set that the server holds, and then no node is asked.
+
+What the finalists' stage trained as it is trained here is not trained again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
-from common.errors import SearchError
-from common.jobs import Weights
+from common.errors import FlwrNasError, SearchError
+from common.jobs import Split, Weights
 from common.metrics import Measured
+from server_app.scores import Score
 from server_app.stages.base import Active
-from server_app.stages.rounds import Rounds
+from server_app.stages.finalists import Finalists
+from server_app.stages.replicated import Replicated, best_scored
 from server_app.trials import Identity, Trial, TrialState
-
-if TYPE_CHECKING:
-    from common.architecture.cost import Cost
-    from common.architecture.spec import ArchitectureSpec
 
 ServerTest = Callable[[Trial, Weights], tuple[dict[str, float], Mapping[str, Measured]]]
 """Tests a trained model on data that the server holds: the table, and by person what it was made of."""
 
 
 @dataclass(kw_only=True)
-class Final(Rounds):
-    """Candidates that train and are tested; trial 0 is the winner of the search.
+class Final(Replicated):
+    """Candidates that train and are tested; trial 0 is the winner's first run.
 
     Parameters
     ----------
     candidates : mapping of str to Identity
-        What is trained, by role, that of the winner first: specs with their recipes. Equal ones share one trial.
-    rounds : int
-        Rounds of each.
-    cost : callable
-        What a spec costs.
+        What is trained, by role, that of the winner first: specs with their recipes. Equal ones share their runs.
+    once : collection of str
+        Roles that one run is enough for, since no seed changes it.
+    earlier : Finalists, optional
+        Runs of candidates that trained on the same nodes: these are taken over.
     server_test : callable, optional
         Tests on the server; None asks the nodes.
     others
-        As in `Rounds`.
+        As in `Replicated`.
+
+    Attributes
+    ----------
+    adopted : dict of int to int
+        By number of a trial, the run of `earlier` that it is.
     """
 
     name: ClassVar[str] = "final"
     label: ClassVar[str] = "final"
 
     candidates: Mapping[str, Identity]
-    rounds: int
-    cost: Callable[[ArchitectureSpec], Cost]
+    once: Collection[str] = ()
+    earlier: Finalists | None = None
     server_test: ServerTest | None = None
+    adopted: dict[int, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         if self.server_test is not None:
@@ -57,35 +64,41 @@ class Final(Rounds):
         super().__post_init__()
 
     @property
-    def all_rounds(self) -> int:
-        """Rounds of each candidate."""
-        return self.rounds
-
-    @property
-    def done(self) -> bool:
-        """Whether every candidate was tested, or failed."""
-        return bool(self.trials) and not self._active
-
-    @property
     def identities(self) -> tuple[Identity, ...]:
-        """What each trial tries, by number."""
+        """What is trained, each once, in the order of the roles."""
         return tuple(dict.fromkeys(self.candidates.values()))
 
-    def trial_of(self, role: str) -> Trial | None:
-        """Return the trial of a candidate; None where there is no such candidate, or it has not begun."""
-        if role not in self.candidates or not self.trials:
-            return None
-        return self.trials[self.identities.index(self.candidates[role])]
+    @property
+    def lost(self) -> bool:
+        """Whether every run of the winner failed."""
+        runs = self.runs_of(self._winner)
+        return bool(runs) and all(trial.state is TrialState.FAILED for trial in runs)
 
-    def weights_of(self, number: int) -> Weights | None:
-        """Return the weights of a candidate that trained to its end, tested or not."""
-        trained = number < len(self.trials) and self.trials[number].rounds >= self.rounds
-        return self.weights.weights(number) if trained else None
+    def replicates(self, identity: Identity) -> int:
+        """Return how many runs an identity has: one where no role wants more."""
+        wanted = any(candidate == identity and role not in self.once for role, candidate in self.candidates.items())
+        return self.seeds if wanted else 1
+
+    def runs(self, role: str) -> list[Trial]:
+        """Return the runs of a candidate, by seed; none where there is no such candidate, or it has not begun."""
+        return self.runs_of(self.candidates[role]) if role in self.candidates else []
+
+    def shown(self) -> Trial | None:
+        """Return the run of the winner whose model is the result; None where none has trained to its end.
+
+        Of those that were tested it is the one with the best score on validation; where nobody gave one, the first.
+        """
+        trained = [run for run in self.runs_of(self._winner) if self.weights_of(run.number) is not None]
+        runs = [run for run in trained if test_of(run)] or trained
+        scores = {run.number: score for run in runs if (score := validation_of(run)) is not None}
+        if not scores:
+            return runs[0] if runs else None
+        return self.trials[best_scored(scores)]
 
     def check_trained(self) -> None:
-        """Raise `SearchError` where the winner failed."""
-        winner = self.trials[0]
-        if winner.state is TrialState.FAILED:
+        """Raise `SearchError` where every run of the winner failed."""
+        if self.lost:
+            winner = self.trials[0]
             raise SearchError(
                 f"The final training of the winner failed ({winner.failure.rstrip('.')})",
                 fix="Once the nodes answer, resume the run" if winner.unheard else "See journal.jsonl",
@@ -96,41 +109,63 @@ class Final(Rounds):
         testers = nodes if admitted is None else admitted
         self._assigner.begin(nodes, testers, 1, self.weights.minimum)
 
-    def refill(self, nodes: Sequence[str], unavailable: Collection[str] = ()) -> None:
-        """Start the candidates, and the next phase of each."""
-        free = set(nodes) - set(unavailable)
-        self._leave_out_absent(free)
-        if not self.trials:
-            for number, (spec, recipe) in enumerate(self.identities):
-                self._enter(Trial(number, spec, recipe), self.rounds).slot = number
-        self._start_phases(nodes, free)
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state as JSON; see `Rounds.state_dict`."""
+        return {**super().state_dict(), "adopted": [list(pair) for pair in sorted(self.adopted.items())]}
 
-    def reopen(self) -> None:
-        """Let candidates go on, from their last whole round, that failed because nodes were silent.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.adopted = dict(state["adopted"])
 
-        Only where the winner is among them: else the run ends as it would have without the interruption.
-        """
-        if not self.trials or not self.trials[0].unheard:
-            return
-        for trial in self.trials:
-            if trial.unheard:
-                name = self._name(trial.number)
-                self.journal.write("reopened", trial=name, rounds=trial.rounds, reason=trial.failure)
-                trial.state, trial.failure, trial.unheard = TrialState.RUNNING, "", False
-                self._active[trial.number] = Active(trial, name, self.rounds, slot=trial.number)
+    @property
+    def _winner(self) -> Identity:
+        return next(iter(self.candidates.values()))
 
-    def _cost(self, trial: Trial) -> Cost:
-        return self.cost(trial.spec)
+    def _start(self, trial: Trial) -> Active:
+        active = super()._start(trial)
+        if self.earlier is not None and (run := self._run_before(trial)) is not None:
+            self._adopt(active, self.earlier, run)
+        return active
+
+    def _run_before(self, trial: Trial) -> Trial | None:
+        """Return the finalist's run in the place of `trial` among those of its identity, if it came to its end."""
+        assert self.earlier is not None
+        runs, place = self.earlier.runs_of(trial.identity), self.plan[: trial.number].count(trial.identity)
+        return runs[place] if place < len(runs) and runs[place].state is TrialState.FINISHED else None
+
+    def _adopt(self, active: Active, earlier: Finalists, run: Trial) -> None:
+        """Take a run over with its weights and its score; what is left is the test."""
+        weights = earlier.weights_of(run.number)
+        assert weights is not None
+        trial = active.trial
+        self.weights.adopt(trial, weights)
+        trial.rounds, trial.scores, self.adopted[trial.number] = run.rounds, [run.scores[-1]], run.number
+        self.journal.write("adopted", trial=active.name, run=earlier.name_of(run), rounds=run.rounds)
+        try:
+            self._trained(active)
+        except FlwrNasError as error:
+            self._fail(active, str(error))
+
+    def _unjudged(self, trial: Trial) -> bool:
+        """Whether a run needs a score on validation, since it is one of several of the winner."""
+        return self.replicates(trial.identity) > 1 and trial.identity == self._winner and not trial.scores
+
+    def _split(self, trial: Trial) -> Split:
+        return "validation" if self._unjudged(trial) else super()._split(trial)
 
     def _trained(self, active: Active) -> None:
-        if active.trial.rounds < self.rounds or self.server_test is None:
+        if active.trial.rounds < self.rounds or self.server_test is None or self._unjudged(active.trial):
             return
         weights = self.weights.weights(active.trial.number)
         assert weights is not None
-        self._complete(active, *self.server_test(active.trial, weights))
+        self._complete(active, *self.server_test(active.trial, weights), "test")
 
-    def _scored(self, active: Active) -> None:
-        self._end(active, TrialState.FINISHED)
+    def _scored(self, active: Active, split: Split) -> None:
+        if split == "test":
+            super()._scored(active, split)
+        else:
+            self._trained(active)
 
     def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
         """Return what was reported: nobody is ranked by a test, so it does not fail for want of a metric."""
@@ -139,3 +174,14 @@ class Final(Rounds):
 
     def _ended(self, trial: Trial) -> None:
         """Keep what it has: a test that failed does not undo the training."""
+
+
+def test_of(trial: Trial) -> Score | None:
+    """Return the test of a run of the final training; None where it has none."""
+    return trial.scores[-1] if trial.state is TrialState.FINISHED else None
+
+
+def validation_of(trial: Trial) -> Score | None:
+    """Return the score of such a run on validation; None where it has none."""
+    scores = trial.scores[:-1] if trial.state is TrialState.FINISHED else trial.scores
+    return scores[-1] if scores else None

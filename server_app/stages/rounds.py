@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from common.errors import ConfigError, FlwrNasError, SearchError
-from common.jobs import Work
+from common.errors import FlwrNasError, SearchError
+from common.jobs import Split, Work
 from common.metrics import Measured
 from server_app.assignment import BUSY, Assigner, Assignment, TooFewFree
 from server_app.phases import Phase, ScorePhase, TrainPhase
@@ -81,8 +81,8 @@ class Rounds(Stage):
         """Go on after a round of training has ended."""
 
     @abstractmethod
-    def _scored(self, active: Active) -> None:
-        """Go on after a trial completed a rung."""
+    def _scored(self, active: Active, split: Split) -> None:
+        """Go on after a trial was scored on a split, which completed a rung."""
 
     @abstractmethod
     def _ended(self, trial: Trial) -> None:
@@ -94,6 +94,14 @@ class Rounds(Stage):
     def panel(self) -> tuple[str, ...]:
         """The nodes that score, sorted."""
         return self._assigner.panel
+
+    def share_panel(self, other: Rounds) -> None:
+        """Be scored by the panel of another stage, with whom it holds out, whoever is there."""
+        self._assigner.load_state_dict(other._assigner.state_dict())
+
+    def name_of(self, trial: Trial) -> str:
+        """Return what a trial is called in the journal."""
+        return self._name(trial.number)
 
     def settle(self) -> bool:
         """Close every phase that nobody owes a result to, by trial number, and decide what follows."""
@@ -128,7 +136,7 @@ class Rounds(Stage):
         """Return all state as JSON, but for what is under way; it is asked again."""
         return {
             "trials": [trial.state_dict() for trial in self.trials],
-            "active": [_row(active) for active in self._active.values()],
+            "active": [active.state_dict() for active in self._active.values()],
             "assigner": self._assigner.state_dict(),
             "weights": self.weights.state_dict(),
             "retries": self.retries,
@@ -192,11 +200,10 @@ class Rounds(Stage):
                 work = Work("train", "train", request.round, trial.recipe, self.all_rounds)
                 active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
             else:
-                chosen = self._scorers(active, nodes, free)
-                work = Work("score", self._assigner.split, trial.rounds, trial.recipe, self.all_rounds)
-                active.phase = ScorePhase(
-                    work, chosen.nodes, turn, self.objectives.head, self._assigner.min_scores, active.scores
-                )
+                chosen = self._assigner.scorers(trial, nodes, free, active.scores)
+                work = Work("score", self._split(trial), trial.rounds, trial.recipe, self.all_rounds)
+                least = max(1, self._assigner.min_scores)
+                active.phase = ScorePhase(work, chosen.nodes, turn, self.objectives.head, least, active.scores)
         except TooFewFree as shortage:
             self.blocked = str(shortage)
             return
@@ -244,9 +251,13 @@ class Rounds(Stage):
         self._trained(active)
 
     def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
-        self._complete(active, phase.table(), phase.scores)
+        self._complete(active, phase.table(), phase.scores, phase.work.split)
 
-    def _complete(self, active: Active, table: dict[str, float], by_node: Mapping[str, Measured]) -> None:
+    def _split(self, trial: Trial) -> Split:  # noqa: ARG002 - a subclass may tell them apart
+        """Return on which examples a trial is scored next."""
+        return self._assigner.split
+
+    def _complete(self, active: Active, table: dict[str, float], by_node: Mapping[str, Measured], split: Split) -> None:
         """Note what a trial was worth at the rung that it completed."""
         trial = active.trial
         cost = self._cost(trial)
@@ -258,6 +269,7 @@ class Rounds(Stage):
         self.journal.write(
             "scored",
             trial=active.name,
+            split=split,
             rung=score.rung,
             rounds=score.rounds,
             score=score.value,
@@ -265,7 +277,7 @@ class Rounds(Stage):
             feasible=feasible,
             metrics=table,
         )
-        self._scored(active)
+        self._scored(active, split)
 
     def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
         """Return what ranks, and the value of each objective; raises `ProtocolError` where one was not reported."""
@@ -295,15 +307,3 @@ class Rounds(Stage):
         name = self._name(trial.number)
         scores = {name: (metrics, examples) for name, (metrics, examples) in row["scores"].items()}
         return Active(trial, name, row["target"], row["slot"], None, row["turn"], row["tries"], scores)
-
-
-def _row(active: Active) -> dict[str, Any]:
-    """Return an active trial as JSON; its phase is asked again."""
-    return {
-        "number": active.trial.number,
-        "target": active.target,
-        "slot": active.slot,
-        "turn": active.turn,
-        "tries": active.tries,
-        "scores": {name: list(pair) for name, pair in active.scores.items()},
-    }

@@ -17,6 +17,7 @@ from server_app.trials import Trial, TrialState, ranked
 
 if TYPE_CHECKING:
     from common.architecture.cost import Cost
+    from common.jobs import Split
     from server_app.controllers.base import Controller
     from server_app.fidelity.base import Ending, Fidelity
     from server_app.phases import ScorePhase
@@ -194,7 +195,10 @@ class Search(Folded):
     def _cost(self, trial: Trial) -> Cost:
         return self.controller.space.cost(trial.spec)
 
-    def _scored(self, active: Active) -> None:
+    def _trained(self, active: Active) -> None:
+        """Go on to the next round, or to the score."""
+
+    def _scored(self, active: Active, split: Split) -> None:  # noqa: ARG002 - it is the panel's
         trial = active.trial
         self._ranking = None
         self._crown(trial)

@@ -5,6 +5,7 @@
     fold      the round's result becomes the trial's weights
     close     all rounds of a turn have ended: what is shared between trials is merged once
     rest      the trial waits: what waits is on disk, not in memory
+    adopt     weights that were trained elsewhere become the trial's, which trains no further
     retain    the trials whose weights may still be wanted; all others go
 
 A stage never keeps weights of its own. `Blobs` is where they are stored, each array once under the hash of its content.
@@ -102,6 +103,18 @@ class WeightStore(ABC):
     @abstractmethod
     def rest(self, trial: Trial) -> None:
         """Let a trial wait: nothing of it stays in memory that can be on disk."""
+
+    @abstractmethod
+    def adopt(self, trial: Trial, weights: Weights) -> None:
+        """Make weights that were trained elsewhere those of a trial, which was never lent any and trains no further.
+
+        Parameters
+        ----------
+        trial : Trial
+            Whose they are from now on.
+        weights : Weights
+            As another store returned them from `weights`: they are scored as they are.
+        """
 
     @abstractmethod
     def retain(self, numbers: Collection[int]) -> None:

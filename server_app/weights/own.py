@@ -58,6 +58,10 @@ class OwnWeights(WeightStore):
         self._arrays.pop(trial.number, None)
         self._rules.pop(trial.number, None)
 
+    def adopt(self, trial: Trial, weights: Weights) -> None:
+        """Take weights that were trained elsewhere."""
+        self._arrays[trial.number] = {"weights": weights}
+
     def retain(self, numbers: Collection[int]) -> None:
         """Forget all but these."""
         wanted = set(numbers)

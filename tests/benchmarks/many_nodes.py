@@ -111,7 +111,7 @@ def main() -> None:
         federation=replace(config.federation, nodes=arguments.nodes, order=arguments.order),
     )
     strategy = build_strategy(config)
-    strategy._make_final = None
+    strategy._closing = None
     began = time.perf_counter()
     strategy.start(grid=PretendedGrid(arguments.nodes, arguments.per_look))  # type: ignore[arg-type]
     whole = time.perf_counter() - began

@@ -271,7 +271,7 @@ def _play(
 
     strategy = build_strategy(config, Journal(None, events.append, react), stop)
     if not final:
-        strategy._make_final = None
+        strategy._closing = None
     played = Played(strategy, events, grid)
     try:
         result = strategy.start(grid=grid)
@@ -335,7 +335,13 @@ def configure(base_config: Config) -> Callable[..., Config]:
             controller={"name": "random"},
             fidelity={"name": "full", "max_rounds": 2},
             search=replace(base_config.search, trials=3, concurrency=3),
-            final=replace(base_config.final, rounds=1, baseline={"version": 1, "kind": "layered", "layers": []}),
+            final=replace(
+                base_config.final,
+                rounds=1,
+                finalists=1,
+                seeds=1,
+                baseline={"version": 1, "kind": "layered", "layers": []},
+            ),
             training={**base_config.training, "learning_rate": 0.03, "batch_size": 16},
             federation=replace(base_config.federation, nodes=3, poll=0.001),
         )

@@ -23,7 +23,8 @@ from common.tasks import Classification, Task
 from server_app import build as wiring
 from server_app.aggregation.krum import Krum
 from server_app.blobs import Blobs
-from server_app.build import build_final, build_search, build_space, build_strategy, check, rehearse
+from server_app.build import build_search, build_space, build_strategy, check, rehearse
+from server_app.build_closing import build_final
 from server_app.candidates import candidates_of
 from server_app.controllers.hill_climb import HillClimb
 from server_app.fidelity.successive_halving import SuccessiveHalving
@@ -73,7 +74,7 @@ def test_people_are_held_out_of_the_search_and_not_of_the_final_training(configu
     config = configure(scoring={"held_out": 0.25, "min_nodes": 1})
     search = build_search(config, TASK, Journal(), Blobs(None))
     assert (search.scoring.held_out, search.scoring.min_nodes) == (0.25, 1)
-    final = build_final(config, TASK, [Trial(0, spec())], Journal(), Blobs(None))
+    final = build_final(config, TASK, (spec(), Recipe()), [], Journal(), Blobs(None))
     final.begin("abcd")
     assert final.panel == tuple("abcd")
     assert not final.scoring.num_held_out(4)
@@ -155,8 +156,8 @@ def test_the_space_is_that_of_the_task(configure):
 def test_the_final_training_is_of_all_candidates_with_seeds_of_its_own(configure):
     config = configure(final={"rounds": 6}, seed=3)
     ranking = [Trial(7, spec(), Recipe(learning_rate=0.5)), Trial(2, spec({**LINEAR, "layers": []}))]
-    final = build_final(config, TASK, ranking, Journal(), Blobs(None))
-    assert final.candidates == candidates_of(config, TASK, ranking, 0)
+    final = build_final(config, TASK, ranking[0].identity, ranking, Journal(), Blobs(None))
+    assert final.candidates == candidates_of(config, TASK, ranking[0].identity, ranking, 0)
     assert final.identities[0] == ranking[0].identity
     assert (final.rounds, final.label, final.scoring.split) == (6, "final", "test")
     assert final.seed == child_seed(3, "final") != 3
@@ -178,7 +179,7 @@ def tested(tmp_path):
 
 
 def test_the_servers_test_set_is_scored_by_person(configure, tested):
-    final = build_final(configure(dataset=tested), TASK, [Trial(0, spec())], Journal(), Blobs(None))
+    final = build_final(configure(dataset=tested), TASK, (spec(), Recipe()), [], Journal(), Blobs(None))
     weights = generator(1, "weights").normal(0, 1, cost_of(spec().lower(TASK)).message_bytes // 4).astype(np.float32)
     metrics = final.server_test(Trial(0, spec()), weights)[0]
     everything = load_server_test(tested, 0).examples
@@ -194,7 +195,7 @@ def test_without_the_people_the_test_set_is_one_person(configure, tested, tmp_pa
     with np.load(tested.path) as file:
         np.savez(tmp_path / "plain.npz", x=file["x"], y=file["y"], split=file["split"])
     dataset = replace(tested, path=str(tmp_path / "plain.npz"))
-    final = build_final(configure(dataset=dataset), TASK, [Trial(0, spec())], Journal(), Blobs(None))
+    final = build_final(configure(dataset=dataset), TASK, (spec(), Recipe()), [], Journal(), Blobs(None))
     weights = np.zeros(cost_of(spec().lower(TASK)).message_bytes // 4, np.float32)
     # all logits are 0: the first class is predicted, which a third of the examples have
     metrics = final.server_test(Trial(0, spec()), weights)[0]
@@ -203,7 +204,7 @@ def test_without_the_people_the_test_set_is_one_person(configure, tested, tmp_pa
 
 
 def test_without_a_test_set_the_nodes_test(configure):
-    assert build_final(configure(), TASK, [Trial(0, spec())], Journal(), Blobs(None)).server_test is None
+    assert build_final(configure(), TASK, (spec(), Recipe()), [], Journal(), Blobs(None)).server_test is None
 
 
 def test_the_servers_test_ends_a_search_without_another_exchange(grid, configure, play, tested):

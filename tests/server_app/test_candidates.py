@@ -27,7 +27,7 @@ def trial(number, spec, origin, score):
 
 def test_there_are_four_and_the_winner_comes_first(configure):
     config = configure()
-    found = candidates_of(config, TASK, [trial(5, WIDE, "mutation", 0.9)], 9)
+    found = candidates_of(config, TASK, (WIDE, Recipe()), [trial(5, WIDE, "mutation", 0.9)], 9)
     assert tuple(found) == ROLES
     assert found["winner"] == (WIDE, Recipe())
     assert found["baseline"] == (LayeredSpec(()), Recipe.from_json(config.training))
@@ -36,7 +36,7 @@ def test_there_are_four_and_the_winner_comes_first(configure):
 def test_where_nothing_of_the_portfolio_has_a_score_there_is_no_baseline(configure):
     config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"})
     ranking = [trial(5, WIDE, "mutation", 0.9)]
-    assert tuple(candidates_of(config, TASK, ranking, 9)) == ("winner", "linear", "constant")
+    assert tuple(candidates_of(config, TASK, (WIDE, Recipe()), ranking, 9)) == ("winner", "linear", "constant")
 
 
 def test_a_run_that_goes_on_finds_the_same(configure):
@@ -44,9 +44,9 @@ def test_a_run_that_goes_on_finds_the_same(configure):
     config = configure(final={"baseline": "portfolio"})
     ranking = [trial(5, WIDE, "mutation", 0.9), trial(0, NARROW, "portfolio", 0.7), trial(1, WIDE, "portfolio", 0.6)]
     again = [Trial.from_state(json.loads(json.dumps(one.state_dict()))) for one in ranking]
-    found = candidates_of(config, TASK, ranking, 9)
+    found = candidates_of(config, TASK, (WIDE, Recipe()), ranking, 9)
     assert found["baseline"] == ranking[1].identity
-    assert candidates_of(config, TASK, again, 9) == found
+    assert candidates_of(config, TASK, (WIDE, Recipe()), again, 9) == found
 
 
 def test_the_linear_model_comes_close_to_its_optimum_with_the_mini_batches_of_the_rest():
@@ -78,7 +78,7 @@ def test_it_tells_the_majority_class_of_uneven_nodes_from_the_first_round_on(gri
     played = play(grid, configure(final={"rounds": rounds}))
     assert played.error is None
     final = played.strategy.outcome.final
-    trial = final.trial_of("constant")
+    (trial,) = final.runs("constant")
     logits = final.weights_of(trial.number)
     assert logits.argmax() == 2
     # a fifth of the examples of each class of a node is for the test

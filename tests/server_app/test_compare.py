@@ -15,14 +15,15 @@ from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
 from common.tasks import Classification, Regression, Task
 from server_app.blobs import Blobs
-from server_app.build import build_final, build_search
+from server_app.build import build_search
+from server_app.build_closing import build_final
 from server_app.candidates import ROLES, candidates_of
 from server_app.compare import compare, render, repeat_config, summary
 from server_app.journal import Journal, write_json
 from server_app.results import write_config
 from server_app.run import run
 from server_app.spaces.recipes import RecipeSpace
-from server_app.trials import Trial
+from server_app.trials import Recipe
 
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
 RECIPE = {"learning_rate": 0.5, "epochs": 3}
@@ -93,7 +94,7 @@ def test_a_repeat_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert (search.controller.max_trials, search.concurrency, search.fidelity.max_rounds) == (1, 1, 1)
     assert search.controller.propose(1)[0].spec == ArchitectureSpec.from_dict(SPEC)
     final, original = (
-        build_final(c, task, [Trial(0, search.controller.space.space.specs[0])], Journal(), Blobs(None))
+        build_final(c, task, (search.controller.space.space.specs[0], Recipe()), [], Journal(), Blobs(None))
         for c in (repeat, config)
     )
     assert final.rounds == original.rounds == 6
@@ -109,7 +110,7 @@ def test_the_winner_keeps_its_recipe_and_the_baseline_the_runs(configure, tmp_pa
     (proposal,) = build_search(repeat, task, Journal(), Blobs(None)).controller.propose(1)
     default = RecipeSpace.of(config.training, task).default
     assert proposal.recipe == replace(default, **RECIPE) != default
-    final = build_final(repeat, task, [Trial.of(proposal)], Journal(), Blobs(None))
+    final = build_final(repeat, task, (proposal.spec, proposal.recipe), [], Journal(), Blobs(None))
     assert final.candidates["winner"] == (ArchitectureSpec.from_dict(SPEC), proposal.recipe)
     assert final.candidates["baseline"][1] == default
 
@@ -121,7 +122,7 @@ def test_the_baseline_of_a_portfolio_is_given_to_its_repeats(configure, tmp_path
     repeat, task = repeat_config(config, result, 99, tmp_path), Task((4,), Classification(3))
     assert repeat.final == replace(config.final, baseline={"spec": other, "recipe": {"epochs": 4}})
     expected = (ArchitectureSpec.from_dict(other), replace(RecipeSpace.of(config.training, task).default, epochs=4))
-    assert candidates_of(repeat, task, [Trial(0, ArchitectureSpec.from_dict(SPEC))], 0)["baseline"] == expected
+    assert candidates_of(repeat, task, (ArchitectureSpec.from_dict(SPEC), Recipe()), [], 0)["baseline"] == expected
     without = repeat_config(config, RESULT | {"baseline": None}, 99, tmp_path)
     assert without.final == config.final
 

@@ -87,7 +87,7 @@ def final_of(trials, weights):
         scoring=Scoring("test"),
         journal=Journal(),
     )
-    final.trials = list(trials.values())
+    final.trials = list({trial.number: trial for trial in trials.values()}.values())
     return final
 
 
@@ -118,8 +118,8 @@ def outcome():
         {"a": Limits(), "b": Limits(max_macs=500)},
         search_of(trials, {}),
         Counts(exchanges=9, messages=20, bytes_down=1000, bytes_up=500),
-        final_of(finals, weights),
-        {"search": 1.23456, "start_up": 0.5, "final": 2.0},
+        final=final_of(finals, weights),
+        seconds={"search": 1.23456, "start_up": 0.5, "final": 2.0},
     )
 
 

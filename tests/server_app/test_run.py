@@ -95,7 +95,7 @@ def test_the_model_is_the_one_that_was_tested(grid, tiny, folder):
     assert description["metadata"] == {
         "score": result["winner"]["score"],
         "test": result["winner"]["test"],
-        "trained": {"stage": "final", "rounds": 1},
+        "trained": {"stage": "final", "rounds": 1, "run": 0},
         "seed": 0,
         "num_classes": 3,
         "classes": [],

@@ -90,10 +90,10 @@ def test_a_search_ends_with_all_trials_ranked_and_the_candidates_tested(calm):
     scores = [trial["score"] for trial in calm.history]
     assert scores == sorted(scores, reverse=True)
     final = calm.strategy.outcome.final
-    assert final.trial_of("winner").spec.id == final.trials[0].spec.id == calm.history[0]["spec_id"]
-    assert final.trial_of("baseline").spec == LayeredSpec(())
-    assert final.trial_of("linear").spec == LayeredSpec(())
-    assert final.trial_of("constant").spec == ConstantSpec()
+    assert final.runs("winner")[0].spec.id == final.trials[0].spec.id == calm.history[0]["spec_id"]
+    assert final.runs("baseline")[0].spec == LayeredSpec(())
+    assert final.runs("linear")[0].spec == LayeredSpec(())
+    assert final.runs("constant")[0].spec == ConstantSpec()
     assert [trial.state for trial in final.trials] == [FINISHED] * 4
     np.testing.assert_array_equal(calm.weights, final.weights_of(0))
 

@@ -19,7 +19,7 @@ def test_the_board_counts_what_happened(eventful):
     board = board_of(eventful.events)
     assert (board.name, len(board.nodes)) == ("eventful", 3)
     assert (board.ended, board.total) == (4, 4)
-    assert (board.final_models, board.final_rounds) == (4, 1)
+    assert (board.models["final"], board.final_rounds) == (4, 1)
     assert [row.state for row in board.named("final").values()] == ["finished"] * 4
     assert board.rounds == sum(event["event"] == "round" for event in eventful.events)
     states = [row.state for name, row in board.trials.items() if name.startswith("trial")]
@@ -75,7 +75,7 @@ def test_an_event_of_a_later_version_is_passed_over():
 
 
 SEARCH = [
-    {"event": "start", "time": 0.0, "name": "mine", "final_rounds": 10, "final_models": 2},
+    {"event": "start", "time": 0.0, "name": "mine", "final_rounds": 10, "models": {"final": 2}},
     {"event": "search", "time": 20.0, "trials": 4, "nodes": ["a"]},
 ]
 

@@ -81,9 +81,9 @@ def test_the_best_names_its_rung_and_why_it_scores_lower():
 
 
 def test_the_bars_say_how_far_the_search_and_the_final_training_are():
-    found = board(0, 20, final_rounds=10, final_models=2)
+    found = board(0, 20, final_rounds=10, models={"final": 2})
     assert not any(line.startswith("final") for line in lines_of(found))
-    found.final_began = 90.0
+    found.stage, found.stage_began = "final", 90.0
     found.trials["final-0000"] = Row(LONG, 5, rounds=4)
     found.trials["final-0001"] = Row(LONG, 5, rounds=4, state="failed")
     lines = lines_of(found)

@@ -133,18 +133,18 @@ def test_equal_candidates_share_one_trial():
     one, other = final.candidates.values()
     final.candidates = {"winner": one, "baseline": one, "linear": other, "constant": one}
     assert final.identities == (one, other)
-    assert final.trial_of("winner") is None
+    assert final.runs("winner") == []
     play(final)
     assert [trial.identity for trial in final.trials] == [one, other]
-    assert [final.trial_of(role).number for role in final.candidates] == [0, 0, 1, 0]
-    assert final.trial_of("other") is None
+    assert [final.runs(role)[0].number for role in final.candidates] == [0, 0, 1, 0]
+    assert final.runs("other") == []
 
 
 @pytest.mark.parametrize("outcome", ["silent", "broken"])
 def test_only_the_winners_failure_is_that_of_the_final_training(outcome):
     final, _ = make(Blobs())
     play(final, second_round(outcome, "final-0001"))
-    assert final.trial_of("baseline").state is FAILED
+    assert final.runs("baseline")[0].state is FAILED
     final.check_trained()
     final, _ = make(Blobs())
     play(final, second_round(outcome, "final-0000"))

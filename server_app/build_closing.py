@@ -1,0 +1,134 @@
+"""Wiring of what follows the search: from a configuration and what was found to the finalists and the final."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.architecture.cost import cost_of
+from common.config import Config
+from common.seeding import child_seed
+from common.tasks import Task
+from server_app.blobs import Blobs
+from server_app.candidates import ONCE, candidates_of, finalists_of
+from server_app.capacity import excess_of_node
+from server_app.closing import Closing
+from server_app.journal import Journal
+from server_app.outcome import Outcome
+from server_app.roster import Roster
+from server_app.scoring import Scoring, scoring_of
+from server_app.stages.final import Final
+from server_app.stages.finalists import Finalists
+from server_app.stages.search import Search
+from server_app.testset import server_test
+from server_app.trials import Identity, Trial
+from server_app.weights.scratch import Scratch
+from server_app.wiring import chosen, maker, objectives_of
+
+
+def closing_of(config: Config, journal: Journal, blobs: Blobs) -> Closing:
+    """Return how the stages after the search are built."""
+
+    def final(outcome: Outcome, roster: Roster) -> Final:
+        winner, earlier = outcome.winner, outcome.finalists
+        assert winner is not None
+        if outcome.search.held_out:
+            earlier = None  # in the final training those who were held out train too
+        ranking = outcome.search.ranking
+        return build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier)
+
+    return Closing(
+        lambda outcome, roster: build_finalists(config, outcome.task, outcome.search, journal, blobs, roster), final
+    )
+
+
+def build_finalists(
+    config: Config, task: Task, search: Search, journal: Journal, blobs: Blobs, roster: Roster
+) -> Finalists | None:
+    """Build the training of the best again; None where there is nothing to choose.
+
+    It has seeds of its own, and the panel of the search.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    task : Task
+        That the handshake told.
+    search : Search
+        That is done.
+    journal, blobs, roster
+        As in `build_search`.
+    """
+    contenders = finalists_of(search.ranking, config.final.finalists)
+    if len(contenders) < 2:
+        return None
+    stage = Finalists(
+        contenders=tuple(contenders),
+        seeds=config.final.seeds,
+        scoring=scoring_of(config),
+        **_training(config, task, "finalists", journal, blobs, roster),
+    )
+    stage.share_panel(search)
+    return stage
+
+
+def build_final(
+    config: Config,
+    task: Task,
+    winner: Identity,
+    ranking: Sequence[Trial],
+    journal: Journal,
+    blobs: Blobs,
+    roster: Roster | None = None,
+    earlier: Finalists | None = None,
+) -> Final:
+    """Build the final training: of all candidates, from scratch, with the same full budget, then the test.
+
+    It has seeds of its own. What the winner is compared with may exceed the limits of a node, which then takes no part
+    in its training.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    task : Task
+        That the handshake told.
+    winner : Identity
+        What was found.
+    ranking : sequence of Trial
+        Those of the search, best first.
+    journal, blobs, roster
+        As in `build_search`.
+    earlier : Finalists, optional
+        As of `Final`.
+    """
+    roster = roster or Roster()
+    return Final(
+        candidates=candidates_of(config, task, winner, ranking, roster.most_examples),
+        seeds=config.final.seeds,
+        once=ONCE,
+        earlier=earlier,
+        scoring=Scoring("test", min_nodes=config.scoring.min_nodes),
+        server_test=server_test(config, task),
+        **_training(config, task, "final", journal, blobs, roster),
+    )
+
+
+def _training(config: Config, task: Task, stage: str, journal: Journal, blobs: Blobs, roster: Roster) -> dict[str, Any]:
+    """Return what both stages have in common."""
+    seed = child_seed(config.seed, stage)
+    placement, placement_options = chosen(config, "placement")
+    return {
+        "seed": seed,
+        "deadline": config.federation.deadline,
+        "rounds": config.final.rounds,
+        "placement": placement(seed, 1, placement_options),
+        "weights": Scratch(task, seed, maker(config, "aggregation"), blobs),
+        "objectives": objectives_of(config, task),
+        "cost": lambda spec: cost_of(spec.lower(task)),
+        "journal": journal,
+        "excess": excess_of_node(roster, task),
+        "held": roster.held,
+        "precision": config.federation.precision,
+    }

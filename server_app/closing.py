@@ -1,0 +1,100 @@
+"""What follows the search: the finalists' stage, and the final training, each built once it is known what it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from server_app.journal import Journal
+from server_app.outcome import Outcome
+from server_app.roster import Roster
+from server_app.stages.base import Stage
+from server_app.stages.final import Final
+from server_app.stages.finalists import Finalists
+from server_app.trials import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How the stages after the search are built.
+
+    All follows from the configuration and from what was found, so a run that goes on builds the same.
+
+    Parameters
+    ----------
+    finalists : callable
+        Builds the finalists' stage from what was found so far, and the nodes; returns None where there is nothing to
+        choose.
+    final : callable
+        Builds the final training likewise, once the winner is known.
+    """
+
+    finalists: Callable[[Outcome, Roster], Finalists | None]
+    final: Callable[[Outcome, Roster], Final]
+
+    def stages(self, outcome: Outcome, roster: Roster, journal: Journal) -> Iterator[Stage]:
+        """Yield what is to be done after the search, each stage after the one before is done.
+
+        Raises
+        ------
+        SearchError
+            All finalists failed, or the winner did in the final training.
+        """
+        if outcome.final is None:
+            yield from self._finalists(outcome, roster, journal)
+            outcome.final = self.final(outcome, roster)
+            _tell_final(outcome.final, journal)
+        yield outcome.final
+        outcome.final.check_trained()
+
+    def restore(self, outcome: Outcome, state: Mapping[str, Any], roster: Roster) -> None:
+        """Build the stages that had begun when `state` was saved, and let them take it back."""
+        finalists, final = state["finalists"], state["final"]
+        if finalists is not None and (stage := self.finalists(outcome, roster)) is not None:
+            stage.load_state_dict(finalists)
+            outcome.finalists = stage
+        if final is not None and outcome.winner is not None:
+            outcome.final = self.final(outcome, roster)
+            outcome.final.load_state_dict(final)
+
+    def _finalists(self, outcome: Outcome, roster: Roster, journal: Journal) -> Iterator[Stage]:
+        if outcome.finalists is None:
+            outcome.finalists = self.finalists(outcome, roster)
+            if outcome.finalists is None:
+                return
+            _tell_finalists(outcome.finalists, outcome, journal)
+        yield outcome.finalists
+        _tell_choice(outcome.finalists, outcome, journal)
+
+
+def _tell_finalists(stage: Finalists, outcome: Outcome, journal: Journal) -> None:
+    names = [_name(identity, outcome) for identity in stage.contenders]
+    journal.write("finalists", finalists=names, seeds=stage.seeds, trials=len(stage.plan))
+
+
+def _tell_choice(stage: Finalists, outcome: Outcome, journal: Journal) -> None:
+    choice, objective = stage.found(), stage.objectives.terms()[0]
+    journal.write(
+        "chosen",
+        trial=_name(stage.contenders[choice.chosen], outcome),
+        why=choice.why,
+        finalist=choice.chosen,
+        objective=objective.name,
+        means=[None if mean is None else objective.oriented(mean) for mean in choice.means],
+        best=objective.oriented(max(mean for mean in choice.means if mean is not None)),
+        error=choice.error,
+    )
+
+
+def _name(identity: Identity, outcome: Outcome) -> str:
+    """Return the name of the search's best trial of an identity."""
+    return outcome.search.name_of(next(trial for trial in outcome.search.ranking if trial.identity == identity))
+
+
+def _tell_final(stage: Final, journal: Journal) -> None:
+    roles = {role: spec.id for role, (spec, _) in stage.candidates.items()}
+    journal.write("final", winner=roles["winner"], trials=len(stage.plan), seeds=stage.seeds, roles=roles)

@@ -1,0 +1,138 @@
+"""What result.json tells of each model of the final training, and of the finalists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from common.architecture.cost import cost_of
+from common.config import Config
+from common.groups import PORTFOLIO
+from common.precision import number_bytes
+from server_app.given import best_of_portfolio
+from server_app.intervals import Gain, gain_over
+from server_app.one_class import one_class
+from server_app.outcome import Outcome
+from server_app.scores import Score
+from server_app.stages.final import Final, test_of
+from server_app.trials import Trial
+
+_CONSTANT = "constant"
+_COMPARED = {"winner": ("baseline", "linear", _CONSTANT), "baseline": (_CONSTANT,)}
+"""Over which others the gain of a model is told."""
+
+
+def entry_of(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | None:
+    """Return what is told of a candidate of the final training; None where there is none, or it has not begun."""
+    found, origin = _found(config, outcome, role)
+    final = outcome.final
+    runs = final.runs(role) if final else []
+    trial = found if role == "winner" else runs[0] if runs else None
+    if trial is None:
+        return None
+    cost = cost_of(trial.spec.lower(outcome.task))
+    last = (found or trial).last
+    tests = [test_of(run) for run in runs]
+    return {
+        "trial": found.number if found else None,
+        "origin": origin,
+        "id": trial.spec.id,
+        "architecture": trial.spec.describe(),
+        "spec": trial.spec.to_dict(),
+        "recipe": trial.recipe.to_json(),
+        "feasible": last.feasible if last else None,
+        "score": found.score if found else None,
+        "validation": dict(found.metrics) if found else {},
+        "test": mean_of([test.metrics for test in tests if test]),
+        "tests": [dict(test.metrics) if test else {} for test in tests],
+        "gain_over": _gains(final, role, tests) if final else {},
+        "one_class": _one_class(final, tests) if final else 0,
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "message_bytes": (cost.parameters + cost.buffers) * number_bytes(config.federation.precision),
+        "bytes_sent": round(fmean(_bytes_sent(final, run) for run in runs)) if final and runs else 0,
+        "failure": next((run.failure for run in (runs or [trial]) if run.failure), ""),
+    }
+
+
+def finalists_of(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return what is told of each finalist, in the order of the search's ranking; nothing where there were none.
+
+    Scores and means are of validation, more is better; there are none before all have ended.
+    """
+    stage = outcome.finalists
+    if stage is None:
+        return []
+    choice, found = stage.choice, []
+    for place, (spec, recipe) in enumerate(stage.contenders):
+        cost = stage.cost(spec)
+        trial = next(trial for trial in outcome.search.ranking if trial.identity == (spec, recipe))
+        found.append(
+            {
+                "id": spec.id,
+                "architecture": spec.describe(),
+                "recipe": recipe.to_json(),
+                "trial": trial.number,
+                "macs": cost.macs,
+                "parameters": cost.parameters,
+                "scores": list(choice.scores[place]) if choice else [],
+                "mean": choice.means[place] if choice else None,
+                "chosen": choice is not None and choice.chosen == place,
+            }
+        )
+    return found
+
+
+def mean_of(tests: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean over tests of each metric that all of them have."""
+    if len(tests) == 1:
+        return dict(tests[0])
+    return {name: fmean(test[name] for test in tests) for name in (tests[0] if tests else ()) if _in_all(name, tests)}
+
+
+def _in_all(name: str, tests: Sequence[Mapping[str, float]]) -> bool:
+    return all(name in test for test in tests)
+
+
+def _found(config: Config, outcome: Outcome, role: str) -> tuple[Trial | None, str]:
+    """Return the trial of the search that a candidate is, if it is one, and where the candidate comes from."""
+    if role == "winner":
+        winner = outcome.winner
+        return winner, winner.origin if winner else ""
+    if role == "baseline" and config.final.baseline == PORTFOLIO:
+        return best_of_portfolio(outcome.search.ranking), PORTFOLIO
+    return None, "given" if role == "baseline" else "reference"
+
+
+def _gains(final: Final, role: str, tests: Sequence[Score | None]) -> dict[str, Any]:
+    gains: dict[str, Gain | None] = {}
+    for other in _COMPARED.get(role, ()):
+        theirs = [test_of(run) for run in final.runs(other)]
+        gains[other] = gain_over(tests, theirs, *final.objectives.head.primary) if theirs else None
+    return {other: gain.to_json() for other, gain in gains.items() if gain is not None}
+
+
+def _one_class(final: Final, tests: Sequence[Score | None]) -> int:
+    """Return how many tests show a classifier that answers one class only."""
+    constant = [test for run in final.runs(_CONSTANT) if (test := test_of(run))]
+    if not constant or "accuracy" not in constant[0].metrics:
+        return 0
+    most = constant[0].metrics["accuracy"]
+    return sum(
+        one_class(_nodes(test), test.metrics["accuracy"], most)
+        for test in tests
+        if test is not None and "accuracy" in test.metrics
+    )
+
+
+def _nodes(test: Score) -> list[Mapping[str, float]]:
+    return [node.metrics for node in test.by_node.values()] or [test.metrics]
+
+
+def _bytes_sent(final: Final, run: Trial) -> int:
+    """Return the bytes of a run's training and test, those of before it was taken over included."""
+    ledgers = [run.ledger]
+    if run.number in final.adopted and final.earlier is not None:
+        ledgers.append(final.earlier.trials[final.adopted[run.number]].ledger)
+    return sum(ledger.bytes_down + ledger.bytes_up for ledger in ledgers)

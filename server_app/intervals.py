@@ -1,0 +1,144 @@
+"""By how much one model is better than another, and how far that may be off by chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from server_app.comparison import ByNode
+from server_app.noise import difference
+from server_app.scores import Score
+
+_COVERAGE = 0.95
+_HALVINGS = 60
+"""Of an interval of length pi / 2: what is left is smaller than a double can tell."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What one model has over another in one metric.
+
+    Parameters
+    ----------
+    mean : float
+        Above 0 where it is better.
+    low, high : float, optional
+        Ends of the 95 % confidence interval of the mean; None where nothing tells how far it may be off.
+    over : {"seeds", "nodes", "nothing"}
+        Over what differences were taken: over seeds, or where there is one over the nodes (or people) of its test.
+    number : int
+        How many of these there were.
+    values : tuple of float
+        One a seed.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    over: str
+    number: int
+    values: tuple[float, ...]
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether the interval holds 0: it may as well be no gain, and no loss."""
+        return self.low is not None and self.high is not None and self.low <= 0 <= self.high
+
+    @property
+    def clear(self) -> bool:
+        """Whether it is better, and by more than chance; where nothing tells of chance, by anything."""
+        return self.mean > 0 and (self.low is None or self.low > 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**asdict(self), "values": list(self.values)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Gain:
+        """Build from what `to_json` wrote."""
+        return cls(**{**values, "values": tuple(values["values"])})
+
+
+def gain_over(ours: Sequence[Score | None], theirs: Sequence[Score | None], metric: str, direction: str) -> Gain | None:
+    """Return what a model has over another on their tests; None where no two tests have the metric.
+
+    Parameters
+    ----------
+    ours, theirs : sequence of Score or None
+        One a seed, None of one that failed. Where a model has one only since no seed changes it, it stands for all.
+    metric : str
+        In which they are compared.
+    direction : {"max", "min"}
+        Which way is better.
+    """
+    number, sign = max(len(ours), len(theirs)), 1.0 if direction == "max" else -1.0
+    pairs = [
+        (one, other)
+        for one, other in zip(_repeated(ours, number), _repeated(theirs, number), strict=True)
+        if one is not None and other is not None and metric in one.metrics and metric in other.metrics
+    ]
+    if not pairs:
+        return None
+    values = tuple(sign * (one.metrics[metric] - other.metrics[metric]) for one, other in pairs)
+    if len(values) > 1:
+        return over_seeds(values)
+    one, other = (_by_node(score, metric, sign) for score in pairs[0])
+    _, error = difference(one, other)
+    if math.isinf(error):
+        return Gain(values[0], None, None, "nothing", 0, values)
+    common = len(one.keys() & other.keys())
+    half = student_quantile(common - 1) * error
+    return Gain(values[0], values[0] - half, values[0] + half, "nodes", common, values)
+
+
+def over_seeds(values: Sequence[float]) -> Gain:
+    """Return the mean of differences, one a seed, with the interval of a paired t-test."""
+    mean, number = fmean(values), len(values)
+    if number < 2:
+        return Gain(mean, None, None, "nothing", 0, tuple(values))
+    half = student_quantile(number - 1) * stdev(values) / math.sqrt(number)
+    return Gain(mean, mean - half, mean + half, "seeds", number, tuple(values))
+
+
+def student_quantile(freedom: int) -> float:
+    """Return the t beyond which, on either side, Student's distribution has 5 % of its mass.
+
+    With ``theta = atan(t / sqrt(freedom))`` the mass within is a finite sum of sines and cosines (M. Abramowitz and
+    I. A. Stegun, "Handbook of Mathematical Functions", 1964, equations 26.7.3 and 26.7.4), which grows with theta: so
+    theta is found by halving.
+
+    Parameters
+    ----------
+    freedom : int
+        Degrees of freedom, at least 1.
+    """
+    low, high = 0.0, math.pi / 2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _mass_within(middle, freedom) < _COVERAGE else (low, middle)
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def _mass_within(theta: float, freedom: int) -> float:
+    sine, cosine = math.sin(theta), math.cos(theta)
+    odd = freedom % 2
+    term, total = (cosine if odd else 1.0), 0.0
+    for power in range(2 + odd, freedom + 1, 2):  # cos + 2/3 cos^3 + ..., or 1 + 1/2 cos^2 + ...
+        total += term
+        term *= cosine**2 * (power - 1) / power
+    return 2 / math.pi * (theta + sine * total) if odd else sine * total
+
+
+def _repeated(scores: Sequence[Score | None], number: int) -> list[Score | None]:
+    return list(scores) * number if len(scores) == 1 else [*scores, *[None] * (number - len(scores))]
+
+
+def _by_node(score: Score, metric: str, sign: float) -> ByNode:
+    return {
+        name: (sign * node.metrics[metric], node.examples)
+        for name, node in score.by_node.items()
+        if metric in node.metrics
+    }

@@ -1,0 +1,88 @@
+"""How far a gain may be off: against closed forms of Student's distribution, and differences worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from server_app.intervals import Gain, gain_over, over_seeds, student_quantile
+from server_app.scores import NodeScore, Score
+
+
+def score(accuracy, by_node=()):
+    """A test with this accuracy; nodes have 10 examples each."""
+    nodes = {name: NodeScore({"accuracy": value}, 10, value) for name, value in by_node}
+    return Score(1, 1, accuracy, metrics={"accuracy": accuracy}, by_node=nodes)
+
+
+def test_the_quantiles_of_one_and_two_degrees_are_closed_forms():
+    # F(t) = 1/2 + atan(t) / pi, and F(t) = 1/2 + t / (2 sqrt(2 + t^2))
+    assert student_quantile(1) == pytest.approx(math.tan(math.pi * 0.475), rel=1e-12)
+    assert student_quantile(2) == pytest.approx(0.95 * math.sqrt(2 / (1 - 0.95**2)), rel=1e-12)
+
+
+@pytest.mark.parametrize("freedom", [3, 4, 9, 30])
+def test_the_quantiles_of_more_degrees_leave_five_percent_outside(freedom):
+    """The density, integrated by Simpson's rule."""
+    t, steps = student_quantile(freedom), 2000
+    scale = math.gamma((freedom + 1) / 2) / math.sqrt(freedom * math.pi) / math.gamma(freedom / 2)
+    heights = [scale * (1 + (t * i / steps) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(steps + 1)]
+    area = t / steps / 3 * (heights[0] + heights[-1] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2]))
+    assert 2 * area == pytest.approx(0.95, abs=1e-9)
+
+
+def test_with_many_degrees_it_is_the_normal_distributions():
+    assert student_quantile(5000) == pytest.approx(1.96, abs=1e-3)
+    assert math.erf(1.959964 / math.sqrt(2)) == pytest.approx(0.95, abs=1e-7)
+
+
+def test_over_seeds_the_interval_is_that_of_a_paired_t_test():
+    # differences 0.1, 0.3, 0.2: mean 0.2, deviation 0.1
+    gain = over_seeds([0.1, 0.3, 0.2])
+    half = student_quantile(2) * 0.1 / math.sqrt(3)
+    assert (gain.mean, gain.low, gain.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
+    assert (gain.over, gain.number) == ("seeds", 3)
+    assert gain.within_noise
+    assert not gain.clear
+    assert over_seeds([0.19, 0.21, 0.2]).clear
+
+
+def test_tests_are_paired_by_seed_and_failed_ones_left_out():
+    ours, theirs = [score(0.9), None, score(0.7), score(0.8)], [score(0.8), score(0.1), score(0.65), None]
+    assert gain_over(ours, theirs, "accuracy", "max").values == pytest.approx((0.1, 0.05))
+    assert gain_over([None], theirs[:1], "accuracy", "max") is None
+    assert gain_over(ours, theirs, "mse", "min") is None
+
+
+def test_what_no_seed_changes_stands_for_all():
+    gain = gain_over([score(0.9), score(0.7)], [score(0.5)], "accuracy", "max")
+    assert gain.values == pytest.approx((0.4, 0.2))
+
+
+def test_where_less_is_better_a_lower_one_gains():
+    assert gain_over([score(0.9)], [score(0.5)], "accuracy", "min").mean == pytest.approx(-0.4)
+
+
+def test_one_seed_is_judged_over_the_nodes_that_both_have():
+    # differences 0.1, 0.3, 0.2 on three nodes of one size; a fourth is in one test only
+    ours = score(0.7, [("a", 0.6), ("b", 0.8), ("c", 0.7), ("d", 0.9)])
+    theirs = score(0.5, [("a", 0.5), ("b", 0.5), ("c", 0.5)])
+    gain = gain_over([ours], [theirs], "accuracy", "max")
+    half = student_quantile(2) * 0.1 / math.sqrt(3)
+    assert (gain.mean, gain.low, gain.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
+    assert (gain.over, gain.number) == ("nodes", 3)
+
+
+def test_where_nothing_tells_of_noise_the_mean_stands_alone():
+    gain = gain_over([score(0.7, [("a", 0.7)])], [score(0.5, [("a", 0.5)])], "accuracy", "max")
+    assert (gain.mean, gain.low, gain.high, gain.over) == (pytest.approx(0.2), None, None, "nothing")
+    assert gain.clear
+    assert not gain.within_noise
+    assert not Gain(-0.1, None, None, "nothing", 0, (-0.1,)).clear
+
+
+def test_it_survives_json():
+    gain = over_seeds([0.1, 0.3])
+    assert Gain.from_json(json.loads(json.dumps(gain.to_json()))) == gain
