@@ -79,6 +79,7 @@ def finalists_of(outcome: Outcome) -> list[dict[str, Any]]:
                 "scores": list(choice.scores[place]) if choice else [],
                 "mean": choice.means[place] if choice else None,
                 "chosen": choice is not None and choice.chosen == place,
+                "why": choice.why if choice is not None and choice.chosen == place else "",
             }
         )
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import SearchError
+from server_app.cli.resume import resume
 from server_app.cli.search import launch_search
 
 if TYPE_CHECKING:
@@ -33,14 +34,15 @@ def compare(folder: Path, repeats: int) -> int:
 
     again = shlex.join(["flwr-nas", "compare", str(folder), "--repeats", str(repeats)])
 
-    def repeat(config: Config) -> dict[str, Any]:
-        code = launch_search(config, time.time(), again)
+    def launch(config: Config, resumed: bool) -> dict[str, Any]:
+        began, place = time.time(), Path(str(config.run.dir))
+        code = resume(str(place), [], began) if resumed else launch_search(config, began, again)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code != 0:
-            raise SearchError("A repeat must finish", config.run.dir, fix="See its flower.log")
-        result: dict[str, Any] = json.loads((Path(str(config.run.dir)) / "result.json").read_text(encoding="utf-8"))
+            raise SearchError("The comparison must finish", str(place), fix="See its flower.log")
+        result: dict[str, Any] = json.loads((place / "result.json").read_text(encoding="utf-8"))
         return result
 
-    Console().print(comparison.render(comparison.compare(folder.absolute(), repeats, repeat)))
+    Console().print(comparison.render(comparison.compare(folder.absolute(), repeats, launch)))
     return 0

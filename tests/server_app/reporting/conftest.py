@@ -71,6 +71,18 @@ def eventful(make_grid, configure, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def thorough(make_grid, configure, tmp_path_factory):
+    """A run whose two best train again with two seeds, and whose final training has as many."""
+    grid, folder = make_grid(), tmp_path_factory.mktemp("thorough")
+    grid.people("abc")
+    config = configure(final={"finalists": 2, "seeds": 2}, run={"dir": str(folder), "name": "thorough"})
+    run(grid, {"config": config.to_json()})
+    events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    result = json.loads((folder / "result.json").read_text())
+    return SimpleNamespace(events=events, result=result, folder=folder)
+
+
+@pytest.fixture(scope="session")
 def hopeless(make_grid, configure, tmp_path_factory):
     """The journal of a run without nodes."""
     folder = tmp_path_factory.mktemp("hopeless")

@@ -37,6 +37,16 @@ def test_the_board_takes_in_all_but_what_changes_nothing_on_it(eventful):
     assert {kind for kind in kinds if not hasattr(Board, f"_on_{kind}")} == {"promoted", "scaled", "end"}
 
 
+def test_the_board_takes_in_the_stages_after_the_search(thorough):
+    board = board_of(thorough.events)
+    assert (board.stage, board.models, board.ended) == ("final", {"finalist": 4, "final": 7}, 3)
+    assert [row.state for row in board.named("finalist").values()] == ["finished"] * 4
+    assert [row.rounds for row in board.named("final").values()] == [1] * 7, "of those taken over too"
+    assert board.rounds == sum(event["event"] == "round" for event in thorough.events)
+    before = board_of([event for event in thorough.events if event["event"] in ("start", "search")])
+    assert before.models == board.models, "as the run said at its start"
+
+
 def test_a_final_model_that_is_tried_again_is_not_done(eventful):
     board = board_of(eventful.events)
     board.update({"event": "reopened", "trial": "final-0000", "rounds": 0, "reason": "silence"})
@@ -138,6 +148,19 @@ def test_and_then_as_fast_as_its_own_rounds():
     assert board.left(140.0) == pytest.approx(6 * 5.0)
     board.update({"event": "failed", "time": 140.0, "trial": "final-0000", "reason": ""})
     assert board.left(140.0) == 0.0
+
+
+def test_while_the_finalists_train_the_final_training_is_counted_too():
+    """The search took 10 s a round. 3 finalists x 10 rounds, and then 2 models x 10."""
+    finalists = {"event": "finalists", "time": 120.0, "finalists": ["x"], "seeds": 3, "trials": 3}
+    board = searching(*life("trial-0000", 90.0, range(1, 11)), *map(end, range(4)), finalists)
+    assert board.left(120.0) == pytest.approx(10.0 * (3 * 10 + 2 * 10))
+    assert board.status(120.0).startswith("finalists, 10 of 10 rounds; ")
+    board.trials |= {f"finalist-000{number}": Row("", 5) for number in range(3)}
+    for event in life("finalist-0000", 140.0, [1, 2, 3, 4]):
+        board.update(event)
+    # 4 rounds took 20 s
+    assert board.left(140.0) == pytest.approx(5.0 * (6 + 10 + 10 + 2 * 10))
 
 
 def test_one_line_says_how_far_a_run_is():

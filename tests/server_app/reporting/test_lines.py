@@ -13,7 +13,7 @@ from server_app.journal import Journal
 from server_app.reporting.lines import line_of, log_event
 from server_app.trials import TrialState
 
-QUIET = {"node", "round", "scored", "promoted", "unfinished"}
+QUIET = {"adopted", "node", "round", "scored", "promoted", "unfinished"}
 """Events that no line is written for: there are too many of them, and others sum them up."""
 
 SAMPLES = {
@@ -60,15 +60,30 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 return {}
             if key in ("missing", "new"):
                 return []
-            numbers = ("parameters", "macs", "trials", "rounds", "rung", "score", "num_nodes", "largest", "smallest")
+            if key in ("finalists", "means"):
+                return [1.0]
+            numbers = (
+                "parameters",
+                "macs",
+                "trials",
+                "rounds",
+                "rung",
+                "score",
+                "num_nodes",
+                "finalist",
+                "best",
+                "error",
+            )
             return 0 if key in numbers else "text"
 
     silent = {kind for kind in kinds if line_of(Anything(event=kind)) is None}
     assert silent == QUIET
 
 
-def test_the_lines_read_what_the_events_hold(eventful, hopeless):
-    events = eventful.events + hopeless + [{"event": kind, **fields} for kind, fields in SAMPLES.items()]
+def test_the_lines_read_what_the_events_hold(eventful, thorough, hopeless):
+    events = (
+        eventful.events + thorough.events + hopeless + [{"event": kind, **fields} for kind, fields in SAMPLES.items()]
+    )
     assert {event["event"] for event in events} == written_kinds()
     for event in events:
         line = line_of(event)
@@ -89,6 +104,22 @@ def test_a_run_reads_as_a_story(eventful):
     assert "c is left out of round 1 of trial-0000: the reply lacks a result" in lines
     assert any(line.startswith("c is left out of round 1 of trial-0001: ") and "unplugged" in line for line in lines)
     assert lines[-1] == "The run finished."
+
+
+def test_the_finalists_are_named_and_why_one_of_them_is_chosen(thorough):
+    lines = [line for line in map(line_of, thorough.events) if line is not None]
+    (again,) = [line for line in lines if "train again" in line]
+    names = [f"trial-{each['trial']:04d}" for each in thorough.result["finalists"]]
+    assert again == f"{names[0]} and {names[1]} train again, from scratch with 2 seeds, and one of them is chosen"
+    (chosen,) = [each for each in thorough.result["finalists"] if each["chosen"]]
+    told = f"trial-{chosen['trial']:04d} is chosen: {chosen['why']} (mean accuracy {chosen['mean']:.4f}"
+    assert any(line.startswith(told) for line in lines)
+    event = {"event": "chosen", "trial": "trial-0003", "why": "fewest MACs within one standard error", "finalist": 1}
+    event |= {"objective": "loss", "means": [0.5, 0.52, None], "best": 0.5, "error": 0.03}
+    assert line_of(event) == (
+        "trial-0003 is chosen: fewest MACs within one standard error "
+        "(mean loss 0.5200, where the best has 0.5000 and the standard error is 0.0300)"
+    )
 
 
 def test_a_run_that_fails_says_why_in_its_last_line(hopeless):

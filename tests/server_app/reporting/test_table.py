@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import io
 import re
+import statistics
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from common.tasks import Regression, Task
 from server_app.candidates import ROLES
+from server_app.intervals import over_seeds
 from server_app.reporting.table import render, size
 
 
@@ -18,6 +21,19 @@ def text_of(result):
     console = Console(record=True, width=120, file=io.StringIO())
     console.print(render(result))
     return console.export_text()
+
+
+def retest(result, role, **metrics):
+    """Give a model of one run another test; it was not tested where that is empty."""
+    result[role] |= {"test": metrics, "tests": [metrics]}
+
+
+def gains(result, role, other, *values, spread=None):
+    """Let a model gain so much over another with each seed; with one, `spread` is how far that may be off."""
+    gain = over_seeds(values)
+    if spread is not None:
+        gain = replace(gain, low=gain.mean - spread, high=gain.mean + spread, over="nodes", number=7)
+    result[role]["gain_over"] = {**result[role]["gain_over"], other: gain.to_json()}
 
 
 def row(text, title):
@@ -79,7 +95,7 @@ def test_without_a_winner_the_table_says_so():
 def test_a_search_that_was_stopped_has_no_test_rows(eventful):
     result = copy.deepcopy(eventful.result)
     result |= dict.fromkeys(ROLES[1:])
-    result["winner"]["test"] = {}
+    retest(result, "winner")
     text = text_of(result)
     assert "test accuracy" not in text
     assert "baseline" not in text
@@ -88,21 +104,17 @@ def test_a_search_that_was_stopped_has_no_test_rows(eventful):
 
 def test_a_baseline_that_failed_leaves_its_cells_empty(eventful):
     result = copy.deepcopy(eventful.result)
-    result["baseline"]["test"] = {}
+    retest(result, "baseline")
     ours, _, *others = (f"{result[role]['test'].get('accuracy', 0):.4f}" for role in ROLES)
     assert row(text_of(result), "test accuracy") == [ours, "-", *others]
 
 
 def test_a_regression_has_rows_of_its_own(eventful):
     result = copy.deepcopy(eventful.result) | {"task": Task((4,), Regression()).to_record()}
-    result["winner"]["test"] = {
-        "mse": 2900.123,
-        "mae": 43.21,
-        "mse_std": 654.3,
-        "mse_worst_decile": 4377.2,
-        "r2": 0.5219,
-    }
-    result["baseline"]["test"], result["constant"]["test"] = {"mse": 12345.6}, {"mse": 5929.0}
+    retest(result, "winner", mse=2900.123, mae=43.21, mse_std=654.3, mse_worst_decile=4377.2, r2=0.5219)
+    retest(result, "baseline", mse=12345.6)
+    retest(result, "constant", mse=5929.0)
+    result["winner"]["gain_over"], result["baseline"]["gain_over"] = {}, {}
     del result["linear"]
     text = text_of(result)
     assert row(text, "test MSE") == ["2900", "1.235e+04", "5929"]
@@ -113,7 +125,7 @@ def test_a_regression_has_rows_of_its_own(eventful):
     assert "accuracy" not in text
     assert re.search(r"┃ +mean ┃", text)
     assert "no better" not in text
-    result["winner"]["test"]["mse"] = 5929.0
+    gains(result, "winner", "constant", 0.0)
     assert "The winner is no better than predicting the mean." in text_of(result)
 
 
@@ -179,14 +191,14 @@ def test_the_same_architecture_with_another_recipe_is_not_the_baseline(eventful)
 @pytest.mark.parametrize(("ours", "said"), [(0.6, False), (0.5, True), (0.4, True)])
 def test_a_winner_that_learnt_nothing_is_told(eventful, ours, said):
     result = copy.deepcopy(eventful.result)
-    result["winner"]["test"]["accuracy"], result["constant"]["test"]["accuracy"] = ours, 0.5
+    gains(result, "winner", "constant", ours - 0.5)
     assert ("The winner is no better than predicting the majority class." in text_of(result)) is said
 
 
 @pytest.mark.parametrize(("ours", "said"), [(0.6, False), (0.5, True), (0.4, True)])
 def test_a_winner_that_needed_no_network_is_told(eventful, ours, said):
     result = copy.deepcopy(eventful.result)
-    result["winner"]["test"]["accuracy"], result["linear"]["test"]["accuracy"] = ours, 0.5
+    gains(result, "winner", "linear", ours - 0.5)
     assert ("The winner is no better than a linear model." in text_of(result)) is said
 
 
@@ -197,11 +209,105 @@ def test_the_recipe_of_the_winner_is_told(eventful):
     assert "schedule cosine, augmentation jitter+scale" in text_of(result)
 
 
-@pytest.mark.parametrize("role", ["winner", "constant"])
-def test_without_both_tests_nothing_is_said_of_it(eventful, role):
+def test_where_nothing_could_be_compared_nothing_is_said(eventful):
     result = copy.deepcopy(eventful.result)
-    result[role]["test"] = {}
-    assert "no better than predicting" not in text_of(result)
+    result["winner"]["gain_over"], result["baseline"]["gain_over"] = {}, {}
+    text = text_of(result)
+    assert "no better" not in text
+    assert "Gain" not in text
+
+
+def words_of(result):
+    return " ".join(text_of(result).split())
+
+
+def test_a_difference_that_may_be_chance_is_called_so(eventful):
+    result = copy.deepcopy(eventful.result)
+    gains(result, "winner", "constant", 0.02, spread=0.03)
+    assert "The winner is no better than predicting the majority class (within noise)." in words_of(result)
+    gains(result, "winner", "constant", 0.02, spread=0.01)
+    assert "The winner is no better than predicting" not in words_of(result)
+
+
+def test_a_gain_is_told_with_its_interval(eventful):
+    result = copy.deepcopy(eventful.result)
+    gains(result, "baseline", "constant", 0.5)
+    gains(result, "winner", "baseline", 0.0123, spread=0.0163)
+    interval = "95 % interval -0.0040 to 0.0286 over 7 nodes or people"
+    assert f"Gain in accuracy 0.0123 ({interval}): within noise." in words_of(result)
+    gains(result, "winner", "baseline", 0.0123, spread=0.01)
+    assert "over 7 nodes or people). " in words_of(result)
+    gains(result, "winner", "baseline", 0.0123)
+    assert "Gain in accuracy 0.0123. " in words_of(result)
+
+
+@pytest.mark.parametrize(("gain", "macs", "said"), [(0.01, 38, True), (0.05, 38, False), (0.01, 100, False)])
+def test_a_winner_that_is_only_smaller_is_told(eventful, gain, macs, said):
+    result = copy.deepcopy(eventful.result)
+    gains(result, "baseline", "constant", 0.5)
+    gains(result, "winner", "baseline", gain, spread=0.02)
+    result["winner"]["macs"], result["baseline"]["macs"] = macs, 100
+    words = "The winner is no better than the baseline (within noise), with 38% of its MACs."
+    assert (words in words_of(result)) is said
+
+
+def test_a_winner_that_is_worse_is_not_called_equal(eventful):
+    result = copy.deepcopy(eventful.result)
+    gains(result, "baseline", "constant", 0.5)
+    gains(result, "winner", "baseline", -0.05, spread=0.02)
+    result["winner"]["macs"], result["baseline"]["macs"] = 38, 100
+    assert "of its MACs" not in words_of(result)
+    assert "Gain in accuracy -0.0500" in words_of(result)
+
+
+def test_over_a_baseline_at_chance_no_gain_is_told(eventful):
+    result = copy.deepcopy(eventful.result)
+    gains(result, "winner", "baseline", 0.3)
+    gains(result, "baseline", "constant", 0.01, spread=0.02)
+    result["baseline"]["one_class"] = 1
+    words = words_of(result)
+    chance = "no better than predicting the majority class (within noise), so a gain over it says nothing."
+    assert f"The baseline is at chance, {chance} The baseline predicts one class only." in words
+    assert "Gain in" not in words
+
+
+def test_one_class_is_told(eventful):
+    result = copy.deepcopy(eventful.result)
+    result["winner"]["one_class"] = 0
+    assert "The winner predicts one class" not in words_of(result)
+    result["winner"]["one_class"] = 1
+    assert "The winner predicts one class only." in words_of(result)
+
+
+# ---------------------------------------------------------------- several seeds
+
+
+def test_with_several_seeds_a_cell_is_a_mean_with_its_deviation(thorough):
+    text = text_of(thorough.result)
+    for place, role in enumerate(ROLES[:3]):
+        values = [test["accuracy"] for test in thorough.result[role]["tests"]]
+        assert len(values) == 2
+        assert thorough.result[role]["test"]["accuracy"] == pytest.approx(statistics.fmean(values))
+        cell = f"{statistics.fmean(values):.4f} ({statistics.stdev(values):.4f})"
+        assert row(text, "test accuracy")[place] == cell
+    (only,) = thorough.result["constant"]["tests"]
+    assert row(text, "test accuracy")[3] == f"{only['accuracy']:.4f}"
+    assert "mean (standard deviation over 2 seeds)" in text
+
+
+def test_how_the_winner_was_chosen_is_told(thorough):
+    finalists = thorough.result["finalists"]
+    assert [len(each["scores"]) for each in finalists] == [2, 2]
+    (chosen,) = [each for each in finalists if each["chosen"]]
+    assert chosen["id"] == thorough.result["winner"]["id"]
+    assert "Of 2 finalists what was found has the " in words_of(thorough.result)
+    assert "what was found has the" not in words_of({**thorough.result, "finalists": []})
+
+
+def test_runs_that_failed_are_told(thorough):
+    result = copy.deepcopy(thorough.result)
+    result["baseline"]["tests"][1], result["baseline"]["failure"] = {}, "It diverged."
+    assert "Of 2 runs of the baseline 1 failed: It diverged." in words_of(result)
 
 
 @pytest.mark.parametrize(

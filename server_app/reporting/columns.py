@@ -1,0 +1,41 @@
+"""The columns of a table that compares models: one for each role, a line for each metric."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from common.tasks import Head
+from server_app.reporting.rows import rows_to_show
+
+
+def titles(roles: Iterable[str], head: Head) -> list[str]:
+    """Return the titles of columns for these roles of the final training."""
+    return [head.constant if role == "constant" else role for role in roles]
+
+
+def tests_of(entry: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Return the tests of an entry of result.json, one for each run that was tested."""
+    tests = entry.get("tests", [entry["test"]])  # an earlier version had one, and told that alone
+    return [test for test in tests if test]
+
+
+def add_rows(table: Table, head: Head, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Add the lines of the head's metrics, and of what the models cost."""
+    columns = [tests_of(entry) for entry in entries]
+    for row in rows_to_show(head, [test for tests in columns for test in tests]):
+        table.add_row(row.title, *(_cell(tests, row.metric, row.form) for tests in columns))
+    table.add_row("parameters", *(f"{entry['parameters']:,}" for entry in entries))
+    table.add_row("MACs", *(f"{entry['macs']:,}" for entry in entries))
+
+
+def _cell(tests: Sequence[Mapping[str, float]], metric: str, form: str) -> str:
+    """Return the mean, and the standard deviation over runs where there are several."""
+    values = [test[metric] for test in tests if metric in test]
+    if not values:
+        return "-"
+    mean = form.format(statistics.fmean(values))
+    return f"{mean} ({form.format(statistics.stdev(values))})" if len(values) > 1 else mean
