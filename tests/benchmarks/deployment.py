@@ -113,6 +113,8 @@ def overrides(trials: int, rounds: int, seed: int) -> list[str]:
         f"federation.nodes={NODES}",
         "space.max_macs=1000000",
         "final.rounds=1",
+        "final.finalists=1",
+        "final.seeds=1",
         f"seed={seed}",
     ]
 

@@ -91,7 +91,7 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = 2 if arguments.quick else arguments.seeds
     overrides = [f"experiment={arguments.experiment}", "controller=random", "fidelity=full", "search.trials=12"]
-    overrides += ["search.concurrency=12", *arguments.overrides]
+    overrides += ["search.concurrency=12", "final.finalists=1", "final.seeds=1", *arguments.overrides]
     if arguments.quick:
         overrides += ["search.trials=4", "search.concurrency=4", "fidelity.max_rounds=3", "final.rounds=3"]
     rows: dict[str, list[Row]] = {precision: [] for precision in PRECISIONS}

@@ -85,6 +85,23 @@ def test_a_round_that_nobody_answered_changes_nothing(make):
     np.testing.assert_array_equal(store.lend(trial)["weights"], before)
 
 
+def test_what_is_adopted_is_scored_as_it_was_where_it_was_trained(make, tmp_path):
+    """Also where that was a mean over rounds, and after a rest or a resume."""
+    blobs = Blobs(tmp_path)
+    elsewhere, trained = make(blobs=blobs), Trial(3, SPECS[1], Recipe(average=2))
+    train(elsewhere, trained)
+    train(elsewhere, trained)
+    weights = elsewhere.weights(3)
+    store, trial = make(seed=1, blobs=blobs), Trial(0, SPECS[1], trained.recipe)
+    store.adopt(trial, weights)
+    np.testing.assert_array_equal(store.weights(0), weights)
+    np.testing.assert_array_equal(store.lend(trial, "score")["weights"], weights)
+    store.rest(trial)
+    again = make(seed=1, blobs=Blobs(tmp_path))
+    again.load_state_dict(json.loads(json.dumps(store.state_dict())))
+    np.testing.assert_array_equal(again.weights(0), weights)
+
+
 def test_what_rests_comes_back_as_it_was(make, tmp_path):
     store, trial = make(blobs=Blobs(tmp_path)), Trial(0, SPECS[1])
     before = train(store, trial).copy()

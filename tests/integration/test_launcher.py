@@ -25,6 +25,8 @@ QUICK = (
     "fidelity.max_rounds=1",
     "search.trials=2",
     "final.rounds=1",
+    "final.finalists=1",
+    "final.seeds=1",
     "federation.nodes=2",
 )
 ENDLESS = ("search.trials=100000", "federation.nodes=2")

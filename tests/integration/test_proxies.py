@@ -14,6 +14,7 @@ ANY_PORT = "127.0.0.1:9"
 
 SMALL = (
     *("controller=random", "fidelity=full", "fidelity.max_rounds=1", "search.trials=2", "final.rounds=1"),
+    *("final.finalists=1", "final.seeds=1"),
     *("space.max_layers=1", "space.width=[8]", "federation.nodes=1", "federation.min_nodes=1"),
 )
 

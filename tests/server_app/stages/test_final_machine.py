@@ -27,13 +27,14 @@ from tests.server_app.stages.test_search_machine import DEADLINE, SPECS, TASK, F
 ROUNDS = 2
 
 
-def make_final(blobs, sampled, journal, server_test=None, **options):
+def make_final(blobs, sampled, journal, server_test=None, seeds=1, **options):
     """Make a final training of two candidates, as the winner and the baseline are."""
     return Final(
         seed=1,
         deadline=DEADLINE,
         candidates={role: (spec, Recipe()) for role, spec in zip(("winner", "baseline"), SPECS, strict=False)},
         rounds=ROUNDS,
+        seeds=seeds,
         cost=lambda spec: cost_of(spec.lower(TASK)),
         placement=Shared(1, 1, Shared.Options(sampled)),
         weights=Scratch(TASK, 1, FedAvg, blobs),
@@ -77,14 +78,14 @@ def score_here(trial, weights):
     return {"accuracy": trial.spec.layers[0].width / 100, "loss": float(np.abs(weights).mean())}, {}
 
 
-def play(sampled, odd, here, kills):
+def play(sampled, odd, here, seeds, kills):
     """Train to the end on five nodes; some give nonsense, and the run is killed in some exchanges."""
     nodes, blobs, events, saved = [f"node-{index}" for index in range(5)], Blobs(None), [], (0, None)
     server_test = score_here if here else None
 
     def fresh():
         del events[saved[0] :]
-        final = make_final(blobs, sampled, Journal(None, events.append), server_test)
+        final = make_final(blobs, sampled, Journal(None, events.append), server_test, seeds)
         if saved[1] is not None:
             final.load_state_dict(json.loads(saved[1]))
         final.begin(nodes)
@@ -105,7 +106,7 @@ def play(sampled, odd, here, kills):
         elif final.settle():
             saved = len(events), json.dumps(final.state_dict())
     told = [{key: value for key, value in event.items() if key not in ("time", "n")} for event in events]
-    return told, [trial.to_json() for trial in final.trials], [final.weights_of(number) for number in range(2)]
+    return told, [trial.to_json() for trial in final.trials], [final.weights_of(number) for number in range(2 * seeds)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -113,10 +114,11 @@ def play(sampled, odd, here, kills):
     sampled=st.none() | st.integers(1, 3),
     odd=st.sets(st.tuples(st.sampled_from(["node-0", "node-1", "node-2"]), st.integers(1, ROUNDS)), max_size=3),
     here=st.booleans(),
+    seeds=st.integers(1, 2),
     kills=st.sets(st.integers(0, 8), min_size=1),
 )
-def test_killed_at_any_exchange_it_ends_as_if_never_interrupted(sampled, odd, here, kills):
-    whole, run = play(sampled, odd, here, set()), play(sampled, odd, here, kills)
+def test_killed_at_any_exchange_it_ends_as_if_never_interrupted(sampled, odd, here, seeds, kills):
+    whole, run = play(sampled, odd, here, seeds, set()), play(sampled, odd, here, seeds, kills)
     assert run[:2] == whole[:2]
     for ours, theirs in zip(run[2], whole[2], strict=True):
         assert (ours is None) == (theirs is None)

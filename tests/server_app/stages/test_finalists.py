@@ -75,34 +75,45 @@ def final(candidates, blobs=None, earlier=None, server_test=None):
     return stage, events
 
 
-def play(stage, accuracy=lambda *_: 0.5, fails=lambda *_: ""):
-    """Exchange until all has ended; `accuracy` is what a trial scores on a split, `fails` how a job does."""
-    jobs_done = []
-    while True:
-        stage.refill(NODES)
-        if stage.done:
-            return jobs_done
-        for node, jobs in stage.dispatch(NODES, 0.0).items():
-            for job in jobs:
-                jobs_done.append(SimpleNamespace(node=node, trial=job.trial, work=job.work))
-                how = fails(job.trial, job.work)
-                if how == "silent":
-                    stage.leave_out(node, [job], "no answer", undecided=True)
-                elif how:
-                    stage.take(node, job, Result(job.id, "failed", how, 10, {}, 0.1, {}))
-                elif job.work.kind == "train":
-                    arrays = {"weights": job.arrays["weights"] + 1}
-                    stage.take(node, job, Result(job.id, "done", "", 10, {"loss": 1.0}, 0.1, arrays))
-                else:
-                    metrics = {"accuracy": accuracy(job.trial, job.work.split), "loss": 1.0}
-                    stage.take(node, job, Result(job.id, "done", "", 10, metrics, 0.1))
-        stage.settle()
+def exchange(stage, accuracy=lambda *_: 0.5, fails=lambda *_: ""):
+    """Exchange once; `accuracy` is what a trial scores on a split, `fails` how a job does; return what was asked."""
+    stage.refill(NODES)
+    asked = []
+    for node, jobs in ({} if stage.done else stage.dispatch(NODES, 0.0)).items():
+        for job in jobs:
+            asked.append(SimpleNamespace(node=node, trial=job.trial, work=job.work))
+            how = fails(job.trial, job.work)
+            if how == "silent":
+                stage.leave_out(node, [job], "no answer", undecided=True)
+            elif how:
+                stage.take(node, job, Result(job.id, "failed", how, 10, {}, 0.1, {}))
+            elif job.work.kind == "train":
+                arrays = {"weights": job.arrays["weights"] + 1}
+                stage.take(node, job, Result(job.id, "done", "", 10, {"loss": 1.0}, 0.1, arrays))
+            else:
+                metrics = {"accuracy": accuracy(job.trial, job.work.split), "loss": 1.0}
+                stage.take(node, job, Result(job.id, "done", "", 10, metrics, 0.1))
+    stage.settle()
+    return asked
+
+
+def play(stage, *how):
+    """Exchange until all has ended."""
+    asked = []
+    while not stage.done:
+        asked += exchange(stage, *how)
+    return asked
 
 
 def by_seed(*values):
     """Return what scores trials that are numbered seed by seed: a tuple of values for each seed."""
     flat = [value for seed in values for value in seed]
     return lambda trial, _: flat[int(trial.rpartition("-")[2])]
+
+
+def flat(*_):
+    """All score the same."""
+    return 0.5
 
 
 CLOSE = by_seed((0.80, 0.78), (0.90, 0.92), (0.70, 0.64))
@@ -155,13 +166,13 @@ def test_a_seed_that_failed_is_not_missed():
 
 def test_where_all_fail_the_error_says_so_and_silence_is_tried_again():
     stage, events = finalists(blobs=(blobs := Blobs(None)))
-    play(stage, fails=lambda *_: "no such file")
+    play(stage, flat, lambda *_: "no such file")
     with pytest.raises(SearchError, match=r"The training of all finalists failed \(Round 1 failed.*journal"):
         stage.found()
     stage.reopen()
     assert stage.done
     stage, _ = finalists(blobs=blobs)
-    play(stage, fails=lambda *_: "silent")
+    play(stage, flat, lambda *_: "silent")
     with pytest.raises(SearchError, match="resume the run"):
         stage.found()
     other, events = finalists(blobs=blobs)
@@ -268,11 +279,11 @@ def test_the_server_tests_what_was_taken_over_without_asking_a_node(chosen):
 
 def test_only_where_every_run_of_the_winner_failed_did_it(chosen):
     stage, _ = final({"winner": SMALL})
-    play(stage, fails=lambda trial, _: "It diverged." if trial != "final-0001" else "")
+    play(stage, flat, lambda trial, _: "It diverged." if trial != "final-0001" else "")
     stage.check_trained()
     assert stage.shown().number == 1
     stage, _ = final({"winner": SMALL})
-    play(stage, fails=lambda *_: "It diverged.")
+    play(stage, flat, lambda *_: "It diverged.")
     with pytest.raises(SearchError, match=r"The final training of the winner failed \(Round 1 failed"):
         stage.check_trained()
     assert stage.shown() is None
@@ -293,34 +304,14 @@ def test_a_run_that_could_not_be_tested_is_not_shown_before_one_that_was():
 def test_killed_and_gone_on_with_it_ends_the_same(chosen, steps):
     """The state after any number of exchanges, in a fresh stage."""
     earlier, blobs = chosen
-
-    def fresh():
-        return final(ROLES, blobs, earlier)[0]
-
-    whole = fresh()
-    play(whole, by_seed((0.1, 0.2, 0.3, 0.4), (0.5, 0.6, 0.7), (0.8, 0.9, 1.0)))
-    stage = fresh()
+    scores = by_seed((0.1, 0.2, 0.3, 0.4), (0.5, 0.6, 0.7), (0.8, 0.9, 1.0))
+    whole, stage, again = (final(ROLES, blobs, earlier)[0] for _ in range(3))
+    play(whole, scores)
     for _ in range(steps):
-        if not stage.done:
-            exchange(stage)
-    again = fresh()
+        exchange(stage, scores)
     again.load_state_dict(json.loads(json.dumps(stage.state_dict())))
-    play(again, by_seed((0.1, 0.2, 0.3, 0.4), (0.5, 0.6, 0.7), (0.8, 0.9, 1.0)))
+    play(again, scores)
     assert [trial.to_json() for trial in again.trials] == [trial.to_json() for trial in whole.trials]
     assert again.adopted == whole.adopted
     for number in range(10):
         np.testing.assert_array_equal(again.weights_of(number), whole.weights_of(number))
-
-
-def exchange(stage):
-    """One exchange in which all nodes answer as in `play`."""
-    scores = by_seed((0.1, 0.2, 0.3, 0.4), (0.5, 0.6, 0.7), (0.8, 0.9, 1.0))
-    stage.refill(NODES)
-    for node, jobs in stage.dispatch(NODES, 0.0).items():
-        for job in jobs:
-            if job.work.kind == "train":
-                arrays, metrics = {"weights": job.arrays["weights"] + 1}, {"loss": 1.0}
-            else:
-                arrays, metrics = {}, {"accuracy": scores(job.trial, job.work.split), "loss": 1.0}
-            stage.take(node, job, Result(job.id, "done", "", 10, metrics, 0.1, arrays))
-    stage.settle()
