@@ -283,7 +283,7 @@ def _close(folder: Path, config: Config, outcome: Outcome | None, journal: Journ
         try:
             model = write_results(folder, config, outcome, status)["model"]
             if model is not None and status == "failed":
-                message = f"{message} best/ keeps the winner as {STAGES[model['stage']]} trained it."
+                message = f"{message} best/ keeps the winner as {STAGES[model['stage']]} left it."
         except FlwrNasError as error:
             status, message = "failed", message or str(error)
     forget_stop(folder)

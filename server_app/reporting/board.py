@@ -12,7 +12,7 @@ from server_app.reporting.words import clock, counted
 
 SEARCH = "trial"
 """Label of the search."""
-STAGES = {"finalist": "finalists", "final": "final training"}
+STAGES = {"finalist": "finalists' training", "final": "final training"}
 """What the stages after it are called, by label, in their order."""
 
 

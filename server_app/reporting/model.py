@@ -13,7 +13,7 @@ from server_app.reporting.best import INFEASIBLE, worth
 from server_app.reporting.words import counted
 from server_app.run_folder import last_event
 
-STAGES = {"search": "the search", "finalists": "the finalists' stage", "final": "the final training"}
+STAGES = {"search": "the search", "finalists": "the finalists' training", "final": "the final training"}
 """What trained a model, in words."""
 
 

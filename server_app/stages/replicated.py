@@ -91,8 +91,10 @@ class Replicated(Rounds):
         free = set(nodes) - set(unavailable)
         self._leave_out_absent(free)
         if not self.trials:
-            for number, (spec, recipe) in enumerate(self.plan):
-                self._start(Trial(number, spec, recipe))
+            plan = self.plan
+            for number, (spec, recipe) in enumerate(plan):
+                first = plan.index((spec, recipe))
+                self._start(Trial(number, spec, recipe, repeats=None if first == number else first))
         self._start_phases(nodes, free)
 
     def reopen(self) -> None:

@@ -117,7 +117,7 @@ def test_a_final_training_that_fails_fails_the_command_and_keeps_a_model(project
     run = search(tmp_path / "run", root=project)
     assert run.process.returncode == 1
     assert "The final training of the winner failed" in run.output
-    assert "best/ keeps the winner as the search trained it." in run.output
+    assert "best/ keeps the winner as the search left it." in run.output
     assert "Traceback" not in run.output
     assert (run.result["status"], run.result["model"]) == ("failed", {"stage": "search", "rounds": 2})
     assert (run.folder / "best" / "model.safetensors").is_file()

@@ -131,26 +131,33 @@ def test_another_order_of_replies_reaches_the_end_too(search, tmp_path):
     assert states == {"stopped": 3, "finished": 1}
 
 
-def test_people_are_held_out_of_the_search_and_train_in_the_final(search, tmp_path):
+def test_people_are_held_out_until_the_final_in_which_each_model_has_its_seeds(search, tmp_path):
     """Of ten people with 20 examples each, two score on all but their test fifth; each of two trials has two rounds."""
     rng = np.random.default_rng(0)
     people, y = np.repeat(np.arange(10), 20), np.arange(200) % 2
     x = (rng.normal(size=(200, 4)) + 2 * y[:, None]).astype(np.float32)
     np.savez(tmp_path / "people.npz", x=x, y=y, client=people)
     data = ("dataset=local", f"dataset.path={tmp_path / 'people.npz'}", "dataset.partition=natural")
-    run = search(tmp_path / "run", *data, "federation.nodes=10", "space.operations=[linear]", "search.trials=2")
+    seeds = ("final.finalists=2", "final.seeds=2")
+    run = search(tmp_path / "run", *data, *seeds, "federation.nodes=10", "space.operations=[linear]", "search.trials=2")
     assert run.process.returncode == 0, run.output
     assert "2 trials on 10 nodes, 2 of which are held out to score" in (run.folder / "flower.log").read_text()
     (event,) = run.kinds("search")
     everyone = {f"partition-{index}" for index in range(10)}
-    trained = {"trial": set(), "final": set()}
+    trained = {"trial": set(), "finalist": set(), "final": set()}
     for told in run.kinds("round"):
         trained[told["trial"].partition("-")[0]].update(told["nodes"])
-    assert trained == {"trial": everyone - set(event["panel"]), "final": everyone}
+    others = everyone - set(event["panel"])
+    assert trained == {"trial": others, "finalist": others, "final": everyone}
     assert len(event["panel"]) == event["held_out"] == 2
     scored = {event["trial"]: event["metrics"] for event in run.kinds("scored")}
     assert [(scored[f"trial-000{n}"]["nodes"], scored[f"trial-000{n}"]["examples"]) for n in (0, 1)] == [(2, 32)] * 2
+    assert (scored["finalist-0003"]["nodes"], scored["finalist-0003"]["examples"]) == (2, 32)
     assert (scored["final-0000"]["nodes"], scored["final-0000"]["examples"]) == (10, 40)
+    (chosen,) = [finalist for finalist in run.result["finalists"] if finalist["chosen"]]
+    assert run.result["winner"]["id"] == chosen["id"]
+    assert [len(run.result[role]["tests"]) for role in ("winner", "baseline", "linear", "constant")] == [2, 2, 2, 1]
+    assert "mean (standard deviation over 2 seeds)" in run.output
 
 
 def test_with_folds_each_trial_trains_without_those_that_score_it(search, tmp_path):

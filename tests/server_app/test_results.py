@@ -34,6 +34,7 @@ from server_app.scores import Score
 from server_app.scoring import Scoring
 from server_app.spaces.listed import ListedSpace
 from server_app.stages.final import Final
+from server_app.stages.finalists import Finalists
 from server_app.stages.search import Search
 from server_app.trials import Ledger, Recipe, Trial, TrialState
 from server_app.weights.scratch import Scratch
@@ -197,6 +198,75 @@ def test_all_that_was_done_is_counted(config, outcome):
     assert result["task"] == {**TASK.to_dict(), "num_classes": 3, "classes": ["x", "y", "z"]}
     assert (result["limits"], result["precision"]) == ({"max_macs": 500}, "float32")
     assert result["versions"].items() >= {"flwr-nas": __version__, "flwr": version("flwr")}.items()
+
+
+def test_each_run_is_told_by_seed_and_their_mean(config, outcome):
+    final = outcome.final
+    final.seeds, final.once = 2, {"constant"}
+    final.trials += [
+        trial(4, SPECS[1], 0.9, rounds=4, ledger=Ledger(300, 400, 1.0)),
+        trial(5, SPECS[0], None, TrialState.FAILED, failure="It diverged."),
+        trial(6, LINEAR, 0.3, rounds=4),
+    ]
+    result = result_of(config, outcome, "finished")
+    winner, baseline, linear, constant = (result[role] for role in ROLES)
+    assert winner["tests"] == [{"accuracy": 0.7}, {"accuracy": 0.9}]
+    assert winner["test"]["accuracy"] == pytest.approx(0.8)
+    assert winner["bytes_sent"] == (100 + 200 + 300 + 400) / 2
+    assert (baseline["tests"], baseline["failure"]) == ([{"accuracy": 0.6}, {}], "It diverged.")
+    assert baseline["test"] == {"accuracy": 0.6}
+    assert (len(linear["tests"]), len(constant["tests"])) == (2, 1)
+    # 0.7 and 0.9 less 0.5 and 0.3; over the constant's one test of 0.4; one pair with the baseline
+    assert winner["gain_over"]["linear"]["values"] == pytest.approx([0.2, 0.6])
+    assert winner["gain_over"]["constant"]["values"] == pytest.approx([0.3, 0.5])
+    assert winner["gain_over"]["baseline"]["values"] == pytest.approx([0.1])
+    assert list(baseline["gain_over"]) == ["constant"]
+
+
+@pytest.fixture
+def taken_over(outcome):
+    """The outcome with finalists, of which the final training took over its first two runs."""
+    earlier = Finalists(
+        contenders=((SPECS[1], Recipe()), (SPECS[0], Recipe())),
+        seed=0,
+        deadline=1.0,
+        rounds=4,
+        cost=lambda spec: cost_of(spec.lower(TASK)),
+        placement=Shared(0, 1),
+        weights=store({}),
+        objectives=Accuracy(TASK.head),
+        scoring=Scoring(),
+        journal=Journal(),
+    )
+    earlier.trials = [
+        trial(0, SPECS[1], 0.8, rounds=4, ledger=Ledger(1000, 2000, 5.0)),
+        trial(1, SPECS[0], 0.7, rounds=4, ledger=Ledger(0, 0, 1.0)),
+    ]
+    outcome.finalists = outcome.final.earlier = earlier
+    outcome.final.adopted = {0: 0, 1: 1}
+    return outcome
+
+
+def test_what_was_taken_over_is_counted_where_it_was_trained(config, taken_over):
+    result = result_of(config, taken_over, "finished")
+    assert result["winner"]["bytes_sent"] == 100 + 200 + 1000 + 2000
+    assert result["counts"]["rounds"] == 2 + 2 + 1 + 2 * 4 + 2 * 4, "those of two of four finals are the finalists'"
+    assert result["node_seconds"] == {"search": 1.75, "finalists": 6.0, "final": 3.0}
+    told = [(each["trial"], each["scores"], each["mean"], each["chosen"]) for each in result["finalists"]]
+    assert told == [(1, [0.8], 0.8, True), (0, [0.7], 0.7, False)]
+    assert (result["finalists"][0]["why"], result["finalists"][0]["macs"]) == ("best mean", 4 * 3 + 3 * 3)
+    assert result["winner"]["trial"] == 1
+
+
+def test_the_winner_is_the_finalist_that_was_chosen(config, taken_over):
+    """Until the final training has a model, the best run of it is kept."""
+    finalists, taken_over.final = taken_over.finalists, None
+    finalists.trials[1].scores = [Score(1, 4, 0.9, {"accuracy": 0.9}, {"accuracy": 0.9})]
+    finalists.weights = store({1: np.arange(SIZES[SPECS[0]], dtype=np.float32)})
+    assert (taken_over.search.winner.number, taken_over.winner.number) == (1, 0)
+    result = result_of(config, taken_over, "stopped")
+    assert (result["winner"]["id"], result["winner"]["test"]) == (SPECS[0].id, {})
+    assert result["model"] == {"stage": "finalists", "rounds": 4, "run": 0}
 
 
 def test_message_bytes_are_those_of_the_precision(configure, outcome):

@@ -150,7 +150,7 @@ def test_a_final_training_that_fails_fails_the_run_and_keeps_the_searchs_model(g
     end = folder.events[-1]
     assert end["status"] == "failed"
     assert end["message"].startswith("The final training of the winner failed (Round 1 failed")
-    assert end["message"].endswith("best/ keeps the winner as the search trained it.")
+    assert end["message"].endswith("best/ keeps the winner as the search left it.")
     result, description = folder.read("result.json"), folder.read("best/spec.json")
     assert (result["status"], result["model"]) == ("failed", {"stage": "search", "rounds": 2})
     assert description["id"] == result["winner"]["id"]

@@ -107,9 +107,9 @@ def test_a_search_that_lacked_nodes_for_its_choices_can_go_on_with_more(go):
     assert can_go_on(folder)
 
 
-@pytest.mark.parametrize("prefix", ["trial", "final"])
+@pytest.mark.parametrize("prefix", ["trial", "finalist-", "final-"])
 def test_what_has_failed_stays_so(go, prefix):
-    folder = go(fails_at(prefix))
+    folder = go(fails_at(prefix), scoring={"held_out": 0.34}, final={"finalists": 2, "seeds": 2})
     assert not can_go_on(folder)
     with pytest.raises(StorageError, match=r"a run that failed, and would again; .*\. Set another run\.dir\.$"):
         check_free(folder, config_of(folder))

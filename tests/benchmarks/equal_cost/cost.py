@@ -14,7 +14,7 @@ def search_cost(journal: Iterable[Event], epochs: int) -> float:
     """Return the cost of a search: over its trials, MACs of one example forward x training examples seen.
 
     A trial sees, in each of its rounds, the training examples of the nodes that trained in it, once an epoch. Scores
-    are not counted, nor is the final training.
+    are not counted, nor is what follows the search.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def search_cost(journal: Iterable[Event], epochs: int) -> float:
                 each[event["trial"]] = event["macs"] * event.get("recipe", {}).get("epochs", epochs)
             case "round":
                 cost += each[event["trial"]] * examples_of_round(event, examples)
-            case "final":
+            case "finalists" | "final":
                 break
     return cost
 

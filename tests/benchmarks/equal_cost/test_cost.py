@@ -36,10 +36,12 @@ def test_where_a_trial_does_not_say_its_epochs_those_of_the_configuration_count(
     assert search_cost([*NODES, proposed("trial-0000", 100), trained("trial-0000", "b")], epochs=2) == 100 * 2 * 20
 
 
-def test_the_final_training_is_no_part_of_it() -> None:
+def test_what_follows_the_search_is_no_part_of_it() -> None:
     search = [*NODES, proposed("trial-0000", 100), trained("trial-0000", "a")]
     final = [{"event": "final"}, proposed("final-0000", 100), trained("final-0000", "a")]
     assert search_cost(search + final, epochs=1) == search_cost(search, epochs=1) == 1000
+    finalists = [{"event": "finalists"}, proposed("finalist-0000", 100), trained("finalist-0000", "a")]
+    assert search_cost(search + finalists + final, epochs=1) == 1000
 
 
 def test_a_node_that_comes_back_with_other_data_counts_with_those() -> None:

@@ -155,7 +155,7 @@ def test_while_the_finalists_train_the_final_training_is_counted_too():
     finalists = {"event": "finalists", "time": 120.0, "finalists": ["x"], "seeds": 3, "trials": 3}
     board = searching(*life("trial-0000", 90.0, range(1, 11)), *map(end, range(4)), finalists)
     assert board.left(120.0) == pytest.approx(10.0 * (3 * 10 + 2 * 10))
-    assert board.status(120.0).startswith("finalists, 10 of 10 rounds; ")
+    assert board.status(120.0).startswith("finalists' training, 10 of 10 rounds; ")
     board.trials |= {f"finalist-000{number}": Row("", 5) for number in range(3)}
     for event in life("finalist-0000", 140.0, [1, 2, 3, 4]):
         board.update(event)

@@ -92,3 +92,18 @@ def test_the_bars_say_how_far_the_search_and_the_final_training_are():
     assert lines[1].startswith("final training ")
     assert lines[1].endswith(" 14/20")  # 4 rounds of one, and none to come of the other
     assert lines[2].startswith("17 rounds, 2 nodes, 1:40 min, about ")
+
+
+def test_each_stage_after_the_search_has_a_bar():
+    found = board(0, 20, final_rounds=10, models={"finalist": 3, "final": 2})
+    found.stage, found.stage_began = "finalist", 90.0
+    for number in range(3):
+        found.trials[f"finalist-000{number}"] = Row(LONG, 5, rounds=10, state="finished")
+    lines = lines_of(found)
+    assert lines[1].startswith("finalists' training ")
+    assert lines[1].endswith(" 30/30")
+    found.stage = "final"
+    found.trials["final-0000"] = Row(LONG, 5, rounds=4)
+    lines = lines_of(found)
+    assert [line.split("  ")[0] for line in lines[:3]] == ["search", "finalists' training", "final training"]
+    assert lines[2].endswith(" 4/20"), "a finalist is no final model, though its name begins alike"

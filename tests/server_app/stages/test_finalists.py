@@ -134,6 +134,7 @@ def test_each_trains_with_each_seed_and_is_scored_by_the_panel():
         "finalist-0000",
         "finalist-0001",
     ]
+    assert [trial.repeats for trial in stage.trials] == [None, None, 0, 1, 0, 1]
     weights = [stage.weights_of(number) for number in range(6)]
     starts = [stage.weights.initial(trial)["weights"] for trial in stage.trials]
     for start, end in zip(starts, weights, strict=True):

@@ -1,0 +1,74 @@
+"""What follows a search is wired as the configuration says."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
+from common.seeding import child_seed
+from common.tasks import Classification, Task
+from server_app.blobs import Blobs
+from server_app.build import build_search
+from server_app.build_closing import build_final, build_finalists, closing_of
+from server_app.candidates import ONCE, models_to_train
+from server_app.journal import Journal
+from server_app.outcome import Counts, Outcome
+from server_app.roster import Roster
+from server_app.trials import Recipe, Trial
+from tests.support.trials import scored
+
+TASK = Task((4,), Classification(3))
+SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in (3, 5, 8)]
+NODES = [f"node-{index}" for index in range(10)]
+
+
+def search_of(config, specs, **scoring):
+    search = build_search(config, TASK, Journal(), Blobs(None))
+    search.begin(NODES)
+    search.trials = [scored(Trial(number, spec), 0.5 - number / 10) for number, spec in enumerate(specs)]
+    return search
+
+
+def finalists_of(config, search):
+    return build_finalists(config, TASK, search, Journal(), Blobs(None), Roster())
+
+
+def test_the_finalists_are_the_best_of_the_search_with_its_panel_and_seeds_of_their_own(configure):
+    config = configure(seed=3, final={"finalists": 2, "seeds": 4, "rounds": 6}, scoring={"held_out": 0.3})
+    search = search_of(config, SPECS)
+    stage = finalists_of(config, search)
+    assert stage.contenders == ((SPECS[0], Recipe()), (SPECS[1], Recipe()))
+    assert (stage.seeds, stage.rounds, stage.label) == (4, 6, "finalist")
+    assert stage.panel == search.panel
+    stage.begin(NODES[:-1])
+    assert stage.panel == search.panel, "it is not drawn again, whoever is there"
+    assert stage.seed == child_seed(3, "finalists")
+
+
+@pytest.mark.parametrize(("finalists", "specs"), [(1, SPECS), (3, SPECS[:1]), (3, SPECS[:1] * 3)])
+def test_where_there_is_nothing_to_choose_there_is_no_such_stage(configure, finalists, specs):
+    config = configure(final={"finalists": finalists})
+    assert finalists_of(config, search_of(config, specs)) is None
+
+
+@pytest.mark.parametrize("held_out", [0.0, 0.3])
+def test_what_the_finalists_trained_is_taken_over_unless_people_were_held_out(configure, held_out):
+    config = configure(final={"finalists": 2}, scoring={"held_out": held_out})
+    search = search_of(config, SPECS)
+    outcome = Outcome(TASK, {}, search, Counts())
+    closing = closing_of(config, Journal(), Blobs(None))
+    outcome.finalists = closing.finalists(outcome, Roster())
+    final = closing.final(outcome, Roster())
+    assert final.earlier is (None if held_out else outcome.finalists)
+    assert final.candidates["winner"] == (SPECS[0], Recipe())
+
+
+def test_each_candidate_has_its_seeds(configure):
+    config = configure(final={"finalists": 3, "seeds": 5})
+    final = build_final(config, TASK, (SPECS[0], Recipe()), [], Journal(), Blobs(None))
+    assert (final.seeds, final.once) == (5, ONCE)
+    # the baseline is the classifier alone, as the linear model is, but for its recipe
+    assert len(final.plan) == 3 * 5 + 1
+    assert models_to_train(config.final) == {"finalist": 3 * 5, "final": len(final.plan)}
+    assert models_to_train(configure().final) == {"finalist": 0, "final": 4}
