@@ -9,7 +9,7 @@ What the finalists' stage trained as it is trained here is not trained again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -103,11 +103,6 @@ class Final(Replicated):
                 f"The final training of the winner failed ({winner.failure.rstrip('.')})",
                 fix="Once the nodes answer, resume the run" if winner.unheard else "See journal.jsonl",
             )
-
-    def begin(self, nodes: Sequence[str], admitted: Sequence[str] | None = None) -> None:
-        """Take note of who may test; see `Stage.begin`."""
-        testers = nodes if admitted is None else admitted
-        self._assigner.begin(nodes, testers, 1, self.weights.minimum)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all state as JSON; see `Rounds.state_dict`."""

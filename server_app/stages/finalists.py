@@ -6,7 +6,6 @@ is scored as often as there are seeds, by the panel of the search, which judges 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -72,10 +71,6 @@ class Finalists(Replicated):
         if self.winner is None:
             return None
         return self.trials[best_scored({run.number: run.scores[-1] for run in self.runs_of(self.winner) if run.ranks})]
-
-    def begin(self, nodes: Sequence[str], admitted: Sequence[str] | None = None) -> None:
-        """Take note of who is there; see `Stage.begin`."""
-        self._assigner.begin(nodes, nodes if admitted is None else admitted, 1, self.weights.minimum)
 
     def _contender(self, identity: Identity) -> Contender:
         scores = [trial.scores[-1] for trial in self.runs_of(identity) if trial.ranks]

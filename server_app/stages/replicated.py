@@ -86,6 +86,10 @@ class Replicated(Rounds):
     def shown(self) -> Trial | None:
         """Return the run of the winner whose model stands for it; None where there is none yet."""
 
+    def begin(self, nodes: Sequence[str], admitted: Sequence[str] | None = None) -> None:
+        """Take note of who may score; see `Stage.begin`."""
+        self._assigner.begin(nodes, nodes if admitted is None else admitted, 1, self.weights.minimum)
+
     def refill(self, nodes: Sequence[str], unavailable: Collection[str] = ()) -> None:
         """Start all runs, and the next phase of each."""
         free = set(nodes) - set(unavailable)
