@@ -11,7 +11,7 @@ from common.config import Config
 from common.groups import PORTFOLIO
 from common.precision import number_bytes
 from server_app.given import best_of_portfolio
-from server_app.intervals import Gain, gain_over
+from server_app.intervals import Gain, clearest_gain_over, gain_over
 from server_app.one_class import one_class
 from server_app.outcome import Outcome
 from server_app.scores import Score
@@ -110,7 +110,8 @@ def _gains(final: Final, role: str, tests: Sequence[Score | None]) -> dict[str, 
     gains: dict[str, Gain | None] = {}
     for other in _COMPARED.get(role, ()):
         theirs = [test_of(run) for run in final.runs(other)]
-        gains[other] = gain_over(tests, theirs, *final.objectives.head.primary) if theirs else None
+        compare = gain_over if other == "baseline" else clearest_gain_over
+        gains[other] = compare(tests, theirs, *final.objectives.head.primary) if theirs else None
     return {other: gain.to_json() for other, gain in gains.items() if gain is not None}
 
 

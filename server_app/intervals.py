@@ -74,24 +74,26 @@ def gain_over(ours: Sequence[Score | None], theirs: Sequence[Score | None], metr
     direction : {"max", "min"}
         Which way is better.
     """
-    number, sign = max(len(ours), len(theirs)), 1.0 if direction == "max" else -1.0
-    pairs = [
-        (one, other)
-        for one, other in zip(_repeated(ours, number), _repeated(theirs, number), strict=True)
-        if one is not None and other is not None and metric in one.metrics and metric in other.metrics
-    ]
+    pairs, sign = _pairs(ours, theirs, metric), _sign(direction)
     if not pairs:
         return None
-    values = tuple(sign * (one.metrics[metric] - other.metrics[metric]) for one, other in pairs)
-    if len(values) > 1:
-        return over_seeds(values)
-    one, other = (_by_node(score, metric, sign) for score in pairs[0])
-    _, error = difference(one, other)
-    if math.isinf(error):
-        return Gain(values[0], None, None, "nothing", 0, values)
-    common = len(one.keys() & other.keys())
-    half = student_quantile(common - 1) * error
-    return Gain(values[0], values[0] - half, values[0] + half, "nodes", common, values)
+    values = [sign * (one.metrics[metric] - other.metrics[metric]) for one, other in pairs]
+    return over_seeds(values) if len(values) > 1 else _over_nodes(values, pairs, metric, sign)
+
+
+def clearest_gain_over(
+    ours: Sequence[Score | None], theirs: Sequence[Score | None], metric: str, direction: str
+) -> Gain | None:
+    """Return the gain over seeds, or that over nodes where its interval lies higher; None as of `gain_over`.
+
+    To say that a model is no better than another one takes that neither shows it: three seeds alone make an interval
+    so wide that it holds nearly everything. Parameters are as of `gain_over`.
+    """
+    gain = gain_over(ours, theirs, metric, direction)
+    if gain is None or gain.low is None:
+        return gain
+    nodes = _over_nodes(gain.values, _pairs(ours, theirs, metric), metric, _sign(direction))
+    return nodes if nodes.low is not None and nodes.low > gain.low else gain
 
 
 def over_seeds(values: Sequence[float]) -> Gain:
@@ -132,13 +134,38 @@ def _mass_within(theta: float, freedom: int) -> float:
     return 2 / math.pi * (theta + sine * total) if odd else sine * total
 
 
+def _over_nodes(values: Sequence[float], pairs: Sequence[tuple[Score, Score]], metric: str, sign: float) -> Gain:
+    """Return the mean of differences, one a seed, with its interval over the nodes that both models were tested on."""
+    mean = fmean(values)
+    one, other = (_by_node(scores, metric, sign) for scores in zip(*pairs, strict=True))
+    _, error = difference(one, other)
+    if math.isinf(error):
+        return Gain(mean, None, None, "nothing", 0, tuple(values))
+    common = len(one.keys() & other.keys())
+    half = student_quantile(common - 1) * error
+    return Gain(mean, mean - half, mean + half, "nodes", common, tuple(values))
+
+
+def _pairs(ours: Sequence[Score | None], theirs: Sequence[Score | None], metric: str) -> list[tuple[Score, Score]]:
+    """Return the tests of both, by seed, that have the metric."""
+    number = max(len(ours), len(theirs))
+    return [
+        (one, other)
+        for one, other in zip(_repeated(ours, number), _repeated(theirs, number), strict=True)
+        if one is not None and other is not None and metric in one.metrics and metric in other.metrics
+    ]
+
+
+def _sign(direction: str) -> float:
+    return 1.0 if direction == "max" else -1.0
+
+
 def _repeated(scores: Sequence[Score | None], number: int) -> list[Score | None]:
     return list(scores) * number if len(scores) == 1 else [*scores, *[None] * (number - len(scores))]
 
 
-def _by_node(score: Score, metric: str, sign: float) -> ByNode:
-    return {
-        name: (sign * node.metrics[metric], node.examples)
-        for name, node in score.by_node.items()
-        if metric in node.metrics
-    }
+def _by_node(scores: Sequence[Score], metric: str, sign: float) -> ByNode:
+    """Return the mean over tests, by node that all of them have."""
+    nodes = [{name: node for name, node in score.by_node.items() if metric in node.metrics} for score in scores]
+    names = set.intersection(*map(set, nodes))
+    return {name: (sign * fmean(own[name].metrics[metric] for own in nodes), nodes[0][name].examples) for name in names}

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from server_app.intervals import Gain, gain_over, over_seeds, student_quantile
+from server_app.intervals import Gain, clearest_gain_over, gain_over, over_seeds, student_quantile
 from server_app.scores import NodeScore, Score
 
 
@@ -73,6 +73,22 @@ def test_one_seed_is_judged_over_the_nodes_that_both_have():
     half = student_quantile(2) * 0.1 / math.sqrt(3)
     assert (gain.mean, gain.low, gain.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
     assert (gain.over, gain.number) == ("nodes", 3)
+
+
+def test_no_better_takes_that_neither_seeds_nor_nodes_show_it():
+    """Three seeds gain 0.1, 0.2 and 0.3, which is within noise; each time all four nodes gain as much, within 0.01."""
+    theirs = [score(0.1, [(name, 0.1) for name in "abcd"])]
+    off = {"a": 0.01, "b": -0.01, "c": 0.0, "d": 0.0}
+    ours = [score(0.1 + gain, [(name, 0.1 + gain + off[name]) for name in "abcd"]) for gain in (0.1, 0.2, 0.3)]
+    assert gain_over(ours, theirs, "accuracy", "max").within_noise
+    gain = clearest_gain_over(ours, theirs, "accuracy", "max")
+    # deviations of the nodes from their mean: 0.01, -0.01, 0, 0
+    half = student_quantile(3) * math.sqrt(2 * 0.01**2 / 3 / 4)
+    assert (gain.mean, gain.low, gain.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
+    assert (gain.over, gain.number, len(gain.values)) == ("nodes", 4, 3)
+    even = [score(0.1 + gain, [("a", 0.1 + 4 * gain), *((name, 0.1) for name in "bcd")]) for gain in (0.1, 0.101)]
+    assert clearest_gain_over(even, theirs, "accuracy", "max").over == "seeds", "here these are the clearer"
+    assert clearest_gain_over([None], theirs, "accuracy", "max") is None
 
 
 def test_where_nothing_tells_of_noise_the_mean_stands_alone():
