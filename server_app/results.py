@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from common import __version__
 from common.config import Config
 from common.files import write_aside
 from common.models.export import save_model
+from common.precision import number_bytes
+from server_app.budget import Spent
 from server_app.candidates import ROLES
 from server_app.entries import entry_of, finalists_of
 from server_app.journal import write_json
@@ -78,11 +80,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
             "nodes": len(outcome.nodes),
         },
         "seconds": _seconds(outcome.seconds),
-        "node_seconds": {
-            "search": _node_seconds(search),
-            **({"finalists": _node_seconds(outcome.finalists)} if outcome.finalists else {}),
-            "final": _node_seconds(outcome.final) if outcome.final else 0.0,
-        },
+        **_costs({"search": search.trials, "final": final.trials if final else []}),
         "seed": config.seed,
         "task": outcome.task.to_record(),
         "limits": outcome.limits.to_dict(),
@@ -92,16 +90,47 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     }
 
 
-def _rounds(outcome: Outcome) -> int:
-    """Return how many rounds were trained; those of a run that was taken over are the finalists'."""
-    trials = [trial for stage in (outcome.search, outcome.finalists) if stage for trial in stage.trials]
-    if (final := outcome.final) is not None:
-        trials += [trial for trial in final.trials if trial.number not in final.adopted]
-    return sum(trial.rounds for trial in trials)
+def _entry(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | None:
+    """Return what is told of a candidate of the final training; None where there is none, or it has not begun."""
+    found, origin = _found(config, outcome, role)
+    final = outcome.final.trial_of(role) if outcome.final else None
+    trial = final if role != "winner" else found
+    if trial is None:
+        return None
+    cost = cost_of(trial.spec.lower(outcome.task))
+    last = (found or trial).last
+    return {
+        "trial": found.number if found else None,
+        "origin": origin,
+        "id": trial.spec.id,
+        "architecture": trial.spec.describe(),
+        "spec": trial.spec.to_dict(),
+        "recipe": trial.recipe.to_json(),
+        "feasible": last.feasible if last else None,
+        "score": found.score if found else None,
+        "validation": dict(found.metrics) if found else {},
+        "test": dict(final.metrics) if final else {},
+        "tests": [dict(final.metrics)] if final and final.metrics else [],
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "message_bytes": (cost.parameters + cost.buffers) * number_bytes(config.federation.precision),
+        "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
+        "failure": (final or trial).failure,
+    }
 
 
 def _node_seconds(stage: Rounds) -> float:
     return round(sum(trial.ledger.node_seconds for trial in stage.trials), 3)
+
+
+def _costs(stages: Mapping[str, Sequence[Trial]]) -> dict[str, dict[str, float]]:
+    """Return what the trials of each stage have cost, by currency."""
+    spent = {stage: Spent.of(trials) for stage, trials in stages.items()}
+    return {
+        "mac_examples": {stage: cost.mac_examples for stage, cost in spent.items()},
+        "node_seconds": {stage: round(cost.node_seconds, 3) for stage, cost in spent.items()},
+        "bytes": {stage: cost.bytes for stage, cost in spent.items()},
+    }
 
 
 def _seconds(of: Mapping[str, float]) -> dict[str, float]:

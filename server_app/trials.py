@@ -64,11 +64,12 @@ class TrialState(StrEnum):
 
 @dataclass
 class Ledger:
-    """What a trial has cost so far: bytes of weights on the wire, and the nodes' compute seconds."""
+    """What a trial has cost so far: see `server_app.budget`, where the currencies are told."""
 
     bytes_down: int = 0
     bytes_up: int = 0
     node_seconds: float = 0.0
+    mac_examples: int = 0
 
 
 @dataclass
@@ -162,6 +163,7 @@ class Trial:
             "scores": [{"rung": s.rung, "rounds": s.rounds, "score": s.value} for s in self.scores],
             "bytes_down": self.ledger.bytes_down,
             "bytes_up": self.ledger.bytes_up,
+            "mac_examples": self.ledger.mac_examples,
             "failure": self.failure,
         }
 

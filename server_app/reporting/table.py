@@ -13,16 +13,9 @@ from rich.text import Text
 from common.tasks import task_from_record
 from server_app.candidates import ROLES
 from server_app.reporting.best import INFEASIBLE
-from server_app.reporting.columns import add_rows, tests_of, titles
-from server_app.reporting.judgement import judgement
-from server_app.reporting.words import counted, in_words
-from server_app.selection import ALONE, BEST, CHEAPEST
-
-_WHY = {
-    BEST: "has the best mean score on validation",
-    CHEAPEST: "has the fewest MACs within one standard error of the best mean score on validation",
-    ALONE: "is the only one that trained to its end and breaks no constraint",
-}
+from server_app.reporting.cost import costs_in_words
+from server_app.reporting.rows import rows_to_show
+from server_app.reporting.words import counted, in_words, size
 
 
 def render(result: dict[str, Any]) -> RenderableType:
@@ -53,8 +46,9 @@ def render(result: dict[str, Any]) -> RenderableType:
         lines.append(Text(f"trained with {in_words(winner['recipe'])}"))
     if winner.get("feasible") is False:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
-    lines += [Text(sentence) for sentence in (*_chosen(result.get("finalists", [])), *judgement(there, head))]
-    return Group(table, *lines, Text(_summary(result), style="dim"))
+    lines += [Text(sentence) for sentence in _judgement(there, head)]
+    small_print = [_summary(result), *costs_in_words(result)]
+    return Group(table, *lines, *(Text(line, style="dim") for line in small_print))
 
 
 def _chosen(finalists: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -73,10 +67,5 @@ def _summary(result: dict[str, Any]) -> str:
     )
 
 
-def size(number: float) -> str:
-    """Return a number of bytes for people."""
-    for unit in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

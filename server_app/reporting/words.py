@@ -27,6 +27,20 @@ def listed(things: Sequence[str]) -> str:
     return f"{', '.join(before)} and {last}" if before else last
 
 
+def size(number: float) -> str:
+    """Return a number of bytes for people."""
+    return f"{shortened(number)}B"
+
+
+def shortened(number: float) -> str:
+    """Return ``999``, then a space and a prefix after it; from 1000 on ``1.0 k``, ``1.0 M`` and so on."""
+    for prefix in ("", "k", "M", "G", "T", "P"):
+        if round(number, 1) < 1000:
+            return f"{number:.1f} {prefix}" if prefix else f"{number:.0f} "
+        number /= 1000
+    return f"{number:.1f} E"
+
+
 def clock(seconds: float) -> str:
     """Return ``59 s``, ``1:00 min``, ``2:05:00 h``."""
     minutes, rest = divmod(round(seconds), 60)

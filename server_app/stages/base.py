@@ -27,6 +27,7 @@ from common.jobs import Job, Result, Split
 from common.metrics import Measured
 from common.precision import Precision, wire_bytes
 from server_app.assignment import Excess
+from server_app.budget import mac_examples
 from server_app.phases import Phase
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ if TYPE_CHECKING:
 class Active:
     """A trial that holds a place, or waits for one.
 
-    `turn`, `tries` and `scores` are of the phase that is being tried: when it began (0 for none), how often nodes were
-    asked, and what they gave so far. After a resume the phase is asked again, in the turn in which it began. Where the
-    trial trains several times, `members` are these trainings, each with a phase of its own.
+    `macs` are those of its spec, for one example. `turn`, `tries` and `scores` are of the phase that is being tried:
+    when it began (0 for none), how often nodes were asked, and what they gave so far. After a resume the phase is asked
+    again, in the turn in which it began.
     """
 
     trial: Trial
     name: str
     target: int
+    macs: int
     slot: int | None = None
     phase: Phase | None = None
     turn: int = 0
@@ -195,6 +197,8 @@ class Stage(ABC):
             if result.num_examples > self.held(node, job.work.split):
                 reason = f"A node must not claim more examples than it said it holds, got {result.num_examples}"
                 result = replace(result, status="failed", reason=reason)
+            if result.status == "done":
+                ledger.mac_examples += mac_examples(active.macs, job.work, result.num_examples)
             if result.status == "unfinished":
                 active.phase.hand_back(node)
                 self.journal.write("unfinished", node=node, trial=job.trial, round=job.work.round)

@@ -117,11 +117,17 @@ class Final(Replicated):
     def _winner(self) -> Identity:
         return next(iter(self.candidates.values()))
 
-    def _start(self, trial: Trial) -> Active:
-        active = super()._start(trial)
-        if self.earlier is not None and (run := self._run_before(trial)) is not None:
-            self._adopt(active, self.earlier, run)
-        return active
+        Only where the winner is among them: else the run ends as it would have without the interruption.
+        """
+        if not self.trials or not self.trials[0].unheard:
+            return
+        for trial in self.trials:
+            if trial.unheard:
+                name = self._name(trial.number)
+                self.journal.write("reopened", trial=name, rounds=trial.rounds, reason=trial.failure)
+                trial.state, trial.failure, trial.unheard = TrialState.RUNNING, "", False
+                macs = self._cost(trial).macs
+                self._active[trial.number] = Active(trial, name, self.rounds, macs, slot=trial.number)
 
     def _run_before(self, trial: Trial) -> Trial | None:
         """Return the finalist's run in the place of `trial` among those of its identity, if it came to its end."""

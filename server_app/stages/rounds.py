@@ -170,7 +170,7 @@ class Rounds(Stage):
             macs=cost.macs,
         )
         self.trials.append(trial)
-        active = self._active[trial.number] = Active(trial, self._name(trial.number), target)
+        active = self._active[trial.number] = Active(trial, self._name(trial.number), target, cost.macs)
         return active
 
     def _start_phases(self, nodes: Sequence[str], free: Collection[str]) -> None:
@@ -306,4 +306,17 @@ class Rounds(Stage):
         trial = self.trials[row["number"]]
         name = self._name(trial.number)
         scores = {name: (metrics, examples) for name, (metrics, examples) in row["scores"].items()}
-        return Active(trial, name, row["target"], row["slot"], None, row["turn"], row["tries"], scores)
+        macs = self._cost(trial).macs
+        return Active(trial, name, row["target"], macs, row["slot"], None, row["turn"], row["tries"], scores)
+
+
+def _row(active: Active) -> dict[str, Any]:
+    """Return an active trial as JSON; its phase is asked again."""
+    return {
+        "number": active.trial.number,
+        "target": active.target,
+        "slot": active.slot,
+        "turn": active.turn,
+        "tries": active.tries,
+        "scores": {name: list(pair) for name, pair in active.scores.items()},
+    }

@@ -103,14 +103,14 @@ def trial(number, spec, score, state=TrialState.FINISHED, **fields):
 def outcome():
     """Three trials, the second of which won, and the final training of it, the first one as baseline, and others."""
     trials = [
-        trial(0, SPECS[0], 0.5, rounds=2, ledger=Ledger(10, 20, 0.25)),
-        trial(1, SPECS[1], 0.75, rounds=2, ledger=Ledger(30, 40, 0.5)),
+        trial(0, SPECS[0], 0.5, rounds=2, ledger=Ledger(10, 20, 0.25, 1000)),
+        trial(1, SPECS[1], 0.75, rounds=2, ledger=Ledger(30, 40, 0.5, 2000)),
         trial(2, SPECS[2], None, TrialState.FAILED, rounds=1, failure="It diverged.", ledger=Ledger(5, 0, 1.0)),
     ]
     finals = {
-        "winner": trial(0, SPECS[1], 0.7, rounds=4, ledger=Ledger(100, 200, 2.0)),
+        "winner": trial(0, SPECS[1], 0.7, rounds=4, ledger=Ledger(100, 200, 2.0, 70)),
         "baseline": trial(1, SPECS[0], 0.6, rounds=4, ledger=Ledger(1, 2, 0.5)),
-        "linear": trial(2, LINEAR, 0.5, rounds=4, ledger=Ledger(3, 4, 0.25)),
+        "linear": trial(2, LINEAR, 0.5, rounds=4, ledger=Ledger(3, 4, 0.25, 5)),
         "constant": trial(3, CONSTANT, 0.4, rounds=4, ledger=Ledger(5, 6, 0.25)),
     }
     weights = {final.number: np.arange(SIZES[final.spec], dtype=np.float32) for final in finals.values()}
@@ -134,6 +134,7 @@ def test_all_that_were_tested_stand_side_by_side(config, outcome):
     winner, baseline, linear, constant = (result[role] for role in ROLES)
     assert (winner["trial"], winner["id"], winner["score"]) == (1, SPECS[1].id, 0.75)
     assert (winner["validation"], winner["test"]) == ({"accuracy": 0.75}, {"accuracy": 0.7})
+    assert winner["tests"] == [winner["test"]]
     # a hidden layer of 3 and a classifier of 3 on 4 features, with biases; 4 bytes a number
     assert (winner["parameters"], winner["macs"], winner["message_bytes"]) == (27, 4 * 3 + 3 * 3, 4 * 27)
     assert winner["bytes_sent"] == 100 + 200
@@ -194,6 +195,8 @@ def test_all_that_was_done_is_counted(config, outcome):
     }
     assert result["seconds"] == {"start_up": 0.5, "search": 1.235, "final": 2.0}
     assert result["node_seconds"] == {"search": 0.25 + 0.5 + 1.0, "final": 3.0}
+    assert result["mac_examples"] == {"search": 1000 + 2000, "final": 70 + 5}
+    assert result["bytes"] == {"search": 30 + 70 + 5, "final": 300 + 3 + 7 + 11}
     assert (result["status"], result["name"], result["seed"]) == ("finished", "by hand", 3)
     assert result["task"] == {**TASK.to_dict(), "num_classes": 3, "classes": ["x", "y", "z"]}
     assert (result["limits"], result["precision"]) == ({"max_macs": 500}, "float32")
@@ -281,7 +284,8 @@ def test_a_search_that_was_stopped_has_a_winner_without_a_test(config, outcome):
     result = result_of(config, outcome, "stopped")
     assert (result["winner"]["id"], result["winner"]["test"], result["winner"]["bytes_sent"]) == (SPECS[1].id, {}, 0)
     assert result["baseline"] is result["linear"] is result["constant"] is None
-    assert result["node_seconds"]["final"] == 0
+    assert result["node_seconds"]["final"] == result["mac_examples"]["final"] == result["bytes"]["final"] == 0
+    assert result["winner"]["tests"] == []
 
 
 def test_without_a_score_there_is_no_winner(config, outcome):

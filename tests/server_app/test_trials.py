@@ -102,4 +102,6 @@ def rich_trial():
     by_node = {"a": NodeScore({"loss": 0.1}, 3, 0.25, -0.1), "b": NodeScore({"loss": 0.1}, 3, 0.75)}
     scores = [Score(1, 1, 0.4), Score(2, 10, 0.5, {"accuracy": 0.5}, {"loss": 0.1}, by_node, tie=-0.1)]
     recipe = Recipe(learning_rate=0.25)
-    return Trial(4, SPEC, recipe, "mutation", 2, None, TrialState.FINISHED, 10, scores, Ledger(7, 8, 9.0), unheard=True)
+    return Trial(
+        4, SPEC, recipe, "mutation", 2, None, TrialState.FINISHED, 10, scores, Ledger(7, 8, 9.0, 10**18), unheard=True
+    )

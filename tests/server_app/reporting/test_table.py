@@ -13,8 +13,8 @@ from rich.console import Console
 
 from common.tasks import Regression, Task
 from server_app.candidates import ROLES
-from server_app.intervals import over_seeds
-from server_app.reporting.table import render, size
+from server_app.reporting.table import render
+from server_app.reporting.words import size
 
 
 def text_of(result):

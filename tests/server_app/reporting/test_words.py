@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server_app.reporting.words import clock, counted, listed
+from server_app.reporting.words import clock, counted, listed, shortened, size
 
 
 def test_one_is_no_plural():
@@ -27,3 +27,23 @@ def test_several_things_are_joined_as_people_do():
 )
 def test_times_are_for_people(seconds, text):
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 "),
+        (999, "999 "),
+        (1000, "1.0 k"),
+        (999_960, "1.0 M"),
+        (2.5e6, "2.5 M"),
+        (3e9, "3.0 G"),
+        (4.25e12, "4.2 T"),
+    ],
+)
+def test_large_numbers_have_a_prefix(number, text):
+    assert shortened(number) == text
+
+
+def test_bytes_are_in_units_of_a_thousand():
+    assert [size(number) for number in (12, 1234, 5e15, 2e18)] == ["12 B", "1.2 kB", "5.0 PB", "2.0 EB"]

@@ -1,0 +1,63 @@
+"""What computing costs, in currencies that do not depend on who measures: MACs x examples above all.
+
+    mac_examples    MACs of one example forward x examples that went through the network on a node: those of a round of
+                    training once an epoch, those of a score or a test once
+    node_seconds    of computing, as the nodes measured them, summed over nodes
+    bytes           of weights, both ways, summed over nodes
+    seconds         by the clock, from the command on
+
+The way back of training costs about twice the way forward, for every architecture alike, and is not counted apart. Nor
+is what a server computes on a test set of its own, or what a node computed for nothing: a result that failed, that was
+refused, or that came too late has no examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from common.jobs import Work
+    from server_app.trials import Trial
+
+
+def mac_examples(macs: int, work: Work, examples: int) -> int:
+    """Return the MACs x examples of one job.
+
+    Parameters
+    ----------
+    macs : int
+        Of one example forward.
+    work : Work
+        What was done: training goes through its examples once an epoch, a score once.
+    examples : int
+        Of the node that did it.
+    """
+    return macs * examples * (work.training.epochs if work.kind == "train" else 1)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What something has cost, or is going to.
+
+    Parameters
+    ----------
+    mac_examples, node_seconds, bytes, seconds
+        In each of the currencies.
+    """
+
+    mac_examples: int = 0
+    node_seconds: float = 0.0
+    bytes: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, trials: Iterable[Trial]) -> Spent:
+        """Return what trials have cost, but for the clock, which they share."""
+        ledgers = [trial.ledger for trial in trials]
+        return cls(
+            sum(ledger.mac_examples for ledger in ledgers),
+            sum(ledger.node_seconds for ledger in ledgers),
+            sum(ledger.bytes_down + ledger.bytes_up for ledger in ledgers),
+        )

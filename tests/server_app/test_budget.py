@@ -1,0 +1,51 @@
+"""What computing costs: by hand, and in a real run as its journal tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.architecture.kinds.layered import LayeredSpec
+from common.jobs import Work
+from common.settings import TrainingSettings
+from server_app.budget import Spent, mac_examples
+from server_app.trials import Ledger, Trial
+from tests.benchmarks.equal_cost.cost import search_cost
+
+
+@pytest.mark.parametrize(
+    ("work", "cost"),
+    [
+        (Work("train", "train", 1, TrainingSettings(epochs=3)), 7 * 10 * 3),
+        (Work("score", "validation", 1, TrainingSettings(epochs=3)), 7 * 10),
+        (Work("score", "test", 1, TrainingSettings(epochs=3)), 7 * 10),
+    ],
+)
+def test_one_job_by_hand(work, cost):
+    assert mac_examples(7, work, 10) == cost
+
+
+def test_trials_cost_what_their_ledgers_say():
+    trials = [
+        Trial(0, LayeredSpec(), ledger=Ledger(1, 2, 0.5, 10**18)),
+        Trial(1, LayeredSpec(), ledger=Ledger(4, 8, 0.25, 1)),
+    ]
+    assert Spent.of(trials) == Spent(10**18 + 1, 0.75, 15)
+    assert Spent.of([]) == Spent()
+
+
+def test_of_training_it_is_what_the_journal_tells(grid, configure, play):
+    """By `search_cost`, which goes through the events of a search and counts its training alone."""
+    grid.people("abc")
+    halving = {"name": "successive_halving", "max_rounds": 2, "eta": 2, "bracket_size": 3}
+    played = play(grid, configure(fidelity=halving, training={"epochs": 2}))
+    assert played.error is None
+    held = played.strategy._desk.roster.held
+    validation = sum(held(node, "validation") for node in "abc")
+    macs = {event["trial"]: event["macs"] for event in played.kinds("proposed")}
+    scores = sum(macs[event["trial"]] * validation for event in played.events if _of_the_search(event))
+    assert scores > 0
+    assert Spent.of(played.search.trials).mac_examples == search_cost(played.events, epochs=0) + scores
+
+
+def _of_the_search(event):
+    return event["event"] == "scored" and event["trial"].startswith("trial")
