@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from common.errors import ConfigError
@@ -21,10 +21,14 @@ class BudgetConfig:
     bytes: float | None
     seconds: float | None
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that there are, by currency."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
     def __post_init__(self) -> None:
-        for name in ("mac_examples", "node_seconds", "bytes", "seconds"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
+        for name, value in self.limits.items():
+            if not value > 0:
                 raise ConfigError(f"search.budget.{name} must be above 0", value, fix="Leave it out for no limit")
 
 

@@ -14,10 +14,13 @@ refused, or that came too late has no examples.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
+from common.errors import ConfigError
+
 if TYPE_CHECKING:
+    from common.groups import BudgetConfig
     from common.jobs import Work
     from server_app.trials import Trial
 
@@ -52,6 +55,9 @@ class Spent:
     bytes: int = 0
     seconds: float = 0.0
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+
     @classmethod
     def of(cls, trials: Iterable[Trial]) -> Spent:
         """Return what trials have cost, but for the clock, which they share."""
@@ -61,3 +67,47 @@ class Spent:
             sum(ledger.node_seconds for ledger in ledgers),
             sum(ledger.bytes_down + ledger.bytes_up for ledger in ledgers),
         )
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """What a budget does not have.
+
+    Parameters
+    ----------
+    currency : str
+        Which limit would be exceeded.
+    spent, reserved, limit : float
+        What was spent so far, what is reserved for all that would follow, and the limit.
+    """
+
+    currency: str
+    spent: float
+    reserved: float
+    limit: float
+
+
+def shortage_of(limits: BudgetConfig, spent: Spent, reserved: Spent) -> Shortage | None:
+    """Return the first limit that would be exceeded; None where all that was spent and is reserved fits each of them.
+
+    Parameters
+    ----------
+    limits : BudgetConfig
+        A limit in each currency, or None.
+    spent, reserved : Spent
+        What was spent so far, and what all that would follow costs.
+    """
+    for name, limit in limits.limits.items():
+        if getattr(spent, name) + getattr(reserved, name) > limit:
+            return Shortage(name, getattr(spent, name), getattr(reserved, name), limit)
+    return None
+
+
+def too_little(shortage: Shortage) -> ConfigError:
+    """Return the error that a budget pays for no search at all."""
+    name, least = f"search.budget.{shortage.currency}", shortage.spent + shortage.reserved
+    return ConfigError(
+        f"{name} must pay for a trial's first rung and for the final training, which cost {least:,.0f} here",
+        shortage.limit,
+        fix="Raise it, or lower final.rounds, final.finalists or final.seeds",
+    )

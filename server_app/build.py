@@ -17,7 +17,8 @@ from common.groups import PORTFOLIO
 from common.limits import Limits
 from common.seeding import generator
 from common.settings import TrainingSettings
-from common.tasks import Head, Task
+from common.tasks import Task
+from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
 from server_app.build_closing import closing_of
 from server_app.capacity import excess_of_any, excess_of_node
@@ -79,9 +80,12 @@ def build_strategy(
         if blobs.crowded:
             blobs.sweep(keys_in(state_of()))
 
-    return FedNASStrategy(
-        lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits),
-        closing_of(config, journal, blobs),
+    def elapsed() -> Mapping[str, float]:
+        return {} if strategy.outcome is None else strategy.outcome.seconds
+
+    strategy = FedNASStrategy(
+        lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits, elapsed),
+        lambda task, ranking, roster: build_final(config, task, ranking, journal, blobs, roster),
         facts=facts_of(config),
         journal=journal,
         stop=stop,
@@ -89,6 +93,7 @@ def build_strategy(
         state=state,
         start_up=start_up,
     )
+    return strategy
 
 
 def check(config: Config) -> None:
@@ -159,6 +164,7 @@ def build_search(
     blobs: Blobs,
     roster: Roster | None = None,
     limits: Mapping[str, Limits] = MappingProxyType({}),
+    elapsed: Callable[[], Mapping[str, float]] = dict,
 ) -> Search:
     """Build the search, one choice on each axis.
 
@@ -174,6 +180,8 @@ def build_search(
         The nodes.
     limits : mapping of str to Limits
         By node: no proposal exceeds any of them.
+    elapsed : callable
+        Returns the seconds of the run's stages so far, by name.
 
     Raises
     ------
@@ -207,6 +215,7 @@ def build_search(
         objectives=objectives,
         scoring=scoring_of(config),
         left_out=portfolio.left_out,
+        shortage=allowance_of(config, task, roster, elapsed, placement).shortage,
         journal=journal,
         excess=excess_of_node(roster, task),
         held=roster.held,

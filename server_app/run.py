@@ -268,7 +268,8 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 folder=str(folder),
                 started_at=config.run.started_at,
                 final_rounds=config.final.rounds,
-                models=models_to_train(config.final),
+                final_models=len(ROLES),
+                budget=config.search.budget.limits,
             )
             if again:
                 journal.write("anew")

@@ -271,11 +271,11 @@ class FedNASStrategy(Strategy):
             waits.for_stage()
             if stage is not self.outcome.search:
                 self._save(self._state_dict)  # its panel stays, whoever comes
-        arrays, config = ArrayRecord(), ConfigRecord()
         while not stage.done:
             waits.for_nodes()
+            seconds[name] = time.monotonic() - began
             number = self._counts.exchanges + 1
-            messages = list(self.configure_train(number, arrays, config, grid))
+            messages = list(self.configure_train(number, ArrayRecord(), ConfigRecord(), grid))
             self._desk.send(exchange, messages)
             under_way = not (stage.idle or self._held_up) or self._desk.next_deadline() is not None
             if not under_way and stage.waiting:

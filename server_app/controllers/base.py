@@ -91,6 +91,7 @@ class Controller(ABC):
         self.history: list[Observation] = []
         self.under_way: dict[int, Observation] = {}
         self._proposed: list[Identity] = []
+        self._withdrawn: list[Identity] = []
         self._seen: set[Identity] = set()
         self._exhausted = False
         first: dict[Identity, Suggestion] = {}
@@ -146,6 +147,18 @@ class Controller(ABC):
         return proposals
 
     @final
+    def withdraw(self, proposal: Proposal) -> None:
+        """Take back the last proposal, whose trial has not begun and never will; the next one has its number.
+
+        What it was to try is not proposed again. A search withdraws what its budget does not pay for, and asks for
+        something else: what a proposal costs is known only once it was made.
+        """
+        if proposal.number != len(self._proposed) - 1:
+            raise ConfigError("The last proposal alone can be withdrawn", proposal.number, fix="Report a bug")
+        self._withdrawn.append(self._proposed.pop())
+        del self._start[proposal.number : proposal.number + 1]
+
+    @final
     def observe(self, trial: Trial, final: bool) -> None:
         """Take in a trial that completed a rung, and once more, as `final`, when it has ended."""
         if trial.state.ended != final:
@@ -186,6 +199,7 @@ class Controller(ABC):
         return {
             "start": [[*_to_json(one.tried), one.origin] for one in self._start],
             "proposed": [_to_json(identity) for identity in self._proposed],
+            "withdrawn": [_to_json(identity) for identity in self._withdrawn],
             "history": [seen.to_json() for seen in self.history],
             "under_way": [seen.to_json() for seen in self.under_way.values()],
             "exhausted": self._exhausted,
@@ -197,6 +211,7 @@ class Controller(ABC):
         """Take back what `state_dict` returned."""
         self._start = [Suggestion(_from_json(spec, recipe), origin) for spec, recipe, origin in state["start"]]
         self._proposed = [_from_json(spec, recipe) for spec, recipe in state["proposed"]]
+        self._withdrawn = [_from_json(spec, recipe) for spec, recipe in state["withdrawn"]]
         self.history = [self._observation(row) for row in state["history"]]
         self.under_way = {row["number"]: self._observation(row) for row in state["under_way"]}
         self._seen = self._tried()
@@ -222,7 +237,8 @@ class Controller(ABC):
     def _tried(self) -> set[Identity]:
         """Return what is not to be proposed again."""
         unheard = {seen.number for seen in self.history if seen.unheard}
-        return {identity for number, identity in enumerate(self._proposed) if number not in unheard}
+        heard = (identity for number, identity in enumerate(self._proposed) if number not in unheard)
+        return {*heard, *self._withdrawn}
 
     def _observation(self, row: dict[str, Any]) -> Observation:
         return Observation.from_json(row, self._proposed[row["number"]])

@@ -91,7 +91,7 @@ class Fidelity(ABC):
 
     @property
     def rungs(self) -> list[int]:
-        """Rounds in all at each rung, the top one last."""
+        """Rounds in all at each rung: that of a new trial first, the top one last."""
         return [self.max_rounds]
 
     @abstractmethod
@@ -108,6 +108,13 @@ class Fidelity(ABC):
     def next(self) -> Promotion | None:
         """Return the trial that trains on in a free place, each promotion once; None leaves the place to a new one."""
         return None
+
+    def decline(self, promotion: Promotion) -> list[Ending]:
+        """Take back a promotion that `next` returned and that cannot be paid; return the trials that end with it.
+
+        The trial stops at the rung that it has completed, and those that would have waited for it go on without it.
+        """
+        return [Ending(promotion.trial, "stop")]
 
     def close(self) -> list[Ending]:
         """Let nobody wait for trials that have not started yet; return the trials that end with it.

@@ -131,6 +131,12 @@ class SuccessiveHalving(Fidelity):
         """Return who was promoted first and has not trained on yet."""
         return self._promotions.pop(0) if self._promotions else None
 
+    def decline(self, promotion: Promotion) -> list[Ending]:
+        """Let the trial leave its bracket; the rung is decided among the others."""
+        bracket = self._bracket_of(promotion.trial)
+        bracket.leave(promotion.trial)
+        return [Ending(promotion.trial, "stop"), *self._decide(bracket)]
+
     def close(self) -> list[Ending]:
         """Let the bracket that fills go on with the trials that it has."""
         endings = []

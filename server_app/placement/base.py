@@ -68,6 +68,10 @@ class Placement(ABC):
         if wanted is not None and wanted < 1:
             raise ConfigError("placement.nodes_per_round must be 1 or more", wanted, fix="Leave it out for all nodes")
 
+    def most(self, nodes: int) -> int:
+        """Return how many nodes train a trial in a round at most, of so many that are there."""
+        return min(nodes, self.options.nodes_per_round or nodes)
+
     @abstractmethod
     def select(self, request: Request, nodes: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the nodes that train, sorted; raises `ConfigError` where there are too few."""

@@ -23,6 +23,10 @@ class Split(Placement):
     A cohort of fewer than `nodes_per_round` nodes trains whole.
     """
 
+    def most(self, nodes: int) -> int:
+        """Return the size of the largest cohort, or of a sample of it."""
+        return super().most(-(-nodes // self.slots))
+
     def select(self, request: Request, nodes: Sequence[str]) -> tuple[str, ...]:
         """Return the request's cohort, or a sample of it."""
         if len(nodes) < self.slots:

@@ -36,6 +36,8 @@ class Board:
     ----------
     total, ended : int
         Trials of the search; those that have ended.
+    budgeted : bool
+        Whether a budget may end the search before `total`; how long that takes is not known then.
     rounds : int
         Rounds of all trials, those after the search included.
     final_rounds : int
@@ -57,6 +59,7 @@ class Board:
     name: str = "search"
     nodes: set[str] = field(default_factory=set)
     total: int = 0
+    budgeted: bool = False
     ended: int = 0
     rounds: int = 0
     final_rounds: int = 0
@@ -91,9 +94,9 @@ class Board:
         now : float
             By the run's clock.
         """
-        if self.stage_began is not None:
-            return self._stage_left(now - self.stage_began)
-        if self.search_began is None or not self.ended:
+        if self.final_began is not None:
+            return self._final_left(now - self.final_began)
+        if self.search_began is None or not self.ended or self.budgeted:
             return None
         elapsed = now - self.search_began
         final = elapsed / self.rounds * sum(self.models.values()) * self.final_rounds if self.rounds else 0.0
@@ -114,7 +117,8 @@ class Board:
         """Return in one line what is being done, how far it is, the best so far, and the time left."""
         if self.stage == SEARCH:
             training = sum(row.state == "running" for row in self.trials.values())
-            parts = [f"{self.ended} of {counted(self.total, 'trial')} ended, {training} under way"]
+            most = "up to " if self.budgeted else ""
+            parts = [f"{self.ended} of {most}{counted(self.total, 'trial')} ended, {training} under way"]
         else:
             running = [row.rounds for row in self.named(self.stage).values() if row.state == "running"]
             all_rounds = counted(self.final_rounds, "round")
@@ -143,13 +147,17 @@ class Board:
 
     def _on_start(self, event: dict[str, Any]) -> None:
         self.name = event["name"]
-        self.final_rounds, self.models = event.get("final_rounds", 0), dict(event.get("models", {}))
+        self.final_rounds, self.final_models = event.get("final_rounds", 0), event.get("final_models", 0)
+        self.budgeted = bool(event.get("budget"))
 
     def _on_node(self, event: dict[str, Any]) -> None:
         self.nodes.add(event["node"])
 
     def _on_search(self, event: dict[str, Any]) -> None:
         self.total, self.nodes, self.search_began = event["trials"], set(event["nodes"]), event["time"]
+
+    def _on_budget(self, event: dict[str, Any]) -> None:
+        self.total, self.budgeted = event["trials"], False
 
     def _on_resuming(self, event: dict[str, Any]) -> None:  # noqa: ARG002
         self.away = True

@@ -9,8 +9,8 @@ from typing import Any
 from flwr.common.logger import log
 
 from server_app.changes import changed_nodes
-from server_app.reporting.best import INFEASIBLE, figure, why_lower, worth, worth_at_rung
-from server_app.reporting.words import counted, listed
+from server_app.reporting.best import INFEASIBLE, why_lower, worth, worth_at_rung
+from server_app.reporting.words import counted, listed, shortened
 
 
 def _limits(limits: dict[str, int]) -> str:
@@ -23,7 +23,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"It has {counted(e['trials'], 'trial')} so far. {changed_nodes(e['missing'], e['new']) or ''}".rstrip()
     ),
     "state_lost": lambda e: f"The state cannot be saved: {e['reason']}",
-    "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}",
+    "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}{_budget(e)}",
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: (
@@ -50,6 +50,11 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "undecided": lambda e: (
         f"{listed(e['doubtful'])} cannot be told apart at rung {e['rung']}, so "
         f"{'both' if len(e['doubtful']) == 2 else 'all of them'} train on"
+    ),
+    "unpaid": lambda e: f"{e['trial']} does not train on: the budget does not pay for {e['rounds']} rounds of it",
+    "budget": lambda e: (
+        f"The budget is spent (search.budget.{e['currency']}): {counted(e['trials'], 'trial')}; "
+        "what is left is for these and for the final training"
     ),
     "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
     "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
@@ -95,6 +100,12 @@ def _rungs(event: dict[str, Any]) -> str:
     """Return after how many rounds trials are scored."""
     *before, last = event.get("rungs") or [0]
     return f", scored after {listed([*map(str, before), counted(last, 'round')])}" if last else ""
+
+
+def _budget(event: dict[str, Any]) -> str:
+    """Return what all may cost."""
+    limits = [f"{name} {shortened(limit).rstrip()}" for name, limit in event.get("budget", {}).items()]
+    return f", within {listed(limits)}" if limits else ""
 
 
 def _left_out(event: dict[str, Any]) -> str:

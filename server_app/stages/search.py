@@ -6,11 +6,12 @@ settle    close what is complete                                    (weights, ob
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.errors import SearchError
+from server_app.budget import too_little
 from server_app.stages.base import Active
 from server_app.stages.folds import Folded
 from server_app.trials import Trial, TrialState, ranked
@@ -18,11 +19,14 @@ from server_app.trials import Trial, TrialState, ranked
 if TYPE_CHECKING:
     from common.architecture.cost import Cost
     from common.jobs import Split
+    from server_app.budget import Shortage
     from server_app.controllers.base import Controller
     from server_app.fidelity.base import Ending, Fidelity
     from server_app.phases import ScorePhase
     from server_app.scores import Score
 
+_OTHERS = 20
+"""Proposals in a row that cannot be paid before a budget counts as spent; a space holds dear and cheap ones."""
 _SPARE = 4
 """Weights that are kept beside those of the best: where nodes are missing, a later score may compare trials anew."""
 
@@ -41,6 +45,8 @@ class Search(Folded):
         By name, entries of the portfolio that are not tried, and why.
     keep : int
         Of so many of the best trials the weights are kept.
+    shortage : callable
+        From the search, a trial and the rounds of its next rung: what the budget lacks for that; None where it is paid.
     others
         As in `Folded`.
     """
@@ -53,10 +59,12 @@ class Search(Folded):
     fidelity: Fidelity
     left_out: Mapping[str, str] = field(default_factory=dict)
     keep: int = 1
+    shortage: Callable[[Search, Trial, int], Shortage | None] = lambda *_: None
     _ranking: list[Trial] | None = field(default=None, init=False)
     _best: int | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
+    _spent: bool = field(default=False, init=False)
 
     # ------------------------------------------------------------ what the strategy asks
 
@@ -68,7 +76,17 @@ class Search(Folded):
     @property
     def done(self) -> bool:
         """Whether every trial has ended and there will be no other."""
-        return not self._active and (self._over or self.controller.done)
+        return not self._active and (self._over or self._all_proposed)
+
+    @property
+    def under_way(self) -> list[tuple[Trial, int]]:
+        """The trials that hold a place, and for how many rounds in all."""
+        return [(active.trial, active.target) for active in self._active.values() if active.slot is not None]
+
+    @property
+    def split(self) -> Split:
+        """On which examples the panel scores."""
+        return self._assigner.split
 
     @property
     def held_out(self) -> tuple[str, ...]:
@@ -116,14 +134,16 @@ class Search(Folded):
 
         Raises
         ------
+        ConfigError
+            The budget does not pay for the first rung of a first trial and for the final training.
         SearchError
             All trials wait for a decision that nobody makes.
         """
         free = set(nodes) - set(unavailable)
         self._leave_out_absent(free)
         self._fill()
-        if (self.controller.done and not self._closed) or self._stalled:
-            self._closed = self.controller.done
+        if (self._all_proposed and not self._closed) or self._stalled:
+            self._closed = self._all_proposed
             self._apply(self.fidelity.close())
             self._fill()
             if self._stalled:
@@ -147,6 +167,7 @@ class Search(Folded):
             "best": self._best,
             "closed": self._closed,
             "over": self._over,
+            "spent": self._spent,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -154,7 +175,8 @@ class Search(Folded):
         super().load_state_dict(state)
         self.controller.load_state_dict(state["controller"])
         self.fidelity.load_state_dict(state["fidelity"])
-        self._best, self._closed, self._over = state["best"], state["closed"], state["over"]
+        self._best, self._closed = state["best"], state["closed"]
+        self._over, self._spent = state["over"], state["spent"]
         self._ranking = None
 
     # ------------------------------------------------------------ starting
@@ -165,8 +187,18 @@ class Search(Folded):
             if slot not in taken and (active := self._promoted() or self._proposed()) is not None:
                 active.slot, active.trial.state = slot, TrialState.RUNNING
 
+    @property
+    def _all_proposed(self) -> bool:
+        return self._spent or self.controller.done
+
     def _promoted(self) -> Active | None:
+        """Let the next promoted trial that can be paid train on; those before it stop."""
         promotion = self.fidelity.next()
+        while promotion and (shortage := self.shortage(self, self.trials[promotion.trial], promotion.rounds)):
+            name = self._name(promotion.trial)
+            self.journal.write("unpaid", trial=name, rounds=promotion.rounds, **asdict(shortage))
+            self._apply(self.fidelity.decline(promotion))
+            promotion = self.fidelity.next()
         if promotion is None:
             return None
         active = self._active[promotion.trial]
@@ -178,12 +210,26 @@ class Search(Folded):
         return active
 
     def _proposed(self) -> Active | None:
-        proposals = self.controller.propose(1)
-        if not proposals:
-            return None
-        trial = Trial.of(proposals[0])
-        self._ranking = None
-        return self._enter(trial, self.fidelity.start(trial))
+        """Start what the controller proposes; what cannot be paid it takes back, and proposes something else."""
+        shortages: list[Shortage] = []
+        while not self._spent and (proposals := self.controller.propose(1)):
+            trial = Trial.of(proposals[0])
+            if (shortage := self.shortage(self, trial, self.fidelity.rungs[0])) is None:
+                self._ranking = None
+                return self._enter(trial, self.fidelity.start(trial))
+            self.controller.withdraw(proposals[0])
+            shortages.append(shortage)
+            self._spent = len(shortages) == _OTHERS
+        if shortages and self._all_proposed:
+            self._say_spent(shortages)
+        return None
+
+    def _say_spent(self, shortages: Sequence[Shortage]) -> None:
+        """Tell that nothing more is proposed, by what came closest; raise `ConfigError` where nothing ever was."""
+        least = min(shortages, key=lambda one: (one.spent + one.reserved) / one.limit)
+        if not self.trials:
+            raise too_little(least)
+        self.journal.write("budget", trials=len(self.trials), **asdict(least))
 
     @property
     def _stalled(self) -> bool:

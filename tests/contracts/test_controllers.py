@@ -348,6 +348,49 @@ def test_restored_and_continued_equals_never_interrupted(make, space, width):
         assert restored.run() == whole.log
 
 
+def test_what_is_withdrawn_leaves_its_number_to_another_and_does_not_come_back(make, space):
+    """Every third proposal is taken back before its trial begins, those that were given included."""
+    drive = Drive(make(start=[space.spec("000000"), space.spec("333333")]), width=2)
+    withdrawn = []
+    for _ in range(30):
+        (proposal,) = drive.controller.propose(1)
+        withdrawn.append((proposal.spec, proposal.recipe))
+        drive.controller.withdraw(proposal)
+        before = len(drive.log)
+        drive.advance()
+        assert [one.number for one in drive.log[before:]] == list(range(before, len(drive.log)))
+        assert len(drive.log) < TRIALS or drive.controller.done
+        if drive.controller.done:
+            break
+    drive.run()
+    assert len(drive.log) == TRIALS
+    assert identities(drive.log).isdisjoint(withdrawn)
+    assert len(set(withdrawn)) == len(withdrawn)
+    assert drive.controller.in_flight == 0
+
+
+def test_a_controller_that_withdrew_is_restored(make, space):
+    start = [space.spec("000000"), space.spec("333333")]
+    drive = Drive(make(start=start), width=2)
+    for _ in range(4):
+        drive.controller.withdraw(drive.controller.propose(1)[0])
+        drive.advance()
+    restored = Drive(make(start=start), width=2)
+    restored.controller.load_state_dict(json.loads(json.dumps(drive.controller.state_dict())))
+    restored.open, restored.log, restored.step = copy.deepcopy(drive.open), list(drive.log), drive.step
+    assert restored.run() == drive.run()
+
+
+def test_the_last_proposal_alone_can_be_withdrawn(make):
+    controller = make()
+    first, second = controller.propose(2)
+    with pytest.raises(ConfigError, match="last proposal alone"):
+        controller.withdraw(first)
+    controller.withdraw(second)
+    with pytest.raises(ConfigError, match="last proposal alone"):
+        controller.withdraw(second)
+
+
 def test_state_is_a_copy(make):
     drive = Drive(make())
     drive.advance()

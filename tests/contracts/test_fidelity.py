@@ -36,8 +36,9 @@ class Race:
     there are ties, and trials that cannot be told apart.
     """
 
-    def __init__(self, fidelity, count, fails=nobody, seed=0, restore=False):
+    def __init__(self, fidelity, count, fails=nobody, seed=0, restore=False, declined=nobody):
         self.fidelity, self.count, self.fails, self.restore = fidelity, count, fails, restore
+        self.declined = declined
         self.rng = generator(seed, "order")
         self.trials, self.targets, self.decided, self.promoted = [], {}, {}, {}
 
@@ -70,6 +71,7 @@ class Race:
         trial = Trial(len(self.trials), LayeredSpec(), Recipe(epochs=1 + len(self.trials) // 2 * 2))
         self.trials.append(trial)
         self.targets[trial.number] = self.fidelity.start(trial)
+        assert self.targets[trial.number] == self.fidelity.rungs[0]
         assert 1 <= self.targets[trial.number] <= self.fidelity.max_rounds
 
     def complete(self, trial):
@@ -105,6 +107,10 @@ class Race:
             trial = self.trials[promotion.trial]
             assert trial.state is TrialState.WAITING, "only a trial that waits is promoted, and only once"
             assert trial.rounds < promotion.rounds <= self.fidelity.max_rounds
+            if self.declined(trial.number, trial.rung):
+                self.apply(self.fidelity.decline(promotion))
+                assert trial.state is TrialState.STOPPED
+                continue
             self.promoted[trial.number, trial.rung] = promotion.rounds
             self.targets[trial.number], trial.state = promotion.rounds, TrialState.RUNNING
 
@@ -127,6 +133,16 @@ def test_every_trial_ends_once(make, count, fails):
     if fails is everybody:
         assert set(states) == {TrialState.FAILED}
         assert (race.decided, race.promoted) == ({}, {})
+
+
+@pytest.mark.parametrize("declined", [some, everybody])
+@pytest.mark.parametrize("fails", [nobody, some])
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_promotion_that_is_declined_ends_its_trial_and_holds_up_nobody(make, count, fails, declined):
+    for restore in (False, True):
+        race = Race(make(), count, fails, declined=declined, restore=restore)
+        race.run()
+        assert not [key for key in race.promoted if declined(*key)]
 
 
 @pytest.mark.parametrize("fails", [nobody, some])

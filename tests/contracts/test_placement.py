@@ -46,6 +46,18 @@ def test_the_order_of_names_does_not_matter(make, wanted):
         assert make(wanted).select(request, NODES[5:] + NODES[:5]) == make(wanted).select(request, NODES)
 
 
+@given(count=st.integers(4, 20), slots=st.integers(1, 4), wanted=ANY_WANTED)
+@settings(max_examples=50, deadline=None)
+def test_so_many_nodes_train_at_most_and_sometimes_do(name, count, slots, wanted):
+    placement, nodes = build(name, wanted, slots=slots), NODES + [f"more-{index}" for index in range(8)]
+    sizes = {
+        len(placement.select(Request(0, slot, turn, turn), nodes[:count]))
+        for slot in range(slots)
+        for turn in range(1, 5)
+    }
+    assert max(sizes) == placement.most(count)
+
+
 @given(nodes=ANY_NODES, seed=ANY_SEED, request_=ANY_REQUEST, wanted=ANY_WANTED)
 @settings(max_examples=200, deadline=None)
 def test_a_node_that_joins_or_leaves_changes_one_place_at_most(name, nodes, seed, request_, wanted):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from common.architecture.kinds.layered import LayeredSpec
+from common.groups import BudgetConfig
 from common.jobs import Work
 from common.settings import TrainingSettings
-from server_app.budget import Spent, mac_examples
+from server_app.budget import Shortage, Spent, mac_examples, shortage_of, too_little
 from server_app.trials import Ledger, Trial
 from tests.benchmarks.equal_cost.cost import search_cost
 
@@ -49,3 +50,15 @@ def test_of_training_it_is_what_the_journal_tells(grid, configure, play):
 
 def _of_the_search(event):
     return event["event"] == "scored" and event["trial"].startswith("trial")
+
+
+def test_the_first_limit_that_would_be_exceeded_is_named():
+    limits = BudgetConfig(mac_examples=None, node_seconds=10, bytes=100, seconds=50)
+    assert shortage_of(limits, Spent(10**9, 6, 60, 20), Spent(10**9, 4, 40, 30)) is None
+    assert shortage_of(limits, Spent(0, 6, 60, 20), Spent(0, 4, 41, 31)) == Shortage("bytes", 60, 41, 100)
+
+
+def test_a_budget_that_pays_for_no_search_says_what_one_costs():
+    error = too_little(Shortage("bytes", 60, 1441, 100))
+    assert "search.budget.bytes must pay for a trial's first rung" in str(error)
+    assert "cost 1,501 here, got 100" in str(error)

@@ -181,3 +181,14 @@ def test_the_best_that_failed_is_none():
     assert searching(best, end(1, "failed")).best == best
     assert searching(best, end(0)).best == best
     assert searching(best, end(0, "failed")).best is None
+
+
+def test_what_a_budget_pays_for_is_known_once_it_is_spent(eventful):
+    events = [{**event, "budget": {"bytes": 100}} if event["event"] == "start" else event for event in eventful.events]
+    first = next(n for n, event in enumerate(events) if event["event"] in ("failed", "stopped", "finished"))
+    board = board_of(events[: first + 1])
+    assert board.left(1.0) is None
+    assert "1 of up to 4 trials ended" in board.status(1.0)
+    board.update({"event": "budget", "trials": 3})
+    assert board.left(1.0) is not None
+    assert "1 of 3 trials ended" in board.status(1.0)

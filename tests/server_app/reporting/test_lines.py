@@ -29,6 +29,15 @@ SAMPLES = {
     "unscaled": {"min_examples": 10},
     "uneven": {"largest": 1812, "smallest": 95, "num_nodes": 3, "metric": "balanced_accuracy"},
     "undecided": {"doubtful": ["trial-0003", "trial-0005", "trial-0007"], "rung": 1},
+    "unpaid": {
+        "trial": "trial-0001",
+        "rounds": 9,
+        "currency": "bytes",
+        "spent": 600.0,
+        "reserved": 500.0,
+        "limit": 1000.0,
+    },
+    "budget": {"trials": 14, "currency": "mac_examples", "spent": 600.0, "reserved": 500.0, "limit": 1000.0},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
 }
 """Fields of the events that the runs here do not bring about."""
@@ -221,3 +230,15 @@ def test_a_journal_logs_as_it_writes(caplog):
     finally:
         flower.removeHandler(caplog.handler)
     assert "trial-0003 failed: The loss is 100 % nonsense." in caplog.text
+
+
+def test_a_budget_is_told_at_the_start_and_when_it_is_spent():
+    start = {"event": "start", "name": "digits", "seed": 3, "folder": "runs/x"}
+    assert line_of({**start, "budget": {}}) == "Run digits, seed 3, folder runs/x"
+    limits = {"mac_examples": 2.5e12, "seconds": 600.0}
+    assert line_of({**start, "budget": limits}).endswith("runs/x, within mac_examples 2.5 T and seconds 600")
+    assert line_of({"event": "budget", **SAMPLES["budget"]}) == (
+        "The budget is spent (search.budget.mac_examples): 14 trials; "
+        "what is left is for these and for the final training"
+    )
+    assert line_of({"event": "unpaid", **SAMPLES["unpaid"]}).startswith("trial-0001 does not train on")

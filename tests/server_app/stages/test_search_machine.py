@@ -14,6 +14,7 @@ what the strategy does, and no more: refill, dispatch, take, leave out, expire, 
 - *noise decides nothing alone*: of trials that race no one is stopped for one that ranks behind it, and doubt takes no
   more of them on than twice as many as go on without it;
 - *nobody's silence is a verdict*: a trial fails because a node said so, or after as many tries as it has;
+- *a budget is kept*: what the search costs exceeds it at most by what was asked again, or of nodes that joined;
 - *being killed costs nothing that was decided*: all of this holds over interruptions, and who goes on and who is
   stopped is what it is for one who was told the same and never killed.
 """
@@ -32,15 +33,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
+from common.groups import BudgetConfig, FinalConfig
 from common.jobs import Job, Result
 from common.seeding import generator
 from common.tasks import Classification, Task
 from server_app.aggregation.fedavg import FedAvg
+from server_app.allowance import Allowance
 from server_app.blobs import Blobs
+from server_app.budget import Spent
 from server_app.comparison import standings
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
 from server_app.fidelity.successive_halving import SuccessiveHalving
+from server_app.forecast import Load
 from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
@@ -84,6 +89,9 @@ class Told(SuccessiveHalving):
     def close(self):
         return self._tell("close", None, super().close())
 
+    def decline(self, promotion):
+        return self._tell("decline", promotion, super().decline(promotion))
+
     def _tell(self, what, trial, said):
         self.story.append((what, copy.deepcopy(trial), copy.deepcopy(said)))
         return said
@@ -123,8 +131,9 @@ class FederationMachine(RuleBasedStateMachine):
         | st.builds(Scoring, held_out=st.sampled_from([0.3, 0.6]))
         | st.builds(Scoring, folds=st.integers(2, 3)),
         barrier=st.booleans(),
+        limit=st.none() | st.sampled_from([6_000, 9_000, 15_000]),
     )
-    def start(self, nodes, concurrency, halving, sampled, scoring, barrier):
+    def start(self, nodes, concurrency, halving, sampled, scoring, barrier, limit):
         self.now, self.barrier, self.events, self.blobs = 0.0, barrier, [], Blobs(None)
         self.there = {f"node-{index}": True for index in range(nodes)}
         self.sent: dict[str, Sent] = {}
@@ -137,8 +146,8 @@ class FederationMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.seen = 0
         self.story: list[tuple[str, Trial | None, object]] = []
-        self.lost: set[str] = set()
-        self.choices = (concurrency, halving, sampled, replace(scoring, folds=min(scoring.folds, nodes)))
+        self.choices = (concurrency, halving, sampled, scoring)
+        self.limit, self.cost, self.at_first = limit, Counter(), set(self.there)
         self.search = self.make()
         self.search.begin(sorted(self.there))
         self.panel, self.held_out = set(self.search.panel), set(self.search._assigner.held_out)
@@ -162,6 +171,21 @@ class FederationMachine(RuleBasedStateMachine):
             journal=Journal(None, self.events.append),
             keep=len(SPECS),
             excess=self.excess,
+            shortage=self.allowance(Shared(1, 1, Shared.Options(sampled))).shortage,
+        )
+
+    def allowance(self, placement):
+        return Allowance(
+            limits=BudgetConfig(self.limit, None, None, None),
+            final=FinalConfig(1, 1, 1, "portfolio"),
+            load=lambda identity: Load.of(identity, TASK, "float32"),
+            linear=Load(12, 60, 1),
+            constant=Load(0, 12, 1),
+            baseline=None,
+            placement=placement,
+            final_placement=placement,
+            names=lambda: self.there,
+            held=lambda _, split: 10 if split == "train" else 5,
         )
 
     def excess(self, node, trial):
@@ -231,7 +255,9 @@ class FederationMachine(RuleBasedStateMachine):
         in_time = self.now < sent.since + DEADLINE
         for job in sent.jobs:
             result, before = respond(job, node), len(self.events)
+            spent = Spent.of(self.search.trials).mac_examples
             self.search.take(node, job, result)
+            self.cost[job.trial, job.work.kind, job.work.round] += Spent.of(self.search.trials).mac_examples - spent
             refused = [event["reason"] for event in self.events[before:] if event["event"] == "refused"]
             healthy = in_time and respond is not wrong
             assert not (healthy and refused), f"a healthy node's work is refused: {refused}"
@@ -311,6 +337,21 @@ class FederationMachine(RuleBasedStateMachine):
     def no_place_leaks(self):
         places = [active.slot for active in self.search._active.values() if active.slot is not None]
         assert len(places) == len(set(places)) <= self.search.concurrency
+
+    @invariant()
+    def a_budget_is_kept(self):
+        """Each phase was foreseen with the nodes of the beginning at least."""
+        if self.limit is None or not isinstance(self.search, Search):
+            return
+        workers = self.choices[2] or len(self.at_first - self.held_out)
+        more = 0
+        for (name, kind, _), cost in self.cost.items():
+            macs = 7 * self.search.trials[int(name[-4:])].spec.layers[0].width  # of 4 features, 3 classes
+            foreseen = 10 * min(workers, len(self.at_first - self.held_out)) if kind == "train" else 5 * len(self.panel)
+            more += max(0, cost - macs * foreseen)
+        spent = Spent.of(self.search.trials).mac_examples
+        assert spent == sum(self.cost.values())
+        assert spent <= self.limit + more, (spent, self.limit, more)
 
     @invariant()
     def events_are_fair(self):

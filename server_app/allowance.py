@@ -1,0 +1,183 @@
+"""Whether a search can pay for a further step, and then still for all that must follow it.
+
+A step is a trial's training up to a rung with the score there. It fits where no limit of ``search.budget`` is exceeded
+by what the run has cost, what the trials under way cost until their rungs, the step, and the final training of the
+dearest that may come out of the search then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from common.config import options_of
+from common.groups import PORTFOLIO
+from server_app.budget import Shortage, Spent, shortage_of
+from server_app.candidates import constant, linear
+from server_app.forecast import Bill, Load, Workers, final_cost, may_be_best, priced, score_cost, training_cost
+from server_app.given import baseline_of
+from server_app.spaces.recipes import RecipeSpace
+
+if TYPE_CHECKING:
+    from common.config import Config
+    from common.groups import BudgetConfig, FinalConfig
+    from common.jobs import Split
+    from common.tasks import Task
+    from server_app.placement.base import Placement
+    from server_app.roster import Roster
+    from server_app.stages.search import Search
+    from server_app.trials import Identity, Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """What a search may still spend.
+
+    Parameters
+    ----------
+    limits : BudgetConfig
+        Of the run.
+    final : FinalConfig
+        What follows the search.
+    load : callable
+        What of an identity its cost depends on.
+    linear, constant : Load
+        Of what the winner is compared with.
+    baseline : Load, optional
+        Of the baseline; None where it is the best that the search tries of the portfolio.
+    placement, final_placement : Placement
+        Of the search, and of what follows it.
+    names : callable
+        Returns the names of all nodes.
+    held : callable
+        From a node's name and a split: how many such examples it has.
+    elapsed : callable
+        Returns the seconds of the run's stages so far, by name; those of the search under ``search``.
+    folds : int
+        How often each trial of the search trains.
+    """
+
+    limits: BudgetConfig
+    final: FinalConfig
+    load: Callable[[Identity], Load]
+    linear: Load
+    constant: Load
+    baseline: Load | None
+    placement: Placement
+    final_placement: Placement
+    names: Callable[[], Collection[str]]
+    held: Callable[[str, Split], int]
+    elapsed: Callable[[], Mapping[str, float]] = dict
+    folds: int = 1
+
+    def shortage(self, search: Search, trial: Trial, rounds: int) -> Shortage | None:
+        """Return which limit a step would exceed; None where it can be paid.
+
+        Parameters
+        ----------
+        search : Search
+            With all that it has tried and that is under way.
+        trial : Trial
+            One of it, or a new one.
+        rounds : int
+            That it would have trained in all at its next rung.
+        """
+        if not self.limits.limits:
+            return None
+        workers = self._workers(search, self.placement, search.held_out)
+        steps = [*search.under_way, (trial, rounds)]
+        to_come = sum((self._step(one, until, workers) for one, until in steps), Bill())
+        to_come += self._final(search, trial)
+        seconds = self.elapsed()
+        spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
+        phases = sum(one.rounds + one.rung for one in search.trials)
+        return shortage_of(self.limits, replace(spent, seconds=sum(seconds.values())), priced(to_come, spent, phases))
+
+    def _step(self, trial: Trial, rounds: int, workers: Workers) -> Bill:
+        load = self.load(trial.identity)
+        return training_cost(load, workers, rounds - trial.rounds) * self.folds + score_cost(load, workers)
+
+    def _final(self, search: Search, trial: Trial) -> Bill:
+        new = trial.number == len(search.trials)
+        ranking = [trial, *search.ranking] if new else search.ranking
+        if self.baseline is not None:
+            baselines = [self.baseline]
+        else:
+            tried = [one for one in ranking if one.origin == PORTFOLIO]
+            baselines = [self.load(one.identity) for one in may_be_best(tried, 1)]
+        selection = self._workers(search, self.final_placement, search.held_out)
+        test = self._workers(search, self.final_placement, ())
+        tests = tuple(self.held(name, "test") for name in self.names())
+        return final_cost(
+            self.final,
+            [self.load(one.identity) for one in may_be_best(ranking, self.final.finalists)],
+            baselines,
+            self.linear,
+            self.constant,
+            selection,
+            replace(test, score=tests if any(tests) else ()),  # there are none where the test is on the server
+            held_out=bool(search.held_out),
+        )
+
+    def _workers(self, search: Search, placement: Placement, held_out: Collection[str]) -> Workers:
+        """Return who trains, all but some, and who of the panel scores."""
+        train = [self.held(name, "train") for name in self.names() if name not in held_out]
+        most = placement.most(len(train))
+        score = tuple(self.held(name, search.split) for name in search.panel)
+        return Workers(tuple(sorted(train, reverse=True)[:most]), score)
+
+
+def examples_of(roster: Roster) -> Callable[[str, Split], int]:
+    """Return what tells how many examples of a split a node has; one that was not asked yet has as many as any."""
+
+    def held(name: str, split: Split) -> int:
+        report = roster.reports.get(name)
+        if report is not None:
+            return report.held(split)
+        return max((other.held(split) for other in roster.reports.values()), default=0)
+
+    return held
+
+
+def allowance_of(
+    config: Config, task: Task, roster: Roster, elapsed: Callable[[], Mapping[str, float]], placement: type[Placement]
+) -> Allowance:
+    """Return what the search of a configuration may spend.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    task : Task
+        That the handshake told.
+    roster : Roster
+        The nodes.
+    elapsed : callable
+        As of `Allowance`.
+    placement : type of Placement
+        That was chosen.
+    """
+
+    @cache
+    def load(identity: Identity) -> Load:
+        return Load.of(identity, task, config.federation.precision)
+
+    recipes = RecipeSpace.of(config.training, task)
+    baseline = baseline_of(config, task, recipes, ())
+    options = options_of(config.placement, placement.Options, "placement")
+    return Allowance(
+        limits=config.search.budget,
+        final=config.final,
+        load=load,
+        linear=load(linear(recipes.default)),
+        constant=load(constant(roster.most_examples)),
+        baseline=None if baseline is None else load(baseline),
+        placement=placement(config.seed, config.search.concurrency, options),
+        final_placement=placement(config.seed, 1, options),
+        names=lambda: {*roster.reports, *roster.there},
+        held=examples_of(roster),
+        elapsed=elapsed,
+        folds=config.scoring.folds,
+    )

@@ -1,0 +1,195 @@
+"""What work to come is going to cost: exactly in MACs x examples and bytes, and from those by the clock.
+
+Where it is not known who does the work, the dearest reading counts: the nodes that have most examples train, the
+dearest of the trials that may become finalists do, and one of them is the winner. What nodes are asked again because
+others were silent is not foreseen, nor who joins later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+from common.architecture.cost import cost_of
+from common.precision import number_bytes
+from server_app.budget import Spent
+
+if TYPE_CHECKING:
+    from common.groups import FinalConfig
+    from common.precision import Precision
+    from common.tasks import Task
+    from server_app.trials import Identity, Trial
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What work costs.
+
+    Parameters
+    ----------
+    mac_examples, bytes : int
+        As of `server_app.budget`.
+    phases : int
+        Rounds and scores, each of one trial.
+    """
+
+    mac_examples: int = 0
+    bytes: int = 0
+    phases: int = 0
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+
+    def __mul__(self, times: int) -> Bill:
+        return Bill(*(one * times for one in astuple(self)))
+
+
+@dataclass(frozen=True)
+class Load:
+    """What of a trial its cost depends on.
+
+    Parameters
+    ----------
+    macs : int
+        Of one example forward.
+    bytes : int
+        Of its weights as they travel one way.
+    epochs : int
+        Of a round.
+    """
+
+    macs: int
+    bytes: int
+    epochs: int
+
+    @classmethod
+    def of(cls, identity: Identity, task: Task, precision: Precision) -> Load:
+        """Return that of a spec with its recipe."""
+        spec, recipe = identity
+        cost = cost_of(spec.lower(task))
+        return cls(cost.macs, (cost.parameters + cost.buffers) * number_bytes(precision), recipe.epochs)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work.
+
+    Parameters
+    ----------
+    train, score : tuple of int
+        Examples of each node that trains in a round, and of each that scores afterwards, or tests; of what is scored
+        on the server there are none.
+    """
+
+    train: tuple[int, ...]
+    score: tuple[int, ...]
+
+
+def training_cost(load: Load, workers: Workers, rounds: int) -> Bill:
+    """Return the cost of so many rounds of one trial; weights travel both ways."""
+    macs, number = load.macs * load.epochs * sum(workers.train), len(workers.train)
+    return Bill(macs, 2 * load.bytes * number, 1) * rounds
+
+
+def score_cost(load: Load, workers: Workers) -> Bill:
+    """Return the cost of one score, or test, of one trial; weights travel to the nodes only."""
+    return Bill(load.macs * sum(workers.score), load.bytes * len(workers.score), 1)
+
+
+def dearest(bills: Iterable[Bill], most: int) -> Bill:
+    """Return what the dearest of these cost together, `most` of them at most, in each currency on its own."""
+    columns = zip(*(astuple(bill) for bill in bills), strict=True)
+    return Bill(*(sum(sorted(column, reverse=True)[:most]) for column in columns))
+
+
+def final_cost(
+    final: FinalConfig,
+    finalists: Sequence[Load],
+    baselines: Sequence[Load],
+    linear: Load,
+    constant: Load,
+    selection: Workers,
+    test: Workers,
+    *,
+    held_out: bool,
+) -> Bill:
+    """Return what follows a search: the finalists, each with every seed, then the winner and what it is compared with.
+
+    With one finalist there is nothing to select, and its runs are the winner's. Where nobody was held out the winner's
+    runs are those by which it was selected, and are tested only. The constant model has no luck, and one seed.
+
+    Parameters
+    ----------
+    final : FinalConfig
+        Rounds, finalists, seeds.
+    finalists : sequence of Load
+        The trials that may be among them, perhaps more than there will be; at least one.
+    baselines : sequence of Load
+        What the baseline may be; none where there is no baseline.
+    linear, constant : Load
+        What else the winner is compared with.
+    selection : Workers
+        Who trains the finalists, and who scores them.
+    test : Workers
+        Who trains the winner and the others, and who tests them.
+    held_out : bool
+        Whether nodes that select do not train then.
+    """
+
+    def run(load: Load) -> Bill:
+        return training_cost(load, test, final.rounds) + score_cost(load, test)
+
+    selected = final.finalists > 1
+    total = dearest(map(run, baselines), 1)
+    total += run(linear)
+    if selected:
+        runs = [training_cost(load, selection, final.rounds) + score_cost(load, selection) for load in finalists]
+        total += dearest(runs, final.finalists)
+    trained_before = selected and not held_out
+    winners = [score_cost(load, test) if trained_before else run(load) for load in finalists]
+    return (total + dearest(winners, 1)) * final.seeds + run(constant)
+
+
+def may_be_best(ranking: Sequence[Trial], most: int) -> list[Trial]:
+    """Return the trials that may be among the best so many in the end.
+
+    Those are all that go on, since they may rise, and may fail; and of those that have ended the best, each identity
+    once, should all that go on come to nothing.
+
+    Parameters
+    ----------
+    ranking : sequence of Trial
+        Best first.
+    most : int
+        How many are the best.
+    """
+    found: dict[Identity, Trial] = {}
+    ended = 0
+    for trial in ranking:
+        if trial.state.ended and not (trial.ranks and ended < most):
+            continue
+        ended += trial.state.ended and trial.identity not in found
+        found.setdefault(trial.identity, trial)
+    return list(found.values())
+
+
+def priced(bill: Bill, search: Spent, phases: int) -> Spent:
+    """Return what work costs in all currencies, by what a search has cost so far.
+
+    A MAC x example takes as many node-seconds as so far. By the clock a phase takes as long as one did so far, with as
+    many trials at the same time, or a MAC x example does, whichever is more. Before anything was measured nothing is
+    known of either, and 0 is returned.
+
+    Parameters
+    ----------
+    bill : Bill
+        Of the work.
+    search : Spent
+        By the search; its seconds are those of the search alone.
+    phases : int
+        That it had.
+    """
+    ratio = bill.mac_examples / search.mac_examples if search.mac_examples else 0.0
+    longer = max(ratio, bill.phases / phases if phases else 0.0)
+    return Spent(bill.mac_examples, ratio * search.node_seconds, bill.bytes, longer * search.seconds)
