@@ -5,7 +5,7 @@
                       # is the parent
 
 A comment stands behind its option, and goes on in the lines below where these begin in the same column. One behind a
-key that has others below it speaks for all of them.
+key that has others below it speaks for all of them, unless each of these has one of its own.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def header_of(text: str) -> str:
 def options_in(text: str) -> list[Option]:
     """Return the options of a YAML file, in their order; a mapping is one where it has a comment, or is empty.
 
+    What is in a mapping with a comment follows it where all of that has comments too, and is left out otherwise.
+
     Parameters
     ----------
     text : str
@@ -60,10 +62,11 @@ def _options(node: yaml.MappingNode, lines: Sequence[str], path: tuple[str, ...]
         block = isinstance(value, yaml.CollectionNode) and not value.flow_style
         end = key.end_mark if block else value.end_mark
         comment = _comment(lines, end.line, end.column)
-        if block and isinstance(value, yaml.MappingNode) and not comment:
-            yield from _options(value, lines, inner)
-        else:
+        below = list(_options(value, lines, inner)) if block and isinstance(value, yaml.MappingNode) else []
+        if comment or not below:
             yield Option(inner, comment)
+        if not comment or all(option.comment for option in below):
+            yield from below
 
 
 def _comment(lines: Sequence[str], row: int, column: int) -> str:

@@ -32,6 +32,9 @@ class BudgetConfig:
                 raise ConfigError(f"search.budget.{name} must be above 0", value, fix="Leave it out for no limit")
 
 
+NO_LIMITS = BudgetConfig(None, None, None, None)
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """How many trials, how many at once, which known specs come first, and what all may cost."""

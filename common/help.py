@@ -64,11 +64,13 @@ def _sections(options: Sequence[Option], values: Mapping[str, Any]) -> Iterator[
 
 
 def _lines(options: Sequence[Option], values: Mapping[str, Any]) -> Iterator[str]:
+    told_one_by_one = {option.path[:-1] for option in options}
     for option in options:
         value: Any = values
         for key in option.path:
             value = value.get(key) if isinstance(value, Mapping) else None
-        yield from _beside(f"{'.'.join(option.path)}={_written(value)}", option.comment)
+        written = "" if option.path in told_one_by_one else f"={_written(value)}"
+        yield from _beside(".".join(option.path) + written, option.comment)
 
 
 def _beside(left: str, right: str) -> Iterator[str]:

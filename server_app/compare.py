@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from common.config import Config
-from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
-from common.groups import BudgetConfig
+from common.errors import ConfigError, SearchError, StorageError
+from common.groups import NO_LIMITS
 from common.seeding import child_seed
 from common.tasks import task_from_record
 from server_app.build import without_foreign_options
@@ -97,18 +97,10 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
     winner, baseline = _given(result["winner"]), result.get("baseline")
     return replace(
         config,
-        seed=child_seed(config.seed, "compare") % 2**31,
+        seed=seed,
         control=None,
-        search=replace(
-            config.search, trials=1, concurrency=1, start=[winner], budget=BudgetConfig(None, None, None, None)
-        ),
-        scoring=replace(config.scoring, folds=1),
-        final=replace(
-            config.final,
-            finalists=1,
-            seeds=repeats,
-            baseline=_given(baseline) if baseline else config.final.baseline,
-        ),
+        search=replace(config.search, trials=1, concurrency=1, start=[winner], budget=NO_LIMITS),
+        final=replace(config.final, baseline=_given(baseline) if baseline else config.final.baseline),
         space={"name": "listed", "specs": [winner["spec"]]},
         controller={"name": "random"},
         fidelity={"name": "full", "max_rounds": 1},

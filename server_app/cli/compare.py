@@ -34,9 +34,8 @@ def compare(folder: Path, repeats: int) -> int:
 
     again = shlex.join(["flwr-nas", "compare", str(folder), "--repeats", str(repeats)])
 
-    def launch(config: Config, resumed: bool) -> dict[str, Any]:
-        began, place = time.time(), Path(str(config.run.dir))
-        code = resume(str(place), [], began) if resumed else launch_search(config, began, again)
+    def repeat(config: Config) -> dict[str, Any]:
+        code, _ = launch_search(config, time.time(), again)
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code != 0:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import ConfigError
+from server_app.cli.control import go_on_after
 
 FLAG = "--resume"
 
@@ -92,7 +93,8 @@ def _resume_here(path: Path, overrides: Sequence[str], began: float) -> int:
 
         rehearse(config)
 
-    return launch({"config": config.to_json()}, config.federation, path, check, resumed_at=began)
+    code = launch({"config": config.to_json()}, config.federation, path, check, resumed_at=began)
+    return code or go_on_after(config, path)
 
 
 def _resume_there(folder: str, overrides: Sequence[str], began: float) -> int:

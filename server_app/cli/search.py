@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import FlwrNasError
+from server_app.cli.control import go_on_after
 from server_app.cli.resume import FLAG, asks_for_help, resume, resumption
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def search(overrides: Sequence[str]) -> int:
 
     def task(config: Config) -> None:
         try:
-            codes.append(launch_search(config, time.time() if codes else began))
+            codes.append(_search_and_control(config, time.time() if codes else began))
         except FlwrNasError as error:
             print(f"flwr-nas: {error}", file=sys.stderr)
             codes.append(1)
@@ -41,8 +42,16 @@ def search(overrides: Sequence[str]) -> int:
     return max(codes, default=0)
 
 
-def launch_search(config: Config, began: float, again: str | None = None) -> int:
-    """Run one search, after what can be known to be wrong with it was said; returns the exit code.
+def _search_and_control(config: Config, began: float) -> int:
+    from server_app.control import check_control
+
+    check_control(config)
+    code, folder = launch_search(config, began)
+    return code or go_on_after(config, folder)
+
+
+def launch_search(config: Config, began: float, again: str | None = None) -> tuple[int, Path]:
+    """Run one search, after what can be known to be wrong with it was said; returns the exit code and the run folder.
 
     Parameters
     ----------
@@ -80,4 +89,4 @@ def launch_search(config: Config, began: float, again: str | None = None) -> int
             config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
     made, config = config.run.dir is None, replace(config, run=run)
     check_free(folder, config)
-    return launch({"config": config.to_json()}, config.federation, folder, check, made=made, again=again)
+    return launch({"config": config.to_json()}, config.federation, folder, check, made=made, again=again), folder

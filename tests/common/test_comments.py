@@ -27,6 +27,9 @@ group:
 whole:         # speaks for both
   one: 1       # not told
   two: 2
+limits:        # of all
+  least: 1     # three
+  most: {}     # four
 items:         # a list
   - 1          # not told
 empty: {}
@@ -49,6 +52,9 @@ def test_each_option_has_the_comment_behind_it():
         Option(("group", "inner"), "one"),
         Option(("group", "deeper", "inmost"), "two"),
         Option(("whole",), "speaks for both"),
+        Option(("limits",), "of all"),
+        Option(("limits", "least"), "three"),
+        Option(("limits", "most"), "four"),
         Option(("items",), "a list"),
         Option(("empty",), ""),
     ]

@@ -47,9 +47,17 @@ def test_all_options_of_what_is_chosen_are_there_in_lines_that_can_be_read(capsy
             assert option.comment in text
     for option in options_in((CONF / "config.yaml").read_text()):
         if option.path[0] not in ("defaults", "hydra"):
-            assert f" {'.'.join(option.path)}=" in text
+            assert f" {'.'.join(option.path)}=" in text or option.path == ("search", "budget")
             assert option.comment in text
     assert f" {choice}" in text
+
+
+def test_options_below_another_are_told_one_by_one(capsys):
+    lines = lines_of(capsys, "search.budget.bytes=5")
+    (first,) = [n for n, line in enumerate(lines) if line.startswith("  search.budget ")]
+    told = [line.split()[0] for line in lines[first + 2 : first + 8] if line.startswith("  search.budget.")]
+    values = {"mac_examples": "null", "node_seconds": "null", "bytes": "5", "seconds": "null"}
+    assert told == [f"search.budget.{name}={value}" for name, value in values.items()]
 
 
 def test_values_are_those_of_what_is_chosen(capsys):

@@ -1,0 +1,151 @@
+"""Was it the controller? A random search of the same cost beside a run, and the gain over it.
+
+The control has the run's configuration and seed, and with these its nodes, its data and the seeds of its final
+training, so that the tests of both winners are pairs. What it does not have is what people or a controller know:
+nothing is tried first, and each proposal is drawn from the space. It ends, its final training included, before it costs
+more MACs x examples than the run did.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from common.errors import ConfigError, SearchError
+from common.groups import NO_LIMITS
+from common.tasks import task_from_record
+from server_app.interval import Interval, paired
+from server_app.reporting.rows import rows_to_show
+from server_app.reporting.words import counted, shortened, size
+
+if TYPE_CHECKING:
+    from common.config import Config
+
+FOLDER = "control"
+"""Of the control, in that of the run."""
+SUMMARY = "control.json"
+
+_MANY = 1_000_000
+"""Trials that no budget pays for: it alone ends the control."""
+_CURRENCIES = ("mac_examples", "node_seconds", "bytes")
+
+
+def check_control(config: Config) -> None:
+    """Raise `ConfigError` where a control could not be told from here what the run has cost."""
+    if config.control is None or config.federation.name == "simulation":
+        return
+    folder = Path(config.run.dir or ".")
+    if not (folder.is_absolute() and folder.parent.is_dir()):
+        raise ConfigError(
+            "control=random reads the run folder of a deployment, which must be the same here and on the SuperLink's "
+            "machine",
+            str(folder),
+            fix="Set run.dir to such a path, or begin the control by yourself: controller=random search.start=[] "
+            "search.budget.mac_examples=..., as result.json tells it",
+        )
+
+
+def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> Config:
+    """Return the configuration of the control.
+
+    Parameters
+    ----------
+    config : Config
+        Of the run.
+    result : mapping
+        Its result.json.
+    folder : Path
+        Of the control.
+    """
+    budget = replace(NO_LIMITS, mac_examples=sum(result["mac_examples"].values()))
+    return replace(
+        config,
+        control=None,
+        controller={"name": "random"},
+        search=replace(config.search, trials=_MANY, start=[], budget=budget),
+        run=replace(config.run, dir=str(folder)),
+    )
+
+
+def summary(result: Mapping[str, Any], control: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what control.json holds: both winners with their tests and costs, and the gain.
+
+    Parameters
+    ----------
+    result, control : mapping
+        The result.json of the run and of its control.
+
+    Raises
+    ------
+    SearchError
+        No seed has a test of both winners.
+    """
+    metric, better = task_from_record(result["task"]).head.primary
+    tests = [(side.get("winner") or {}).get("tests", []) for side in (result, control)]
+    pairs = [(ours, theirs) for ours, theirs in zip(*tests, strict=False) if metric in ours and metric in theirs]
+    if not pairs:
+        raise SearchError("A gain is told of winners that were both tested", fix="See the journal.jsonl of both runs")
+    sign = 1 if better == "max" else -1
+    gain = paired([sign * ours[metric] for ours, _ in pairs], [sign * theirs[metric] for _, theirs in pairs])
+    return {
+        "task": result["task"],
+        "found": _side(result),
+        "control": _side(control),
+        "gain": {"metric": metric, "pairs": len(pairs), **asdict(gain)},
+    }
+
+
+def _side(result: Mapping[str, Any]) -> dict[str, Any]:
+    winner = result["winner"]
+    told = {key: winner.get(key) for key in ("architecture", "id", "recipe", "parameters", "macs", "tests")}
+    cost = {currency: sum(result[currency].values()) for currency in _CURRENCIES}
+    return {**told, "trials": result["counts"]["trials"], "cost": cost}
+
+
+def render(found: Mapping[str, Any]) -> RenderableType:
+    """Return what `summary` found as a table, and the gain in a sentence below it."""
+    sides = [found["found"], found["control"]]
+    head = task_from_record(found["task"]).head
+    table = Table(title="the same cost of random search")
+    table.add_column("")
+    table.add_column("found", justify="right", style="bold")
+    table.add_column("random", justify="right")
+    for row in rows_to_show(head, [test for side in sides for test in side["tests"]]):
+        table.add_row(row.title, *(_mean(side["tests"], row.metric, row.form) for side in sides))
+    for title, key in (("parameters", "parameters"), ("MACs", "macs"), ("trials", "trials")):
+        table.add_row(title, *(f"{side[key]:,}" for side in sides))
+    costs = [side["cost"] for side in sides]
+    table.add_row("MACs x examples, in all", *(shortened(cost["mac_examples"]).rstrip() for cost in costs))
+    table.add_row("node-seconds, in all", *(f"{cost['node_seconds']:,.1f}" for cost in costs))
+    table.add_row("bytes, in all", *(size(cost["bytes"]) for cost in costs))
+    form = {row.metric: row.form for row in head.rows}[found["gain"]["metric"]]
+    architectures = [
+        Text(f"{name}: {side['architecture']}") for name, side in zip(("found", "random"), sides, strict=True)
+    ]
+    return Group(table, *architectures, Text(_gain(found["gain"], form)))
+
+
+def _mean(tests: Sequence[Mapping[str, float]], metric: str, form: str) -> str:
+    """Return the mean of a metric over seeds, and its standard deviation where there are several."""
+    values = [test[metric] for test in tests if metric in test]
+    if not values:
+        return "-"
+    mean = form.format(statistics.fmean(values))
+    return f"{mean} ({form.format(statistics.stdev(values))})" if len(values) > 1 else mean
+
+
+def _gain(gain: Mapping[str, Any], form: str) -> str:
+    """Return the gain with its interval in a sentence."""
+    interval = Interval(gain["mean"], gain["low"], gain["high"])
+    told = f"gain in {gain['metric']} over random search (above 0: better): {form.format(interval.mean)}"
+    if not interval.known:
+        return f"{told}; one seed has no interval (final.seeds)"
+    ends = f"{form.format(interval.low)} to {form.format(interval.high)}"
+    return f"{told}, 95 % interval {ends} over {counted(gain['pairs'], 'seed')}"

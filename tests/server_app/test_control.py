@@ -1,0 +1,127 @@
+"""A random search beside a run: what it is asked, and what is told of both."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from common.config import from_json
+from common.errors import ConfigError, SearchError, StorageError
+from common.tasks import Classification, Regression, Task
+from server_app.cli.control import go_on_after
+from server_app.control import check_control, control_config, render, summary
+from server_app.journal import write_json
+from server_app.results import write_config
+
+
+def result_of(tests, name="linear 7", task=Task((4,), Classification(3))):  # noqa: B008 - frozen
+    winner = {"architecture": name, "id": name, "recipe": {}, "parameters": 1200, "macs": 34_000, "tests": tests}
+    cost = {"mac_examples": {"search": 2_000_000, "final": 500_000}, "node_seconds": {"search": 3.0, "final": 4.5}}
+    counts = {"trials": 12}
+    return {
+        "task": task.to_record(),
+        "winner": winner,
+        **cost,
+        "bytes": {"search": 900, "final": 100},
+        "counts": counts,
+    }
+
+
+def accuracies(*values):
+    return [{"accuracy": value, "loss": 1 - value} for value in values]
+
+
+def text_of(found):
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(render(found))
+    return console.export_text()
+
+
+def test_the_control_is_a_random_search_that_may_cost_as_much(configure, tmp_path):
+    config = configure(control="random", controller={"name": "evolution", "population_size": 5}, seed=7)
+    control = control_config(config, result_of([]), tmp_path / "control")
+    assert control.controller == {"name": "random"}
+    assert control.search.budget.limits == {"mac_examples": 2_500_000}
+    assert control.search.start == []
+    assert control.search.trials > 10**5
+    assert control.control is None
+    assert control.run.dir == str(tmp_path / "control")
+    same = replace(control, control="random", controller=config.controller, search=config.search, run=config.run)
+    assert same == config
+    assert from_json(control.to_json()) == control
+
+
+def test_a_gain_is_over_the_pairs_of_seeds():
+    found = summary(result_of(accuracies(0.9, 0.8, 0.7)), result_of(accuracies(0.8, 0.6, 0.4), "linear 3"))
+    # differences 0.1, 0.2, 0.3: mean 0.2, deviation 0.1; Student's t of 2 degrees has a closed form
+    half = 0.95 * math.sqrt(2 / (1 - 0.95**2)) * 0.1 / math.sqrt(3)
+    gain = found["gain"]
+    assert (gain["metric"], gain["pairs"]) == ("accuracy", 3)
+    assert (gain["mean"], gain["low"], gain["high"]) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
+    text = text_of(found)
+    assert "0.8000 (0.1000)" in text
+    assert "2.5 M" in text
+    assert "linear 3" in text
+    assert "95 % interval -0.0484 to 0.4484 over 3 seeds" in text
+
+
+def test_where_less_is_better_a_gain_is_what_is_less():
+    task = Task((4,), Regression())
+    metric = task.head.primary[0]
+    assert task.head.primary[1] == "min"
+    found = summary(result_of([{metric: 1.0}], task=task), result_of([{metric: 3.0}], task=task))
+    assert found["gain"]["mean"] == 2
+
+
+def test_one_seed_has_a_gain_and_no_interval(tmp_path):
+    found = summary(result_of(accuracies(0.9)), result_of(accuracies(0.8)))
+    write_json(tmp_path / "control.json", found)
+    gain = json.loads((tmp_path / "control.json").read_text())["gain"]
+    assert (gain["mean"], gain["low"], gain["high"]) == (pytest.approx(0.1), None, None)
+    assert "one seed has no interval (final.seeds)" in text_of(found)
+
+
+def test_a_seed_that_only_one_was_tested_with_is_no_pair():
+    assert summary(result_of([{}, *accuracies(0.9)]), result_of(accuracies(0.5, 0.8)))["gain"]["pairs"] == 1
+    with pytest.raises(SearchError, match="both tested"):
+        summary(result_of(accuracies(0.9)), {**result_of([]), "winner": None})
+
+
+@pytest.mark.parametrize(
+    ("folder", "fine"), [(None, False), ("runs/x", False), ("/no/such/place/x", False), ("", True)]
+)
+def test_a_deployments_folder_must_be_the_same_here_and_there(configure, tmp_path, folder, fine):
+    run = {"dir": str(tmp_path / "x") if fine else folder}
+    config = configure(control="random", federation={"name": "deployment"}, run=run)
+    check_control(replace(config, control=None))
+    if fine:
+        check_control(config)
+    else:
+        with pytest.raises(ConfigError, match="must be the same here"):
+            check_control(config)
+
+
+def test_a_control_that_was_gone_on_with_tells_the_gain_at_its_end(configure, tmp_path, capsys):
+    run, control = tmp_path / "run", tmp_path / "run" / "control"
+    control.mkdir(parents=True)
+    write_config(run, configure(control="random"))
+    write_json(run / "result.json", result_of(accuracies(0.9, 0.8)))
+    write_json(control / "result.json", result_of(accuracies(0.8, 0.7)))
+    assert go_on_after(configure(), control) == 0
+    assert "over 2 seeds" in " ".join(capsys.readouterr().out.split())
+    assert json.loads((run / "control.json").read_text())["gain"]["pairs"] == 2
+
+
+def test_any_other_run_has_nothing_to_follow(configure, tmp_path, capsys):
+    assert go_on_after(configure(), tmp_path / "run") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_run_whose_result_is_gone_has_no_control(configure, tmp_path):
+    with pytest.raises(StorageError, match=r"needs the result\.json"):
+        go_on_after(configure(control="random"), tmp_path)
