@@ -11,6 +11,9 @@ from common.precision import Precision
 PORTFOLIO = "portfolio"
 """Of ``search.start``, and the best of it of ``final.baseline``: what conf/portfolio/ has for the kind of data."""
 
+UNBOUNDED = 1_000_000
+"""Of ``search.trials``: more than any budget pays for, so that it alone ends the search."""
+
 
 @dataclass(frozen=True)
 class BudgetConfig:

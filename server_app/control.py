@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.errors import ConfigError, SearchError
-from common.groups import NO_LIMITS
+from common.groups import NO_LIMITS, UNBOUNDED
 from common.tasks import task_from_record
 from server_app.interval import Interval, paired
 from server_app.reporting.rows import rows_to_show
@@ -32,8 +32,6 @@ FOLDER = "control"
 """Of the control, in that of the run."""
 SUMMARY = "control.json"
 
-_MANY = 1_000_000
-"""Trials that no budget pays for: it alone ends the control."""
 _CURRENCIES = ("mac_examples", "node_seconds", "bytes")
 
 
@@ -69,8 +67,8 @@ def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> C
         config,
         control=None,
         controller={"name": "random"},
-        search=replace(config.search, trials=_MANY, start=[], budget=budget),
-        run=replace(config.run, dir=str(folder)),
+        search=replace(config.search, trials=UNBOUNDED, start=[], budget=budget),
+        run=replace(config.run, dir=str(folder), resume=False),
     )
 
 

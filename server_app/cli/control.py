@@ -27,7 +27,8 @@ def go_on_after(config: Config, folder: Path) -> int:
         Its run folder.
     """
     from server_app.control import FOLDER, control_config
-    from server_app.run_folder import RESULT
+    from server_app.run_folder import CONFIG, RESULT
+    from server_app.state import config_of
 
     if config.control is not None:
         from server_app.cli.search import launch_search
@@ -36,7 +37,8 @@ def go_on_after(config: Config, folder: Path) -> int:
         control, inner = control_config(config, _result(folder), folder / FOLDER), folder / FOLDER
         code, _ = launch_search(control, time.time())
         return code or _tell(folder, inner)
-    if folder.name == FOLDER and (folder.parent / RESULT).is_file():
+    is_control = folder.name == FOLDER and (folder.parent / RESULT).is_file()
+    if is_control and (folder.parent / CONFIG).is_file() and config_of(folder.parent).control is not None:
         return _tell(folder.parent, folder)
     return 0
 

@@ -117,8 +117,8 @@ class Board:
         """Return in one line what is being done, how far it is, the best so far, and the time left."""
         if self.stage == SEARCH:
             training = sum(row.state == "running" for row in self.trials.values())
-            most = "up to " if self.budgeted else ""
-            parts = [f"{self.ended} of {most}{counted(self.total, 'trial')} ended, {training} under way"]
+            of = "" if self.budgeted else f"{self.ended} of "
+            parts = [f"{of}{counted(self.ended if self.budgeted else self.total, 'trial')} ended, {training} under way"]
         else:
             running = [row.rounds for row in self.named(self.stage).values() if row.state == "running"]
             all_rounds = counted(self.final_rounds, "round")

@@ -8,6 +8,7 @@ from typing import Any
 
 from flwr.common.logger import log
 
+from common.groups import UNBOUNDED
 from server_app.changes import changed_nodes
 from server_app.reporting.best import INFEASIBLE, why_lower, worth, worth_at_rung
 from server_app.reporting.words import counted, listed, shortened
@@ -27,7 +28,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: (
-        f"{counted(e['trials'], 'trial')} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}{_left_out(e)}"
+        f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}{_left_out(e)}"
     ),
     "scaled": lambda e: f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}",
     "unscaled": lambda e: (
@@ -86,6 +87,10 @@ _WARNINGS = {
     "state_lost",
     "unscaled",
 }
+
+
+def _trials(number: int) -> str:
+    return counted(number, "trial") if number < UNBOUNDED else "As many trials as the budget pays for"
 
 
 def _held_out(event: dict[str, Any]) -> str:

@@ -44,13 +44,14 @@ def text_of(found):
 
 def test_the_control_is_a_random_search_that_may_cost_as_much(configure, tmp_path):
     config = configure(control="random", controller={"name": "evolution", "population_size": 5}, seed=7)
-    control = control_config(config, result_of([]), tmp_path / "control")
+    resumed = replace(config, run=replace(config.run, dir=str(tmp_path), resume=True))
+    control = control_config(resumed, result_of([]), tmp_path / "control")
     assert control.controller == {"name": "random"}
     assert control.search.budget.limits == {"mac_examples": 2_500_000}
     assert control.search.start == []
     assert control.search.trials > 10**5
     assert control.control is None
-    assert control.run.dir == str(tmp_path / "control")
+    assert (control.run.dir, control.run.resume) == (str(tmp_path / "control"), False)
     same = replace(control, control="random", controller=config.controller, search=config.search, run=config.run)
     assert same == config
     assert from_json(control.to_json()) == control
@@ -118,7 +119,11 @@ def test_a_control_that_was_gone_on_with_tells_the_gain_at_its_end(configure, tm
 
 
 def test_any_other_run_has_nothing_to_follow(configure, tmp_path, capsys):
-    assert go_on_after(configure(), tmp_path / "run") == 0
+    """Nor has one that is only called so, in the folder of a run without a control."""
+    write_config(tmp_path, configure())
+    write_json(tmp_path / "result.json", result_of(accuracies(0.9)))
+    for name in ("run", "control"):
+        assert go_on_after(configure(), tmp_path / name) == 0
     assert capsys.readouterr().out == ""
 
 

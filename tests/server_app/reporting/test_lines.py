@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import server_app
+from common.groups import UNBOUNDED
 from server_app.journal import Journal
 from server_app.reporting.lines import line_of, log_event
 from server_app.trials import TrialState
@@ -242,3 +243,9 @@ def test_a_budget_is_told_at_the_start_and_when_it_is_spent():
         "what is left is for these and for the final training"
     )
     assert line_of({"event": "unpaid", **SAMPLES["unpaid"]}).startswith("trial-0001 does not train on")
+
+
+def test_where_a_budget_alone_ends_a_search_no_number_of_trials_is_told():
+    event = {"event": "search", "nodes": ["a", "b"], "rungs": [2]}
+    assert line_of({**event, "trials": 20}) == "20 trials on 2 nodes, scored after 2 rounds"
+    assert line_of({**event, "trials": UNBOUNDED}).startswith("As many trials as the budget pays for on 2 nodes")

@@ -1,0 +1,158 @@
+"""Whether a search can pay for a step: by hand, of a search that is as it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
+from common.groups import NO_LIMITS, FinalConfig
+from common.jobs import NodeReport
+from common.tasks import Classification, Task
+from server_app.allowance import Allowance, allowance_of, examples_of
+from server_app.budget import Shortage
+from server_app.forecast import Load
+from server_app.placement.shared import Shared
+from server_app.roster import Roster
+from server_app.trials import Ledger, Recipe, TrialState
+from tests.support.trials import trial
+
+SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in range(1, 5)]
+HELD = {"train": {"a": 10, "b": 20}, "validation": {"a": 1, "b": 2}, "test": {"a": 3, "b": 4}}
+LINEAR, CONSTANT, BASELINE = Load(5, 7, 1), Load(0, 1, 1), Load(50, 70, 1)
+FINAL = FinalConfig(rounds=2, finalists=1, seeds=1, baseline="portfolio")
+
+
+def load_of(identity):
+    """100 MACs and 10 bytes for each unit of width."""
+    width = identity[0].layers[0].width
+    return Load(100 * width, 10 * width, 1)
+
+
+def allowance(**changes):
+    made = Allowance(
+        limits=NO_LIMITS,
+        final=FINAL,
+        load=load_of,
+        linear=LINEAR,
+        constant=CONSTANT,
+        baseline=BASELINE,
+        placement=Shared(0, 1, Shared.Options()),
+        final_placement=Shared(0, 1, Shared.Options()),
+        names=lambda: ["a", "b"],
+        held=lambda name, split: HELD[split][name],
+    )
+    limits = {name: changes.pop(name) for name in list(changes) if hasattr(NO_LIMITS, name)}
+    return replace(made, limits=replace(NO_LIMITS, **limits), **changes)
+
+
+def search_of(trials=(), under_way=(), held_out=()):
+    ranking = sorted(trials, key=lambda one: -(one.score or 0))
+    panel = tuple(held_out) or ("a", "b")
+    return SimpleNamespace(
+        trials=list(trials),
+        under_way=list(under_way),
+        ranking=ranking,
+        panel=panel,
+        held_out=held_out,
+        split="validation",
+        name="search",
+    )
+
+
+def least(search, one, rounds, **changes):
+    """What a step is said to take in MACs x examples at least."""
+    shortage = allowance(mac_examples=1e-9, **changes).shortage(search, one, rounds)
+    return shortage.spent + shortage.reserved
+
+
+STEP = 100 * (2 * 30 + 3)
+"""Of width 1: two rounds on both nodes, and a score."""
+REFERENCES = (5 + 50) * (2 * 30 + 7)
+"""Linear model and baseline: two rounds and a test."""
+
+
+def test_a_step_a_trial_under_way_and_what_follows_are_reserved():
+    new, running = trial(1, SPECS[0]), trial(0, SPECS[1], state=TrialState.RUNNING, ledger=Ledger(0, 0, 0, 999))
+    running.rounds = 1
+    search = search_of([running], [(running, 3)])
+    winner = 200 * (2 * 30 + 7)  # the wider of both
+    assert least(search, new, 2) == 999 + STEP + 200 * (2 * 30 + 3) + winner + REFERENCES
+
+
+def test_it_fits_up_to_the_last_unit():
+    new, needed = trial(0, SPECS[0]), least(search_of(), trial(0, SPECS[0]), 2)
+    assert needed == STEP + 100 * (2 * 30 + 7) + REFERENCES
+    assert allowance(mac_examples=needed).shortage(search_of(), new, 2) is None
+    assert allowance(mac_examples=needed - 1).shortage(search_of(), new, 2) == Shortage(
+        "mac_examples", 0, needed, needed - 1
+    )
+
+
+def test_bytes_are_reserved_both_ways_for_training_and_one_way_for_scores():
+    shortage = allowance(bytes=1).shortage(search_of(), trial(0, SPECS[0]), 2)
+    models = 10 + 70 + 7 + 1
+    assert shortage == Shortage("bytes", 0, 10 * 2 * (2 * 2 + 1) + models * 2 * (2 * 2 + 1), 1)
+
+
+def test_who_is_held_out_scores_and_trains_in_the_end_only():
+    search = search_of(held_out=("b",))
+    assert least(search, trial(0, SPECS[0]), 2) == 100 * (2 * 10 + 2) + 100 * (2 * 30 + 7) + REFERENCES
+
+
+def test_where_a_sample_trains_it_may_be_that_of_the_most_examples():
+    one = Shared(0, 1, Shared.Options(1))
+    needed = least(search_of(), trial(0, SPECS[0]), 2, placement=one)
+    assert needed == 100 * (2 * 20 + 3) + 100 * (2 * 30 + 7) + REFERENCES
+
+
+def test_the_dearest_of_the_portfolio_that_may_be_its_best_is_the_baseline():
+    tried = [trial(n, SPECS[n], 0.9 - n / 10, state=TrialState.FINISHED, origin="portfolio") for n in range(2)]
+    new = trial(2, SPECS[2], origin="portfolio")
+    needed = least(search_of(tried), new, 2, baseline=None)
+    assert needed == 300 * (2 * 30 + 3) + 300 * (2 * 30 + 7) * 2 + 5 * (2 * 30 + 7)
+
+
+def test_folds_train_as_often_as_they_are():
+    once, thrice = (least(search_of(), trial(0, SPECS[0]), 2, folds=folds) for folds in (1, 3))
+    assert thrice - once == 2 * 100 * 2 * 30
+
+
+def test_by_the_clock_the_rest_takes_as_long_as_what_was():
+    """The search took 8 s for 3 phases and 1000 MACs x examples; the start took 2 s more."""
+    done = trial(0, SPECS[0], 0.5, state=TrialState.FINISHED, ledger=Ledger(0, 0, 4.0, 1000))
+    done.rounds = 2
+    search, new = search_of([done]), trial(1, SPECS[0])
+    to_come = STEP + 100 * (2 * 30 + 7) + REFERENCES
+    seconds = {"start_up": 2.0, "search": 8.0}
+    shortage = allowance(seconds=1, elapsed=lambda: seconds).shortage(search, new, 2)
+    assert (shortage.spent, shortage.reserved) == (10, pytest.approx(8 * to_come / 1000))
+    shortage = allowance(node_seconds=1, elapsed=lambda: seconds).shortage(search, new, 2)
+    assert (shortage.spent, shortage.reserved) == (4, pytest.approx(4 * to_come / 1000))
+
+
+def test_without_a_limit_nothing_is_short():
+    assert allowance().shortage(search_of(), trial(0, SPECS[0]), 10**9) is None
+
+
+def test_a_node_that_was_not_asked_yet_may_have_as_many_examples_as_any():
+    roster = Roster()
+    for name, train in (("a", 10), ("b", 30)):
+        roster.reports[name] = NodeReport(name, [4], Classification(3), train, 5, 1, 1000, "cpu")
+    held = examples_of(roster)
+    assert [held(name, "train") for name in ("a", "b", "new")] == [10, 30, 30]
+    assert held("new", "validation") == 5
+    assert examples_of(Roster())("new", "train") == 0
+
+
+def test_of_a_configuration_it_is_what_was_chosen(configure):
+    task = Task((4,), Classification(3))
+    config = configure(scoring={"folds": 2}, placement={"name": "shared", "nodes_per_round": 3})
+    made = allowance_of(config, task, Roster(), dict, Shared)
+    # a classifier of 3 on 4 features, which is the baseline of these tests too
+    assert (made.linear.macs, made.baseline.macs, made.constant.macs) == (12, 12, 0)
+    assert (made.folds, made.placement.most(10), made.placement.slots, made.final_placement.slots) == (2, 3, 3, 1)
+    assert made.load((SPECS[1], Recipe())).bytes == 4 * (4 * 2 + 2 + 2 * 3 + 3)
