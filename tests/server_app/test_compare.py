@@ -15,7 +15,6 @@ from rich.console import Console
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
 from common.groups import BudgetConfig
-from common.seeding import child_seed
 from common.tasks import Classification, Regression, Task
 from server_app.blobs import Blobs
 from server_app.build import build_search
@@ -111,9 +110,8 @@ def launch(make_grid, monkeypatch):
 def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     config = configure(
         seed=1,
+        search={"trials": 20, "concurrency": 5, "start": [SPEC], "budget": BudgetConfig(5, None, None, None)},
         control="random",
-        search={"trials": 20, "concurrency": 5, "start": [SPEC], "budget": BudgetConfig(None, None, None, 60.0)},
-        scoring={"folds": 3},
         controller={"name": "evolution", "population_size": 4},
         fidelity={"name": "successive_halving", "max_rounds": 9},
         final={"rounds": 6, "finalists": 3},
@@ -130,11 +128,9 @@ def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert final.rounds == original.rounds == 6
     assert final.placement.options == original.placement.options
     assert final.seed != original.seed
-    assert (again.seed, again.run.dir) == (child_seed(1, "compare") % 2**31, str(tmp_path))
-    assert (again.final.seeds, again.final.finalists, again.scoring.folds, again.control) == (4, 1, 1, None)
-    assert again.search.budget == BudgetConfig(None, None, None, None)
-    assert (again.training, again.dataset) == (config.training, config.dataset)
-    assert again.final == replace(config.final, seeds=4, finalists=1)
+    assert (repeat.seed, repeat.run.dir) == (99, str(tmp_path))
+    assert (repeat.control, repeat.search.budget.limits) == (None, {})
+    assert (repeat.training, repeat.dataset, repeat.final) == (config.training, config.dataset, config.final)
 
 
 def test_the_winner_keeps_its_recipe_and_the_baseline_the_runs(configure, tmp_path):
