@@ -340,7 +340,7 @@ class FederationMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_budget_is_kept(self):
-        """Each phase was foreseen with the nodes of the beginning at least."""
+        """With the final training of the best; each phase was foreseen with the nodes of the beginning at least."""
         if self.limit is None or not isinstance(self.search, Search):
             return
         workers = self.choices[2] or len(self.at_first - self.held_out)
@@ -351,7 +351,10 @@ class FederationMachine(RuleBasedStateMachine):
             more += max(0, cost - macs * foreseen)
         spent = Spent.of(self.search.trials).mac_examples
         assert spent == sum(self.cost.values())
-        assert spent <= self.limit + more, (spent, self.limit, more)
+        best, number = self.search.winner, len(self.at_first)
+        macs = 0 if best is None else 7 * best.spec.layers[0].width + 12  # and of the linear model
+        final = macs * (10 * min(self.choices[2] or number, number) + 5 * number)
+        assert spent + final <= self.limit + more, (spent, final, self.limit, more)
 
     @invariant()
     def events_are_fair(self):
