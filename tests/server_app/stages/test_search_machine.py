@@ -131,7 +131,7 @@ class FederationMachine(RuleBasedStateMachine):
         | st.builds(Scoring, held_out=st.sampled_from([0.3, 0.6]))
         | st.builds(Scoring, folds=st.integers(2, 3)),
         barrier=st.booleans(),
-        limit=st.none() | st.sampled_from([6_000, 9_000, 15_000]),
+        limit=st.none() | st.sampled_from([3_000, 4_500, 6_000]),
     )
     def start(self, nodes, concurrency, halving, sampled, scoring, barrier, limit):
         self.now, self.barrier, self.events, self.blobs = 0.0, barrier, [], Blobs(None)
@@ -406,6 +406,7 @@ class FederationMachine(RuleBasedStateMachine):
             if self.search.done:
                 break
         assert self.search.done
+        self.a_budget_is_kept()
         assert self.ended == {f"{self.search.label}-{trial.number:04d}" for trial in self.search.trials}
         assert not self.search._active
         self.the_story_is_that_of_one_who_was_never_killed()
