@@ -36,7 +36,7 @@ from common.errors import FlwrNasError
 from common.files import write_aside
 from tests.benchmarks.equal_cost.cost import trials_of_equal_cost
 from tests.benchmarks.equal_cost.data import CASES
-from tests.benchmarks.equal_cost.runs import Found, run_once
+from tests.benchmarks.equal_cost.runs import Found, found_in, run_once
 from tests.benchmarks.equal_cost.sides import Commit, Side, WorkingTree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,7 +142,8 @@ class Benchmark:
         folder = self._out / name / side.label / ("default" if trials is None else f"{trials}-trials") / f"seed-{seed}"
         overrides = [*CASES[name].federation, *self._more, *([] if trials is None else [f"search.trials={trials}"])]
         with self._console.status(what):
-            found, now = run_once(side, folder, seed, overrides, lambda: self._file(name))
+            sources, now = run_once(side, folder, seed, overrides, lambda: self._file(name))
+            found = found_in(folder, sources)
         score = found.tests["winner"][found.metric]
         took = f"{sum(found.seconds.values()):.0f} s" if now else "ran before"
         self._console.print(f"{what}: {found.metric} {score:.4f}, {found.cost / 1e9:.1f} GMAC x examples ({took})")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import datasets
 
 from common.data.formats import Contents
 from common.data.formats.npz import read
@@ -53,6 +54,12 @@ def _rows(contents: Contents, train: NDArray[np.int64], test: NDArray[np.int64])
     return Contents(contents.x[rows], contents.y[rows], contents.classes, client, split)
 
 
+def _loaded(name: str) -> Contents:
+    """Return a table that comes with scikit-learn."""
+    loaded = getattr(datasets, f"load_{name}")()
+    return Contents(loaded.data, loaded.target, loaded.target_names)
+
+
 @dataclass(frozen=True)
 class Case:
     """A data set in a federation.
@@ -60,41 +67,72 @@ class Case:
     Parameters
     ----------
     federation : tuple of str
-        Overrides that say who holds what, and nothing of the search.
+        Overrides that say which data these are and who holds what, and nothing of the search.
     part : callable, optional
         Which part of the file is used; None is all of it.
+    table : str, optional
+        The table of scikit-learn that takes the place of a file.
     """
 
     federation: tuple[str, ...]
     part: Callable[[Contents], Contents] | None = None
+    table: str | None = None
 
-    def file(self, path: Path, folder: Path) -> Path:
+    def file(self, path: Path | None, folder: Path) -> Path | None:
         """Return the file that a search reads: `path`, or where only a part is used another one, in `folder`.
+
+        None where the data come with flwr-nas.
 
         Raises
         ------
         DataError
             There is no such file, or it is malformed.
         """
-        if self.part is None:
-            return path.absolute()
+        if self.table is not None:
+            return _written(_loaded(self.table), folder / f"{self.table}.npz")
+        if path is None or self.part is None:
+            return path.absolute() if path else None
         try:
             found = self.part(read(str(path), ""))
         except DataError as error:
             raise DataError(f"{path}: {error.rule}", fix=error.fix, detail=error.detail) from None
-        arrays: dict[str, NDArray[Any]] = {
-            item.name: value for item in fields(found) if (value := getattr(found, item.name)) is not None
-        }
-        target = folder / path.name
-        np.savez(target, allow_pickle=False, **arrays)
-        return target
+        return _written(found, folder / path.name)
 
+
+def _written(contents: Contents, target: Path) -> Path:
+    arrays: dict[str, NDArray[Any]] = {
+        item.name: value for item in fields(contents) if (value := getattr(contents, item.name)) is not None
+    }
+    np.savez(target, allow_pickle=False, **arrays)
+    return target
+
+
+_LOCAL = "dataset=local"
 
 CASES = {
-    "uci_har": Case(("dataset.partition=natural", "dataset.split=block", "dataset.gap=1", "federation.nodes=21")),
-    "mnist_writers": Case(("dataset.partition=natural", "federation.nodes=40"), lambda file: first_people(file, 40)),
+    "uci_har": Case(
+        (_LOCAL, "dataset.partition=natural", "dataset.split=block", "dataset.gap=1", "federation.nodes=21")
+    ),
+    "mnist_writers": Case(
+        (_LOCAL, "dataset.partition=natural", "federation.nodes=40"), lambda file: first_people(file, 40)
+    ),
     "fashion_mnist": Case(
-        ("dataset.partition=dirichlet", "dataset.alpha=0.3", "federation.nodes=10"),
+        (_LOCAL, "dataset.partition=dirichlet", "dataset.alpha=0.3", "federation.nodes=10"),
         lambda file: first_examples(file, 6000),
     ),
 }
+"""Data sets that lie in files."""
+
+EMBEDDED = {
+    "digits": Case(("dataset=digits",)),
+    "wine": Case((_LOCAL, "federation.nodes=4"), table="wine"),
+    "breast_cancer": Case((_LOCAL, "federation.nodes=6"), table="breast_cancer"),
+    "diabetes": Case(("dataset=diabetes", "federation.nodes=4")),
+}
+"""Data sets that come with what is installed."""
+
+
+def case_of(name: str, overrides: Sequence[str] = ()) -> Case:
+    """Return a data set by its name; a file of another name is one of its own, in the federation of `overrides`."""
+    known = {**CASES, **EMBEDDED}.get(name, Case((_LOCAL,)))
+    return replace(known, federation=(*known.federation, *overrides))

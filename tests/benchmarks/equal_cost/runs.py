@@ -54,9 +54,9 @@ class Found:
 
 
 def run_once(
-    side: Side, folder: Path, seed: int, overrides: Sequence[str], data: Callable[[], Path]
-) -> tuple[Found, bool]:
-    """Search, unless this search has finished in `folder` before; return what it came to, and whether it ran now.
+    side: Side, folder: Path, seed: int, overrides: Sequence[str], data: Callable[[], Path | None]
+) -> tuple[str, bool]:
+    """Search, unless this search has finished in `folder` before; return by which sources, and whether it ran now.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def run_once(
     overrides : sequence of str
         All others of the command, but for the file of the data and the run folder.
     data : callable
-        Returns that file; asked only where it runs.
+        Returns that file, or None where there is none; asked only where it runs.
 
     Raises
     ------
@@ -87,14 +87,14 @@ def run_once(
                 " ".join(asked),
                 fix="Choose another --out",
             )
-        return found_in(folder, told["sources"]), False
+        return str(told["sources"]), False
     file, environment = data(), side.environment
     if folder.exists():
         shutil.rmtree(folder)
     write_aside(note, json.dumps({"overrides": asked, "sources": side.sources}, indent=2) + "\n")
-    command = [sys.executable, "-m", "server_app.cli", "search", "dataset=local", *asked]
+    command = [sys.executable, "-m", "server_app.cli", "search", *asked, f"run.dir={folder}"]
     done = subprocess.run(
-        [*command, f"dataset.path={file}", f"run.dir={folder}"],
+        [*command, *([] if file is None else [f"dataset.path={file}"])],
         cwd=folder.parent,
         env=environment,
         capture_output=True,
@@ -104,7 +104,7 @@ def run_once(
     if done.returncode or not _finished(folder):
         said = (done.stdout + done.stderr)[-_SAID:]
         raise SearchError(f"A search must finish, and this one ended with {said}", fix=f"See {folder / LOG}")
-    return found_in(folder, side.sources), True
+    return side.sources, True
 
 
 def found_in(folder: Path, sources: str) -> Found:
