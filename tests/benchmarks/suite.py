@@ -132,7 +132,7 @@ def show(found: dict[str, list[dict[str, Reached]]], title: str, console: Consol
     console.print(table)
     for arm, of_arm in gains.items():
         told = overall(of_arm)
-        interval = "" if told.low is None else f", 95 % interval {told.low:+.4f} to {told.high:+.4f}, by data set"
+        interval = f", 95 % interval {told.low:+.4f} to {told.high:+.4f}, by data set" if told.known else ""
         console.print(f"gain of the search over {arm}: {told.mean:+.4f} over {len(of_arm)} data sets{interval}")
     return gains
 
