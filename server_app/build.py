@@ -17,7 +17,7 @@ from common.groups import PORTFOLIO
 from common.limits import Limits
 from common.seeding import generator
 from common.settings import TrainingSettings
-from common.tasks import Task
+from common.tasks import Head, Task
 from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
 from server_app.build_closing import closing_of
@@ -85,8 +85,8 @@ def build_strategy(
 
     strategy = FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits, elapsed),
-        lambda task, ranking, roster: build_final(config, task, ranking, journal, blobs, roster),
-        facts=facts_of(config),
+        closing_of(config, journal, blobs),
+        facts=facts_of(config, _metric(config)),
         journal=journal,
         stop=stop,
         save=save or sweep,
@@ -227,6 +227,12 @@ def _steps_per_round(roster: Roster, recipe: TrainingSettings) -> float | None:
     """Return the optimizer steps of a round, mean over the nodes that said what they have; None where nobody did."""
     steps = [-(-report.num_train // recipe.batch_size) * recipe.epochs for report in roster.reports.values()]
     return sum(steps) / len(steps) if steps else None
+
+
+def _metric(config: Config) -> Callable[[Head], str] | None:
+    """Return what tells the metric by which a search goes; None where the balance of classes decides."""
+    cls, options = chosen(config, "objective")
+    return None if cls.by_balance else lambda head: str(cls(head, options).terms()[0].name)
 
 
 def _weights(config: Config, task: Task, seed: int, blobs: Blobs) -> WeightStore:

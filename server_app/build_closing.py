@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from common.architecture.cost import cost_of
@@ -47,7 +48,8 @@ def build_finalists(
 ) -> Finalists | None:
     """Build the training of the best again; None where there is nothing to choose.
 
-    It has seeds of its own, and the panel of the search.
+    It has seeds of its own, and the panel of the search. Folds are the search's alone: they would make it so many times
+    dearer.
 
     Parameters
     ----------
@@ -66,10 +68,11 @@ def build_finalists(
     stage = Finalists(
         contenders=tuple(contenders),
         seeds=config.final.seeds,
-        scoring=scoring_of(config),
+        scoring=replace(scoring_of(config), folds=1),
         **_training(config, task, "finalists", journal, blobs, roster),
     )
-    stage.share_panel(search)
+    if not search.folds:
+        stage.share_panel(search)
     return stage
 
 

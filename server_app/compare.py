@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.config import Config
-from common.errors import ConfigError, SearchError, StorageError
+from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
 from common.groups import NO_LIMITS
 from common.seeding import child_seed
 from common.tasks import task_from_record
@@ -27,6 +27,7 @@ from server_app.candidates import ROLES
 from server_app.changes import differences
 from server_app.journal import write_json
 from server_app.lock import under_way
+from server_app.registry import choices
 from server_app.reporting.columns import add_rows, tests_of, titles
 from server_app.reporting.judgement import judgement
 from server_app.reporting.words import counted
@@ -97,15 +98,29 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
     winner, baseline = _given(result["winner"]), result.get("baseline")
     return replace(
         config,
-        seed=seed,
+        seed=child_seed(config.seed, "compare") % 2**31,
         control=None,
         search=replace(config.search, trials=1, concurrency=1, start=[winner], budget=NO_LIMITS),
-        final=replace(config.final, baseline=_given(baseline) if baseline else config.final.baseline),
+        scoring=replace(config.scoring, folds=1),
+        final=replace(
+            config.final,
+            finalists=1,
+            seeds=repeats,
+            baseline=_given(baseline) if baseline else config.final.baseline,
+        ),
         space={"name": "listed", "specs": [winner["spec"]]},
         controller={"name": "random"},
         fidelity={"name": "full", "max_rounds": 1},
+        objective=_objective(config, result),
         run=replace(config.run, dir=str(folder)),
     )
+
+
+def _objective(config: Config, result: dict[str, Any]) -> dict[str, Any]:
+    """Return the objective, by name where the run found out: other splits may make classes look even that were not."""
+    metric = task_from_record(result["task"]).head.primary[0]
+    known = config.objective["name"] == "primary" and metric in choices("objective")
+    return {**config.objective, "name": metric} if known else config.objective
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
@@ -120,8 +135,8 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         The ``seed`` of the run and how many ``runs`` each model had; the ``task``; for each of `ROLES` that was tested
-        what result.json tells of it, with its ``tests``, one a seed; where there is a baseline the ``gain`` over it in
-        the task's primary metric, one a seed, above 0 where the winner is better.
+        what result.json tells of it, with its ``tests``, one a seed; where there is a baseline, and tests have the
+        task's primary metric, the ``gain`` over it in that, one a seed, above 0 where the winner is better.
     """
     winner = result["winner"]
     found: dict[str, Any] = {"seed": result["seed"], "runs": len(winner["tests"]), "task": result["task"]}
@@ -129,8 +144,8 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
         entry = result.get(role)
         if entry and (tests := tests_of(entry)):
             found[role] = {**{key: entry[key] for key in _TOLD if key in entry}, "tests": tests}
-    if "baseline" in found:
-        found["gain"] = winner["gain_over"]["baseline"]["values"]
+    if "baseline" in found and (gain := winner["gain_over"].get("baseline")):
+        found["gain"] = gain["values"]
     return found
 
 

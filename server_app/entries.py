@@ -10,8 +10,8 @@ from common.architecture.cost import cost_of
 from common.config import Config
 from common.groups import PORTFOLIO
 from common.precision import number_bytes
+from server_app.gains import Gain, clearest_gain_over, gain_over
 from server_app.given import best_of_portfolio
-from server_app.intervals import Gain, clearest_gain_over, gain_over
 from server_app.one_class import one_class
 from server_app.outcome import Outcome
 from server_app.scores import Score

@@ -79,6 +79,11 @@ class MemberWeights(WeightStore):
         for store in self._stores:
             store.rest(trial)
 
+    def adopt(self, trial: Trial, weights: Weights) -> None:
+        """Give every member of a trial the weights that were trained elsewhere."""
+        for store in self._stores:
+            store.adopt(trial, weights)
+
     def retain(self, numbers: Collection[int]) -> None:
         """Forget all trials but these."""
         for store in self._stores:

@@ -13,14 +13,13 @@ from common import __version__
 from common.config import Config
 from common.files import write_aside
 from common.models.export import save_model
-from common.precision import number_bytes
 from server_app.budget import Spent
 from server_app.candidates import ROLES
 from server_app.entries import entry_of, finalists_of
 from server_app.journal import write_json
 from server_app.kept import kept_of
 from server_app.outcome import Outcome
-from server_app.stages.rounds import Rounds
+from server_app.trials import Trial
 
 _SECONDS = ("start_up", "search", "finalists", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
@@ -80,7 +79,13 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
             "nodes": len(outcome.nodes),
         },
         "seconds": _seconds(outcome.seconds),
-        **_costs({"search": search.trials, "final": final.trials if final else []}),
+        **_costs(
+            {
+                "search": search.trials,
+                **({"finalists": outcome.finalists.trials} if outcome.finalists else {}),
+                "final": outcome.final.trials if outcome.final else [],
+            }
+        ),
         "seed": config.seed,
         "task": outcome.task.to_record(),
         "limits": outcome.limits.to_dict(),
@@ -90,37 +95,12 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
     }
 
 
-def _entry(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | None:
-    """Return what is told of a candidate of the final training; None where there is none, or it has not begun."""
-    found, origin = _found(config, outcome, role)
-    final = outcome.final.trial_of(role) if outcome.final else None
-    trial = final if role != "winner" else found
-    if trial is None:
-        return None
-    cost = cost_of(trial.spec.lower(outcome.task))
-    last = (found or trial).last
-    return {
-        "trial": found.number if found else None,
-        "origin": origin,
-        "id": trial.spec.id,
-        "architecture": trial.spec.describe(),
-        "spec": trial.spec.to_dict(),
-        "recipe": trial.recipe.to_json(),
-        "feasible": last.feasible if last else None,
-        "score": found.score if found else None,
-        "validation": dict(found.metrics) if found else {},
-        "test": dict(final.metrics) if final else {},
-        "tests": [dict(final.metrics)] if final and final.metrics else [],
-        "parameters": cost.parameters,
-        "macs": cost.macs,
-        "message_bytes": (cost.parameters + cost.buffers) * number_bytes(config.federation.precision),
-        "bytes_sent": final.ledger.bytes_down + final.ledger.bytes_up if final else 0,
-        "failure": (final or trial).failure,
-    }
-
-
-def _node_seconds(stage: Rounds) -> float:
-    return round(sum(trial.ledger.node_seconds for trial in stage.trials), 3)
+def _rounds(outcome: Outcome) -> int:
+    """Return how many rounds were trained; those of a run that was taken over are the finalists'."""
+    trials = [trial for stage in (outcome.search, outcome.finalists) if stage for trial in stage.trials]
+    if (final := outcome.final) is not None:
+        trials += [trial for trial in final.trials if trial.number not in final.adopted]
+    return sum(trial.rounds for trial in trials)
 
 
 def _costs(stages: Mapping[str, Sequence[Trial]]) -> dict[str, dict[str, float]]:

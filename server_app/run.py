@@ -268,7 +268,7 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 folder=str(folder),
                 started_at=config.run.started_at,
                 final_rounds=config.final.rounds,
-                final_models=len(ROLES),
+                models=models_to_train(config.final),
                 budget=config.search.budget.limits,
             )
             if again:

@@ -26,6 +26,7 @@ from common.jobs import Weights
 from common.limits import Limits
 from common.tasks import Task
 from common.wire.arrays import pack
+from server_app.balance import agree_on_metric
 from server_app.closing import Closing
 from server_app.desk import Desk
 from server_app.exchange import Exchange

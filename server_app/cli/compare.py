@@ -34,8 +34,9 @@ def compare(folder: Path, repeats: int) -> int:
 
     again = shlex.join(["flwr-nas", "compare", str(folder), "--repeats", str(repeats)])
 
-    def repeat(config: Config) -> dict[str, Any]:
-        code, _ = launch_search(config, time.time(), again)
+    def launch(config: Config, resumed: bool) -> dict[str, Any]:
+        began, place = time.time(), Path(str(config.run.dir))
+        code = resume(str(place), [], began) if resumed else launch_search(config, began, again)[0]
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code != 0:

@@ -94,8 +94,8 @@ class Board:
         now : float
             By the run's clock.
         """
-        if self.final_began is not None:
-            return self._final_left(now - self.final_began)
+        if self.stage_began is not None:
+            return self._stage_left(now - self.stage_began)
         if self.search_began is None or not self.ended or self.budgeted:
             return None
         elapsed = now - self.search_began
@@ -147,7 +147,7 @@ class Board:
 
     def _on_start(self, event: dict[str, Any]) -> None:
         self.name = event["name"]
-        self.final_rounds, self.final_models = event.get("final_rounds", 0), event.get("final_models", 0)
+        self.final_rounds, self.models = event.get("final_rounds", 0), dict(event.get("models", {}))
         self.budgeted = bool(event.get("budget"))
 
     def _on_node(self, event: dict[str, Any]) -> None:
@@ -212,6 +212,7 @@ class Board:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
     _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
+    _on_member_failed = _note
 
 
 def _after(label: str) -> list[str]:

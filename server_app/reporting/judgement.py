@@ -7,7 +7,7 @@ from typing import Any
 
 from common.groups import PORTFOLIO
 from common.tasks import Head
-from server_app.intervals import Gain
+from server_app.gains import Gain
 from server_app.reporting.words import counted
 
 Entries = Mapping[str, Mapping[str, Any]]

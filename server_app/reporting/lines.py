@@ -10,7 +10,7 @@ from flwr.common.logger import log
 
 from common.groups import UNBOUNDED
 from server_app.changes import changed_nodes
-from server_app.reporting.best import INFEASIBLE, why_lower, worth, worth_at_rung
+from server_app.reporting.best import INFEASIBLE, figure, why_lower, worth, worth_at_rung
 from server_app.reporting.words import counted, listed, shortened
 
 

@@ -13,9 +13,17 @@ from rich.text import Text
 from common.tasks import task_from_record
 from server_app.candidates import ROLES
 from server_app.reporting.best import INFEASIBLE
+from server_app.reporting.columns import add_rows, tests_of, titles
 from server_app.reporting.cost import costs_in_words
-from server_app.reporting.rows import rows_to_show
+from server_app.reporting.judgement import judgement
 from server_app.reporting.words import counted, in_words, size
+from server_app.selection import ALONE, BEST, CHEAPEST
+
+_WHY = {
+    BEST: "has the best mean score on validation",
+    CHEAPEST: "has the fewest MACs within one standard error of the best mean score on validation",
+    ALONE: "is the only one that trained to its end and breaks no constraint",
+}
 
 
 def render(result: dict[str, Any]) -> RenderableType:
@@ -46,7 +54,7 @@ def render(result: dict[str, Any]) -> RenderableType:
         lines.append(Text(f"trained with {in_words(winner['recipe'])}"))
     if winner.get("feasible") is False:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
-    lines += [Text(sentence) for sentence in _judgement(there, head)]
+    lines += [Text(sentence) for sentence in (*_chosen(result.get("finalists", [])), *judgement(there, head))]
     small_print = [_summary(result), *costs_in_words(result)]
     return Group(table, *lines, *(Text(line, style="dim") for line in small_print))
 
@@ -65,7 +73,3 @@ def _summary(result: dict[str, Any]) -> str:
         f"{counted(counts['exchanges'], 'exchange')}, {counted(counts['messages'], 'message')}, "
         f"{size(counts['bytes_down'])} down, {size(counts['bytes_up'])} up; {times}"
     )
-
-
-def _cell(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)

@@ -42,7 +42,8 @@ class Active:
 
     `macs` are those of its spec, for one example. `turn`, `tries` and `scores` are of the phase that is being tried:
     when it began (0 for none), how often nodes were asked, and what they gave so far. After a resume the phase is asked
-    again, in the turn in which it began.
+    again, in the turn in which it began. Where the trial trains several times, `members` are these trainings, each with
+    a phase of its own.
     """
 
     trial: Trial

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.errors import FlwrNasError, SearchError
 from common.jobs import Split, Weights
@@ -21,6 +21,9 @@ from server_app.stages.base import Active
 from server_app.stages.finalists import Finalists
 from server_app.stages.replicated import Replicated, best_scored
 from server_app.trials import Identity, Trial, TrialState
+
+if TYPE_CHECKING:
+    from common.architecture.cost import Cost
 
 ServerTest = Callable[[Trial, Weights], tuple[dict[str, float], Mapping[str, Measured]]]
 """Tests a trained model on data that the server holds: the table, and by person what it was made of."""
@@ -90,7 +93,7 @@ class Final(Replicated):
         """
         trained = [run for run in self.runs_of(self._winner) if self.weights_of(run.number) is not None]
         runs = [run for run in trained if test_of(run)] or trained
-        scores = {run.number: score for run in runs if (score := validation_of(run)) is not None}
+        scores = {run.number: score for run in runs if (score := validation_of(run)) and score.value is not None}
         if not scores:
             return runs[0] if runs else None
         return self.trials[best_scored(scores)]
@@ -117,17 +120,11 @@ class Final(Replicated):
     def _winner(self) -> Identity:
         return next(iter(self.candidates.values()))
 
-        Only where the winner is among them: else the run ends as it would have without the interruption.
-        """
-        if not self.trials or not self.trials[0].unheard:
-            return
-        for trial in self.trials:
-            if trial.unheard:
-                name = self._name(trial.number)
-                self.journal.write("reopened", trial=name, rounds=trial.rounds, reason=trial.failure)
-                trial.state, trial.failure, trial.unheard = TrialState.RUNNING, "", False
-                macs = self._cost(trial).macs
-                self._active[trial.number] = Active(trial, name, self.rounds, macs, slot=trial.number)
+    def _start(self, trial: Trial) -> Active:
+        active = super()._start(trial)
+        if self.earlier is not None and (run := self._run_before(trial)) is not None:
+            self._adopt(active, self.earlier, run)
+        return active
 
     def _run_before(self, trial: Trial) -> Trial | None:
         """Return the finalist's run in the place of `trial` among those of its identity, if it came to its end."""

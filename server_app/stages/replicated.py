@@ -113,7 +113,7 @@ class Replicated(Rounds):
                 name = self._name(trial.number)
                 self.journal.write("reopened", trial=name, rounds=trial.rounds, reason=trial.failure)
                 trial.state, trial.failure, trial.unheard = TrialState.RUNNING, "", False
-                self._active[trial.number] = Active(trial, name, self.rounds, slot=trial.number)
+                self._active[trial.number] = Active(trial, name, self.rounds, self._cost(trial).macs, slot=trial.number)
 
     def _start(self, trial: Trial) -> Active:
         active = self._enter(trial, self.rounds)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from common.errors import FlwrNasError, SearchError
+from common.errors import ConfigError, FlwrNasError, SearchError
 from common.jobs import Split, Work
 from common.metrics import Measured
 from server_app.assignment import BUSY, Assigner, Assignment, TooFewFree
@@ -200,7 +200,7 @@ class Rounds(Stage):
                 work = Work("train", "train", request.round, trial.recipe, self.all_rounds)
                 active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
             else:
-                chosen = self._assigner.scorers(trial, nodes, free, active.scores)
+                chosen = self._scorers(active, nodes, free)
                 work = Work("score", self._split(trial), trial.rounds, trial.recipe, self.all_rounds)
                 least = max(1, self._assigner.min_scores)
                 active.phase = ScorePhase(work, chosen.nodes, turn, self.objectives.head, least, active.scores)
@@ -308,15 +308,3 @@ class Rounds(Stage):
         scores = {name: (metrics, examples) for name, (metrics, examples) in row["scores"].items()}
         macs = self._cost(trial).macs
         return Active(trial, name, row["target"], macs, row["slot"], None, row["turn"], row["tries"], scores)
-
-
-def _row(active: Active) -> dict[str, Any]:
-    """Return an active trial as JSON; its phase is asked again."""
-    return {
-        "number": active.trial.number,
-        "target": active.target,
-        "slot": active.slot,
-        "turn": active.turn,
-        "tries": active.tries,
-        "scores": {name: list(pair) for name, pair in active.scores.items()},
-    }

@@ -241,8 +241,10 @@ class Search(Folded):
     def _cost(self, trial: Trial) -> Cost:
         return self.controller.space.cost(trial.spec)
 
-    def _trained(self, active: Active) -> None:
-        """Go on to the next round, or to the score."""
+    def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
+        if not phase.left_out:  # who is missing might have reported it
+            self.objectives.check_ranks([metrics for metrics, _ in phase.scores.values()])
+        super()._close_scoring(active, phase)
 
     def _scored(self, active: Active, split: Split) -> None:  # noqa: ARG002 - it is the panel's
         trial = active.trial

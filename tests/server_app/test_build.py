@@ -85,7 +85,7 @@ def test_trials_of_the_search_train_several_times_and_those_of_the_final_trainin
     search = build_search(config, TASK, Journal(), Blobs(None))
     search.begin("abcd")
     assert [len(fold) for fold in search.folds] == [2, 1, 1]
-    final = build_final(config, TASK, [Trial(0, spec())], Journal(), Blobs(None))
+    final = build_final(config, TASK, (spec(), Recipe()), [], Journal(), Blobs(None))
     final.begin("abcd")
     assert final.scoring.folds == 1
 

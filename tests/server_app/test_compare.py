@@ -15,13 +15,15 @@ from rich.console import Console
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
 from common.groups import BudgetConfig
+from common.seeding import child_seed
 from common.tasks import Classification, Regression, Task
 from server_app.blobs import Blobs
 from server_app.build import build_search
 from server_app.build_closing import build_final
 from server_app.candidates import ROLES, candidates_of
 from server_app.compare import compare, comparison_config, render, summary
-from server_app.intervals import gain_over, student_quantile
+from server_app.gains import gain_over
+from server_app.interval import t_quantile
 from server_app.journal import Journal, write_json
 from server_app.results import write_config
 from server_app.run import run
@@ -32,9 +34,9 @@ from server_app.trials import Recipe
 
 SPEC = {"version": 1, "kind": "layered", "layers": [{"op": "linear", "width": 7, "norm": "none"}]}
 RECIPE = {"learning_rate": 0.5, "epochs": 3}
-RESULT = {"winner": {"spec": SPEC, "recipe": RECIPE}}
-METRICS = tuple(row.metric for row in Classification.rows)
 TASK = Task((4,), Classification(3))
+RESULT = {"winner": {"spec": SPEC, "recipe": RECIPE}, "task": TASK.to_record()}
+METRICS = tuple(row.metric for row in Classification(3).rows)
 
 
 def result_with(winner, baseline, others=0.3, task=TASK, metrics=METRICS):
@@ -74,7 +76,7 @@ def config(configure, tmp_path):
 def finished(config, tmp_path):
     """What a comparison reads of a finished run's folder."""
     write_config(tmp_path / "run", config)
-    write_json(tmp_path / "run" / "result.json", {"winner": {"spec": SPEC}})
+    write_json(tmp_path / "run" / "result.json", {"winner": {"spec": SPEC}, "task": TASK.to_record()})
     return tmp_path / "run"
 
 
@@ -110,8 +112,9 @@ def launch(make_grid, monkeypatch):
 def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     config = configure(
         seed=1,
-        search={"trials": 20, "concurrency": 5, "start": [SPEC], "budget": BudgetConfig(5, None, None, None)},
         control="random",
+        search={"trials": 20, "concurrency": 5, "start": [SPEC], "budget": BudgetConfig(None, None, None, 60.0)},
+        scoring={"folds": 3},
         controller={"name": "evolution", "population_size": 4},
         fidelity={"name": "successive_halving", "max_rounds": 9},
         final={"rounds": 6, "finalists": 3},
@@ -128,9 +131,11 @@ def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert final.rounds == original.rounds == 6
     assert final.placement.options == original.placement.options
     assert final.seed != original.seed
-    assert (repeat.seed, repeat.run.dir) == (99, str(tmp_path))
-    assert (repeat.control, repeat.search.budget.limits) == (None, {})
-    assert (repeat.training, repeat.dataset, repeat.final) == (config.training, config.dataset, config.final)
+    assert (again.seed, again.run.dir) == (child_seed(1, "compare") % 2**31, str(tmp_path))
+    assert (again.final.seeds, again.final.finalists, again.scoring.folds, again.control) == (4, 1, 1, None)
+    assert again.search.budget == BudgetConfig(None, None, None, None)
+    assert (again.training, again.dataset) == (config.training, config.dataset)
+    assert again.final == replace(config.final, seeds=4, finalists=1)
 
 
 def test_the_winner_keeps_its_recipe_and_the_baseline_the_runs(configure, tmp_path):
@@ -297,7 +302,7 @@ def test_the_table_shows_means_and_spreads_over_seeds():
     for values in accuracies.values():
         assert f"{sum(values) / 3:.4f} ({statistics.stdev(values):.4f})" in row
     # 0.1, -0.05 and 0.1: the mean is 0.05, the deviations 0.05, -0.1 and 0.05, their squares sum to 0.015
-    half = student_quantile(2) * (0.015 / 2) ** 0.5 / 3**0.5
+    half = t_quantile(2) * (0.015 / 2) ** 0.5 / 3**0.5
     interval = f"95 % interval {0.05 - half:.4f} to {0.05 + half:.4f} over 3 seeds"
     assert f"Gain in accuracy 0.0500 ({interval}): within noise." in text
     assert "The winner is no better than the baseline (within noise), with 25% of its MACs." in text
@@ -328,14 +333,14 @@ def test_a_gain_is_above_0_where_the_winner_is_better_even_if_less_is():
     (row,) = [line for line in text.splitlines() if line.strip("│ ").startswith("test MSE")]
     assert f"3100 ({100 * 2**0.5:.4g})" in row
     assert f"3300 ({200 * 2**0.5:.4g})" in row
-    half = student_quantile(1) * 300  # the deviation of two differences is 300 sqrt(2), of their mean 300
+    half = t_quantile(1) * 300  # the deviation of two differences is 300 sqrt(2), of their mean 300
     assert f"mse lower by 200 (95 % interval {200 - half:.4g} to {200 + half:.4g} over 2 seeds): within noise." in text
     assert "MAE" not in text
 
 
 def test_where_less_is_better_more_is_a_loss():
     text = text_of(with_errors([3500.0, 3100.0], [3000.0, 3200.0]))
-    half = student_quantile(1) * 300
+    half = t_quantile(1) * 300
     assert f"mse higher by 200 (95 % interval {200 - half:.4g} to {200 + half:.4g} over 2 seeds)" in text
     assert "mse higher by 500, a loss." in text_of(with_errors([3500.0], [3000.0]))
 

@@ -30,6 +30,11 @@ CHOICES = {
     },
     "people held out": {"scoring": {"held_out": 0.5}, "final": {"finalists": 2, "seeds": 2}},
     "finalists": {"final": {"rounds": 2, "finalists": 2, "seeds": 2}},
+    "folds, halving, recipes with a mean": {
+        "scoring": {"folds": 2},
+        "fidelity": {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2},
+        "training": {"average": [3, 0]},
+    },
     "the least": {},
 }
 

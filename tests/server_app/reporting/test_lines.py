@@ -80,6 +80,8 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 "rung",
                 "score",
                 "num_nodes",
+                "largest",
+                "smallest",
                 "finalist",
                 "best",
                 "error",

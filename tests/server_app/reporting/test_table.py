@@ -13,6 +13,7 @@ from rich.console import Console
 
 from common.tasks import Regression, Task
 from server_app.candidates import ROLES
+from server_app.gains import over_seeds
 from server_app.reporting.table import render
 from server_app.reporting.words import size
 

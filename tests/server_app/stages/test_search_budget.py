@@ -14,7 +14,15 @@ from server_app.build import build_strategy
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
 
-HALVING = {"name": "successive_halving", "max_rounds": 4, "min_rounds": 1, "eta": 2, "bracket_size": 4, "doubt": 0.0}
+HALVING = {
+    "name": "successive_halving",
+    "max_rounds": 4,
+    "min_rounds": 1,
+    "eta": 2,
+    "bracket_size": 4,
+    "doubt": 0.0,
+    "min_steps": 0,
+}
 WIDTHS = tuple(range(2, 14))
 FINAL = {"finalists": 1, "seeds": 1, "rounds": 3}
 CURRENCIES = ("mac_examples", "bytes")

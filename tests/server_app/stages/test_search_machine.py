@@ -146,8 +146,10 @@ class FederationMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.seen = 0
         self.story: list[tuple[str, Trial | None, object]] = []
-        self.choices = (concurrency, halving, sampled, scoring)
-        self.limit, self.cost, self.at_first = limit, Counter(), set(self.there)
+        self.lost: set[str] = set()
+        self.choices = (concurrency, halving, sampled, replace(scoring, folds=min(scoring.folds, nodes)))
+        self.limit = limit and limit * self.choices[3].folds  # so that one trial can always be paid
+        self.cost, self.at_first = Counter(), set(self.there)
         self.search = self.make()
         self.search.begin(sorted(self.there))
         self.panel, self.held_out = set(self.search.panel), set(self.search._assigner.held_out)
@@ -186,6 +188,7 @@ class FederationMachine(RuleBasedStateMachine):
             final_placement=placement,
             names=lambda: self.there,
             held=lambda _, split: 10 if split == "train" else 5,
+            folds=self.choices[3].folds,
         )
 
     def excess(self, node, trial):
@@ -346,8 +349,9 @@ class FederationMachine(RuleBasedStateMachine):
         workers = self.choices[2] or len(self.at_first - self.held_out)
         more = 0
         for (name, kind, _), cost in self.cost.items():
-            macs = 7 * self.search.trials[int(name[-4:])].spec.layers[0].width  # of 4 features, 3 classes
-            foreseen = 10 * min(workers, len(self.at_first - self.held_out)) if kind == "train" else 5 * len(self.panel)
+            macs = 7 * self.search.trials[int(whole(name)[-4:])].spec.layers[0].width  # of 4 features, 3 classes
+            scorers = self.search.folds[int(name.partition(".")[2])] if "." in name else self.panel
+            foreseen = 10 * min(workers, len(self.at_first - self.held_out)) if kind == "train" else 5 * len(scorers)
             more += max(0, cost - macs * foreseen)
         spent = Spent.of(self.search.trials).mac_examples
         assert spent == sum(self.cost.values())

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from server_app.comparison import ByNode
+from server_app.interval import paired, t_quantile
 from server_app.noise import difference
 from server_app.scores import Score
-
-_COVERAGE = 0.95
-_HALVINGS = 60
-"""Of an interval of length pi / 2: what is left is smaller than a double can tell."""
 
 
 @dataclass(frozen=True)
@@ -98,40 +95,10 @@ def clearest_gain_over(
 
 def over_seeds(values: Sequence[float]) -> Gain:
     """Return the mean of differences, one a seed, with the interval of a paired t-test."""
-    mean, number = fmean(values), len(values)
-    if number < 2:
-        return Gain(mean, None, None, "nothing", 0, tuple(values))
-    half = student_quantile(number - 1) * stdev(values) / math.sqrt(number)
-    return Gain(mean, mean - half, mean + half, "seeds", number, tuple(values))
-
-
-def student_quantile(freedom: int) -> float:
-    """Return the t beyond which, on either side, Student's distribution has 5 % of its mass.
-
-    With ``theta = atan(t / sqrt(freedom))`` the mass within is a finite sum of sines and cosines (M. Abramowitz and
-    I. A. Stegun, "Handbook of Mathematical Functions", 1964, equations 26.7.3 and 26.7.4), which grows with theta: so
-    theta is found by halving.
-
-    Parameters
-    ----------
-    freedom : int
-        Degrees of freedom, at least 1.
-    """
-    low, high = 0.0, math.pi / 2
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _mass_within(middle, freedom) < _COVERAGE else (low, middle)
-    return math.sqrt(freedom) * math.tan(low)
-
-
-def _mass_within(theta: float, freedom: int) -> float:
-    sine, cosine = math.sin(theta), math.cos(theta)
-    odd = freedom % 2
-    term, total = (cosine if odd else 1.0), 0.0
-    for power in range(2 + odd, freedom + 1, 2):  # cos + 2/3 cos^3 + ..., or 1 + 1/2 cos^2 + ...
-        total += term
-        term *= cosine**2 * (power - 1) / power
-    return 2 / math.pi * (theta + sine * total) if odd else sine * total
+    found = paired(values, [0.0] * len(values))
+    if not found.known:
+        return Gain(found.mean, None, None, "nothing", 0, tuple(values))
+    return Gain(found.mean, found.low, found.high, "seeds", len(values), tuple(values))
 
 
 def _over_nodes(values: Sequence[float], pairs: Sequence[tuple[Score, Score]], metric: str, sign: float) -> Gain:
@@ -142,7 +109,7 @@ def _over_nodes(values: Sequence[float], pairs: Sequence[tuple[Score, Score]], m
     if math.isinf(error):
         return Gain(mean, None, None, "nothing", 0, tuple(values))
     common = len(one.keys() & other.keys())
-    half = student_quantile(common - 1) * error
+    half = t_quantile(common - 1) * error
     return Gain(mean, mean - half, mean + half, "nodes", common, tuple(values))
 
 

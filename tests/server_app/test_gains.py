@@ -1,4 +1,4 @@
-"""How far a gain may be off: against closed forms of Student's distribution, and differences worked out by hand."""
+"""How far a gain may be off: differences worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from server_app.intervals import Gain, clearest_gain_over, gain_over, over_seeds, student_quantile
+from server_app.gains import Gain, clearest_gain_over, gain_over, over_seeds
+from server_app.interval import t_quantile
 from server_app.scores import NodeScore, Score
 
 
@@ -17,31 +18,10 @@ def score(accuracy, by_node=()):
     return Score(1, 1, accuracy, metrics={"accuracy": accuracy}, by_node=nodes)
 
 
-def test_the_quantiles_of_one_and_two_degrees_are_closed_forms():
-    # F(t) = 1/2 + atan(t) / pi, and F(t) = 1/2 + t / (2 sqrt(2 + t^2))
-    assert student_quantile(1) == pytest.approx(math.tan(math.pi * 0.475), rel=1e-12)
-    assert student_quantile(2) == pytest.approx(0.95 * math.sqrt(2 / (1 - 0.95**2)), rel=1e-12)
-
-
-@pytest.mark.parametrize("freedom", [3, 4, 9, 30])
-def test_the_quantiles_of_more_degrees_leave_five_percent_outside(freedom):
-    """The density, integrated by Simpson's rule."""
-    t, steps = student_quantile(freedom), 2000
-    scale = math.gamma((freedom + 1) / 2) / math.sqrt(freedom * math.pi) / math.gamma(freedom / 2)
-    heights = [scale * (1 + (t * i / steps) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(steps + 1)]
-    area = t / steps / 3 * (heights[0] + heights[-1] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2]))
-    assert 2 * area == pytest.approx(0.95, abs=1e-9)
-
-
-def test_with_many_degrees_it_is_the_normal_distributions():
-    assert student_quantile(5000) == pytest.approx(1.96, abs=1e-3)
-    assert math.erf(1.959964 / math.sqrt(2)) == pytest.approx(0.95, abs=1e-7)
-
-
 def test_over_seeds_the_interval_is_that_of_a_paired_t_test():
     # differences 0.1, 0.3, 0.2: mean 0.2, deviation 0.1
     gain = over_seeds([0.1, 0.3, 0.2])
-    half = student_quantile(2) * 0.1 / math.sqrt(3)
+    half = t_quantile(2) * 0.1 / math.sqrt(3)
     assert (gain.mean, gain.low, gain.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
     assert (gain.over, gain.number) == ("seeds", 3)
     assert gain.within_noise
@@ -70,7 +50,7 @@ def test_one_seed_is_judged_over_the_nodes_that_both_have():
     ours = score(0.7, [("a", 0.6), ("b", 0.8), ("c", 0.7), ("d", 0.9)])
     theirs = score(0.5, [("a", 0.5), ("b", 0.5), ("c", 0.5)])
     gain = gain_over([ours], [theirs], "accuracy", "max")
-    half = student_quantile(2) * 0.1 / math.sqrt(3)
+    half = t_quantile(2) * 0.1 / math.sqrt(3)
     assert (gain.mean, gain.low, gain.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
     assert (gain.over, gain.number) == ("nodes", 3)
 
@@ -83,7 +63,7 @@ def test_no_better_takes_that_neither_seeds_nor_nodes_show_it():
     assert gain_over(ours, theirs, "accuracy", "max").within_noise
     gain = clearest_gain_over(ours, theirs, "accuracy", "max")
     # deviations of the nodes from their mean: 0.01, -0.01, 0, 0
-    half = student_quantile(3) * math.sqrt(2 * 0.01**2 / 3 / 4)
+    half = t_quantile(3) * math.sqrt(2 * 0.01**2 / 3 / 4)
     assert (gain.mean, gain.low, gain.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
     assert (gain.over, gain.number, len(gain.values)) == ("nodes", 4, 3)
     even = [score(0.1 + gain, [("a", 0.1 + 4 * gain), *((name, 0.1) for name in "bcd")]) for gain in (0.1, 0.101)]
