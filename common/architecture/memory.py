@@ -10,9 +10,12 @@ other jobs of the same message.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from common.architecture.graph import INPUT, Graph
 from common.architecture.layout import layout, state_size
+from common.architecture.operations import Operation
+from common.architecture.tensors import Shape
 from common.settings import TrainingSettings
 
 SCORING_BATCH = 512
@@ -32,7 +35,7 @@ _CODE, _CODE_OF_CONVOLUTION = 2**21, 5 * 2**18
 """Bytes of the code that oneDNN compiles: for anything, and more for each convolution."""
 
 _Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-"""Numbers of one example that a node reads, makes in the forward pass of training, and copies meanwhile."""
+"""Numbers of one example that a node reads, makes in its forward pass, and copies meanwhile."""
 
 
 def peak_memory(graph: Graph, training: TrainingSettings) -> int:
@@ -72,7 +75,7 @@ def training_memory(graph: Graph, training: TrainingSettings) -> int:
     """Return the bytes that training takes; see `peak_memory`."""
     moments = {"adam": 2, "sgd": 1 if training.momentum else 0}[training.optimizer]
     weights = 4 + moments + (2 if training.proximal_mu else 0)
-    nodes = _sizes(graph)
+    nodes = [(read, do.made(*shapes), do.copies(*shapes)) for do, shapes, read in _read(graph)]
     every = [size for _, made, _ in nodes for size in made]
     copied = [sum((*read, *made, *copies)) + max(copies) for read, made, copies in nodes if copies]
     passing = max([_PASSING * max(every), *copied])
@@ -84,16 +87,18 @@ def training_memory(graph: Graph, training: TrainingSettings) -> int:
 
 def scoring_memory(graph: Graph) -> int:
     """Return the bytes that scoring takes; see `peak_memory`."""
-    nodes = _sizes(graph)
+    nodes = [(read, do.scored(*shapes), do.copies(*shapes)) for do, shapes, read in _read(graph)]
     at_once = max(max(read) + sum((*made, *copies)) for read, made, copies in nodes)
     example = math.prod(graph.input_shape) + _waiting(graph) + at_once
     numbers = 2 * state_size(layout(graph)) + SCORING_BATCH * example
     return _BYTES * numbers + _held(nodes, SCORING_BATCH, _KEPT_IN_SCORING)
 
 
-def _sizes(graph: Graph) -> list[_Sizes]:
-    shapes = [(node.operation, graph.entering(node)) for node in graph.nodes]
-    return [(tuple(map(math.prod, read)), do.made(*read), do.copies(*read)) for do, read in shapes]
+def _read(graph: Graph) -> Iterator[tuple[Operation, tuple[Shape, ...], tuple[int, ...]]]:
+    """Yield each operation with the shapes that it reads, and their sizes."""
+    for node in graph.nodes:
+        shapes = graph.entering(node)
+        yield node.operation, shapes, tuple(map(math.prod, shapes))
 
 
 def _held(nodes: list[_Sizes], batch: int, kept: int) -> int:

@@ -1,7 +1,6 @@
 """The torch side of each operation: one small function a class of `common.architecture.operations`.
 
-Modules are made without drawing weights: the builder assigns views of one packed buffer, and drawing
-first would cost more than building.
+Modules that are more than a class of torch are in `norms`, `attention`, `recurrence` and `dropout`.
 """
 
 from __future__ import annotations
@@ -16,75 +15,12 @@ from torch.nn import functional as F  # noqa: N812
 from common.architecture import operations as ops
 from common.architecture.tensors import Shape
 from common.errors import SpecError
+from common.models.attention import Positions, SelfAttention
 from common.models.dropout import Dropout
+from common.models.norms import BatchNorm, ExampleNorm, GroupNorm, LayerNorm
+from common.models.recurrence import GRU
+from common.models.undrawn import META, Conv1d, Conv2d, Linear
 from common.preprocessing.scaling import CLIP, Scaling
-
-_META = torch.device("meta")
-
-
-class _Undrawn:
-    """Leaves out torch's own initialisation."""
-
-    def reset_parameters(self) -> None:
-        """Draw nothing."""
-
-
-class Linear(_Undrawn, nn.Linear):
-    """``nn.Linear`` without a draw."""
-
-
-class Conv1d(_Undrawn, nn.Conv1d):
-    """``nn.Conv1d`` without a draw."""
-
-
-class Conv2d(_Undrawn, nn.Conv2d):
-    """``nn.Conv2d`` without a draw."""
-
-
-class GroupNorm(_Undrawn, nn.GroupNorm):
-    """``nn.GroupNorm`` without a draw."""
-
-
-WINDOW = 10
-"""Batches whose statistics count in batch norm: the last one has a tenth, as in torch."""
-
-
-class BatchNorm(nn.Module):
-    """Batch norm (Ioffe & Szegedy, ICML 2015) whose whole state is float32.
-
-    Departs from torch's in its running statistics, which federated averaging makes do with few batches at a time:
-
-    - They are the mean over the batches that this module has seen, up to the last `WINDOW` (then a moving average).
-      A node builds the model anew in each round, so what it sends tells of the weights that it trained, whatever the
-      server had; with a moving average alone the zeros and ones of the beginning would still be felt after 20 steps.
-    - No count of batches is part of the state: an integer cannot be averaged.
-    - A training batch with a single value a channel, which has no variance, is normalised by the running statistics
-      instead of raising (the last batch of an epoch may hold one example).
-
-    Parameters
-    ----------
-    channels : int
-        Features or channels of its input, shape ``(n, channels, ...)``.
-    """
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.eps = eps
-        self._batches = 0
-        self.weight = nn.Parameter(torch.empty(channels, device=_META))
-        self.bias = nn.Parameter(torch.empty(channels, device=_META))
-        self.register_buffer("running_mean", torch.empty(channels, device=_META))
-        self.register_buffer("running_var", torch.empty(channels, device=_META))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise each channel over the batch and space."""
-        training = self.training and x.numel() > x.shape[1]
-        self._batches += training
-        share = 1 / min(max(self._batches, 1), WINDOW)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training, share, self.eps)
 
 
 def _from_first(x: Tensor) -> Tensor:
@@ -177,7 +113,7 @@ class Bias(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.empty(width, device=_META))
+        self.bias = nn.Parameter(torch.empty(width, device=META))
 
     def forward(self, x: Tensor) -> Tensor:
         """Repeat it for each example."""
@@ -194,6 +130,14 @@ class Add(nn.Module):
         return first
 
 
+class Multiply(nn.Module):
+    """Its first input times the gates in its second, one for each value or channel."""
+
+    def forward(self, x: Tensor, gates: Tensor) -> Tensor:
+        """Multiply, a gate of a channel everywhere."""
+        return x * gates.reshape(*gates.shape, *[1] * (x.ndim - gates.ndim))
+
+
 class Concatenate(nn.Module):
     """Features or channels of its inputs, one after the other."""
 
@@ -207,26 +151,47 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
+    "relu6": nn.ReLU6,
+    "hard_swish": nn.Hardswish,
+    "sigmoid": nn.Sigmoid,
+    "hard_sigmoid": nn.Hardsigmoid,
 }
 
 
 def _linear(operation: ops.Linear, shape: Shape) -> nn.Module:
-    return Linear(shape[0], operation.width, operation.bias, device=_META)
+    return Linear(shape[0], operation.width, operation.bias, device=META)
 
 
 def _convolution(operation: ops.Convolution, shape: Shape) -> nn.Module:
     cls: Any = (Conv1d, Conv2d)[len(shape) - 2]
-    width, kernel, padding = operation.width, operation.kernel, operation.kernel // 2
-    module: nn.Module = cls(shape[0], width, kernel, operation.stride, padding, bias=operation.bias, device=_META)
+    module: nn.Module = cls(
+        shape[0],
+        operation.width,
+        operation.kernel,
+        operation.stride,
+        padding=operation.dilation * (operation.kernel // 2),
+        dilation=operation.dilation,
+        groups=shape[0] if operation.depthwise else 1,
+        bias=operation.bias,
+        device=META,
+    )
     return module
 
 
 def _max_pool(operation: ops.MaxPool, shape: Shape) -> nn.Module:
-    return (nn.MaxPool1d, nn.MaxPool2d)[len(shape) - 2](operation.kernel, operation.stride)
+    cls: Any = (nn.MaxPool1d, nn.MaxPool2d)[len(shape) - 2]
+    module: nn.Module = cls(operation.kernel, operation.stride, _padding(operation))
+    return module
 
 
 def _avg_pool(operation: ops.AvgPool, shape: Shape) -> nn.Module:
-    return (nn.AvgPool1d, nn.AvgPool2d)[len(shape) - 2](operation.kernel, operation.stride)
+    cls: Any = (nn.AvgPool1d, nn.AvgPool2d)[len(shape) - 2]
+    module: nn.Module = cls(operation.kernel, operation.stride, _padding(operation), count_include_pad=False)
+    return module
+
+
+def _padding(operation: ops.MaxPool | ops.AvgPool) -> int:
+    return operation.kernel // 2 if operation.padded else 0
 
 
 def _standardise(operation: ops.Standardise, shape: Shape) -> nn.Module:
@@ -247,13 +212,19 @@ OPERATIONS: dict[type[ops.Operation], Callable[..., nn.Module]] = {
     ops.AverageTo: lambda operation, _: AverageTo(operation.extents),
     ops.GlobalPool: lambda operation, _: GlobalPool(operation.how),
     ops.Flatten: lambda *_: nn.Flatten(),
-    ops.GroupNorm: lambda operation, shape: GroupNorm(operation.groups, shape[0], device=_META),
+    ops.GroupNorm: lambda operation, shape: GroupNorm(operation.groups, shape[0], device=META),
     ops.BatchNorm: lambda _, shape: BatchNorm(shape[0]),
+    ops.LayerNorm: lambda _, shape: LayerNorm(shape[0], device=META),
+    ops.ExampleNorm: lambda *_: ExampleNorm(),
     ops.Activation: lambda operation, _: ACTIVATIONS[operation.function](),
     ops.Dropout: lambda operation, _: Dropout(operation.p),
     ops.Add: lambda *_: Add(),
+    ops.Multiply: lambda *_: Multiply(),
     ops.Concatenate: lambda *_: Concatenate(),
     ops.LogEnergy: lambda operation, _: LogEnergy(operation.bands),
+    ops.Positions: lambda _, shape: Positions(shape),
+    ops.SelfAttention: lambda operation, shape: SelfAttention(shape[0], operation.heads),
+    ops.GRU: lambda operation, shape: GRU(shape[0], operation.width),
     ops.Standardise: _standardise,
 }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from common.architecture.cost import cost_of
 from common.architecture.graph import HEAD, Graph
@@ -26,6 +25,7 @@ from common.seeding import generator
 from common.settings import TrainingSettings
 from common.tasks import Classification, Task
 from server_app.registry import load_choice
+from tests.support.flops import counted_macs
 
 TASKS = {
     "vector": Task((5,), Classification(3)),
@@ -146,10 +146,7 @@ def test_layout_and_costs_are_those_of_torch(specs, task):
         assert cost.parameters == sum(tensor.numel() for tensor in module.parameters())
         assert cost.buffers == sum(tensor.numel() for tensor in module.buffers())
         assert cost.message_bytes == 4 * state_size(infos)
-        x = torch.zeros(1, *task.input_shape)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            module(x)
-        assert 2 * cost.macs == counter.get_total_flops()
+        assert cost.macs == counted_macs(module, torch.zeros(1, *task.input_shape))
 
 
 def test_every_weight_learns(specs, task):

@@ -1,7 +1,18 @@
-"""A graph with real branches, written by hand: what no chain of layers can be."""
+"""Graphs that are written by hand: with real branches, as no chain of layers has them, and chains of operations."""
 
 from common.architecture.graph import HEAD, INPUT, Graph, GraphBuilder
-from common.architecture.operations import Activation, Add, Convolution, Dropout, GlobalPool, GroupNorm, Linear
+from common.architecture.operations import (
+    Activation,
+    Add,
+    Convolution,
+    Dropout,
+    GlobalPool,
+    GroupNorm,
+    Linear,
+    Multiply,
+    Operation,
+)
+from common.architecture.tensors import Shape
 from common.tasks import Classification, Task
 
 BRANCHED_TASK = Task((3, 6, 6), Classification(5))
@@ -22,4 +33,25 @@ def branched() -> Graph:
     hidden = network.add("hidden", Linear(16), dropped)
     residual = network.add("residual", Add(), hidden, mean)
     network.add(HEAD, Linear(BRANCHED_TASK.head.output_width), residual)
+    return network.graph()
+
+
+def chain(shape: Shape, *operations: Operation) -> Graph:
+    """Return these operations on a sequence or an image, one after the other, and a mean before the head."""
+    network = GraphBuilder(shape)
+    last = INPUT
+    for index, operation in enumerate((*operations, GlobalPool("avg"))):
+        last = network.add(f"node{index}", operation, last)
+    network.add(HEAD, Linear(BRANCHED_TASK.head.output_width), last)
+    return network.graph()
+
+
+def gated() -> Graph:
+    """Return a convolution whose channels are gated by their means: squeeze and excitation."""
+    network = GraphBuilder((3, 32, 32))
+    features = network.add("features", Convolution(16, kernel=3), INPUT)
+    mean = network.add("mean", GlobalPool("avg"), features)
+    gate = network.add("gate", Activation("sigmoid"), network.add("excite", Linear(16), mean))
+    scaled = network.add("scaled", Multiply(), features, gate)
+    network.add(HEAD, Linear(BRANCHED_TASK.head.output_width), network.add("pool", GlobalPool("avg"), scaled))
     return network.graph()

@@ -1,27 +1,32 @@
 """The primitive operations of a graph.
 
-A new one (attention, a depthwise convolution) is one small class here and one small function in
-``common.models.operations``.
+A new one is one small class here and one small function in ``common.models.operations``.
 """
 
 from __future__ import annotations
 
+from common.architecture.operations.attention import Positions, SelfAttention
 from common.architecture.operations.base import Operation, require_axes
 from common.architecture.operations.elementwise import (
     ACTIVATIONS,
+    GATES,
     Activation,
     Add,
     Concatenate,
     Dropout,
+    Multiply,
     Standardise,
 )
 from common.architecture.operations.energies import LogEnergy
 from common.architecture.operations.maps import Bias, Convolution, Linear
-from common.architecture.operations.norms import BatchNorm, GroupNorm, num_groups
+from common.architecture.operations.norms import BatchNorm, ExampleNorm, GroupNorm, LayerNorm, num_groups
 from common.architecture.operations.pooling import LOG_FLOOR, AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
+from common.architecture.operations.recurrence import GRU
 
 __all__ = [
     "ACTIVATIONS",
+    "GATES",
+    "GRU",
     "LOG_FLOOR",
     "Activation",
     "Add",
@@ -32,13 +37,18 @@ __all__ = [
     "Concatenate",
     "Convolution",
     "Dropout",
+    "ExampleNorm",
     "Flatten",
     "GlobalPool",
     "GroupNorm",
+    "LayerNorm",
     "Linear",
     "LogEnergy",
     "MaxPool",
+    "Multiply",
     "Operation",
+    "Positions",
+    "SelfAttention",
     "Standardise",
     "num_groups",
     "require_axes",

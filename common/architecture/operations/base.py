@@ -46,6 +46,10 @@ class Operation(ABC):
         """
         return (math.prod(self.output_shape(*inputs)),)
 
+    def scored(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return what `made` does of a forward pass in scoring, after which nothing is kept. By default the same."""
+        return self.made(*inputs)
+
     def copies(self, *inputs: Shape) -> tuple[int, ...]:  # noqa: ARG002
         """Return the sizes, for one example, of the copies of inputs and output that it has while it works.
 

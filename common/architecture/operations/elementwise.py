@@ -10,7 +10,9 @@ from common.architecture.tensors import Shape
 from common.errors import SpecError
 from common.preprocessing.scaling import Scaling
 
-ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "relu6", "hard_swish")
+GATES = ("sigmoid", "hard_sigmoid")
+"""Activations within [0, 1], which say how much of something goes on."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Activation(Operation):
 
     Parameters
     ----------
-    function : {"relu", "gelu", "silu", "tanh"}
-        Which one.
+    function : {"relu", "gelu", "silu", "tanh", "relu6", "hard_swish", "sigmoid", "hard_sigmoid"}
+        Which one. Relu6, hard swish and hard sigmoid are those of mobile networks (A. Howard et al., "Searching for
+        MobileNetV3", ICCV 2019, section 5.2).
     """
 
     function: str
@@ -94,6 +97,20 @@ class Add(Operation):
     def made(self, *inputs: Shape) -> tuple[int, ...]:
         """Return one sum for each input but the first."""
         return super().made(*inputs) * (len(inputs) - 1)
+
+
+class Multiply(Operation):
+    """Each value times its gate; the gates are of the same shape, or one for each channel."""
+
+    op: ClassVar[str] = "multiply"
+    arity: ClassVar[int | None] = 2
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape of the first, the second being the gates."""
+        shape, gates = inputs
+        if gates not in (shape, shape[:1]):
+            raise SpecError(f"multiply needs a gate for each value or channel of {shape}", gates, fix="Project them")
+        return shape
 
 
 class Concatenate(Operation):

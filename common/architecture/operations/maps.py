@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from common.architecture.operations.base import Operation, require_axes
 from common.architecture.tensors import Shape, TensorInfo
+from common.errors import SpecError
 
 _BLOCK = 16
 """Channels that lie side by side in oneDNN's copies: those of one vector of AVX-512; other processors have 8 or 4."""
@@ -74,7 +75,7 @@ class Bias(Operation):
 
 @dataclass(frozen=True)
 class Convolution(Operation):
-    """A convolution over time, or over both axes of an image, padded with ``kernel // 2`` zeros.
+    """A convolution over time, or over both axes of an image, padded with ``dilation (kernel // 2)`` zeros.
 
     Parameters
     ----------
@@ -86,12 +87,19 @@ class Convolution(Operation):
         Step of the window.
     bias : bool
         Whether a bias is added.
+    dilation : int
+        Distance of a window's places from each other (F. Yu & V. Koltun, ICLR 2016); 1 leaves none between them.
+    depthwise : bool
+        Whether each channel is convolved by itself, with one kernel of its own (F. Chollet, "Xception", CVPR 2017);
+        then there are as many output channels as input channels.
     """
 
     width: int
     kernel: int
     stride: int = 1
     bias: bool = True
+    dilation: int = 1
+    depthwise: bool = False
 
     op: ClassVar[str] = "convolution"
 
@@ -99,22 +107,32 @@ class Convolution(Operation):
         """Return ``(width, *extents)``."""
         (shape,) = inputs
         require_axes(self.op, shape, (1, 2))
+        if self.depthwise and self.width != shape[0]:
+            raise SpecError(
+                f"A depthwise convolution of {shape[0]} channels gives as many",
+                self.width,
+                fix="Let a convolution with kernel 1 change their number",
+            )
         return (self.width, *(-(-extent // self.stride) for extent in shape[1:]))
 
     def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:
-        """Return weight ``(width, channels, *kernel)`` and bias."""
+        """Return weight ``(width, channels, *kernel)``, or ``(width, 1, *kernel)`` where depthwise, and bias."""
         (shape,) = inputs
-        return _weight_and_bias((self.width, shape[0], *[self.kernel] * (len(shape) - 1)), self.bias)
+        return _weight_and_bias((self.width, *self._window(shape)), self.bias)
 
     def macs(self, *inputs: Shape) -> int:
-        """Return outputs x channels x kernel volume (padding counted, as torch does)."""
+        """Return outputs x what meets in each of them (padding counted, as torch does)."""
         (shape,) = inputs
-        return math.prod((*self.output_shape(shape), shape[0], *[self.kernel] * (len(shape) - 1)))
+        return math.prod((*self.output_shape(shape), *self._window(shape)))
 
     def copies(self, *inputs: Shape) -> tuple[int, ...]:
         """Return input and output in oneDNN's order, which fills their channels up to whole blocks."""
         (shape,) = inputs
         return (_blocked(shape), _blocked(self.output_shape(shape)))
+
+    def _window(self, shape: Shape) -> Shape:
+        """Return the extents of what meets in one output: channels and kernel."""
+        return (1 if self.depthwise else shape[0], *[self.kernel] * (len(shape) - 1))
 
 
 def _blocked(shape: Shape) -> int:

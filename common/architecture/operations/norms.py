@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation
+from common.architecture.operations.base import Operation, require_axes
 from common.architecture.tensors import Shape, TensorInfo
 from common.errors import SpecError
 
@@ -45,6 +45,59 @@ class GroupNorm(Operation):
         """Return weight and bias ``(channels,)``."""
         (shape,) = inputs
         return _scale_and_shift(shape[:1])
+
+
+class LayerNorm(Operation):
+    """Layer norm (Ba, Kiros & Hinton, 2016) over the channels at each place of space, or over the features of a vector.
+
+    With a scale and a shift for each channel. That of attention, where a place is a step; group norm with one group
+    takes its statistics over all of space instead.
+    """
+
+    op: ClassVar[str] = "layer_norm"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape unchanged."""
+        (shape,) = inputs
+        if shape[0] < 2:
+            raise SpecError(
+                "layer norm needs 2 channels or more, a single one always becomes 0",
+                shape,
+                fix="Use norm none or a greater width",
+            )
+        return shape
+
+    def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:
+        """Return weight and bias ``(channels,)``."""
+        (shape,) = inputs
+        return _scale_and_shift(shape[:1])
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return the output, and of spatial features a copy whose channels lie side by side."""
+        return super().made(*inputs) * min(2, len(inputs[0]))
+
+
+class ExampleNorm(Operation):
+    """Each channel of each example less its mean over space, over its deviation there; it has no state.
+
+    Instance norm without scale and shift (D. Ulyanov, A. Vedaldi & V. Lempitsky, 2016). On the input it takes away what
+    differs between people and devices, such as the gain of a sensor, and the level of a signal with it. ``1e-5`` is
+    added to a variance, so constants become 0.
+    """
+
+    op: ClassVar[str] = "example_norm"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return the shape unchanged."""
+        (shape,) = inputs
+        require_axes(self.op, shape, (1, 2))
+        if math.prod(shape[1:]) < 2:
+            raise SpecError(
+                "example norm needs 2 values a channel or more, a single one always becomes 0",
+                shape,
+                fix="Leave it out",
+            )
+        return shape
 
 
 class BatchNorm(Operation):

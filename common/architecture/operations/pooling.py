@@ -16,21 +16,29 @@ LOG_FLOOR = 1e-12
 
 @dataclass(frozen=True)
 class Pool(Operation):
-    """Pooling without padding, over time or over both axes of an image.
+    """Pooling over time or over both axes of an image.
 
     Parameters
     ----------
     kernel, stride : int
         Extent of the window, and its step.
+    padded : bool
+        Whether windows may reach ``kernel // 2`` beyond the input, as those of a convolution do; what lies there
+        counts neither in a maximum nor in a mean. Then the kernel is odd.
     """
 
     kernel: int
     stride: int
+    padded: bool = False
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """Return ``(channels, *extents)``, each extent e becoming (e - kernel) // stride + 1."""
+        """Return ``(channels, *extents)``; each extent e becomes ceil(e / stride), or (e - kernel) // stride + 1."""
         (shape,) = inputs
         require_axes(self.op, shape, (1, 2))
+        if self.padded:
+            if self.kernel % 2 == 0:
+                raise SpecError(f"The kernel of a padded {self.op} must be odd", self.kernel, fix="Use 3")
+            return (shape[0], *(-(-extent // self.stride) for extent in shape[1:]))
         if self.kernel > min(shape[1:]):
             raise SpecError(
                 f"{self.op} kernel must fit into its input of shape {shape}",

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from torch.profiler import ProfilerActivity, profile
 
+from common.architecture import operations as ops
 from common.architecture.graph import Graph
 from common.architecture.initial import initial_weights
 from common.architecture.kinds.layered import LayeredSpec
@@ -24,7 +25,7 @@ from common.models.builder import build
 from common.seeding import generator
 from common.settings import TrainingSettings
 from common.tasks import Classification, Task
-from tests.support.graphs import branched
+from tests.support.graphs import branched, chain, gated
 
 SETTINGS = TrainingSettings(batch_size=32)
 VECTOR, SEQUENCE, IMAGE = (
@@ -46,7 +47,20 @@ SPECS = {
 }
 
 
-CASES = {name: spec.lower(task) for name, (spec, task) in SPECS.items()} | {"branches": branched()}
+LONG, WIDE = (3, 128), (3, 32, 32)
+GRAPHS = {
+    "branches": branched(),
+    "gates": gated(),
+    "attention over time": chain(LONG, ops.Convolution(32, 1), ops.Positions(), ops.SelfAttention(4)),
+    "attention over places": chain(WIDE, ops.Convolution(16, 5, 2), ops.LayerNorm(), ops.SelfAttention(2)),
+    "long attention": chain((8, 512), ops.SelfAttention(8)),
+    "recurrent": chain(LONG, ops.GRU(32), ops.GRU(16)),
+    "small and recurrent": chain((1, 16), ops.GRU(4)),
+    "separable": chain(WIDE, ops.Convolution(16, 1), ops.Convolution(16, 3, depthwise=True), ops.Convolution(32, 1)),
+    "dilated": chain(LONG, ops.Convolution(32, 5, dilation=2), ops.Convolution(32, 5, dilation=4)),
+    "padded pools": chain(WIDE, ops.ExampleNorm(), ops.MaxPool(3, 1, padded=True), ops.AvgPool(3, 2, padded=True)),
+}
+CASES = {name: spec.lower(task) for name, (spec, task) in SPECS.items()} | GRAPHS
 
 
 def peak(work) -> int:

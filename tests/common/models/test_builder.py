@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from common.architecture.cost import cost_of
 from common.architecture.initial import initial_weights
@@ -20,6 +19,7 @@ from common.errors import SpecError
 from common.models.builder import build, flat_state
 from common.seeding import generator
 from common.tasks import Classification, Task
+from tests.support.flops import counted_macs
 from tests.support.graphs import BRANCHED_TASK, branched
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -48,9 +48,7 @@ def test_layout_and_costs_are_those_of_torch(random_case, seed):
     assert cost.parameters == sum(tensor.numel() for tensor in module.parameters())
     assert cost.buffers == sum(tensor.numel() for tensor in module.buffers())
     assert cost.message_bytes == sum(t.numel() * t.element_size() for t in module.state_dict().values())
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(inputs(task, 1))
-    assert 2 * cost.macs == counter.get_total_flops()
+    assert cost.macs == counted_macs(module, inputs(task, 1))
 
 
 @given(seed=SEEDS)
@@ -155,9 +153,7 @@ def test_a_graph_with_branches_by_hand():
 
 
 def test_a_graph_with_branches_costs_what_torch_counts():
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        build(branched()).eval()(inputs(BRANCHED_TASK, 1))
-    assert 2 * cost_of(branched()).macs == counter.get_total_flops()
+    assert cost_of(branched()).macs == counted_macs(build(branched()).eval(), inputs(BRANCHED_TASK, 1))
 
 
 def test_a_graph_with_branches_learns():

@@ -4,47 +4,55 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from common.architecture import operations as ops
 from common.architecture.kinds import layers
 from common.architecture.kinds.layered import LayeredSpec
 from common.models.builder import build
-from common.models.operations import ACTIVATIONS, OPERATIONS, BatchNorm, module_of
+from common.models.operations import ACTIVATIONS, OPERATIONS, module_of
 from common.seeding import generator
 from common.tasks import Classification, Task
+from tests.support.flops import counted_macs
 
 
 def test_both_sides_know_the_same_operations():
     named = {getattr(ops, name) for name in ops.__all__}
     declared = {one for one in named if inspect.isclass(one) and one is not ops.Operation}
     assert OPERATIONS.keys() == declared
-    assert ACTIVATIONS.keys() == set(ops.ACTIVATIONS)
+    assert ACTIVATIONS.keys() == {*ops.ACTIVATIONS, *ops.GATES}
 
 
-@pytest.mark.parametrize(
-    ("operation", "shapes"),
-    [
-        (ops.Linear(7), [(5,)]),
-        (ops.Linear(7, bias=False), [(5,)]),
-        *[(ops.Bias(7), [shape]) for shape in ((5,), (3, 9), (3, 9, 8))],
-        *[(ops.Convolution(4, kernel=3, stride=2), [shape]) for shape in ((3, 9), (3, 9, 8))],
-        *[(ops.Convolution(4, kernel=1, bias=False), [shape]) for shape in ((3, 9), (3, 9, 8))],
-        *[(cls(3, 2), [shape]) for cls in (ops.MaxPool, ops.AvgPool) for shape in ((3, 9), (3, 9, 8))],
-        (ops.AverageTo((4,)), [(3, 9)]),
-        (ops.AverageTo((4, 3)), [(3, 9, 8)]),
-        *[(ops.GlobalPool(how), [shape]) for how in ("avg", "max", "log_std") for shape in ((3, 9), (3, 9, 8))],
-        (ops.Flatten(), [(3, 9, 8)]),
-        *[(norm, [shape]) for norm in (ops.GroupNorm(2), ops.BatchNorm()) for shape in ((4,), (4, 9), (4, 9, 8))],
-        *[(ops.Activation(name), [(4, 9)]) for name in ops.ACTIVATIONS],
-        (ops.Dropout(0.5), [(4, 9)]),
-        (ops.Add(), [(4, 9)] * 3),
-        (ops.Concatenate(), [(4,), (3,)]),
-        (ops.Concatenate(), [(4, 9), (3, 9), (1, 9)]),
-        *[(ops.LogEnergy(bands), [(3, 21)]) for bands in (1, 4, 10)],
-    ],
-    ids=str,
-)
+CASES = [
+    (ops.Linear(7), [(5,)]),
+    (ops.Linear(7, bias=False), [(5,)]),
+    *[(ops.Bias(7), [shape]) for shape in ((5,), (3, 9), (3, 9, 8))],
+    *[(ops.Convolution(4, kernel=3, stride=2), [shape]) for shape in ((3, 9), (3, 9, 8))],
+    *[(ops.Convolution(4, kernel=1, bias=False), [shape]) for shape in ((3, 9), (3, 9, 8))],
+    *[(cls(3, 2), [shape]) for cls in (ops.MaxPool, ops.AvgPool) for shape in ((3, 9), (3, 9, 8))],
+    *[(ops.Convolution(4, kernel=3, stride=2, dilation=3), [shape]) for shape in ((3, 9), (3, 9, 8))],
+    *[(ops.Convolution(3, kernel=5, stride=2, depthwise=True), [shape]) for shape in ((3, 9), (3, 9, 8))],
+    *[(cls(3, 2, padded=True), [shape]) for cls in (ops.MaxPool, ops.AvgPool) for shape in ((3, 9), (3, 2, 8))],
+    (ops.AverageTo((4,)), [(3, 9)]),
+    (ops.AverageTo((4, 3)), [(3, 9, 8)]),
+    *[(ops.GlobalPool(how), [shape]) for how in ("avg", "max", "log_std") for shape in ((3, 9), (3, 9, 8))],
+    (ops.Flatten(), [(3, 9, 8)]),
+    *[(norm, [shape]) for norm in (ops.GroupNorm(2), ops.BatchNorm()) for shape in ((4,), (4, 9), (4, 9, 8))],
+    *[(ops.LayerNorm(), [shape]) for shape in ((4,), (4, 9), (4, 9, 8))],
+    *[(ops.ExampleNorm(), [shape]) for shape in ((4, 9), (4, 9, 8))],
+    *[(ops.Activation(name), [(4, 9)]) for name in (*ops.ACTIVATIONS, *ops.GATES)],
+    *[(ops.Multiply(), [(4, 9), gates]) for gates in ((4,), (4, 9))],
+    (ops.Dropout(0.5), [(4, 9)]),
+    (ops.Add(), [(4, 9)] * 3),
+    (ops.Concatenate(), [(4,), (3,)]),
+    (ops.Concatenate(), [(4, 9), (3, 9), (1, 9)]),
+    *[(ops.Positions(), [shape]) for shape in ((1, 9), (3, 9), (1, 9, 8), (5, 9, 8))],
+    *[(ops.SelfAttention(2), [shape]) for shape in ((6, 9), (6, 9, 8))],
+    *[(ops.GRU(width), [(3, 9)]) for width in (1, 7)],
+    *[(ops.LogEnergy(bands), [(3, 21)]) for bands in (1, 4, 10)],
+]
+
+
+@pytest.mark.parametrize(("operation", "shapes"), CASES, ids=str)
 def test_a_module_gives_what_its_operation_says(operation, shapes):
     """Shapes, and names and shapes of the tensors in their order."""
     module = module_of(operation, *shapes)
@@ -58,6 +66,12 @@ def test_a_module_gives_what_its_operation_says(operation, shapes):
     assert tuple(output.shape[1:]) == operation.output_shape(*shapes)
 
 
+@pytest.mark.parametrize(("operation", "shapes"), CASES, ids=str)
+def test_it_costs_what_torch_counts(operation, shapes):
+    module = module_of(operation, *shapes).to_empty(device="cpu")
+    assert operation.macs(*shapes) == counted_macs(module, *[torch.ones(1, *shape) for shape in shapes])
+
+
 def test_pooling_and_sums_by_hand():
     x = torch.arange(24.0).view(1, 2, 3, 4)
     first, second = x[..., :2, :], x[..., 1:, :]
@@ -66,6 +80,30 @@ def test_pooling_and_sums_by_hand():
     assert module_of(ops.GlobalPool("max"), (2, 3, 4))(x).tolist() == [[11.0, 23.0]]
     assert module_of(ops.GlobalPool("avg"), (2, 3, 4))(x).tolist() == [[5.5, 17.5]]
     torch.testing.assert_close(module_of(ops.Add(), (2, 3, 4), (2, 3, 4))(x, x), 2 * x)
+
+
+def test_what_is_beyond_the_edge_counts_neither_in_a_mean_nor_in_a_maximum():
+    x = -torch.tensor([[[1.0, 2, 3, 4, 5]]])
+    assert module_of(ops.MaxPool(3, 2, padded=True), (1, 5))(x).tolist() == [[[-1.0, -2, -4]]]
+    assert module_of(ops.AvgPool(3, 2, padded=True), (1, 5))(x).tolist() == [[[-1.5, -3, -4.5]]]
+
+
+def test_a_gate_of_a_channel_is_the_same_everywhere():
+    x = torch.arange(24.0).view(1, 2, 3, 4)
+    gated = module_of(ops.Multiply(), (2, 3, 4), (2,))(x, torch.tensor([[0.5, 2.0]]))
+    torch.testing.assert_close(gated, torch.cat([x[:, :1] / 2, x[:, 1:] * 2], 1))
+    assert torch.equal(module_of(ops.Multiply(), (2, 3, 4), (2, 3, 4))(x, x), x.square())
+
+
+def test_a_dilated_kernel_leaves_places_out_and_a_depthwise_one_stays_in_its_channel():
+    dilated = module_of(ops.Convolution(1, kernel=3, bias=False, dilation=2), (1, 7)).to_empty(device="cpu")
+    depthwise = module_of(ops.Convolution(2, kernel=1, bias=False, depthwise=True), (2, 3)).to_empty(device="cpu")
+    with torch.no_grad():
+        dilated.weight.copy_(torch.tensor([[[1.0, 10, 100]]]))
+        depthwise.weight.copy_(torch.tensor([[[2.0]], [[3.0]]]))
+    x = torch.tensor([[[1.0, 2, 3, 4, 5, 6, 7]]])
+    assert dilated(x).tolist() == [[[310.0, 420, 531, 642, 753, 64, 75]]]
+    assert depthwise(torch.ones(1, 2, 3)).tolist() == [[[2.0] * 3, [3.0] * 3]]
 
 
 def noise(*shape):
@@ -116,43 +154,6 @@ def test_constants_have_the_floor_and_no_gradient(operation, value):
 def test_concatenated_features_lie_side_by_side():
     first, second = torch.arange(4.0).view(2, 2), -torch.ones(2, 1)
     assert module_of(ops.Concatenate(), (2,), (1,))(first, second).tolist() == [[0, 1, -1], [2, 3, -1]]
-
-
-@pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (6, 4, 5, 3)])
-def test_batch_norm_does_as_torchs(shape):
-    """torch's cumulative average (no momentum) is what the first batches come to."""
-    ours = built_norm()
-    theirs = (nn.BatchNorm1d if len(shape) < 4 else nn.BatchNorm2d)(4, momentum=None)
-    draws = torch.Generator().manual_seed(0)
-    for _ in range(3):
-        x = torch.randn(shape, generator=draws) * 3 + 1
-        torch.testing.assert_close(ours(x), theirs(x))
-        torch.testing.assert_close(ours.running_mean, theirs.running_mean)
-        torch.testing.assert_close(ours.running_var, theirs.running_var)
-    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
-
-
-def test_statistics_of_batch_norm_are_those_of_the_last_batches_only():
-    norm = built_norm()
-    for value in [1.0] * 30 + [0.0]:
-        norm(torch.tensor([[value], [value]]).expand(2, 4))
-    torch.testing.assert_close(norm.running_mean, torch.full((4,), 0.9))  # the last of ten has a tenth
-
-
-def test_batch_norm_bears_a_batch_of_one_value_a_channel():
-    norm = built_norm()
-    norm(torch.tensor([[1.0, 2, 3, 4], [3, 2, 1, 0]]))
-    mean, variance = norm.running_mean.clone(), norm.running_var.clone()
-    x = torch.ones(1, 4)
-    torch.testing.assert_close(norm(x), (x - mean) / (variance + norm.eps).sqrt())
-    torch.testing.assert_close(norm.running_mean, mean, rtol=0, atol=0)
-
-
-def built_norm():
-    spec = LayeredSpec((layers.Linear(4, norm="batch"),))
-    norm = build(spec.lower(Task((5,), Classification(2)))).layer0_norm
-    assert isinstance(norm, BatchNorm)
-    return norm
 
 
 def test_all_of_a_state_is_float32():

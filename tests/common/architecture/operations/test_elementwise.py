@@ -1,6 +1,6 @@
 import pytest
 
-from common.architecture.operations import Activation, Add, Concatenate, Dropout
+from common.architecture.operations import Activation, Add, Concatenate, Dropout, Multiply
 from common.errors import SpecError
 
 
@@ -30,3 +30,13 @@ def test_concatenate():
     for shapes in (((4, 9), (4, 8)), ((4,), (4, 1))):
         with pytest.raises(SpecError, match="concatenate needs inputs of the same extents"):
             Concatenate().output_shape(*shapes)
+
+
+def test_gates_are_for_values_or_for_channels():
+    for gates in ((4, 9), (4,)):
+        assert Multiply().output_shape((4, 9), gates) == (4, 9)
+        assert Multiply().made((4, 9), gates) == (36,)
+        assert Multiply().macs((4, 9), gates) == 0
+    for gates in ((9,), (4, 1), (4, 9, 1)):
+        with pytest.raises(SpecError, match=r"multiply needs a gate for each value or channel of \(4, 9\), got"):
+            Multiply().output_shape((4, 9), gates)

@@ -51,3 +51,22 @@ def test_a_bias_is_the_same_whatever_enters():
         assert Bias(7).made(shape) == (7,)
         assert Bias(7).macs(shape) == 0
         assert Bias(7).tensors(shape) == (TensorInfo("bias", (7,), "zeros"),)
+
+
+def test_a_dilated_convolution_keeps_extents_as_others_do():
+    for extent, kernel, dilation in ((9, 3, 2), (4, 5, 3), (1, 3, 4)):
+        padding = dilation * (kernel // 2)
+        assert extent + 2 * padding - dilation * (kernel - 1) == extent
+        assert Convolution(4, kernel, dilation=dilation).output_shape((3, extent)) == (4, extent)
+
+
+def test_a_depthwise_convolution_has_one_kernel_a_channel():
+    depthwise = Convolution(3, kernel=5, stride=2, depthwise=True)
+    assert depthwise.output_shape((3, 8, 6)) == (3, 4, 3)
+    assert depthwise.tensors((3, 8, 6)) == (
+        TensorInfo("weight", (3, 1, 5, 5), "uniform", 25),
+        TensorInfo("bias", (3,), "uniform", 25),
+    )
+    assert depthwise.macs((3, 8, 6)) == (4 * 3) * 3 * 25
+    with pytest.raises(SpecError, match="A depthwise convolution of 4 channels gives as many, got 3"):
+        depthwise.output_shape((4, 8, 6))

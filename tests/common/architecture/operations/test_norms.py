@@ -1,6 +1,6 @@
 import pytest
 
-from common.architecture.operations import BatchNorm, GroupNorm, num_groups
+from common.architecture.operations import BatchNorm, ExampleNorm, GroupNorm, LayerNorm, num_groups
 from common.architecture.tensors import TensorInfo
 from common.errors import SpecError
 
@@ -52,3 +52,23 @@ def test_batch_norm():
 def test_groups_of_group_norm(shape, groups):
     assert num_groups(shape) == groups
     assert shape[0] % groups == 0
+
+
+def test_layer_norm():
+    norm = LayerNorm()
+    assert norm.output_shape((4, 5)) == (4, 5)
+    assert norm.tensors((4, 5)) == (TensorInfo("weight", (4,), "ones"), TensorInfo("bias", (4,), "zeros"))
+    assert norm.made((4,)) == (4,)
+    assert norm.made((4, 5)) == (20, 20)  # with a copy whose channels lie side by side
+    with pytest.raises(SpecError, match=r"layer norm needs 2 channels or more, .*got \(1, 5\)"):
+        norm.output_shape((1, 5))
+
+
+def test_example_norm():
+    norm = ExampleNorm()
+    assert norm.output_shape((4, 5)) == (4, 5)
+    assert norm.tensors((4, 5)) == ()
+    with pytest.raises(SpecError, match="example norm needs 2 values a channel or more"):
+        norm.output_shape((4, 1, 1))
+    with pytest.raises(SpecError, match="example_norm works on a sequence or an image"):
+        norm.output_shape((4,))

@@ -46,3 +46,12 @@ def test_from_space_to_a_vector(shape):
 def test_there_is_no_space_in_a_vector():
     with pytest.raises(SpecError, match="global_pool works on a sequence or an image, got"):
         GlobalPool("avg").output_shape((4,))
+
+
+@pytest.mark.parametrize("pool", [MaxPool, AvgPool])
+def test_padded_pooling_keeps_extents_up_to_its_stride(pool):
+    for extent, stride in ((9, 1), (9, 2), (8, 2), (1, 1), (1, 3)):
+        assert (extent + 2 - 3) // stride + 1 == -(-extent // stride)
+        assert pool(3, stride, padded=True).output_shape((4, extent)) == (4, -(-extent // stride))
+    with pytest.raises(SpecError, match=f"kernel of a padded {pool.op} must be odd, got 2"):
+        pool(2, 1, padded=True).output_shape((4, 9))

@@ -1,0 +1,56 @@
+"""Recurrent layers of sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from common.architecture.operations.base import Operation, require_axes
+from common.architecture.tensors import Shape, TensorInfo
+
+
+@dataclass(frozen=True)
+class GRU(Operation):
+    """A gated recurrent unit over time (K. Cho et al., EMNLP 2014), all of whose states go on.
+
+    In the form of cuDNN and torch, in which the reset gate meets the state after its linear map.
+
+    Parameters
+    ----------
+    width : int
+        Numbers of the state.
+    """
+
+    width: int
+
+    op: ClassVar[str] = "gru"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Return ``(width, time)``."""
+        (shape,) = inputs
+        require_axes(self.op, shape, (1,))
+        return (self.width, shape[1])
+
+    def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:
+        """Return weights of inputs and states, then biases, for reset, update and new state; all drawn alike."""
+        ((channels, _),) = inputs
+        gates = 3 * self.width
+        shapes = {"weight_ih": (gates, channels), "weight_hh": (gates, self.width), "bias_ih": (gates,)}
+        shapes["bias_hh"] = (gates,)
+        return tuple(TensorInfo(f"{name}_l0", shape, "uniform", self.width) for name, shape in shapes.items())
+
+    def macs(self, *inputs: Shape) -> int:
+        """Return steps x 3 x width x (channels + width)."""
+        ((channels, time),) = inputs
+        return time * 3 * self.width * (channels + self.width)
+
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return a copy of the input, its part in the gates, and what each step keeps: gates, products, state."""
+        ((channels, time),) = inputs
+        states = self.width * time
+        return (channels * time, 3 * states, *[states] * 8)
+
+    def scored(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return the copy of the input, its part in the gates, and the states, step by step and then in one."""
+        copy, gates, *kept = self.made(*inputs)
+        return (copy, gates, *kept[:2])

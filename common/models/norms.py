@@ -1,0 +1,71 @@
+"""The torch side of normalisation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from common.models.undrawn import META, Undrawn
+
+
+class GroupNorm(Undrawn, nn.GroupNorm):
+    """``nn.GroupNorm`` without a draw."""
+
+
+WINDOW = 10
+"""Batches whose statistics count in batch norm: the last one has a tenth, as in torch."""
+
+
+class BatchNorm(nn.Module):
+    """Batch norm (Ioffe & Szegedy, ICML 2015) whose whole state is float32.
+
+    Departs from torch's in its running statistics, which federated averaging makes do with few batches at a time:
+
+    - They are the mean over the batches that this module has seen, up to the last `WINDOW` (then a moving average).
+      A node builds the model anew in each round, so what it sends tells of the weights that it trained, whatever the
+      server had; with a moving average alone the zeros and ones of the beginning would still be felt after 20 steps.
+    - No count of batches is part of the state: an integer cannot be averaged.
+    - A training batch with a single value a channel, which has no variance, is normalised by the running statistics
+      instead of raising (the last batch of an epoch may hold one example).
+
+    Parameters
+    ----------
+    channels : int
+        Features or channels of its input, shape ``(n, channels, ...)``.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self._batches = 0
+        self.weight = nn.Parameter(torch.empty(channels, device=META))
+        self.bias = nn.Parameter(torch.empty(channels, device=META))
+        self.register_buffer("running_mean", torch.empty(channels, device=META))
+        self.register_buffer("running_var", torch.empty(channels, device=META))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each channel over the batch and space."""
+        training = self.training and x.numel() > x.shape[1]
+        self._batches += training
+        share = 1 / min(max(self._batches, 1), WINDOW)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training, share, self.eps)
+
+
+class LayerNorm(Undrawn, nn.LayerNorm):
+    """Layer norm over the second axis alone: over the channels at each place, or over features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each place of each example."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class ExampleNorm(nn.Module):
+    """Each channel of each example less its mean over space, over its deviation there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``(n, channels, ...)``."""
+        return F.instance_norm(x)
