@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from common.architecture.graph import INPUT, GraphBuilder
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Convolution, Layer, Pool, Weighted
 from common.architecture.spec import ArchitectureSpec
@@ -131,8 +132,9 @@ def _after(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the shape after a layer; a vector where it wants one, None where it does not fit."""
     if 0 in layer.axes:
         return shape[:1]
+    network = GraphBuilder(shape)
     try:
-        return layer.operation().output_shape(shape)
+        return network.shape(layer.core(network, layer.op, INPUT))
     except SpecError:
         return None
 

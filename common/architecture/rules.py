@@ -15,6 +15,8 @@ MAX_WIDTH = 65536
 MAX_KERNEL = 255
 MAX_LAYERS = 64
 MAX_BANDS = 256
+MAX_HEADS = 64
+MAX_PATCH = 64
 _DECIMALS = 4
 
 
@@ -50,6 +52,20 @@ def fraction(name: str, value: Any) -> float:
     if not number or not math.isfinite(value) or value < 0 or round(float(value), _DECIMALS) >= 1:
         raise SpecError(f"{name} must be a number in [0, 1)", value, fix=f"Choose {name} such as 0.1; 0 turns it off")
     return round(float(value), _DECIMALS) + 0.0  # + 0.0 makes 0.0 of -0.0
+
+
+def ascending(inner: Rule) -> Rule:
+    """Return the rule for two different values or more, in any order, of which each obeys `inner`."""
+
+    def rule(name: str, values: Any) -> tuple[Any, ...]:
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise SpecError(f"{name} must be a list", values, fix="Choose some such as [3, 5]")
+        found = tuple(sorted(inner(name, value) for value in values))
+        if len(found) < 2 or len(set(found)) < len(found):
+            raise SpecError(f"{name} must be two values or more, each once", values, fix="Choose some such as [3, 5]")
+        return found
+
+    return rule
 
 
 def one_of(choices: Sequence[str]) -> Rule:

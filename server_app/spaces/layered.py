@@ -83,10 +83,11 @@ class LayeredSpace(SearchSpace):
         )
 
     def _ended(self, layers: tuple[Layer, ...], rng: np.random.Generator) -> LayeredSpec:
-        """Return a spec of these layers, with `reduce` and `join` drawn."""
+        """Return a spec of these layers, with `reduce`, `join` and `normalise` drawn."""
         domains = self._places.domains
         reduce, join = str(domains["reduce"].draw(rng)), cast("FrontEnd | None", domains["join"].draw(rng))
-        return LayeredSpec(layers, reduce, None if is_fronted(layers) else join)
+        normalise = str(domains["normalise"].draw(rng))
+        return LayeredSpec(layers, reduce, None if is_fronted(layers) else join, normalise)
 
     # ------------------------------------------------------------ mutation and crossover
 
@@ -118,16 +119,25 @@ class LayeredSpace(SearchSpace):
         changes = {name: domain.other(getattr(layer, name), rng)}
         if isinstance(layer, Pool):
             changes["stride"] = None
-        return replace_layer(spec, index, replace(layer, **changes))
+        changed = replace(layer, **changes)
+        return replace_layer(spec, index, self._with_offered(changed, layer, index, rng))
+
+    def _with_offered(self, layer: Layer, before: Layer, index: int, rng: np.random.Generator) -> Layer:
+        """Return a layer with values drawn for the fields that play a part now and did not `before`."""
+        woken = [(name, option) for name, option in drawn_fields(type(layer)) if before.is_idle(name)]
+        changes: dict[str, Any] = {
+            name: self._places.domain(option, index).draw(rng) for name, option in woken if not layer.is_idle(name)
+        }
+        return replace(layer, **changes) if changes else layer
 
     def _changeable(self, spec: LayeredSpec) -> Iterator[tuple[int, str, Domain]]:
         """Yield what may change: the layer (-1 is the spec itself), the field, and its values."""
         mutable, fronted = self.options.mutation.fields, is_fronted(spec.layers)
         for index, layer in enumerate(spec.layers):
             for name, option in drawn_fields(type(layer)):
-                if mutable is None or option in mutable:
+                if (mutable is None or option in mutable) and not layer.is_idle(name):
                     yield index, name, self._places.domain(option, index)
-        for name in () if fronted else ("reduce", "join"):
+        for name in ("normalise",) if fronted else ("reduce", "join", "normalise"):
             if mutable is None or name in mutable:
                 yield -1, name, self._places.domains[name]
         rest = {part_of(type(layer)) for layer in spec.layers[1:]}
@@ -139,7 +149,9 @@ class LayeredSpace(SearchSpace):
     def _with_first(self, spec: LayeredSpec, op: str, rng: np.random.Generator) -> LayeredSpec:
         first = self._draw_layer(self._places.first[op], 0, self._places.inserted, rng)
         layers = (first, *spec.layers[1:])
-        return self._ended(layers, rng) if is_fronted(spec.layers) else replace(spec, layers=layers, join=None)
+        if is_fronted(spec.layers):
+            return replace(self._ended(layers, rng), normalise=spec.normalise)
+        return replace(spec, layers=layers, join=None)
 
     def _child(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: np.random.Generator) -> LayeredSpec:
         """Join the beginning of `a` and the end of `b`; cuts that copy a parent whole are left out."""
@@ -156,6 +168,8 @@ class LayeredSpace(SearchSpace):
         end, start = cuts[int(rng.integers(len(cuts)))]
         child = splice(a, end, b, start)
         child = replace(child, reduce=(a, b)[int(rng.integers(2))].reduce)
+        if self._places.domains["normalise"].size > 1:
+            child = replace(child, normalise=(a, b)[int(rng.integers(2))].normalise)
         if self._places.domains["join"].size == 1:
             return child
         return replace(child, join=(a, b)[int(rng.integers(2))].join)
@@ -193,7 +207,8 @@ class LayeredSpace(SearchSpace):
             for border in range(depth + 1)
         )
         fronted = sum(_product((front[0], *linear[1:depth])) for depth in self._depths() if depth)
-        return chains * self._places.domains["reduce"].size * self._places.domains["join"].size + fronted
+        ended = chains * self._places.domains["reduce"].size * self._places.domains["join"].size
+        return (ended + fronted) * self._places.domains["normalise"].size
 
     def _enumerate(self) -> Iterator[LayeredSpec]:
         """Yield shallow specs first, then in the order of operations and choices; what comes last changes first."""
@@ -201,13 +216,15 @@ class LayeredSpace(SearchSpace):
             [list(self._places.layers(index, part)) for index in range(self.options.max_layers)]
             for part in (FRONT, SPATIAL, LINEAR)
         )
+        normalise = self._places.beginnings()
         for depth in self._depths():
             for border in range(depth + 1):
-                chains = (*spatial[:border], *linear[border:depth])
-                for layers, (reduce, join) in itertools.product(itertools.product(*chains), self._places.ends()):
-                    yield LayeredSpec(layers, reduce, join)
-            if depth:
-                yield from map(LayeredSpec, itertools.product(front[0], *linear[1:depth]))
+                chains = itertools.product(*spatial[:border], *linear[border:depth])
+                for layers, (reduce, join), how in itertools.product(chains, self._places.ends(), normalise):
+                    yield LayeredSpec(layers, reduce, join, how)
+            fronted = itertools.product(front[0], *linear[1:depth]) if depth else ()
+            for layers, how in itertools.product(fronted, normalise):
+                yield LayeredSpec(layers, normalise=how)
 
     def _depths(self) -> range:
         return range(self.options.min_layers, self.options.max_layers + 1)
@@ -217,15 +234,18 @@ class LayeredSpace(SearchSpace):
     def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
         """Return `spec` as a vector of fixed length, equal only for equal specs of the space.
 
-        First `reduce`, and `join` where there is a choice; then one block a layer, all zeros where there is none: the
-        operation one-hot, then each option that some operation has. Words are one-hot, numbers are divided by the
-        greatest of their domain, and a skip's source is counted from the input (1), divided by the greatest depth.
+        First `reduce`, and `join` and `normalise` where there is a choice; then one block a layer, all zeros where
+        there is none: the operation one-hot, then each option that some operation has. Words and lists are one-hot,
+        numbers are divided by the greatest of their domain, no number is 0, and a skip's source is counted from the
+        input (1), divided by the greatest depth.
         """
         self._check_membership(spec)
         spec = _layered(spec)
         row = _one_hot(spec.reduce, self._places.domains["reduce"])
         if self._places.domains["join"].size > 1:
             row += _one_hot(spec.join, self._places.domains["join"])
+        if self._places.domains["normalise"].size > 1:
+            row += _one_hot(spec.normalise, self._places.domains["normalise"])
         for index in range(self.options.max_layers):
             layer = spec.layers[index] if index < len(spec.layers) else None
             row += [float(layer is not None and layer.op == op) for op in self._places.operations]
@@ -243,9 +263,9 @@ class LayeredSpace(SearchSpace):
         if option == "skip":
             return [0.0 if value is None else (value + 2) / (self.options.max_layers + 1)]
         domain = self._places.domains[option]
-        if isinstance(domain, Choices) and isinstance(domain.values[0], str):
+        if isinstance(domain, Choices) and isinstance(domain.values[0], str | tuple):
             return _one_hot(value, domain)
-        greatest = max(domain.values) if isinstance(domain, Choices) else domain.high
+        greatest = max(number or 0 for number in domain.values) if isinstance(domain, Choices) else domain.high
         return [0.0 if value is None else value / (greatest or 1)]
 
 

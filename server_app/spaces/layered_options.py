@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
-from common.architecture.kinds.layered import REDUCTIONS
+from common.architecture.kinds.layered import NORMALISATIONS, REDUCTIONS
 from common.architecture.kinds.layers import LAYERS, FrontEnd, LogEnergy
 from common.architecture.rules import MAX_LAYERS, Rule, is_whole, one_of
 from common.errors import ConfigError
@@ -17,9 +17,9 @@ _RULES: dict[str, Rule] = {
     for cls in LAYERS.values()
     for item in fields(cls)
     if item.metadata["option"] not in (None, "skip")
-} | {"reduce": one_of(REDUCTIONS)}
+} | {"reduce": one_of(REDUCTIONS), "normalise": one_of(NORMALISATIONS)}
 _CONTINUOUS = {"dropout"}
-_OF_A_SPEC = ("reduce", "join")
+_OF_A_SPEC = ("reduce", "join", "normalise")
 """Options of the whole spec: an inserted layer has none of them."""
 NO_JOIN = "none"
 BEGINNINGS = ("conv", "any")
@@ -85,19 +85,31 @@ class LayeredOptions:
     min_layers, max_layers : int
         Depth, without the classifier.
     operations : list of str, optional
-        Offered ones; those that do not work on the task's input are left out. A draw gives convolution,
-        pooling, linear and, for the first layer, front ends equal shares.
+        Offered ones; those that do not work on the task's input are left out. A draw gives convolutions of all
+        sorts, attention, recurrent layers, pooling, linear and, for the first layer, front ends equal shares.
     begin : {"conv", "any"}, optional
-        With "conv", the first layer on a sequence or an image is a convolution or a front end, so that pooling
-        has weights before it.
-    width, kernel, stride : list of int
-        Of linear layers and convolutions.
+        With "conv", the first layer on a sequence or an image is a convolution, attention, a recurrent layer or a
+        front end, so that pooling has weights before it.
+    width : list of int
+        Of each layer with weights.
+    kernel, stride : list of int
+        Of convolutions; `stride` of parallel ones too.
     activation, norm : list of str
-        After each of them.
+        Of each layer with weights.
     dropout : float, list of float or {low, high}, optional
-        After each of them; one value, choices, or a continuous range.
+        Of each of them; one value, choices, or a continuous range.
     skip : float
         Probability that such a layer gets a skip connection; its source is drawn among all earlier outputs.
+    merge : list of str
+        How what comes over a skip connection is taken in: "add" or "concat".
+    dilation : list of int
+        Of convolutions.
+    squeeze_excite : list of int or None
+        Of all convolutions: how many times fewer hidden units than channels, None for no such part.
+    kernels : list of list of int
+        Of parallel convolutions.
+    heads, patch : list of int
+        Of attention.
     pool_kernel : list of int
         Windows of pooling, which also are its strides.
     bands : list of int
@@ -107,6 +119,8 @@ class LayeredOptions:
     join : list of str, optional
         Front ends whose features join that vector, or "none"; those that do not work on the task's input are
         left out. None is drawn where a front end is the first layer.
+    normalise : list of str
+        Of the network's input, "none" or "example"; plays no part on vectors.
     mutation : Mutation
         How mutations differ from draws.
     max_parameters, max_macs : int, optional
@@ -124,10 +138,17 @@ class LayeredOptions:
     norm: list[str] | None = None
     dropout: Any = None
     skip: float = 0.25
+    merge: list[str] = field(default_factory=lambda: ["add"])
+    dilation: list[int] = field(default_factory=lambda: [1])
+    squeeze_excite: list[int | None] = field(default_factory=lambda: [None])
+    kernels: list[list[int]] = field(default_factory=lambda: [[3, 5]])
+    heads: list[int] = field(default_factory=lambda: [2, 4])
+    patch: list[int] = field(default_factory=lambda: [1, 2, 4])
     pool_kernel: list[int] = field(default_factory=lambda: [2, 3])
     bands: list[int] = field(default_factory=lambda: [8])
     reduce: list[str] | None = None
     join: list[str] | None = None
+    normalise: list[str] = field(default_factory=lambda: ["none"])
     mutation: Mutation = field(default_factory=Mutation)
     max_parameters: int | None = 500_000
     max_macs: int | None = 20_000_000

@@ -9,8 +9,8 @@ from dataclasses import fields, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from common.architecture.kinds.layered import REDUCTIONS, LayeredSpec
-from common.architecture.kinds.layers import LAYERS, Convolution, FrontEnd, Layer, Pool
+from common.architecture.kinds.layered import NORMALISATIONS, REDUCTIONS, LayeredSpec
+from common.architecture.kinds.layers import LAYERS, FrontEnd, Layer, Pool, Weighted
 from common.errors import SpaceError, SpecError
 from server_app.spaces.domains import Choices, Domain, Sources
 
@@ -59,6 +59,7 @@ class Places:
         self.domains, self.inserted = options.domains(), options.inserted_domains()
         if task.kind == "vector":
             self.domains["reduce"] = Choices(REDUCTIONS[:1])
+            self.domains["normalise"] = Choices(NORMALISATIONS[:1])
         self.domains["join"] = Choices(
             tuple(value for value in self._values("join", 0) if value is None or value.op in fitting) or (None,)
         )
@@ -80,23 +81,35 @@ class Places:
 
     def count(self, index: int, part: str) -> float:
         """Count the layers of one part that may stand at `index`."""
-        return sum(
-            math.prod(self.domain(option, index).size for _, option in drawn_fields(cls))
-            for cls in self.at(index).values()
-            if part_of(cls) == part
-        )
+        return sum(self._count(cls, index) for cls in self.at(index).values() if part_of(cls) == part)
+
+    def _count(self, cls: type[Layer], index: int) -> float:
+        """Count the layers of one operation; where a field plays no part, all its values are one."""
+        domains = {name: self.domain(option, index) for name, option in drawn_fields(cls)}
+        sizes = {name: domain.size for name, domain in domains.items()}
+        for name, (other, value) in cls.idle.items():
+            idle = value in domains[other]
+            sizes[other] = (sizes[other] - idle) * sizes.pop(name) + idle
+        return math.prod(sizes.values())
 
     def layers(self, index: int, part: str) -> Iterator[Layer]:
-        """Yield the layers of one part that may stand at `index`."""
+        """Yield the layers of one part that may stand at `index`, each once."""
         for cls in self.at(index).values():
             if part_of(cls) == part:
-                drawn = drawn_fields(cls)
-                for values in itertools.product(*(self._values(option, index) for _, option in drawn)):
-                    yield cls(**{name: value for (name, _), value in zip(drawn, values, strict=True)})
+                domains = {name: self._values(option, index) for name, option in drawn_fields(cls)}
+                for values in itertools.product(*domains.values()):
+                    drawn = dict(zip(domains, values, strict=True))
+                    layer = cls(**drawn)
+                    if all(drawn[name] == domains[name][0] for name in cls.idle if layer.is_idle(name)):
+                        yield layer
 
     def ends(self) -> list[tuple[Any, Any]]:
         """Return each `reduce` with each `join`."""
         return list(itertools.product(self._values("reduce", 0), self._values("join", 0)))
+
+    def beginnings(self) -> tuple[str, ...]:
+        """Return what may be done to the input."""
+        return self._values("normalise", 0)
 
     def _values(self, option: str, index: int) -> tuple[Any, ...]:
         domain = self.domain(option, index)
@@ -112,7 +125,7 @@ class Places:
         layers = tuple(self._nearest_layer(layer, index) for index, layer in enumerate(spec.layers))
         reduce = nearest_in(self.domains["reduce"], spec.reduce)
         join = None if is_fronted(layers) else nearest_in(self.domains["join"], spec.join)
-        return LayeredSpec(layers, reduce, join)
+        return LayeredSpec(layers, reduce, join, nearest_in(self.domains["normalise"], spec.normalise))
 
     def _nearest_layer(self, layer: Layer, index: int) -> Layer:
         drawn = drawn_fields(type(layer))
@@ -126,9 +139,11 @@ class Places:
         for index, layer in enumerate(spec.layers):
             self._check_operation(index, layer)
             for name, option in drawn_fields(type(layer)):
-                _check_value(option, getattr(layer, name), self.domain(option, index), f"Layer {index}")
+                if not layer.is_idle(name):
+                    _check_value(option, getattr(layer, name), self.domain(option, index), f"Layer {index}")
             if isinstance(layer, Pool):
                 _check_value("stride", layer.stride, Choices((layer.kernel,)), f"Layer {index}")
+        _check_value("normalise", spec.normalise, self.domains["normalise"], "The spec")
         fronted = is_fronted(spec.layers)
         if not fronted:
             _check_value("reduce", spec.reduce, self.domains["reduce"], "The spec")
@@ -176,10 +191,14 @@ def drawn_fields(cls: type[Layer]) -> list[tuple[str, str]]:
 
 
 def _conv_or_front(operations: Operations) -> Operations:
-    found: Operations = {op: cls for op, cls in operations.items() if issubclass(cls, Convolution | FrontEnd)}
+    found: Operations = {
+        op: cls
+        for op, cls in operations.items()
+        if part_of(cls) == FRONT or (part_of(cls) == SPATIAL and issubclass(cls, Weighted))
+    }
     if not found:
         raise SpaceError(
-            "A space with begin=conv must offer a convolution or a front end for the first layer",
+            "A space with begin=conv must offer a convolution or another layer with weights, or a front end, to begin",
             list(operations),
             fix="Put one into space.operations, or set space.begin=any",
         )

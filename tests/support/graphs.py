@@ -1,6 +1,8 @@
 """Graphs that are written by hand: with real branches, as no chain of layers has them, and chains of operations."""
 
 from common.architecture.graph import HEAD, INPUT, Graph, GraphBuilder
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Layer
 from common.architecture.operations import (
     Activation,
     Add,
@@ -55,3 +57,14 @@ def gated() -> Graph:
     scaled = network.add("scaled", Multiply(), features, gate)
     network.add(HEAD, Linear(BRANCHED_TASK.head.output_width), network.add("pool", GlobalPool("avg"), scaled))
     return network.graph()
+
+
+def lowered(layer: Layer, shape: Shape) -> Graph:
+    """Return the graph of one layer, its mean over space where there is one, and a head."""
+    return LayeredSpec((layer,), "avg").lower(Task(shape, Classification(2)))
+
+
+def reading(graph: Graph) -> dict[str, tuple[Operation, list[str]]]:
+    """Return each node's operation, and the names of what it reads."""
+    names = [node.name for node in graph.nodes]
+    return {node.name: (node.operation, [(*names, "input")[index] for index in node.inputs]) for node in graph.nodes}

@@ -14,6 +14,7 @@ from common.architecture.operations import (
     AverageTo,
     Concatenate,
     Convolution,
+    ExampleNorm,
     Flatten,
     GlobalPool,
     Linear,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from common.tasks import Task
 
 REDUCTIONS = ("flatten", "avg", "max", "avg+max", "log_std")
+NORMALISATIONS = ("none", "example")
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,15 @@ class LayeredSpec(ArchitectureSpec):
     join : FrontEnd, optional
         Features of the network's input that join that vector before the first linear layer. Without
         one, JSON does not name it.
+    normalise : {"none", "example"}
+        Of the network's input: with "example" each channel of each example has mean 0 and variance 1 over space. What
+        joins reads the input as it was, level and gain included. JSON does not name "none".
     """
 
     layers: tuple[Layer, ...] = ()
     reduce: str = "flatten"
     join: FrontEnd | None = None
+    normalise: str = "none"
 
     kind: ClassVar[str] = "layered"
     version: ClassVar[int] = 1
@@ -60,6 +66,7 @@ class LayeredSpec(ArchitectureSpec):
             raise SpecError("layers must be a sequence of layers", self.layers, fix="Use from_dict for JSON values")
         object.__setattr__(self, "layers", tuple(self.layers))
         one_of(REDUCTIONS)("reduce", self.reduce)
+        one_of(NORMALISATIONS)("normalise", self.normalise)
         if any(isinstance(layer, FrontEnd) for layer in self.layers):
             object.__setattr__(self, "reduce", REDUCTIONS[0])
         if not isinstance(self.join, FrontEnd | None):
@@ -76,12 +83,18 @@ class LayeredSpec(ArchitectureSpec):
     def describe(self) -> str:
         """Return one line for people, such as ``conv2d 32 k3 s2 → max_pool 2 → linear 64``."""
         chain = " → ".join(layer.describe() for layer in self.layers) or "classifier only"
+        if self.normalise != "none":
+            chain = f"{self.normalise} norm → {chain}"
         return chain if self.join is None else f"{chain}, joined by {self.join.describe()}"
 
     def to_values(self) -> dict[str, Any]:
-        """Return the layers as objects, `reduce`, and `join` where there is one."""
-        values = {"layers": [layer.to_dict() for layer in self.layers], "reduce": self.reduce}
-        return values if self.join is None else {**values, "join": self.join.to_dict()}
+        """Return the layers as objects, `reduce`, and of `join` and `normalise` what there is."""
+        values: dict[str, Any] = {"layers": [layer.to_dict() for layer in self.layers], "reduce": self.reduce}
+        if self.join is not None:
+            values["join"] = self.join.to_dict()
+        if self.normalise != NORMALISATIONS[0]:
+            values["normalise"] = self.normalise
+        return values
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
@@ -94,7 +107,7 @@ class LayeredSpec(ArchitectureSpec):
         _check_depth(layers)
         parsed = tuple(_parse_layer(f"Layer {index}", layer) for index, layer in enumerate(layers))
         join: Any = None if values.get("join") is None else _parse_layer("join", values["join"])
-        return cls(parsed, values.get("reduce", "flatten"), join)
+        return cls(parsed, values.get("reduce", "flatten"), join, values.get("normalise", NORMALISATIONS[0]))
 
     def _lower(self, task: Task) -> Graph:
         network = GraphBuilder(task.input_shape)
@@ -103,6 +116,9 @@ class LayeredSpec(ArchitectureSpec):
             with _in("join"):
                 joining.append(self.join.add_to(network, "join", INPUT))
         outputs = [INPUT]
+        if self.normalise == "example":
+            with _in("normalise"):
+                outputs = [network.add("normalise", ExampleNorm(), INPUT)]
         for index, layer in enumerate(self.layers):
             with _in(f"Layer {index}"):
                 outputs.append(self._add_layer(network, f"layer{index}", layer, outputs, joining))
@@ -118,7 +134,8 @@ class LayeredSpec(ArchitectureSpec):
         x = layer.add_to(network, name, x)
         if not isinstance(layer, Weighted) or layer.skip is None:
             return x
-        return _add_skip(network, name, outputs[layer.skip + 1], x)
+        merge = _concatenated if layer.merge == "concat" else _added
+        return merge(network, name, outputs[layer.skip + 1], x)
 
     def _vector(self, network: GraphBuilder, name: str, x: int, joining: list[int]) -> int:
         """Return the node that gives `x` as a vector, with what is `joining`, which is joined once."""
@@ -137,16 +154,26 @@ def _reduce(network: GraphBuilder, name: str, x: int, how: str) -> int:
     return network.add(name, Concatenate(), *parts)
 
 
-def _add_skip(network: GraphBuilder, name: str, source: int, target: int) -> int:
-    """Add what `source` gives to what `target` gives.
+def _concatenated(network: GraphBuilder, name: str, source: int, target: int) -> int:
+    """Put what `source` gives beside what `target` gives, averaged as `_averaged` says."""
+    return network.add(f"{name}_concat", Concatenate(), target, _averaged(network, name, source, target))
 
-    Spatial features are averaged down to the target's extents (to a vector where the target is one); where
-    channels differ, a projection without bias (a 1x1 convolution, or a linear map) follows.
+
+def _averaged(network: GraphBuilder, name: str, source: int, target: int) -> int:
+    """Average spatial features down to the target's extents, to a vector where the target is one."""
+    _, *extents = network.shape(target)
+    if network.shape(source)[1:] == tuple(extents):
+        return source
+    return network.add(f"{name}_skip_pool", AverageTo(tuple(extents)) if extents else GlobalPool("avg"), source)
+
+
+def _added(network: GraphBuilder, name: str, source: int, target: int) -> int:
+    """Add what `source` gives, averaged as `_averaged` says, to what `target` gives.
+
+    Where channels differ, a projection without bias (a 1x1 convolution, or a linear map) comes between.
     """
     width, *extents = network.shape(target)
-    if network.shape(source)[1:] != tuple(extents):
-        pool = AverageTo(tuple(extents)) if extents else GlobalPool("avg")
-        source = network.add(f"{name}_skip_pool", pool, source)
+    source = _averaged(network, name, source, target)
     if network.shape(source)[0] != width:
         projection: Operation = Convolution(width, kernel=1, bias=False) if extents else Linear(width, bias=False)
         source = network.add(f"{name}_skip", projection, source)

@@ -73,7 +73,7 @@ MALFORMED = [
     (spec_of(version=2), "version must be 1, got 2"),
     (spec_of(version=True), "version must be 1, got True"),
     (spec_of(version=1.0), "version must be 1, got 1.0"),
-    (spec_of(name="x"), r"knows only version, kind, layers, reduce and join, got \['name'\]"),
+    (spec_of(name="x"), r"knows only version, kind, layers, reduce, join and normalise, got \['name'\]"),
     (spec_of(id="b435d9157ae2"), r"knows only .*, got \['id'\]"),
 ]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.architecture.cost import cost_of
 from common.architecture.kinds.layered import LayeredSpec
-from common.architecture.kinds.layers import LAYERS, AvgPool, Conv2d, Linear, MaxPool, Weighted
+from common.architecture.kinds.layers import LAYERS, AvgPool, Conv1d, Conv2d, Linear, MaxPool, Weighted
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpaceError, SpecError
 from common.seeding import generator
@@ -21,6 +21,7 @@ VECTOR = Task((32,), Classification(10))
 SEQUENCE = Task((9, 128), Classification(6))
 IMAGE = Task((1, 8, 8), Classification(10))
 SEEDS = st.integers(0, 2**32 - 1)
+OF_TIME, OF_IMAGES = ({f"conv{axes}", f"separable_conv{axes}", f"branches{axes}"} for axes in ("1d", "2d"))
 
 TINY = LayeredSpace.Options(
     min_layers=0,
@@ -82,8 +83,8 @@ def enumerate_tiny():
     ("task", "expected"),
     [
         (VECTOR, {"linear"}),
-        (SEQUENCE, {"linear", "conv1d", "max_pool", "avg_pool", "log_energy"}),
-        (IMAGE, {"linear", "conv2d", "max_pool", "avg_pool"}),
+        (SEQUENCE, {"linear", "max_pool", "avg_pool", "log_energy", "attention", "gru", *OF_TIME}),
+        (IMAGE, {"linear", "max_pool", "avg_pool", "attention", *OF_IMAGES}),
     ],
 )
 def test_draws_use_all_operations_that_work_on_the_task_and_no_others(task, expected):
@@ -354,3 +355,100 @@ def test_specs_of_another_kind_do_not_belong():
     assert not space.contains(Foreign())
     with pytest.raises(SpecError, match="holds layered specs, got 'foreign'"):
         space.check(Foreign())
+
+
+# ---------------------------------------------------------------- layers that came later
+
+LATER = LayeredSpace.Options(
+    max_layers=2,
+    operations=["conv1d", "attention", "gru", "branches1d", "separable_conv1d", "log_energy"],
+    width=[4],
+    kernel=[1, 3],
+    stride=[1],
+    activation=["relu"],
+    norm=["none"],
+    dropout=0.0,
+    skip=0.5,
+    merge=["add", "concat"],
+    dilation=[1, 2, 4],
+    squeeze_excite=[None, 2],
+    kernels=[[1, 3], [3, 5]],
+    heads=[1, 2],
+    patch=[1, 2],
+    bands=[2],
+    reduce=["avg"],
+    normalise=["none", "example"],
+    max_parameters=None,
+    max_macs=None,
+)
+
+
+def count_later():
+    """Of layers at places 0 and 1: a skip has 1 or 2 sources, each in 2 ways, or none; kernel 1 has no dilation."""
+    of_convolution, of_branches, of_attention, of_gru = (1 + 3) * 2, 2 * 2, 2 * 2, 1
+    each = 2 * of_convolution + of_branches + of_attention + of_gru
+    first, second = each * (1 + 1 * 2), each * (1 + 2 * 2)
+    return (first + first * second + 1) * 2  # or a front end alone; the input normalised or not
+
+
+def test_fields_that_play_no_part_are_counted_and_listed_once():
+    space = LayeredSpace(SEQUENCE, LATER)
+    found = list(space.enumerate())
+    assert len(found) == len(set(found)) == space.size() == count_later()
+    assert all(map(space.contains, found[::7]))
+    rows = np.array([space.encode(spec) for spec in found])
+    assert len(np.unique(rows, axis=0)) == len(found)
+    assert (rows.min(), rows.max()) == (0, 1)
+
+
+def test_all_of_it_is_drawn_and_reached_by_mutations():
+    space, rng = LayeredSpace(SEQUENCE, replace(LATER, max_layers=1)), generator(0)
+    legal = set(space.legal())
+    assert {space._draw(rng) for _ in range(6000)} == legal
+    # operations change by insertion and removal, which needs a second layer
+    space = LayeredSpace(SEQUENCE, replace(LATER, kernels=[[1, 3]], heads=[1], patch=[1], squeeze_excite=[None]))
+    legal = {spec for spec in space.legal() if len(spec.layers) == 1}
+    reached, waiting = {next(iter(legal))}, [next(iter(legal))]
+    while waiting:
+        spec = waiting.pop()
+        new = {space._mutant(spec, rng) for _ in range(300)} - reached
+        new = {mutant for mutant in new if space.contains(mutant)}
+        reached |= new
+        waiting += [mutant for mutant in new if len(mutant.layers) == 1 or len(reached) < 200]
+    assert legal <= reached
+
+
+def test_what_a_mutation_wakes_is_offered():
+    """A skip that comes into being is merged as the space has it, and a kernel that grows is dilated so."""
+    options = replace(LATER, operations=["conv1d"], merge=["concat"], dilation=[2, 4], max_layers=1)
+    space, rng = LayeredSpace(SEQUENCE, options), generator(0)
+    spec = LayeredSpec((Conv1d(4, kernel=1, norm="none"),), "avg")
+    space.check(spec)
+    mutants = {space.mutate(spec, rng).layers[0] for _ in range(200)}
+    assert {(layer.kernel, layer.dilation) for layer in mutants} == {(1, 1), (3, 2), (3, 4)}
+    assert {(layer.skip, layer.merge) for layer in mutants} == {(None, "add"), (-1, "concat")}
+    with pytest.raises(SpecError, match="Layer 0: the space offers merge concat, got 'add'"):
+        space.check(LayeredSpec((Conv1d(4, kernel=1, norm="none", skip=-1),), "avg"))
+    with pytest.raises(SpecError, match="The spec: the space offers normalise none, got 'example'"):
+        LayeredSpace(SEQUENCE, replace(options, normalise=["none"])).check(replace(spec, normalise="example"))
+
+
+def test_what_is_not_offered_has_a_nearest_that_is():
+    space = LayeredSpace(SEQUENCE, replace(LATER, merge=["concat"], squeeze_excite=[2, 8], normalise=["none"]))
+    spec = LayeredSpec((Conv1d(9, dilation=3, squeeze_excite=4, skip=-1),), "max", normalise="example")
+    near = space.nearest(spec)
+    layer = Conv1d(4, dilation=2, squeeze_excite=2, skip=-1, merge="concat", norm="none")
+    assert near == LayeredSpec((layer,), "avg")
+    space.check(near)
+
+
+def test_vectors_are_not_normalised_by_example():
+    space = LayeredSpace(VECTOR, LayeredSpace.Options(normalise=["example"]))
+    assert space.sample(generator(0)).normalise == "none"
+
+
+@pytest.mark.parametrize("op", ["attention", "gru", "branches1d", "separable_conv1d"])
+def test_pooling_may_follow_each_layer_with_weights(op):
+    space = LayeredSpace(SEQUENCE, replace(LATER, operations=[op, "max_pool"], begin="conv", skip=0.0))
+    rng = generator(0)
+    assert {space.sample(rng).layers[0].op for _ in range(20)} == {op}

@@ -29,6 +29,13 @@ def test_overrides_on_the_command_line_reach_the_options():
     assert options.mutation.fields == ["width"]
 
 
+def test_lists_of_lists_and_nothing_reach_the_options():
+    config = compose_config(["space=layered", "space.kernels=[[1,3],[7,5,3]]", "space.squeeze_excite=[null,4]"])
+    domains = options_of(config.space, LayeredOptions, "space").domains()
+    assert domains["kernels"] == Choices(((1, 3), (3, 5, 7)))
+    assert domains["squeeze_excite"] == Choices((None, 4))
+
+
 # ---------------------------------------------------------------- by kind of data
 
 
@@ -93,7 +100,16 @@ def test_each_number_of_bands_may_join():
         ({"kernel": [3, 4]}, "space.kernel must be an odd whole number from 1 to 255, got 4"),
         ({"stride": []}, "space.stride must be a list of choices"),
         ({"activation": ["relu", "relu"]}, "space.activation must not repeat a choice"),
-        ({"norm": ["layer"]}, "space.norm must be one of group, batch, none, got 'layer'"),
+        ({"norm": ["instance"]}, "space.norm must be one of group, batch, none, layer, got 'instance'"),
+        ({"merge": ["mean"]}, "space.merge must be one of add, concat, got 'mean'"),
+        ({"dilation": [0]}, "space.dilation must be a whole number from 1 to 255, got 0"),
+        ({"squeeze_excite": [0]}, "space.squeeze_excite must be a whole number from 1 to 65536, got 0"),
+        ({"kernels": [3, 5]}, "space.kernels must be a list, got 3"),
+        ({"kernels": [[3, 5], [5, 3]]}, "space.kernels must not repeat a choice"),
+        ({"heads": [0]}, "space.heads must be a whole number from 1 to 64, got 0"),
+        ({"patch": [0]}, "space.patch must be a whole number from 1 to 64, got 0"),
+        ({"normalise": ["batch"]}, "space.normalise must be one of none, example, got 'batch'"),
+        ({"mutation": Mutation(insert={"normalise": ["none"]})}, "space.mutation.insert knows only"),
         ({"dropout": [1.0]}, "space.dropout must be a number in .0, 1., got 1.0"),
         ({"width": {"low": 1, "high": 9}}, "space.width must be a list of choices, got"),
         ({"skip": 1.5}, "space.skip must be a probability, got 1.5"),

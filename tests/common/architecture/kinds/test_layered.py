@@ -47,7 +47,8 @@ MALFORMED = [
     (spec_of(reduce=["avg"]), "reduce must be one of"),
     (spec_of(LINEAR, "linear"), "Layer 1: a layer must be an object"),
     (spec_of({"width": 3}), "Layer 0: op must be one of linear, .*, got None"),
-    (spec_of({"op": "attention"}), "Layer 0: op must be one of linear, .*, got 'attention'"),
+    (spec_of({"op": "perception"}), "Layer 0: op must be one of linear, .*, gru, got 'perception'"),
+    (spec_of({"op": "attention"}), "Layer 0: attention needs width"),
     (spec_of({"op": []}), "Layer 0: op must be one of"),
     (spec_of(LINEAR, {"op": "linear"}), "Layer 1: linear needs width"),
     (spec_of({**LINEAR, "kernel": 3}), r"Layer 0: linear knows only width, .*, got \['kernel'\]"),
@@ -59,7 +60,27 @@ MALFORMED = [
     (spec_of({**LINEAR, "width": 65537}), "linear width must be a whole number"),
     (spec_of({**LINEAR, "width": None}), "linear width must be a whole number"),
     (spec_of({**LINEAR, "activation": "elu"}), "linear activation must be one of relu, .*, got 'elu'"),
-    (spec_of({**LINEAR, "norm": "layer"}), "linear norm must be one of group, batch, none, got 'layer'"),
+    (spec_of({**LINEAR, "norm": "instance"}), "linear norm must be one of group, .*, layer, got 'instance'"),
+    (spec_of({**LINEAR, "merge": "mean"}), "linear merge must be one of add, concat, got 'mean'"),
+    (spec_of({**LINEAR, "dilation": 2}), "linear knows only width, .*, got .'dilation'"),
+    (
+        spec_of({"op": "conv1d", "width": 4, "dilation": 0}),
+        "conv1d dilation must be a whole number from 1 to 255",
+    ),
+    (spec_of({"op": "conv1d", "width": 4, "squeeze_excite": 0}), "conv1d squeeze_excite must be a whole number from 1"),
+    (spec_of({"op": "branches1d", "width": 4, "kernels": 3}), "branches1d kernels must be a list, got 3"),
+    (spec_of({"op": "branches1d", "width": 4, "kernels": [3]}), "kernels must be two values or more, each once"),
+    (spec_of({"op": "branches1d", "width": 4, "kernels": [3, 3]}), "kernels must be two values or more, each once"),
+    (spec_of({"op": "branches1d", "width": 4, "kernels": [3, 4]}), "kernels must be an odd whole number"),
+    (
+        spec_of({"op": "attention", "width": 4, "heads": 0}),
+        "attention heads must be a whole number from 1 to 64",
+    ),
+    (
+        spec_of({"op": "attention", "width": 4, "patch": 65}),
+        "attention patch must be a whole number from 1 to 64",
+    ),
+    (spec_of(normalise="batch"), "normalise must be one of none, example, got 'batch'"),
     (spec_of({**LINEAR, "dropout": 1}), r"linear dropout must be a number in \[0, 1\), got 1"),
     (spec_of({**LINEAR, "dropout": 0.99999}), "linear dropout must be a number"),
     (spec_of({**LINEAR, "dropout": -0.1}), "linear dropout must be a number"),
@@ -118,6 +139,51 @@ def test_specs_keep_the_ids_that_earlier_versions_gave_them(id_):
     spec = ArchitectureSpec.from_dict(FROZEN[id_])
     assert spec.id == id_
     assert spec.to_dict().keys() == {"version", "kind", "layers", "reduce"}
+
+
+LATER = {
+    "merge": {"op": "linear", "width": 8, "skip": -1, "merge": "concat"},
+    "layer norm": {"op": "linear", "width": 8, "norm": "layer"},
+    "dilation": {"op": "conv1d", "width": 8, "dilation": 2},
+    "squeeze": {"op": "conv2d", "width": 8, "squeeze_excite": 4},
+    "separable": {"op": "separable_conv2d", "width": 8},
+    "branches": {"op": "branches1d", "width": 8, "kernels": [5, 3]},
+    "attention": {"op": "attention", "width": 8},
+    "gru": {"op": "gru", "width": 8},
+}
+LATER_IDS = {
+    "merge": "013411e8ce61",
+    "layer norm": "09167c0b6159",
+    "dilation": "61747f76176f",
+    "squeeze": "fd49c41c9adc",
+    "separable": "af475619bf72",
+    "branches": "2adbdde1999f",
+    "attention": "ad46c476d4f0",
+    "gru": "ed27c76e871e",
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_later_layers_keep_their_ids_too(name):
+    spec = ArchitectureSpec.from_dict(spec_of(LATER[name]))
+    assert spec.id == LATER_IDS[name]
+    assert ArchitectureSpec.from_json(spec.to_json()) == spec
+    assert ArchitectureSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_later_fields_are_in_the_json_where_they_say_something():
+    plain = {"width", "activation", "norm", "dropout", "skip", "kernel", "stride", "op"}
+    assert Conv1d(8).to_dict().keys() == plain
+    assert Conv1d(8, dilation=2, squeeze_excite=4, skip=-1, merge="concat").to_dict().items() >= {
+        ("dilation", 2),
+        ("squeeze_excite", 4),
+        ("merge", "concat"),
+    }
+    spec = LayeredSpec((Linear(4),), normalise="example")
+    assert spec.to_dict()["normalise"] == "example"
+    assert ArchitectureSpec.from_json(spec.to_json()) == spec
+    assert "normalise" not in LayeredSpec().to_dict()
+    assert spec.describe() == "example norm → linear 4"
 
 
 def test_what_joins_is_part_of_the_json():
@@ -279,3 +345,33 @@ def test_the_same_graph_is_given_again():
     spec = LayeredSpec((Linear(8),))
     assert spec.lower(VECTOR) is LayeredSpec((Linear(8),)).lower(VECTOR)
     assert spec.lower(VECTOR) != spec.lower(Task((6,), Classification(2)))
+
+
+@pytest.mark.parametrize(
+    ("task", "layers", "pool", "width"),
+    [
+        (VECTOR, (Linear(6, skip=-1, merge="concat"),), None, 6 + 5),
+        (SEQUENCE, (Conv1d(6, skip=-1, merge="concat"),), None, 6 + 9),
+        (SEQUENCE, (Conv1d(6, stride=4, skip=-1, merge="concat"),), AverageTo((3,)), 6 + 9),
+        (SEQUENCE, (Linear(6, skip=-1, merge="concat"),), GlobalPool("avg"), 6 + 9),
+        (IMAGE, (Conv2d(6, stride=2, skip=-1, merge="concat"),), AverageTo((4, 4)), 6 + 3),
+    ],
+)
+def test_a_dense_connection_puts_features_side_by_side(task, layers, pool, width):
+    nodes = nodes_of(LayeredSpec(layers, "avg"), task)
+    assert getattr(nodes.get("layer0_skip_pool"), "operation", None) == pool
+    assert nodes["layer0_concat"].operation == Concatenate()
+    assert nodes["layer0_concat"].output_shape[0] == width
+    assert "layer0_skip" not in nodes
+
+
+def test_the_input_is_normalised_for_all_but_what_joins():
+    layers = (Conv1d(9, norm="none", activation="none", skip=-1),)
+    graph = LayeredSpec(layers, "avg", LogEnergy(4), "example").lower(SEQUENCE)
+    names = [node.name for node in graph.nodes]
+    read = {node.name: [names[index] if index != INPUT else "input" for index in node.inputs] for node in graph.nodes}
+    assert read["normalise"] == read["join"] == ["input"]
+    assert read["layer0"] == ["normalise"]
+    assert read["layer0_add"] == ["layer0", "normalise"]
+    with pytest.raises(SpecError, match="normalise: example_norm works on a sequence or an image"):
+        LayeredSpec(normalise="example").lower(VECTOR)

@@ -1,4 +1,6 @@
 import dataclasses
+import sys
+from subprocess import run
 
 import numpy as np
 import pytest
@@ -22,18 +24,21 @@ def test_layers_are_frozen():
 
 
 @pytest.mark.parametrize(
-    ("layer", "operation"),
+    ("layer", "operation", "shape"),
     [
-        (Linear(7), ops.Linear(7)),
-        (Conv1d(4, kernel=5), ops.Convolution(4, kernel=5, stride=1)),
-        (Conv2d(4, stride=2), ops.Convolution(4, kernel=3, stride=2)),
-        (MaxPool(2), ops.MaxPool(2, 2)),
-        (AvgPool(3, 1), ops.AvgPool(3, 1)),
-        (LogEnergy(4), ops.LogEnergy(4)),
+        (Linear(7), ops.Linear(7), (5,)),
+        (Conv1d(4, kernel=5), ops.Convolution(4, kernel=5, stride=1), (3, 9)),
+        (Conv2d(4, stride=2), ops.Convolution(4, kernel=3, stride=2), (3, 9, 9)),
+        (MaxPool(2), ops.MaxPool(2, 2), (3, 9)),
+        (AvgPool(3, 1), ops.AvgPool(3, 1), (3, 9)),
+        (LogEnergy(4), ops.LogEnergy(4), (3, 9)),
     ],
 )
-def test_a_layer_has_one_operation(layer, operation):
-    assert layer.operation() == operation
+def test_most_layers_have_one_operation_at_their_core(layer, operation, shape):
+    network = GraphBuilder(shape)
+    network.add("flat", ops.Flatten(), layer.core(network, "core", INPUT))
+    network.add("classifier", ops.Linear(2), 1)
+    assert [node.operation for node in network.graph().nodes] == [operation, ops.Flatten(), ops.Linear(2)]
 
 
 def test_a_pool_steps_by_its_kernel():
@@ -72,4 +77,28 @@ def test_a_front_end_is_brought_to_one_scale():
 def test_every_field_says_which_rule_checks_it():
     for cls in LAYERS.values():
         for item in dataclasses.fields(cls):
-            assert set(item.metadata) == {"rule", "option"}, (cls.op, item.name)
+            assert set(item.metadata) == {"rule", "option", "later"}, (cls.op, item.name)
+
+
+def test_layers_that_came_later_write_the_fields_of_old():
+    """An id is a hash of them; see the pinned ones in `test_layered`."""
+    assert {item.name for cls in LAYERS.values() for item in dataclasses.fields(cls) if item.metadata["later"]} == {
+        "merge",
+        "dilation",
+        "squeeze_excite",
+    }
+
+
+def test_a_layer_is_imported_when_it_is_asked_for():
+    code = (
+        "import sys\n"
+        "from common.architecture.kinds.layers import LAYERS\n"
+        "import common.architecture.kinds.layers as package\n"
+        "later = lambda: [name for name in ('attention', 'branches', 'recurrent', 'separable')"
+        " if f'{package.__name__}.{name}' in sys.modules]\n"
+        "assert 'gru' in list(LAYERS) and len(LAYERS) == len(list(LAYERS))\n"
+        "print(later()); print(LAYERS['gru'].op, later()); print('other' in LAYERS)"
+    )
+    done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "gru ['recurrent']", "False"]
+    assert all(cls.op == op for op, cls in LAYERS.items())
