@@ -27,7 +27,13 @@ class BatchNorm(nn.Module):
       server had; with a moving average alone the zeros and ones of the beginning would still be felt after 20 steps.
     - No count of batches is part of the state: an integer cannot be averaged.
     - A training batch with a single value a channel, which has no variance, is normalised by the running statistics
-      instead of raising (the last batch of an epoch may hold one example).
+      instead of raising (the last batch of an epoch may hold one example), and leaves them as they are. So a node that
+      has no other sends back those that it got.
+
+    Federated averaging treats them as it does weights: the mean over nodes, weighted by their examples. That gives the
+    mean of all examples whatever the nodes hold, but of the variance only what is within nodes: what lies between them,
+    the variance of their means, is not in it. Where nodes differ much, a norm within each example (group, layer) is
+    the safer one (K. Hsieh et al., "The Non-IID Data Quagmire of Decentralized Machine Learning", ICML 2020).
 
     Parameters
     ----------

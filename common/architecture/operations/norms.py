@@ -101,7 +101,10 @@ class ExampleNorm(Operation):
 
 
 class BatchNorm(Operation):
-    """Batch norm (Ioffe & Szegedy, ICML 2015), its running statistics as buffers."""
+    """Batch norm (Ioffe & Szegedy, ICML 2015), its running statistics as buffers.
+
+    They travel and are averaged as weights are; `common.models.norms` says by which rule, and what is lost.
+    """
 
     op: ClassVar[str] = "batch_norm"
 
