@@ -112,6 +112,15 @@ class Multiply(Operation):
             raise SpecError(f"multiply needs a gate for each value or channel of {shape}", gates, fix="Project them")
         return shape
 
+    def made(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return the output, and where a gate is for a channel what its gradient is the sum of."""
+        shape, gates = inputs
+        return super().made(*inputs) * (1 if gates == shape else 2)
+
+    def scored(self, *inputs: Shape) -> tuple[int, ...]:
+        """Return the output."""
+        return super().made(*inputs)
+
 
 class Concatenate(Operation):
     """Features or channels of all inputs, one after the other; their extents are the same."""

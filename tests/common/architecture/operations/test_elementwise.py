@@ -35,7 +35,8 @@ def test_concatenate():
 def test_gates_are_for_values_or_for_channels():
     for gates in ((4, 9), (4,)):
         assert Multiply().output_shape((4, 9), gates) == (4, 9)
-        assert Multiply().made((4, 9), gates) == (36,)
+        assert Multiply().made((4, 9), gates) == ((36,) if gates == (4, 9) else (36, 36))
+        assert Multiply().scored((4, 9), gates) == (36,)
         assert Multiply().macs((4, 9), gates) == 0
     for gates in ((9,), (4, 1), (4, 9, 1)):
         with pytest.raises(SpecError, match=r"multiply needs a gate for each value or channel of \(4, 9\), got"):
