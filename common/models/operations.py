@@ -1,6 +1,7 @@
 """The torch side of each operation: one small function a class of `common.architecture.operations`.
 
-Modules that are more than a class of torch are in `norms`, `attention`, `recurrence` and `dropout`.
+Modules that are more than a class of torch are in `norms`, `attention`, `recurrence` and `dropout`. What few networks
+have is imported where it is made: a node pays for what its specs name.
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ from torch.nn import functional as F  # noqa: N812
 from common.architecture import operations as ops
 from common.architecture.tensors import Shape
 from common.errors import SpecError
-from common.models.attention import Positions, SelfAttention
 from common.models.dropout import Dropout
 from common.models.norms import BatchNorm, ExampleNorm, GroupNorm, LayerNorm
-from common.models.recurrence import GRU
 from common.models.undrawn import META, Conv1d, Conv2d, Linear
 from common.preprocessing.scaling import CLIP, Scaling
 
@@ -203,32 +202,51 @@ def _standardise(operation: ops.Standardise, shape: Shape) -> nn.Module:
     return Standardise(operation.scaling, len(shape) - 1)
 
 
-OPERATIONS: dict[type[ops.Operation], Callable[..., nn.Module]] = {
-    ops.Linear: _linear,
-    ops.Bias: lambda operation, _: Bias(operation.width),
-    ops.Convolution: _convolution,
-    ops.MaxPool: _max_pool,
-    ops.AvgPool: _avg_pool,
-    ops.AverageTo: lambda operation, _: AverageTo(operation.extents),
-    ops.GlobalPool: lambda operation, _: GlobalPool(operation.how),
-    ops.Flatten: lambda *_: nn.Flatten(),
-    ops.GroupNorm: lambda operation, shape: GroupNorm(operation.groups, shape[0], device=META),
-    ops.BatchNorm: lambda _, shape: BatchNorm(shape[0]),
-    ops.LayerNorm: lambda _, shape: LayerNorm(shape[0], device=META),
-    ops.ExampleNorm: lambda *_: ExampleNorm(),
-    ops.Activation: lambda operation, _: ACTIVATIONS[operation.function](),
-    ops.Dropout: lambda operation, _: Dropout(operation.p),
-    ops.Add: lambda *_: Add(),
-    ops.Multiply: lambda *_: Multiply(),
-    ops.Concatenate: lambda *_: Concatenate(),
-    ops.LogEnergy: lambda operation, _: LogEnergy(operation.bands),
-    ops.Positions: lambda _, shape: Positions(shape),
-    ops.SelfAttention: lambda operation, shape: SelfAttention(shape[0], operation.heads),
-    ops.GRU: lambda operation, shape: GRU(shape[0], operation.width),
-    ops.Standardise: _standardise,
+def _positions(_: ops.Operation, shape: Shape) -> nn.Module:
+    from common.models.attention import Positions
+
+    return Positions(shape)
+
+
+def _self_attention(operation: ops.SelfAttention, shape: Shape) -> nn.Module:
+    from common.models.attention import SelfAttention
+
+    return SelfAttention(shape[0], operation.heads)
+
+
+def _gru(operation: ops.GRU, shape: Shape) -> nn.Module:
+    from common.models.recurrence import GRU
+
+    return GRU(shape[0], operation.width)
+
+
+OPERATIONS: dict[str, Callable[..., nn.Module]] = {
+    ops.Linear.op: _linear,
+    ops.Bias.op: lambda operation, _: Bias(operation.width),
+    ops.Convolution.op: _convolution,
+    ops.MaxPool.op: _max_pool,
+    ops.AvgPool.op: _avg_pool,
+    ops.AverageTo.op: lambda operation, _: AverageTo(operation.extents),
+    ops.GlobalPool.op: lambda operation, _: GlobalPool(operation.how),
+    ops.Flatten.op: lambda *_: nn.Flatten(),
+    ops.GroupNorm.op: lambda operation, shape: GroupNorm(operation.groups, shape[0], device=META),
+    ops.BatchNorm.op: lambda _, shape: BatchNorm(shape[0]),
+    ops.LayerNorm.op: lambda _, shape: LayerNorm(shape[0], device=META),
+    ops.ExampleNorm.op: lambda *_: ExampleNorm(),
+    ops.Activation.op: lambda operation, _: ACTIVATIONS[operation.function](),
+    ops.Dropout.op: lambda operation, _: Dropout(operation.p),
+    ops.Add.op: lambda *_: Add(),
+    ops.Multiply.op: lambda *_: Multiply(),
+    ops.Concatenate.op: lambda *_: Concatenate(),
+    ops.LogEnergy.op: lambda operation, _: LogEnergy(operation.bands),
+    "positions": _positions,
+    "self_attention": _self_attention,
+    "gru": _gru,
+    ops.Standardise.op: _standardise,
 }
+"""By the name of the operation."""
 
 
 def module_of(operation: ops.Operation, *inputs: Shape) -> nn.Module:
     """Return the module of an operation on inputs of these shapes; its tensors are on the meta device."""
-    return OPERATIONS[type(operation)](operation, *inputs)
+    return OPERATIONS[operation.op](operation, *inputs)

@@ -1,5 +1,7 @@
 import inspect
 import math
+import sys
+from subprocess import run
 
 import numpy as np
 import pytest
@@ -18,7 +20,8 @@ from tests.support.flops import counted_macs
 def test_both_sides_know_the_same_operations():
     named = {getattr(ops, name) for name in ops.__all__}
     declared = {one for one in named if inspect.isclass(one) and one is not ops.Operation}
-    assert OPERATIONS.keys() == declared
+    assert OPERATIONS.keys() == {one.op for one in declared}
+    assert len(OPERATIONS) == len(declared)
     assert ACTIVATIONS.keys() == {*ops.ACTIVATIONS, *ops.GATES}
 
 
@@ -160,3 +163,18 @@ def test_all_of_a_state_is_float32():
     spec = LayeredSpec((layers.Conv2d(4, norm="batch"), layers.Linear(4, norm="group")))
     state = build(spec.lower(Task((1, 8, 8), Classification(2)))).state_dict()
     assert {tensor.dtype for tensor in state.values()} == {torch.float32}
+
+
+def test_what_few_networks_have_is_imported_when_it_is_made():
+    code = (
+        "import sys\n"
+        "from common.architecture import operations as ops\n"
+        "from common.models.operations import module_of\n"
+        "def late(): return sorted(name.split('.')[-1] for name in sys.modules"
+        " if name.startswith('common.') and name.endswith(('.attention', '.recurrence')))\n"
+        "module_of(ops.Linear(3), (2,)); print(late()); module_of(ops.GRU(3), (2, 5)); print(late())"
+    )
+    done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "['recurrence', 'recurrence']"]
+    with pytest.raises(AttributeError, match="has no attribute 'Perception'"):
+        getattr(ops, "Perception")  # noqa: B009

@@ -282,7 +282,7 @@ SPEC_TEXTS = {
     "too deep": (DEEP, "64 layers at most"),
     "another version": ('{"version": 2, "kind": "layered", "layers": []}', "version must be 1"),
     "another task's": (LayeredSpec((Linear(4), Conv1d(4))).to_json(), "Layer 1"),
-    "unknown operation": ('{"version": 1, "kind": "layered", "layers": [{"op": "attention"}]}', "op must be one of"),
+    "unknown operation": ('{"version": 1, "kind": "layered", "layers": [{"op": "perception"}]}', "op must be one of"),
 }
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from common.architecture import operations as ops
 from common.architecture.graph import GraphBuilder
 from common.architecture.kinds.layers.base import by
-from common.architecture.kinds.layers.convolutions import Convolutional
+from common.architecture.kinds.layers.convolutions import SQUEEZE_EXCITE, Convolutional
 from common.architecture.rules import MAX_KERNEL, ascending, whole
 from common.errors import SpecError
 
@@ -26,10 +26,13 @@ class Branches(Convolutional):
         goes to the smallest ones.
     stride : int
         Of all of them.
+    squeeze_excite : int, optional
+        See `Convolutional`.
     """
 
     kernels: tuple[int, ...] = field(default=(3, 5), metadata=by(ascending(whole(1, MAX_KERNEL, odd=True)), "kernels"))
     stride: int = field(default=1, metadata=by(whole(1, MAX_KERNEL), "stride"))
+    squeeze_excite: int | None = field(default=None, metadata=SQUEEZE_EXCITE)
 
     def core(self, network: GraphBuilder, name: str, x: int) -> int:
         """Add each convolution, and what puts them side by side."""

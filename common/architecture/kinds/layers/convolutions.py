@@ -12,24 +12,20 @@ from common.architecture.graph import GraphBuilder
 from common.architecture.kinds.layers.base import Weighted, by
 from common.architecture.rules import MAX_KERNEL, MAX_WIDTH, optional, whole
 
+SQUEEZE_EXCITE = by(optional(whole(1, MAX_WIDTH)), "squeeze_excite", later=True)
 
-@dataclass(frozen=True, kw_only=True)
+
 class Convolutional(Weighted):
-    """A layer of convolutions, whose channels may be weighed against each other.
+    """A layer of convolutions, whose channels may be weighed against each other by what the means of all of them say.
 
-    Parameters
-    ----------
-    squeeze_excite : int, optional
-        Where given, what the means of all channels say weighs each channel (J. Hu, L. Shen & G. Sun,
-        "Squeeze-and-Excitation Networks", CVPR 2018), after the activation. It is the ratio of the channels to the
-        hidden units between the two linear maps, of which there is one at least.
+    That is squeeze-and-excitation (J. Hu, L. Shen & G. Sun, CVPR 2018), after the activation. Subclasses have the field
+    `squeeze_excite`: how many times fewer hidden units than channels there are between its two linear maps, one at
+    least; None for no such part.
     """
 
     family: ClassVar[str] = "convolution"
 
-    squeeze_excite: int | None = field(
-        default=None, metadata=by(optional(whole(1, MAX_WIDTH)), "squeeze_excite", later=True)
-    )
+    squeeze_excite: int | None
 
     def _recalibrated(self, network: GraphBuilder, name: str, x: int) -> int:
         if self.squeeze_excite is None:
@@ -61,6 +57,8 @@ class Convolution(Convolutional):
         Places in the window, along each axis, and its step.
     dilation : int
         Distance of those places from each other. With one place it plays no part.
+    squeeze_excite : int, optional
+        See `Convolutional`.
     """
 
     idle: ClassVar[Mapping[str, tuple[str, Any]]] = MappingProxyType({**Weighted.idle, "dilation": ("kernel", 1)})
@@ -68,6 +66,7 @@ class Convolution(Convolutional):
     kernel: int = field(default=3, metadata=by(whole(1, MAX_KERNEL, odd=True), "kernel"))
     stride: int = field(default=1, metadata=by(whole(1, MAX_KERNEL), "stride"))
     dilation: int = field(default=1, metadata=by(whole(1, MAX_KERNEL), "dilation", later=True))
+    squeeze_excite: int | None = field(default=None, metadata=SQUEEZE_EXCITE)
 
     def core(self, network: GraphBuilder, name: str, x: int) -> int:
         """Add the convolution."""
