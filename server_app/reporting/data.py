@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.measure import Measurement
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from server_app.balance import uneven
+from server_app.reporting.bars import Bar
 from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
@@ -125,23 +123,10 @@ def _table(summary: Summary) -> Table:
     table.add_column("")
     for count in shown:
         numbers = [count.train, *([count.test] if summary.has_test else [])]
-        table.add_row(Text(_short(count.name)), *(f"{number:,}" for number in numbers), _Bar(sum(numbers) / most))
+        table.add_row(Text(_short(count.name)), *(f"{number:,}" for number in numbers), Bar(sum(numbers) / most, _BAR))
     if len(summary.counts) > len(shown):
         table.add_row(f"... and {len(summary.counts) - len(shown)} more")
     return table
-
-
-class _Bar:
-    """A bar of a length between 0 and 1, of characters that can be shown."""
-
-    def __init__(self, share: float) -> None:
-        self.length = max(1, round(share * _BAR)) if share > 0 else 0
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(("#" if options.ascii_only else "█") * self.length, "cyan")
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(self.length, self.length)
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
