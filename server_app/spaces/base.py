@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from common.architecture.cost import Cost, cost_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from common.architecture.spec import ArchitectureSpec
     from common.tasks import Task
+    from server_app.spaces.domains import Domain
 
 _LISTED = 10_000
 """Greatest size of a space that is listed: checking so many specs takes a second, once, and only where draws fail."""
@@ -94,6 +96,10 @@ class SearchSpace(ABC):
     def _enumerate(self) -> Iterator[ArchitectureSpec]:
         """Yield the specs that `size` counts, each once, always in the same order; asked only where they are finite."""
 
+    def choices(self) -> dict[str, Domain]:
+        """Return what there is to choose from, by option, for people; by default nothing is told."""
+        return {}
+
     def enumerate(self) -> Iterator[ArchitectureSpec]:
         """Return the specs that `size` counts, each once, in the space's own order, legal or not.
 
@@ -154,6 +160,17 @@ class SearchSpace(ABC):
             return False
         return True
 
+    def draws(self, rng: np.random.Generator) -> Iterator[tuple[ArchitectureSpec, SpecError | None]]:
+        """Yield draws without end, each with the reason why it is not legal, or None where it is."""
+        while True:
+            spec = self._draw(rng)
+            try:
+                self.check(spec)
+            except SpecError as error:
+                yield spec, error
+            else:
+                yield spec, None
+
     def sample(self, rng: np.random.Generator) -> ArchitectureSpec:
         """Draw a legal spec.
 
@@ -163,13 +180,8 @@ class SearchSpace(ABC):
             There is none, or, in a space too large to list, 1000 draws found none.
         """
         reason: SpecError | None = None
-        for _ in range(self._attempts):
-            spec = self._draw(rng)
-            try:
-                self.check(spec)
-            except SpecError as error:
-                reason = error
-            else:
+        for spec, reason in islice(self.draws(rng), self._attempts):
+            if reason is None:
                 return spec
         legal = self.legal()
         if legal:

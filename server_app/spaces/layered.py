@@ -210,6 +210,18 @@ class LayeredSpace(SearchSpace):
         ended = chains * self._places.domains["reduce"].size * self._places.domains["join"].size
         return (ended + fronted) * self._places.domains["normalise"].size
 
+    def choices(self) -> dict[str, Domain]:
+        """Return depths, operations, and the domains of all options that some operation has."""
+        deepest = max(self.options.max_layers - 1, 0)
+        fields = {option: self._places.domain(option, deepest) for option in self._offered_options()}
+        ends = {name: self._places.domains[name] for name in ("reduce", "join")}
+        return {
+            "layers": Choices(tuple(self._depths())),
+            "operations": Choices(tuple(self._places.operations)),
+            **fields,
+            **{name: domain for name, domain in ends.items() if domain.size > 1},
+        }
+
     def _enumerate(self) -> Iterator[LayeredSpec]:
         """Yield shallow specs first, then in the order of operations and choices; what comes last changes first."""
         front, spatial, linear = (

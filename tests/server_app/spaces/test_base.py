@@ -175,3 +175,19 @@ def test_an_infinite_space_without_anything_legal_says_how_much_was_tried():
     assert space.sample_other((), generator(0)) is None
     with pytest.raises(SpaceError, match=r"but 1000 draws broke its constraints .*allows 3 parameters"):
         space.sample(generator(0))
+
+
+# ---------------------------------------------------------------- draws
+
+
+@pytest.mark.parametrize("space", [*FINITE, rare()])
+def test_draws_say_of_each_spec_whether_it_is_legal(space):
+    for spec, reason in itertools.islice(space.draws(generator(0, "draws")), 50):
+        assert (reason is None) == space.contains(spec)
+
+
+def test_a_sample_is_the_first_legal_draw():
+    space = layered(max_layers=3, width=[2, 3, 40], max_parameters=60)
+    for seed in range(20):
+        draws = space.draws(generator(seed, "draws"))
+        assert space.sample(generator(seed, "draws")) == next(spec for spec, reason in draws if reason is None)

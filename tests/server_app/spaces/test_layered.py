@@ -272,6 +272,26 @@ def test_the_tutorials_mutations():
     assert max(layer.dropout for _ in range(300) for layer in space.sample(rng).layers) > 0.45
 
 
+def test_choices_are_what_draws_have():
+    space = LayeredSpace(Task((3, 21), Classification(4)))
+    choices = space.choices()
+    assert set(choices) >= {"layers", "operations", "width", "kernel", "pool_kernel", "bands", "skip", "reduce", "join"}
+    rng = generator(0, "choices")
+    seen = {name: set() for name in choices}
+    for _ in range(300):
+        spec = space.sample(rng)
+        seen["layers"].add(len(spec.layers))
+        seen["operations"] |= {layer.op for layer in spec.layers}
+        seen["reduce"].add(spec.reduce)
+        seen["join"].add(spec.join)
+        seen["width"] |= {layer.width for layer in spec.layers if isinstance(layer, Weighted)}
+    for name in ("layers", "operations", "width", "join"):
+        assert seen[name] == set(choices[name].values)
+    assert seen["reduce"] == {*choices["reduce"].values, "flatten"}  # a front end leaves nothing to reduce
+    vector = LayeredSpace(Task((5,), Classification(2))).choices()
+    assert not {"kernel", "pool_kernel", "bands", "reduce", "join"} & set(vector)
+
+
 def test_where_nothing_can_change_a_mutation_is_a_fresh_sample():
     options = replace(TUTORIAL, min_layers=2, max_layers=2, width=[8], mutation=Mutation(fields=["width"]))
     space, rng = LayeredSpace(VECTOR, options), generator(0)
