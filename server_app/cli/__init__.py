@@ -1,8 +1,8 @@
 """The ``flwr-nas`` command: one module for each of its subcommands.
 
 A subcommand's module offers ``add_parser(commands)``, which sets ``run``, a function from the parsed
-arguments to an exit code. Nothing heavy is imported before a subcommand runs: `data` works on a node,
-where the server's packages are not installed.
+arguments to an exit code; `search` and `show` read what follows them by themselves. Nothing heavy is
+imported before a subcommand runs: `data` works on a node, where the server's packages are not installed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from common.errors import FlwrNasError
 from common.output import silence
 from server_app.cli import compare, data, deployment
 from server_app.cli.search import search
+from server_app.cli.show import show
 
 __all__ = ["main"]
 
@@ -29,6 +30,8 @@ _EPILOG = """examples:
   flwr-nas search --cfg job                          print the configuration and do nothing
   flwr-nas search --resume runs/NAME                 go on with a search that was stopped or killed
   flwr-nas search federation=deployment              on real nodes
+  flwr-nas show runs/NAME                            the winner of a run as a table and a picture
+  flwr-nas show space=layered dataset=digits         what a search space holds, and what it costs
   flwr-nas data check FILE                           whether a node's data fit, before it joins
 """
 
@@ -56,6 +59,8 @@ def _run(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["search"]:
             return search(arguments[1:])
+        if arguments[:1] == ["show"]:
+            return show(arguments[1:])
         chosen = _parser().parse_args(arguments)
         code: int = chosen.run(chosen)
         return code
@@ -88,4 +93,5 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_parser(commands)
     data.add_parser(commands)
     deployment.add_parser(commands)
+    commands.add_parser("show", help="show an architecture as a table and a picture, or what a space holds")
     return parser

@@ -1,0 +1,143 @@
+"""``flwr-nas show``: an architecture as a table and a picture, or what a search space holds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from common.config import Config
+    from common.tasks import Head, Task
+
+_TRIES = 20
+"""Draws for each legal spec that is wanted, before a space is taken to hold hardly any."""
+
+_DESCRIPTION = """An architecture: prints a table of its parts and writes a picture of its graph. WHAT is a run's
+folder (its winner, or --trial N), a model's folder or spec.json, any file with a spec, or - for the standard input.
+
+A search space: prints what there is to choose from, how many architectures there are, and what 1,000 samples cost.
+WHAT are overrides as of `flwr-nas search`, such as space=layered dataset=digits 'space.width=[32,64]'."""
+
+
+def show(words: Sequence[str]) -> int:
+    """Show what the words after ``flwr-nas show`` name, options standing anywhere among them; returns the exit code."""
+    arguments = _parser().parse_intermixed_args(list(words))
+    overrides = [word for word in arguments.what if "=" in word and not Path(word).exists()]
+    if len(overrides) == len(arguments.what):
+        return _show_space(arguments, overrides)
+    if len(arguments.what) > 1:
+        raise ConfigError("One architecture is shown at a time", arguments.what, fix="Name one, or overrides only")
+    return _show_architecture(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flwr-nas show", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="+", metavar="WHAT", help="a run, a file, -, or overrides that choose a space")
+    parser.add_argument("--input", metavar="SHAPE", help="shape of one example, such as 9x128")
+    parser.add_argument("--classes", type=int, metavar="N", help="number of classes")
+    parser.add_argument("--targets", type=int, metavar="N", help="of a regression, how many numbers it tells")
+    parser.add_argument("--trial", type=int, metavar="N", help="of a run, this trial of its history")
+    parser.add_argument("--batch", type=int, metavar="N", help="examples of a mini-batch, which decide about memory")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="where the picture goes (default: beside WHAT)")
+    parser.add_argument("--samples", type=int, default=1000, metavar="N", help="of a space (default: 1000)")
+    parser.add_argument("--config-dir", metavar="FOLDER", help="of a space of yours, FOLDER/space/NAME.yaml")
+    return parser
+
+
+def _show_architecture(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from common.files import write_aside
+    from server_app.show.subject import read_subject
+    from server_app.show.svg import svg_of
+    from server_app.show.table import render
+
+    subject = read_subject(arguments.what[0], arguments.trial)
+    subject = subject.on(shape_of(arguments.input), head_of(arguments.classes, arguments.targets))
+    assert subject.task is not None
+    graph, training = subject.spec.lower(subject.task), subject.training
+    if arguments.batch is not None:
+        training = replace(training, batch_size=arguments.batch)
+    described = subject.spec.describe()
+    _print([*render(f"{subject.title}: {described}", graph, training, subject.number_bytes), ""])
+    picture = arguments.svg or subject.picture
+    write_aside(picture, svg_of(subject.title, described, graph, subject.number_bytes))
+    print(f"Picture: {picture}")
+    return 0
+
+
+def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    if arguments.samples < 1:
+        raise ConfigError("--samples must be 1 or more", arguments.samples, fix="Leave it out for 1,000")
+    from common.config import compose_config
+    from common.seeding import generator
+    from server_app.build import build_space, without_foreign_options
+    from server_app.show.space import render
+    from server_app.show.survey import survey
+
+    folder = arguments.config_dir
+    searched = [] if folder is None else [f"hydra.searchpath=['{Path(folder).absolute()}']"]
+    config, notes = without_foreign_options(compose_config([*searched, *overrides]))
+    for note in notes:
+        if note.startswith("space="):
+            print(f"flwr-nas: {note}", file=sys.stderr)
+    task = _task(config, shape_of(arguments.input), head_of(arguments.classes, arguments.targets))
+    space = build_space(config, task)
+    found = survey(space, generator(config.seed, "show"), arguments.samples, _TRIES * arguments.samples)
+    _print(render(config.space["name"], space, found))
+    return 0
+
+
+def _task(config: Config, shape: tuple[int, ...] | None, head: Head | None) -> Task:
+    """Return the task that the options name, or else that of the first node of a simulation on the data set."""
+    from common.data import Holder, load_node_data
+    from common.errors import DataError
+    from common.tasks import Task
+
+    if shape is not None and head is not None:
+        return Task(shape, head)
+    try:
+        task = load_node_data(config.dataset, Holder(0, config.federation.nodes or 1), config.seed).task
+    except DataError as error:
+        raise error.in_full() from None  # the file is on this machine
+    return Task(shape or task.input_shape, head or task.head)
+
+
+def shape_of(text: str | None) -> tuple[int, ...] | None:
+    """Read ``--input``; raises `ConfigError` for what is no shape."""
+    if text is None:
+        return None
+    lengths = text.lower().replace(",", "x").split("x")
+    if not all(length.isdecimal() and int(length) for length in lengths) or len(lengths) > 3:
+        raise ConfigError("--input must be one to three whole numbers", text, fix="Write it like 9x128 or 1x28x28")
+    return tuple(map(int, lengths))
+
+
+def head_of(classes: int | None, targets: int | None) -> Head | None:
+    """Read ``--classes`` and ``--targets``; raises `ConfigError` where both are given, or one makes no sense."""
+    from common.tasks import Classification, Regression
+
+    if classes is not None and targets is not None:
+        raise ConfigError("A task has classes or targets", fix="Leave out --classes or --targets")
+    if classes is not None:
+        return Classification(classes)
+    if targets is not None and targets < 1:
+        raise ConfigError("--targets must be 1 or more", targets, fix="Write --targets 1")
+    return None if targets is None else Regression((0.0,) * targets, (1.0,) * targets)
+
+
+def _print(lines: Iterable[RenderableType]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for line in lines:
+        console.print(line)
