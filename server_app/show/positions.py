@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from grandalf.graphs import Edge, Vertex
-from grandalf.graphs import Graph as LaidOut
+from grandalf.graphs import Edge, Vertex, graph_core
 from grandalf.layouts import SugiyamaLayout, VertexViewer
 
 from common.architecture.graph import INPUT, Graph
@@ -66,7 +65,7 @@ def positions_of(graph: Graph, ranks: Mapping[int, int], widths: Mapping[int, fl
     paths = [[vertices[source], *bends, vertices[target]] for (source, target), bends in between.items()]
     links = [Edge(*pair) for path in paths for pair in pairwise(path)]
     bends = [bend for passed in between.values() for bend in passed]
-    layout = SugiyamaLayout(LaidOut([*vertices.values(), *bends], links).C[0])
+    layout = SugiyamaLayout(graph_core([*vertices.values(), *bends], links))
     layout.xspace = gap
     layout.init_all(roots=[vertices[INPUT]], inverted_edges=[])
     layout.draw()
