@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from common.config import Config
     from common.tasks import Head, Task
 
+_SAMPLES = 1000
 _TRIES = 20
 """Draws for each legal spec that is wanted, before a space is taken to hold hardly any."""
 
@@ -31,7 +32,9 @@ def show(words: Sequence[str]) -> int:
     arguments = _parser().parse_intermixed_args(list(words))
     overrides = [word for word in arguments.what if "=" in word and not Path(word).exists()]
     if len(overrides) == len(arguments.what):
+        _refuse(arguments, "an architecture", "trial", "batch", "svg")
         return _show_space(arguments, overrides)
+    _refuse(arguments, "a space", "samples", "config_dir")
     if len(arguments.what) > 1:
         raise ConfigError("One architecture is shown at a time", arguments.what, fix="Name one, or overrides only")
     return _show_architecture(arguments)
@@ -48,9 +51,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trial", type=int, metavar="N", help="of a run, this trial of its history")
     parser.add_argument("--batch", type=int, metavar="N", help="examples of a mini-batch, which decide about memory")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="where the picture goes (default: beside WHAT)")
-    parser.add_argument("--samples", type=int, default=1000, metavar="N", help="of a space (default: 1000)")
+    parser.add_argument("--samples", type=int, metavar="N", help="of a space (default: 1000)")
     parser.add_argument("--config-dir", metavar="FOLDER", help="of a space of yours, FOLDER/space/NAME.yaml")
     return parser
+
+
+def _refuse(arguments: argparse.Namespace, of: str, *names: str) -> None:
+    """Raise `ConfigError` where an option is given that belongs to the other of the two."""
+    for name in names:
+        if getattr(arguments, name) is not None:
+            raise ConfigError(f"--{name.replace('_', '-')} is for {of} only", arguments.what, fix="Leave it out")
 
 
 def _show_architecture(arguments: argparse.Namespace) -> int:
@@ -76,8 +86,9 @@ def _show_architecture(arguments: argparse.Namespace) -> int:
 
 
 def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    if arguments.samples < 1:
-        raise ConfigError("--samples must be 1 or more", arguments.samples, fix="Leave it out for 1,000")
+    samples = _SAMPLES if arguments.samples is None else arguments.samples
+    if samples < 1:
+        raise ConfigError("--samples must be 1 or more", samples, fix="Leave it out for 1,000")
     from common.config import compose_config
     from common.seeding import generator
     from server_app.build import build_space, without_foreign_options
@@ -92,7 +103,7 @@ def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
             print(f"flwr-nas: {note}", file=sys.stderr)
     task = _task(config, shape_of(arguments.input), head_of(arguments.classes, arguments.targets))
     space = build_space(config, task)
-    found = survey(space, generator(config.seed, "show"), arguments.samples, _TRIES * arguments.samples)
+    found = survey(space, generator(config.seed, "show"), samples, _TRIES * samples)
     _print(render(config.space["name"], space, found))
     return 0
 

@@ -91,6 +91,8 @@ def test_a_model_needs_no_options(capsys, tmp_path):
         (("space=layered", "space.width=[]"), "space.width"),
         (("space=layered", "space.wings=2"), "wings"),
         (("space=layered", "--samples", "0"), "--samples"),
+        (("space=layered", "--svg", "a.svg"), "--svg is for an architecture only"),
+        (("SPEC", "--input", "9x32", "--classes", "2", "--config-dir", "a"), "--config-dir is for a space only"),
         (("space=layered", "dataset=local", "dataset.path=nothing.npz"), "nothing.npz"),
     ],
 )
