@@ -12,7 +12,7 @@ from flwr.common.logger import log
 
 from common.config import Choice, Config
 from common.data import Holder, load_node_data
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from common.groups import PORTFOLIO
 from common.limits import Limits
 from common.seeding import generator
@@ -99,7 +99,14 @@ def build_strategy(
 def check(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before a node is asked."""
     for axis in AXES:
-        chosen(config, axis)
+        _choose(config, axis)
+    space = _choose(config, "space")[0]
+    if space.why_offline:
+        raise ConfigError(
+            space.why_offline,
+            f"space={config.space['name']}",
+            fix="Judge controllers on it with flwr-nas benchmark, or use another space, such as space=layered",
+        )
     read_choices(config.training)
     scoring_of(config)
     check_given(config)

@@ -102,6 +102,8 @@ def _exponent(number: float) -> int:
 
 def _mean(by_node: ByNode) -> float:
     pairs = list(by_node.values())
+    if len(pairs) == 1:
+        return pairs[0][0]
     return summarise([score for score, _ in pairs], [examples for _, examples in pairs])["mean"]
 
 

@@ -232,7 +232,9 @@ class Controller(ABC):
             seen = [self.history[i] for i in rung]
             found = standings([one.by_node for one in seen], [one.ties for one in seen])
             for i, one, (score, tie) in zip(rung, seen, found, strict=True):
-                self.history[i] = replace(one, score=score, tie=tie if one.ties else None)
+                standing = (score, tie if one.ties else None)
+                if standing != (one.score, one.tie):  # most stay as they are
+                    self.history[i] = replace(one, score=standing[0], tie=standing[1])
 
     def _tried(self) -> set[Identity]:
         """Return what is not to be proposed again."""

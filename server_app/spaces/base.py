@@ -6,8 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from common.architecture.cost import Cost, cost_of
 from common.errors import SpaceError, SpecError
@@ -43,6 +42,9 @@ class SearchSpace(ABC):
     max_parameters, max_macs : int, optional
         Hard constraints on a spec.
     """
+
+    why_offline: ClassVar[str] = ""
+    """Why no federation can train its specs, as a sentence without its full stop; empty where one can."""
 
     def __init__(self, task: Task, *, max_parameters: int | None = None, max_macs: int | None = None) -> None:
         self.task = task

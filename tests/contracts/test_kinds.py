@@ -24,35 +24,32 @@ from common.models.builder import build, flat_state
 from common.seeding import generator
 from common.settings import TrainingSettings
 from common.tasks import Classification, Task
-from server_app.registry import load_choice
-from tests.support.flops import counted_macs
+from server_app.spaces.layered import LayeredSpace
+from server_app.spaces.listed import ListedSpace
+from tests.support.tables import tabular_space
 
 TASKS = {
     "vector": Task((5,), Classification(3)),
     "sequence": Task((3, 21), Classification(4)),
     "image": Task((2, 9, 7), Classification(3)),
 }
+LAYERED = LayeredSpace.Options(
+    max_layers=6,
+    operations=list(LAYERS),
+    norm=["group", "batch", "none"],
+    skip=0.5,
+    bands=[3],
+    reduce=list(REDUCTIONS),
+    join=["none", "log_energy"],
+)
 SPACES = {
-    "layered": (
-        "layered",
-        {
-            "max_layers": 6,
-            "operations": list(LAYERS),
-            "norm": ["group", "layer", "batch", "none"],
-            "skip": 0.5,
-            "merge": ["add", "concat"],
-            "dilation": [1, 2],
-            "squeeze_excite": [None, 4],
-            "kernels": [[1, 3], [3, 5, 7]],
-            "bands": [3],
-            "reduce": list(REDUCTIONS),
-            "join": ["none", "log_energy"],
-            "normalise": ["none", "example"],
-        },
-    ),
-    "constant": ("listed", {"specs": [ConstantSpec().to_dict()]}),
+    "layered": lambda task: LayeredSpace(task, LAYERED),
+    "constant": lambda task: ListedSpace(task, ListedSpace.Options([ConstantSpec().to_dict()])),
+    "tabular": lambda _: tabular_space(),
 }
-"""For each kind, the space that draws its samples, and what is offered beyond the space's defaults."""
+"""For each kind, the space that draws its samples for a task."""
+NO_NETWORKS = ("tabular",)
+"""Kinds that only name what was trained elsewhere."""
 DRAWS = 12
 
 
@@ -69,11 +66,17 @@ def task(request):
 @pytest.fixture
 def specs(kind, task):
     """Specs that fit the task."""
-    name, options = SPACES[kind]
-    cls = load_choice("space", name)
-    space = cls(task, cls.Options(**options))
+    space = SPACES[kind](task)
     rng = generator(0, "kinds", kind, *task.input_shape)
     return [space.sample(rng) for _ in range(DRAWS)]
+
+
+@pytest.fixture
+def networks(kind, specs):
+    """Specs that can be built."""
+    if kind in NO_NETWORKS:
+        pytest.skip(f"a {kind} spec is no network")
+    return specs
 
 
 def test_samples_are_of_their_kind(kind, specs):
@@ -113,8 +116,14 @@ def test_what_is_odd_is_refused(specs, damage):
         ArchitectureSpec.from_dict(values | changes[damage])
 
 
-def test_lowers_to_a_graph_of_the_task(specs, task):
-    for spec in specs:
+def test_a_kind_without_networks_says_so_for_every_task(kind, specs, task):
+    if kind in NO_NETWORKS:
+        with pytest.raises(SpecError, match="none can be built"):
+            specs[0].lower(task)
+
+
+def test_lowers_to_a_graph_of_the_task(networks, task):
+    for spec in networks:
         graph = spec.lower(task)
         assert Graph(graph.input_shape, graph.nodes) == graph  # which checks itself
         assert graph.input_shape == task.input_shape
@@ -123,7 +132,7 @@ def test_lowers_to_a_graph_of_the_task(specs, task):
         assert spec.lower(task) is graph
 
 
-def test_lowers_alike_in_another_process(specs, task):
+def test_lowers_alike_in_another_process(networks, task):
     """A graph is never sent, so both sides must write the same one."""
     code = (
         "import sys\n"
@@ -134,14 +143,14 @@ def test_lowers_alike_in_another_process(specs, task):
         "for text in texts: print(ArchitectureSpec.from_json(text).lower(Task.from_dict(task)))\n"
         "assert 'torch' not in sys.modules and 'flwr' not in sys.modules"
     )
-    sent = json.dumps([task.to_dict(), *(spec.to_json() for spec in specs)])
+    sent = json.dumps([task.to_dict(), *(spec.to_json() for spec in networks)])
     root = Path(__file__).parents[2]
     run = subprocess.run([sys.executable, "-c", code], input=sent, cwd=root, capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines() == [str(spec.lower(task)) for spec in specs]
+    assert run.stdout.splitlines() == [str(spec.lower(task)) for spec in networks]
 
 
-def test_layout_and_costs_are_those_of_torch(specs, task):
-    for spec in specs:
+def test_layout_and_costs_are_those_of_torch(networks, task):
+    for spec in networks:
         graph = spec.lower(task)
         module = build(graph, initial_weights(graph, generator(0))).eval()
         tensors = [*module.named_parameters(), *module.named_buffers()]
@@ -154,8 +163,8 @@ def test_layout_and_costs_are_those_of_torch(specs, task):
         assert cost.macs == counted_macs(module, torch.zeros(1, *task.input_shape))
 
 
-def test_every_weight_learns(specs, task):
-    for spec in specs:
+def test_every_weight_learns(networks, task):
+    for spec in networks:
         graph = spec.lower(task)
         weights = initial_weights(graph, generator(1))
         module = build(graph, weights)
@@ -172,8 +181,8 @@ def test_every_weight_learns(specs, task):
         assert not np.array_equal(flat_state(module).numpy(), weights)
 
 
-def test_memory_holds_at_least_the_weights_and_grows_with_the_batch(specs, task):
-    for spec in specs:
+def test_memory_holds_at_least_the_weights_and_grows_with_the_batch(networks, task):
+    for spec in networks:
         graph = spec.lower(task)
         small, large = (peak_memory(graph, TrainingSettings(batch_size=size)) for size in (2000, 4000))
         made = sum(np.prod(node.output_shape, dtype=int) for node in graph.nodes if node.operation.op != "flatten")

@@ -27,3 +27,9 @@ def test_options_of_no_choice_are_refused():
     assert notes == []
     with pytest.raises(ConfigError, match="population"):
         check(config)
+
+
+@pytest.mark.parametrize("federation", ["simulation", "deployment"])
+def test_a_table_is_no_space_for_a_federation(federation):
+    with pytest.raises(ConfigError, match=r"no node can train them, got 'space=tabular'\. .* flwr-nas benchmark"):
+        check(compose_config([f"federation={federation}", "space=tabular"]))
