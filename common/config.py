@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 
 from hydra import compose, initialize_config_dir, main
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
@@ -78,6 +79,21 @@ def compose_config(overrides: Sequence[str] = ()) -> Config:
     with _readable(overrides), initialize_config_dir(str(CONF), version_base="1.3"):
         plain = _plain(compose("config", overrides=for_hydra(overrides)))
     return _from_plain(plain)
+
+
+def compose_benchmark(overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Compose conf/benchmark.yaml with overrides; returns plain values."""
+    with _readable(overrides, "benchmark"), initialize_config_dir(str(CONF), version_base="1.3"):
+        return _plain(compose("benchmark", overrides=for_hydra(overrides)))
+
+
+def each_value(override: str) -> list[str]:
+    """Return an override once for each of its values, which commas separate."""
+    with _readable([override], "benchmark"):
+        (parsed,) = OverridesParser.create().parse_overrides([override])
+        if not parsed.is_sweep_override():
+            return [override]
+        return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
 
 
 def from_json(text: str) -> Config:
@@ -144,7 +160,7 @@ def run_hydra(task: Callable[[Config], None], argv: Sequence[str]) -> None:
 
 
 @contextmanager
-def _readable(overrides: Sequence[str] = ()) -> Iterator[None]:
+def _readable(overrides: Sequence[str] = (), command: str = "search") -> Iterator[None]:
     """Turn what Hydra raises into ours: errors of its own, of OmegaConf, of the YAML parser, and plain ones."""
     try:
         yield
@@ -157,7 +173,7 @@ def _readable(overrides: Sequence[str] = ()) -> Iterator[None]:
     except Exception as error:
         sentence = one_line(error) or type(error).__name__
         plainer = _about_data(sentence, overrides)
-        raise plainer or ConfigError(sentence, fix="See flwr-nas search --help") from None
+        raise plainer or ConfigError(sentence, fix=f"See flwr-nas {command} --help") from None
 
 
 def _about_data(sentence: str, overrides: Sequence[str]) -> ConfigError | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,13 @@ _COLUMN = 36
 _NOT_OPTIONS = ("defaults", "hydra")
 
 
-def help_text(values: Mapping[str, Any], chosen: Mapping[str, str], main: str, folders: Sequence[Path]) -> str:
+def help_text(
+    values: Mapping[str, Any],
+    chosen: Mapping[str, str],
+    main: str,
+    folders: Sequence[Path],
+    fixed: Collection[str] = (),
+) -> str:
     """Return the choices and the options of a search, in lines of `WIDTH` characters at most.
 
     Parameters
@@ -28,10 +34,12 @@ def help_text(values: Mapping[str, Any], chosen: Mapping[str, str], main: str, f
         Name of the YAML file that has the options outside all groups.
     folders : sequence of Path
         Where YAML files are looked for; the first one that has a file counts.
+    fixed : collection of str
+        Groups of which no other choice can be made.
     """
     lines = ["What can be chosen, as GROUP=CHOICE:", ""]
     for group, choice in chosen.items():
-        others = [name for name in _choices(group, folders) if name != choice]
+        others = [name for name in _choices(group, folders) if name != choice and group not in fixed]
         lines += _beside(f"{group}={choice}", f"or {', '.join(others)}" if others else "the only one")
     lines += ["", "What can be set, as OPTION=VALUE, with the values that hold for these choices:"]
     text = _read(main, folders)

@@ -15,6 +15,7 @@ from common import __version__
 from common.errors import FlwrNasError
 from common.output import silence
 from server_app.cli import compare, data, deployment
+from server_app.cli.benchmark import benchmark
 from server_app.cli.search import search
 from server_app.cli.show import show
 
@@ -30,8 +31,8 @@ _EPILOG = """examples:
   flwr-nas search --cfg job                          print the configuration and do nothing
   flwr-nas search --resume runs/NAME                 go on with a search that was stopped or killed
   flwr-nas search federation=deployment              on real nodes
-  flwr-nas show runs/NAME                            the winner of a run as a table and a picture
-  flwr-nas show space=layered dataset=digits         what a search space holds, and what it costs
+  flwr-nas benchmark space.table=FILE controller=evolution,random
+                                                     which controller is better, on a table, in seconds
   flwr-nas data check FILE                           whether a node's data fit, before it joins
 """
 
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments; by default those of this process. All that follow ``search`` are Hydra's, but for ``--resume``.
+        Arguments; by default those of this process. All that follow ``search`` are Hydra's, but for ``--resume``;
+        those of ``benchmark`` are overrides.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -59,8 +61,8 @@ def _run(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["search"]:
             return search(arguments[1:])
-        if arguments[:1] == ["show"]:
-            return show(arguments[1:])
+        if arguments[:1] == ["benchmark"]:
+            return benchmark(arguments[1:])
         chosen = _parser().parse_args(arguments)
         code: int = chosen.run(chosen)
         return code
@@ -91,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     commands.add_parser("search", help="search for an architecture; its arguments are Hydra overrides")
     compare.add_parser(commands)
+    commands.add_parser("benchmark", help="judge controllers on a table of evaluated architectures, without Flower")
     data.add_parser(commands)
     deployment.add_parser(commands)
     commands.add_parser("show", help="show an architecture as a table and a picture, or what a space holds")

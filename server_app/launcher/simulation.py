@@ -19,6 +19,7 @@ from subprocess import Popen
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from common.errors import ConfigError, FederationError, FlwrNasError
+from server_app.cores import cores
 from server_app.launcher import roles
 from server_app.launcher.bundle import ROOT
 from server_app.launcher.follow import Ending, Tail, follow, last_words
@@ -201,11 +202,7 @@ def _signal(number: int) -> str:
 
 def slots(nodes: int, cpus_per_node: float) -> int:
     """Return how many nodes compute at the same time: no more than there are, or than the cores can hold."""
-    return max(1, min(nodes, int(_cores() / cpus_per_node)))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(nodes, int(cores() / cpus_per_node)))
 
 
 def _free_port() -> int:

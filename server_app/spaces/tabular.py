@@ -92,6 +92,24 @@ class TabularSpace(SearchSpace):
             raise SpecError(f"The table holds {what}, and this is none of them", spec.describe())
         return self.table.entries[key]
 
+    def best(self) -> ArchitectureSpec:
+        """Return the architecture that is worth most, of equal ones the first.
+
+        Raises
+        ------
+        SpaceError
+            The constraints allow none.
+        """
+        legal = list(filter(self.contains, self.enumerate()))
+        if not legal:
+            what = counted(len(self._keys), "architecture")
+            raise SpaceError(
+                f"The table holds {what}, and none keeps the constraints",
+                {"max_parameters": self.max_parameters, "max_macs": self.max_macs},
+                fix="Loosen space.max_parameters or space.max_macs",
+            )
+        return max(legal, key=lambda spec: self.entry(spec).mean)
+
     def cost(self, spec: ArchitectureSpec) -> Cost:
         """Return what the table tells of its cost; 0 for what it does not."""
         entry = self.entry(spec)

@@ -1,0 +1,105 @@
+"""``flwr-nas benchmark``: controllers judged on a table of evaluated architectures, in seconds, without Flower."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from common.errors import ConfigError, DataError, StorageError
+from server_app.cli.resume import asks_for_help
+
+_HELP = """Judges controllers on a table of evaluated architectures: nothing is trained, scores are looked up.
+
+  flwr-nas benchmark space.table=FILE controller=evolution,random
+  flwr-nas benchmark space.table=FILE controller=evolution controller.population_size=10,20,40
+  flwr-nas benchmark space.table=FILE fidelity=full,successive_halving       where FILE has learning curves
+
+What commas separate is compared, each with the first. An option of controller or fidelity holds for those that have
+it. A query draws one of the trainings that the table tells of, as a search would see it. Two regrets are told: of the
+one that these scores rank first, which is what a user gets, and of the best that was evaluated. benchmark.json has all
+runs; benchmark.png, the curves, needs matplotlib (pip install "flwr-nas[plots]").
+
+The file is JSON: {"0120": {"test_acc": [92.1, 92.4], "params": 1573448, "flops": 77132352}, ...}, an entry for each
+architecture. "curves": [[41.0, 90.9], [43.2, 91.1]] tells of each seed the accuracy after each epoch; then rounds of a
+fidelity are epochs, fidelity.max_rounds is all of them and fidelity.doubt 0, unless they are named.
+"""
+
+
+def benchmark(arguments: Sequence[str]) -> int:
+    """Run the benchmark that overrides describe, and show what was found; returns the exit code."""
+    if asks_for_help(arguments):
+        print(_help([argument for argument in arguments if not argument.startswith("-")]))
+        return 0
+    if flags := [argument for argument in arguments if argument.startswith("-")]:
+        raise ConfigError("Nothing but overrides and --help may follow benchmark", flags[0], fix="Leave it out")
+    from rich.console import Console
+
+    from server_app.benchmark import picture, record
+    from server_app.benchmark.runs import Course, run_all, seeds_of
+    from server_app.benchmark.settings import contenders_of, settings_of, space_options
+    from server_app.cores import cores
+    from server_app.reporting.benchmark import bars, render
+    from server_app.spaces.table import parse_table
+    from server_app.spaces.tabular import TabularSpace
+
+    settings = settings_of(arguments)
+    options = space_options(settings)
+    table = parse_table(_text_of(str(options.table)))
+    contenders = contenders_of(arguments, table)
+    space = TabularSpace(table, options)
+    space.best()  # or nobody would hear of constraints that leave nothing before the end
+    seeds = seeds_of(settings.seed, settings.seeds)
+    folder, made = _folder(settings.run.dir)
+    try:
+        with bars([contender.name for contender in contenders], len(seeds)) as told:
+            traces = run_all(
+                Course(table, options, settings.budget, settings.parallel),
+                contenders,
+                seeds,
+                settings.workers or cores(),
+                lambda contender: told(contender.name),
+            )
+        found = record.record(settings, space, contenders, seeds, traces)
+        written = [record.write(folder, found), picture.draw(folder, found)]
+    except BaseException:
+        if made:
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
+        raise
+    console = Console()
+    console.print(render(found))
+    console.print(f"Written: {', '.join(str(path) for path in written if path)}", highlight=False, soft_wrap=True)
+    if None in written:
+        console.print(picture.MISSING, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _help(overrides: Sequence[str]) -> str:
+    from common.config import CONF, compose_benchmark, each_value
+    from common.help import help_text
+
+    values = compose_benchmark([each_value(override)[0] for override in overrides])
+    chosen = {group: str(values[group]["name"]) for group in ("space", "controller", "fidelity")}
+    return _HELP + "\n" + help_text(values, chosen, "benchmark", [CONF], fixed=["space"])
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
+        raise DataError(
+            f"A table must be a file that can be read ({reason})", path, fix="Name the file in space.table"
+        ) from None
+
+
+def _folder(named: str | None) -> tuple[Path, bool]:
+    """Return where the results go, and whether it was made for them."""
+    from server_app.benchmark.record import FILE
+    from server_app.run_folder import run_folder
+
+    folder = run_folder(named, "benchmark")
+    if (folder / FILE).exists():
+        raise StorageError("A benchmark needs a folder of its own", str(folder), fix="Set another run.dir")
+    return folder, named is None

@@ -1,0 +1,137 @@
+"""What a benchmark prints: a table for each kind of regret, and what the proposals took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from server_app.benchmark.record import KINDS
+from server_app.reporting.words import counted
+
+_SURE = 0.05
+"""A difference with a lower p is marked."""
+
+
+class Told(Protocol):
+    """What is called after each run of a contender."""
+
+    def __call__(self, name: str) -> None:
+        """Take note."""
+
+
+@contextmanager
+def bars(names: Sequence[str], runs: int, console: Console | None = None) -> Iterator[Told]:
+    """Show a bar for each contender while the runs go on; nothing where there is no terminal.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the contenders.
+    runs : int
+        Of each.
+    console : Console, optional
+        Where; by default the error output.
+    """
+    console = console or Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        tasks = {name: progress.add_task(escape(name), total=runs) for name in names}
+        yield lambda name: progress.advance(tasks[name])
+
+
+def render(found: Mapping[str, Any]) -> RenderableType:
+    """Return the tables of a benchmark.
+
+    Parameters
+    ----------
+    found : mapping
+        Content of benchmark.json.
+    """
+    return Group(
+        Text(_headline(found), style="bold"),
+        *(_regrets(found, kind) for kind in KINDS),
+        _times(found),
+        Text(_footnote(found), style="dim"),
+    )
+
+
+def _headline(found: Mapping[str, Any]) -> str:
+    table = found["table"]
+    allowed = "" if table["allowed"] == table["entries"] else f", {table['allowed']:,} of them allowed"
+    return (
+        f"{counted(table['entries'], 'architecture')}{allowed}; the best, {table['best']['key']}, is worth "
+        f"{table['best']['worth']:.4g}"
+    )
+
+
+def _regrets(found: Mapping[str, Any], kind: str) -> Table:
+    contenders = found["contenders"]
+    several = len(contenders) > 1
+    table = Table(title=f"Regret of {KINDS[kind]}", title_justify="left", title_style="italic")
+    table.add_column("after", justify="right", no_wrap=True)
+    table.add_column("")
+    for title in ("mean", "median", "quartiles", *(("difference", "p") if several else ())):
+        table.add_column(title, justify="right", no_wrap=True)
+    for point in found["checkpoints"]:
+        told = [contender["regret"][kind][str(point)] for contender in contenders]
+        least = min(values["mean"] for values in told)
+        for place, (contender, values) in enumerate(zip(contenders, told, strict=True)):
+            style = "bold" if several and values["mean"] == least else ""
+            cells = ["" if place else str(point), contender["name"], *_figures(values)]
+            cells += _compared(values) if several else []
+            table.add_row(*(Text(cell, style=style) for cell in cells), end_section=place == len(contenders) - 1)
+    return table
+
+
+def _figures(values: Mapping[str, float]) -> list[str]:
+    return [figure(values["mean"]), figure(values["median"]), f"{figure(values['lower'])} to {figure(values['upper'])}"]
+
+
+def _compared(values: Mapping[str, float]) -> list[str]:
+    """Return the difference to the first contender and its p; nothing of the first itself."""
+    if "p" not in values:
+        return ["", ""]
+    sign = "+" if values["difference"] > 0 else "-" if values["difference"] < 0 else ""
+    p = "<0.001" if values["p"] < 0.001 else f"{values['p']:.3f}"
+    return [f"{sign}{figure(abs(values['difference']))}", f"{p}{'*' if values['p'] < _SURE else ' '}"]
+
+
+def _times(found: Mapping[str, Any]) -> Table:
+    table = Table()
+    table.add_column("ms for a proposal")
+    for title in ("mean", "last tenth"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for contender in found["contenders"]:
+        seconds = contender["seconds_per_proposal"]
+        cells = (contender["name"], *(figure(1000 * seconds[key]) for key in ("mean", "last_tenth")))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _footnote(found: Mapping[str, Any]) -> str:
+    runs = counted(found["seeds"], "run")
+    whole = "whole trainings" if found["table"]["epochs"] else "evaluations"
+    compared = ""
+    if len(found["contenders"]) > 1:
+        first = found["contenders"][0]["name"]
+        compared = f"; difference to {first}, in pairs; p by Wilcoxon's signed-rank test, * below {_SURE}"
+    return f"{runs} each, {found['parallel']} in flight; after: {whole}{compared}."
+
+
+def figure(value: float) -> str:
+    """Return three digits that count of a number of any size, and two decimals at least."""
+    return f"{value:.2f}" if value >= 1 else f"{value:.3f}" if value >= 0.001 or value == 0 else f"{value:.1e}"
