@@ -61,7 +61,7 @@ def jobs(*argv):
 @pytest.mark.parametrize("text", NASTY)
 def test_a_text_comes_through_as_it_was_typed(text):
     options = (*PATHS, *TEXTS)
-    config = compose_config(["dataset=local", *(f"{option}={text}" for option in options)])
+    config = compose_config(["dataset=local", "space=tabular", *(f"{option}={text}" for option in options)])
     assert {option: value_of(config, option) for option in options} == dict.fromkeys(options, text)
 
 

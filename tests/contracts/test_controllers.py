@@ -24,6 +24,7 @@ from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.listed import ListedSpace
 from server_app.trials import Recipe, Trial, TrialState
 from tests.support.spaces import given, with_one_recipe, with_recipes
+from tests.support.tables import tabular_space
 from tests.support.trials import scored, trial_of
 
 pytestmark = [
@@ -32,6 +33,11 @@ pytestmark = [
 ]
 
 TRIALS = 40
+
+
+def worth(spec):
+    """Return the toy score of a spec."""
+    return (int(spec.key, 3) if spec.kind == "tabular" else sum(layer.width for layer in spec.layers)) / 10
 
 
 class Drive:
@@ -57,7 +63,7 @@ class Drive:
         if self.fails(trial.number):
             trial.state, trial.failure = TrialState.FAILED, "toy"
         else:
-            value = sum(layer.width for layer in trial.spec.layers) / 10
+            value = worth(trial.spec)
             for rung in range(1, 2 + trial.number % 2):
                 scored(trial, value, rung, tie=-value * rung).state = TrialState.WAITING
                 self.controller.observe(trial, final=False)
@@ -109,6 +115,18 @@ def test_every_recipe_is_one_of_those_that_are_offered(make, space):
     assert first.recipe == Recipe(epochs=7, learning_rate=0.5)
     assert all(controller.space.recipes.offers(proposal.recipe) for proposal in others)
     assert len({proposal.recipe for proposal in others}) > 1 or controller.space.recipes.size == 1
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_a_table_is_searched_as_any_other_space(make, width):
+    space = tabular_space(max_parameters=70)
+    drive = Drive(make(space=space), width)
+    proposals = drive.run()
+    assert len(identities(proposals)) == len(proposals) == TRIALS
+    assert all(space.contains(proposal.spec) for proposal in proposals)
+    restored = make(space=space)
+    restored.load_state_dict(json.loads(json.dumps(drive.controller.state_dict())))
+    assert restored.state_dict() == drive.controller.state_dict()
 
 
 def test_parents_were_observed_before(make):

@@ -26,12 +26,6 @@ def test_nodes_at_the_same_time(monkeypatch, nodes, cpus_per_node, cores, expect
     assert slots(nodes, cpus_per_node) == expected
 
 
-def test_cores_where_the_system_cannot_say_which(monkeypatch):
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 7)
-    assert simulation.slots(100, 1.0) == 7
-
-
 def test_what_a_simulation_has_started_is_on_record_until_it_is_gone(tmp_path, monkeypatch):
     def start_something(_, env, log):
         return start([sys.executable, "-c", "input()"], env, log)
