@@ -102,7 +102,7 @@ def _traces(course: Course, pairs: Sequence[Pair], workers: int) -> Iterator[tup
         except FlwrNasError as error:  # which came from another process, and has its full stop already
             raise SearchError(str(error).rstrip(".")) from None
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # or leaving the pool would wait for all that is left
 
 
 _course: Course | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -19,16 +19,11 @@ _SURE = 0.05
 """A difference with a lower p is marked."""
 
 
-class Told(Protocol):
-    """What is called after each run of a contender."""
-
-    def __call__(self, name: str) -> None:
-        """Take note."""
-
-
 @contextmanager
-def bars(names: Sequence[str], runs: int, console: Console | None = None) -> Iterator[Told]:
+def bars(names: Sequence[str], runs: int, console: Console | None = None) -> Iterator[Callable[[str], None]]:
     """Show a bar for each contender while the runs go on; nothing where there is no terminal.
+
+    Gives what is to be called with a contender's name after each of its runs.
 
     Parameters
     ----------
