@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ class _Variant:
     choice: str
     options: tuple[tuple[str, str], ...]
     told: tuple[str, ...]
-    """What tells it from the other variants of its axis."""
+    """What tells it from the other variants of the same choice."""
 
     @property
     def overrides(self) -> list[str]:
@@ -127,8 +127,22 @@ def contenders_of(overrides: Sequence[str], table: Table) -> list[Contender]:
     ConfigError
         As of `settings_of`; an option is of none of the choices; or the table has no learning curves to stop on.
     """
-    variants = [list(_variants(axis, overrides)) for axis in AXES]
-    return [_contender(pair, table) for pair in itertools.product(*variants)]
+    controllers, fidelities = (list(_variants(axis, overrides)) for axis in AXES)
+    several = len({fidelity.choice for fidelity in fidelities}) > 1
+    found = []
+    for controller, fidelity in itertools.product(controllers, fidelities):
+        plain = compose_benchmark([*controller.overrides, *fidelity.overrides])
+        words = [controller.choice, *controller.told, *([fidelity.choice] if several else []), *fidelity.told]
+        found.append(
+            Contender(
+                " ".join(words),
+                controller.choice,
+                _options("controller", plain["controller"]),
+                fidelity.choice,
+                _fitting(plain["fidelity"], dict(fidelity.options), table),
+            )
+        )
+    return found
 
 
 def _variants(axis: str, overrides: Sequence[str]) -> Iterator[_Variant]:
@@ -148,8 +162,8 @@ def _variants(axis: str, overrides: Sequence[str]) -> Iterator[_Variant]:
         own = {option: values for option, values in named.items() if option in known[choice]}
         for combination in itertools.product(*own.values()):
             options = tuple(zip(own, combination, strict=True))
-            told = [f"{option}={value}" for option, value in options if len(own[option]) > 1]
-            yield _Variant(axis, choice, options, ((choice, *told) if len(choices) > 1 else tuple(told)))
+            told = tuple(f"{option}={value}" for option, value in options if len(own[option]) > 1)
+            yield _Variant(axis, choice, options, told)
 
 
 def _values(override: str) -> list[str]:
@@ -157,30 +171,23 @@ def _values(override: str) -> list[str]:
     return list(dict.fromkeys(one.partition("=")[2] for one in each_value(override)))
 
 
-def _contender(variants: Sequence[_Variant], table: Table) -> Contender:
-    controller, fidelity = variants
-    plain = compose_benchmark([*controller.overrides, *fidelity.overrides])
-    defaults = {"max_rounds": table.epochs, "doubt": 0.0}
-    named = dict(fidelity.options)
-    unnamed = {name: value for name, value in defaults.items() if name in plain["fidelity"] and name not in named}
-    plain["fidelity"].update(unnamed)
-    built = {axis: _options(axis, plain[axis]) for axis in AXES}
-    if not table.has_curves and fidelity.choice != "full":
+def _fitting(fidelity: Choice, named: Collection[str], table: Table) -> Any:
+    """Return the options of a fidelity whose rounds are the table's epochs; what was `named` stays as it is."""
+    if not table.has_curves and fidelity["name"] != "full":
         raise ConfigError(
-            f"fidelity={fidelity.choice} needs learning curves, which the table does not have",
+            f"fidelity={fidelity['name']} needs learning curves, which the table does not have",
             fix="Leave fidelity=full, or add curves to the table; server_app/spaces/table.py has the format",
         )
-    if built["fidelity"].max_rounds > table.epochs:
+    defaults = {"max_rounds": table.epochs, "doubt": 0.0}
+    unnamed = {name: value for name, value in defaults.items() if name in fidelity and name not in named}
+    options = _options("fidelity", fidelity | unnamed)
+    if options.max_rounds > table.epochs:
         raise ConfigError(
             f"fidelity.max_rounds must be {table.epochs} at most, the epochs of the table",
-            built["fidelity"].max_rounds,
+            options.max_rounds,
             fix="Leave it out",
         )
-    controller_words = (
-        controller.told if controller.choice in controller.told else (controller.choice, *controller.told)
-    )
-    name = " ".join([*controller_words, *fidelity.told])
-    return Contender(name, controller.choice, built["controller"], fidelity.choice, built["fidelity"])
+    return options
 
 
 def _options(axis: str, choice: Choice) -> Any:
