@@ -20,6 +20,7 @@ from common.config import read_portfolio
 from common.errors import SpecError
 from common.settings import TrainingSettings
 from server_app.spaces.edits import remove_layer, replace_layer
+from server_app.spaces.stems import GREATEST
 
 if TYPE_CHECKING:
     from common.tasks import Task
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 LEAST = 2
 """Steps, or pixels of a side, that are left at least before features are reduced to a vector."""
-GREATEST = {"sequence": 64, "image": 16}
-"""Those that are left at most, where strides can see to it: more of them see too little of the input each."""
 HALVINGS = 3
 """How often widths are halved before an entry counts as too large."""
 _NOT_FLAT = {"flatten": "avg+max"}

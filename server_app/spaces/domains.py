@@ -123,6 +123,35 @@ def parse_domain(name: str, values: Any, rule: Rule, *, continuous: bool = False
     return Choices(choices)
 
 
+def parse_choices(name: str, values: Any, rule: Rule) -> Choices:
+    """Read a finite domain; see `parse_domain`."""
+    domain = parse_domain(name, values, rule)
+    assert isinstance(domain, Choices)
+    return domain
+
+
+def checked(name: str, value: Any, rule: Rule) -> Any:
+    """Return an option as its rule makes it; raises `ConfigError` where it has another value."""
+    try:
+        return rule(f"space.{name}", value)
+    except SpecError as error:
+        raise ConfigError(str(error).removesuffix(".")) from None
+
+
+def check_limits(max_parameters: int | None, max_macs: int | None) -> None:
+    """Raise `ConfigError` for a hard constraint that nothing could meet."""
+    for name, limit in (("max_parameters", max_parameters), ("max_macs", max_macs)):
+        if limit is not None and limit < 1:
+            raise ConfigError(f"space.{name} must be 1 or more", limit, fix="Set it to null for no limit")
+
+
+def encode_choice(domain: Choices, value: Any) -> list[float]:
+    """Return a value of a domain for a surrogate: words one-hot, a number over the greatest that is offered."""
+    if isinstance(domain.values[0], str):
+        return [float(value == choice) for choice in domain.values]
+    return [value / (max(domain.values) or 1)]
+
+
 def _interval(name: str, values: Mapping[Any, Any], rule: Rule, continuous: bool) -> Interval:
     if not continuous or set(values) != {"low", "high"}:
         raise ConfigError(

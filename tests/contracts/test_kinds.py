@@ -13,6 +13,7 @@ import torch
 from common.architecture.cost import cost_of
 from common.architecture.graph import HEAD, Graph
 from common.architecture.initial import initial_weights
+from common.architecture.kinds.cells import OPERATIONS
 from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import REDUCTIONS
 from common.architecture.kinds.layers import LAYERS
@@ -33,54 +34,69 @@ TASKS = {
     "sequence": Task((3, 21), Classification(4)),
     "image": Task((2, 9, 7), Classification(3)),
 }
-LAYERED = LayeredSpace.Options(
-    max_layers=6,
-    operations=list(LAYERS),
-    norm=["group", "batch", "none"],
-    skip=0.5,
-    bands=[3],
-    reduce=list(REDUCTIONS),
-    join=["none", "log_energy"],
-)
-SPACES = {
-    "layered": lambda task: LayeredSpace(task, LAYERED),
-    "constant": lambda task: ListedSpace(task, ListedSpace.Options([ConstantSpec().to_dict()])),
-    "tabular": lambda _: tabular_space(),
+STACKS = {
+    "operations": list(OPERATIONS),
+    "cells": [3, 4],
+    "channels": [2, 4],
+    "norm": ["group", "batch"],
+    "stem_strides": 1,
 }
-"""For each kind, the space that draws its samples for a task."""
-NO_NETWORKS = ("tabular",)
-"""Kinds that only name what was trained elsewhere."""
+EVERY = ("vector", "sequence", "image")
+SPATIAL = ("sequence", "image")
+SPACES = {
+    "layered": (
+        "layered",
+        EVERY,
+        {
+            "max_layers": 6,
+            "operations": list(LAYERS),
+            "norm": ["group", "batch", "none"],
+            "skip": 0.5,
+            "bands": [3],
+            "reduce": list(REDUCTIONS),
+            "join": ["none", "log_energy"],
+        },
+    ),
+    "constant": ("listed", EVERY, {"specs": [ConstantSpec().to_dict()]}),
+    "cell, darts": ("cell", SPATIAL, {**STACKS, "form": "darts"}),
+    "cell, nasbench201": ("cell", SPATIAL, {**STACKS, "form": "nasbench201"}),
+}
+"""For each kind, and form of it: the space that draws its samples, for which data, and what is offered beyond the
+space's defaults."""
+CASES = [(case, data) for case, (_, kinds_of_data, _) in SPACES.items() for data in kinds_of_data]
 DRAWS = 12
 
 
-@pytest.fixture(params=KINDS)
-def kind(request):
+@pytest.fixture(params=CASES, ids=" on ".join)
+def case(request):
     return request.param
 
 
-@pytest.fixture(params=TASKS)
-def task(request):
-    return TASKS[request.param]
+@pytest.fixture
+def kind(case):
+    return case[0].partition(",")[0]
 
 
 @pytest.fixture
-def specs(kind, task):
+def task(case):
+    return TASKS[case[1]]
+
+
+@pytest.fixture
+def specs(case, kind, task):
     """Specs that fit the task."""
-    space = SPACES[kind](task)
+    name, _, options = SPACES[case[0]]
+    cls = load_choice("space", name)
+    space = cls(task, cls.Options(**options))
     rng = generator(0, "kinds", kind, *task.input_shape)
     return [space.sample(rng) for _ in range(DRAWS)]
 
 
-@pytest.fixture
-def networks(kind, specs):
-    """Specs that can be built."""
-    if kind in NO_NETWORKS:
-        pytest.skip(f"a {kind} spec is no network")
-    return specs
+def test_each_kind_is_tested():
+    assert {case.partition(",")[0] for case in SPACES} == KINDS.keys()
 
 
 def test_samples_are_of_their_kind(kind, specs):
-    assert SPACES.keys() == KINDS.keys()
     assert {spec.kind for spec in specs} == {kind}
     assert {type(spec).__name__ for spec in specs} == {KINDS[kind]}
     assert len(set(specs)) > DRAWS // 2 or not fields(specs[0])

@@ -1,130 +1,191 @@
-"""What every space must hold: run for each choice that the registry finds."""
+"""What every search space must hold, in each of a few configurations."""
+
+from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from common.architecture.kinds.cells import OPERATIONS
 from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
-from common.architecture.kinds.layers import Linear
+from common.architecture.spec import ArchitectureSpec
 from common.errors import SpaceError, SpecError
 from common.seeding import generator
 from common.tasks import Classification, Task
-from server_app.registry import choices
-from server_app.spaces.layered import LayeredSpace
-from server_app.spaces.listed import ListedSpace
-from server_app.spaces.tabular import TabularSpace
-from tests.support.tables import sparse_table, tabular_space
+from server_app.registry import choices, load_choice
 
-TASK = Task((4,), Classification(2))
-SPECS = [LayeredSpec((Linear(width),)).to_dict() for width in range(1, 9)]
+SEQUENCE, IMAGE = Task((3, 21), Classification(4)), Task((2, 9, 7), Classification(3))
+ALL_TASKS = (Task((5,), Classification(3)), SEQUENCE, IMAGE)
+LISTED = {"specs": [ConstantSpec().to_dict(), LayeredSpec(()).to_dict()]}
+FREE = {"max_parameters": None, "max_macs": None}
 
-SPACES = {
-    "layered": [
-        lambda: LayeredSpace(TASK, LayeredSpace.Options(max_parameters=None, max_macs=None)),
-        lambda: LayeredSpace(TASK, LayeredSpace.Options(max_layers=2, width=[2, 4, 9], max_parameters=60)),
-    ],
-    "listed": [
-        lambda: ListedSpace(TASK, ListedSpace.Options(SPECS)),
-        lambda: ListedSpace(TASK, ListedSpace.Options(SPECS, max_parameters=40)),
-    ],
-    "tabular": [
-        lambda: TabularSpace(sparse_table()),
-        lambda: tabular_space(max_macs=5_000),
-    ],
+
+@dataclass(frozen=True)
+class Case:
+    """A space with options, and the tasks that it is tried on."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    tasks: tuple[Task, ...] = (SEQUENCE, IMAGE)
+
+    def space(self, task):
+        cls = load_choice("space", self.name)
+        return cls(task, cls.Options(**self.options))
+
+
+STACKS = {"cells": [3, 4], "channels": [2, 4], "norm": ["group", "batch"]}
+CASES = {
+    "layered": Case("layered", tasks=ALL_TASKS),
+    "listed": Case("listed", LISTED, ALL_TASKS),
+    "darts": Case("cell"),
+    "darts, everything": Case(
+        "cell", {**STACKS, **FREE, "nodes": 4, "operations": list(OPERATIONS), "stem_strides": 2}
+    ),
+    "nasbench201": Case("cell", {"form": "nasbench201"}),
+    "nasbench201, no none": Case("cell", {**STACKS, "form": "nasbench201", "operations": ["skip", "conv1", "conv3"]}),
+    "tight": Case("cell", {"max_parameters": 15_000, "max_macs": 250_000}),
 }
-"""For each choice, makers of a space and of one with a constraint."""
-
-PARAMS = [pytest.param(make, id=f"{name}{place}") for name in SPACES for place, make in enumerate(SPACES[name])]
-
-
-@pytest.fixture(params=PARAMS)
-def make(request):
-    return request.param
-
-
-@pytest.fixture
-def space(make):
-    return make()
-
-
-def drawn(space, count=40, seed=0):
-    rng = generator(seed, "draw")
-    return [space.sample(rng) for _ in range(count)]
+ONE_STACK = {**FREE, "cells": [3], "channels": [2]}
+FINITE = {
+    "darts": Case("cell", {**ONE_STACK, "nodes": 1, "operations": ["none", "skip", "conv3"], "cells": [3, 4]}),
+    "darts, no none": Case("cell", {**ONE_STACK, "nodes": 2, "operations": ["skip"], "norm": ["batch", "group"]}),
+    "nasbench201": Case("cell", {**ONE_STACK, "form": "nasbench201", "operations": ["none", "conv1"]}),
+    "nasbench201, no none": Case(
+        "cell", {**ONE_STACK, "form": "nasbench201", "operations": ["conv1", "skip"], "nodes": 2}
+    ),
+}
+SPACES = {(name, task.kind): case.space(task) for name, case in CASES.items() for task in case.tasks}
+LISTS = {(name, task.kind): case.space(task) for name, case in FINITE.items() for task in case.tasks}
+SEEDS = st.integers(0, 2**32 - 1)
 
 
-def test_every_choice_is_here():
-    assert sorted(SPACES) == choices("space")
+@pytest.fixture(params=SPACES, ids=" on ".join, scope="module")
+def space(request):
+    return SPACES[request.param]
 
 
-def test_samples_are_legal_and_various(space):
-    specs = drawn(space)
-    for spec in specs:
+@pytest.fixture(params=LISTS, ids=" on ".join, scope="module")
+def finite(request):
+    return LISTS[request.param]
+
+
+def test_each_space_is_tested():
+    assert {case.name for case in CASES.values()} == set(choices("space"))
+
+
+@given(seed=SEEDS)
+@settings(max_examples=15, deadline=None)
+def test_all_that_is_drawn_is_legal(space, seed):
+    rng = generator(seed)
+    a, b = space.sample(rng), space.sample(rng)
+    mutant, child = space.mutate(a, rng), space.crossover(a, b, rng)
+    for spec in (a, b, mutant, child):
         space.check(spec)
-    assert len(set(specs)) > 2
+    assert mutant != a
+    for name in ("max_parameters", "max_macs"):
+        limit = getattr(space, name)
+        assert limit is None or getattr(space.cost(mutant), name.removeprefix("max_")) <= limit
 
 
-def test_the_generator_decides(make):
-    assert drawn(make()) == drawn(make())
-    assert drawn(make()) != drawn(make(), seed=1)
+@given(seed=SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_the_same_generator_draws_the_same(space, seed):
+    def drawn(rng):
+        a, b = space.sample(rng), space.sample(rng)
+        return a, b, space.mutate(a, rng), space.crossover(a, b, rng)
+
+    assert drawn(generator(seed)) == drawn(generator(seed))
 
 
-def test_a_mutant_is_legal_and_another(space):
-    rng = generator(0, "mutate")
-    for spec in drawn(space):
-        mutant = space.mutate(spec, rng)
-        space.check(mutant)
-        assert mutant != spec
+@given(seed=SEEDS)
+@settings(max_examples=15, deadline=None)
+def test_equal_specs_and_no_others_have_one_encoding_and_one_id(space, seed):
+    rng = generator(seed)
+    first = space.sample(rng)
+    specs = [first, space.sample(rng), space.mutate(first, rng), ArchitectureSpec.from_json(first.to_json())]
+    encodings = [space.encode(spec) for spec in specs]
+    assert {(row.shape, row.dtype) for row in encodings} == {(encodings[0].shape, np.dtype(np.float64))}
+    assert all(np.isfinite(row).all() for row in encodings)
+    for one, other in itertools.combinations(range(len(specs)), 2):
+        same = specs[one] == specs[other]
+        assert np.array_equal(encodings[one], encodings[other]) == same
+        assert (specs[one].id == specs[other].id) == same
 
 
-def test_a_child_is_legal(space):
-    rng, specs = generator(0, "cross over"), drawn(space)
-    for a, b in itertools.pairwise(specs):
-        space.check(space.crossover(a, b, rng))
+@given(seed=SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_what_belongs_is_the_nearest_to_itself(space, seed):
+    spec = space.sample(generator(seed))
+    assert space.nearest(spec) == spec
 
 
-def test_equal_specs_and_no_others_have_equal_vectors(space):
-    specs = list(dict.fromkeys(drawn(space)))
-    vectors = np.array([space.encode(spec) for spec in specs])
-    assert np.isfinite(vectors).all()
-    assert len(np.unique(vectors, axis=0)) == len(specs)
-    assert np.array_equal(space.encode(specs[0]), vectors[0])
+def test_mutations_lead_on(space):
+    """A walk of mutations meets many specs, where there are many."""
+    rng = generator(0)
+    spec, met = space.sample(rng), set()
+    for _ in range(30):
+        spec = space.mutate(spec, rng)
+        met.add(spec)
+    assert len(met) >= min(20, space.size())
 
 
-def test_a_finite_space_lists_as_many_as_it_counts(space):
-    if math.isinf(space.size()) or space.size() > 10_000:
+def test_a_child_has_something_of_each_parent_where_they_differ(space):
+    rng = generator(0)
+    pairs = [(space.sample(rng), space.sample(rng)) for _ in range(30)]
+    new = [(a, b) for a, b in pairs if space.crossover(a, b, rng) not in (a, b)]
+    assert len(new) >= 10 or space.size() < 10
+
+
+def test_what_is_of_another_kind_is_refused(space):
+    foreign = ConstantSpec() if space.sample(generator(0)).kind != "constant" else LayeredSpec(())
+    if foreign in getattr(space, "specs", ()):
         return
-    specs = list(space.enumerate())
-    assert len(specs) == len(set(specs)) == space.size()
-    assert set(drawn(space)) <= set(space.legal()) <= set(specs)
-    assert set(space.legal()) == set(filter(space.contains, specs))
-
-
-def test_another_is_none_of_those_that_were_tried(space):
-    taken = set(drawn(space))
-    rng = generator(0, "other")
-    for _ in range(20):
-        other = space.sample_other(taken, rng)
-        assert other not in taken
-        if other is None:
-            assert taken == set(space.legal())
-            break
-        taken.add(other)
-
-
-def test_what_is_of_no_such_space_is_refused(space):
     with pytest.raises(SpecError):
-        space.check(ConstantSpec())
-    assert not space.contains(ConstantSpec())
+        space.check(foreign)
+    assert space.nearest(foreign) == foreign
 
 
-def test_limits_that_are_told_later_hold_for_all_that_is_drawn(space):
-    first, *_ = drawn(space, 1)
-    space.excess = lambda spec: "" if spec == first else "too large for a node"
-    if space.legal() is not None:
-        assert {space.sample(generator(seed)) for seed in range(3)} == {first}
-    space.excess = lambda spec: "too large for a node"  # noqa: ARG005
-    with pytest.raises(SpaceError, match="broke its constraints"):
-        space.sample(generator(0))
+# ---------------------------------------------------------------- lists
+
+
+def test_each_spec_that_is_counted_is_listed_once(finite):
+    found = list(finite.enumerate())
+    assert len(found) == len(set(found)) == len({spec.id for spec in found}) == finite.size()
+    assert found == list(finite.enumerate())
+    for spec in found:
+        finite._check_membership(spec)
+    encodings = {tuple(finite.encode(spec)) for spec in found}
+    assert len(encodings) == len(found)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=15, deadline=None)
+def test_all_that_is_drawn_is_on_the_list(finite, seed):
+    rng, listed = generator(seed), set(finite.enumerate())
+    a, b = finite.sample(rng), finite.sample(rng)
+    assert {a, b, finite.mutate(a, rng), finite.crossover(a, b, rng)} <= listed
+
+
+def test_mutations_reach_all_that_is_on_the_list(finite):
+    rng, listed = generator(0), set(finite.enumerate())
+    reached = frontier = {finite.sample(rng)}
+    while frontier:
+        frontier = {finite.mutate(spec, rng) for spec in frontier for _ in range(30)} - reached
+        reached = reached | frontier
+    assert reached == listed
+
+
+def test_a_large_space_is_listed_one_by_one_and_not_whole(space):
+    if math.isinf(space.size()):
+        with pytest.raises(SpaceError):
+            space.enumerate()
+    else:
+        first = list(itertools.islice(space.enumerate(), 20))
+        assert len(set(first)) == min(20, space.size())

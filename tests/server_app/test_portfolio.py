@@ -10,11 +10,12 @@ from common.config import compose_config, read_portfolio
 from common.recipes import check_recipe
 from common.settings import TrainingSettings
 from common.tasks import Classification, Regression, Task
-from server_app.portfolio import GREATEST, coarser, forms_of, narrower, portfolio_of, smaller
+from server_app.portfolio import coarser, forms_of, narrower, portfolio_of, smaller
 from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.layered_options import LayeredOptions
 from server_app.spaces.listed import ListedSpace
 from server_app.spaces.recipes import RecipeSpace
+from server_app.spaces.stems import GREATEST
 
 ORDINARY = {"vector": (13,), "sequence": (9, 128), "image": (1, 28, 28)}
 SHAPES = [(1,), (500,), (1, 16), (12, 1000), (3, 5000), (1, 3, 3), (1, 1, 7), (1, 8, 8), (3, 64, 64)]
