@@ -31,8 +31,9 @@ def check_given(config: Config) -> None:
 def baseline_of(config: Config, task: Task, recipes: RecipeSpace, ranking: Sequence[Trial]) -> Identity | None:
     """Return what the winner is compared with.
 
-    That is the one given; or the best of the portfolio, by the search's ranking; or, where the search began with other
-    specs, the first of the portfolio; or nothing, where none of it fits.
+    That is the one given; or the best of the portfolio, by the search's ranking; or, where the search tried none of it,
+    since it began with other specs or its space holds other kinds, the first of the portfolio; or nothing, where none
+    of those that it tried has a score, or none fits the task.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def baseline_of(config: Config, task: Task, recipes: RecipeSpace, ranking: Seque
     given = _given_baseline(config, recipes.default)
     if given is None:
         best = best_of_portfolio(ranking)
-        if best is None and config.search.start != PORTFOLIO:
+        if best is None and not any(trial.origin == PORTFOLIO for trial in ranking):
             return _first_of_portfolio(task, recipes)
         return None if best is None else best.identity
     spec, recipe = given

@@ -60,6 +60,11 @@ SPACES = {
     "constant": ("listed", EVERY, {"specs": [ConstantSpec().to_dict()]}),
     "cell, darts": ("cell", SPATIAL, {**STACKS, "form": "darts"}),
     "cell, nasbench201": ("cell", SPATIAL, {**STACKS, "form": "nasbench201"}),
+    "mobile": (
+        "mobile",
+        SPATIAL,
+        {"norm": ["group", "batch"], "blocks": ["identity", "mb1_k3", "mb4_k5", "mb2_k3_se"]},
+    ),
 }
 """For each kind, and form of it: the space that draws its samples, for which data, and what is offered beyond the
 space's defaults."""

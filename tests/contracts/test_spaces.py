@@ -41,6 +41,7 @@ class Case:
 
 
 STACKS = {"cells": [3, 4], "channels": [2, 4], "norm": ["group", "batch"]}
+DEPTHS = [{"width": 4, "depth": [1, 2]}, {"width": [6, 8], "depth": [1, 3], "stride": 1}]
 CASES = {
     "layered": Case("layered", tasks=ALL_TASKS),
     "listed": Case("listed", LISTED, ALL_TASKS),
@@ -50,9 +51,13 @@ CASES = {
     ),
     "nasbench201": Case("cell", {"form": "nasbench201"}),
     "nasbench201, no none": Case("cell", {**STACKS, "form": "nasbench201", "operations": ["skip", "conv1", "conv3"]}),
+    "mobile": Case("mobile"),
+    "mobile, no identity": Case("mobile", {"blocks": ["mb1_k3", "mb3_k5"], "stages": DEPTHS, "stem_width": [4, 8]}),
     "tight": Case("cell", {"max_parameters": 15_000, "max_macs": 250_000}),
 }
 ONE_STACK = {**FREE, "cells": [3], "channels": [2]}
+FEW_STAGES = [{"width": [2, 3], "depth": 2}, {"width": [2, 4], "stride": 2, "depth": 2}]
+ONE_END = {**FREE, "stem_width": [2], "last_width": [0], "activation": ["relu"]}
 FINITE = {
     "darts": Case("cell", {**ONE_STACK, "nodes": 1, "operations": ["none", "skip", "conv3"], "cells": [3, 4]}),
     "darts, no none": Case("cell", {**ONE_STACK, "nodes": 2, "operations": ["skip"], "norm": ["batch", "group"]}),
@@ -60,6 +65,12 @@ FINITE = {
     "nasbench201, no none": Case(
         "cell", {**ONE_STACK, "form": "nasbench201", "operations": ["conv1", "skip"], "nodes": 2}
     ),
+    "mobile": Case("mobile", {**ONE_END, "stages": FEW_STAGES, "blocks": ["identity", "mb2_k3"]}),
+    "mobile, two stems": Case(
+        "mobile",
+        {**ONE_END, "stages": FEW_STAGES[:1], "blocks": ["mb2_k3", "identity", "mb1_k3"], "stem_width": [3, 2]},
+    ),
+    "mobile, no identity": Case("mobile", {**ONE_END, "stages": DEPTHS, "blocks": ["mb2_k3", "mb1_k3"]}),
 }
 SPACES = {(name, task.kind): case.space(task) for name, case in CASES.items() for task in case.tasks}
 LISTS = {(name, task.kind): case.space(task) for name, case in FINITE.items() for task in case.tasks}

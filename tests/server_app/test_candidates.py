@@ -22,7 +22,7 @@ COUNTS = {"a": (160, 0, 20), "b": (0, 40, 60), "c": (0, 20, 60), "d": (0, 20, 60
 
 
 def trial(number, spec, origin, score):
-    return Trial(number, spec, Recipe(), origin, scores=[Score(1, 1, score)])
+    return Trial(number, spec, Recipe(), origin, scores=[] if score is None else [Score(1, 1, score)])
 
 
 def test_there_are_four_and_the_winner_comes_first(configure):
@@ -35,8 +35,8 @@ def test_there_are_four_and_the_winner_comes_first(configure):
 
 def test_where_nothing_of_the_portfolio_has_a_score_there_is_no_baseline(configure):
     config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"})
-    ranking = [trial(5, WIDE, "mutation", 0.9)]
-    assert tuple(candidates_of(config, TASK, (WIDE, Recipe()), ranking, 9)) == ("winner", "linear", "constant")
+    ranking = [trial(5, WIDE, "mutation", 0.9), trial(0, NARROW, "portfolio", None)]
+    assert tuple(candidates_of(config, TASK, ranking, 9)) == ("winner", "linear", "constant")
 
 
 def test_a_run_that_goes_on_finds_the_same(configure):

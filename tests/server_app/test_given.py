@@ -114,3 +114,15 @@ def test_where_the_search_tried_none_of_the_portfolio_the_baseline_is_its_first(
     first = ArchitectureSpec.from_dict(read_portfolio("vector")["mlp"]["spec"]), RECIPES.default
     assert baseline_of(config, TASK, RECIPES, [trial(0, 3, "given")]) == first
     assert baseline_of(config, TASK, RECIPES, ()) == first
+
+
+def test_where_the_space_holds_none_of_the_portfolio_the_baseline_is_its_first(configure):
+    config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"})
+    first = ArchitectureSpec.from_dict(read_portfolio("vector")["mlp"]["spec"]), RECIPES.default
+    assert baseline_of(config, TASK, RECIPES, [trial(0, 3, "sample")]) == first
+
+
+def test_where_all_that_was_tried_of_the_portfolio_failed_there_is_no_baseline(configure):
+    config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"})
+    ranking = [trial(1, 3, "sample"), trial(0, 5, "portfolio", TrialState.FAILED)]
+    assert baseline_of(config, TASK, RECIPES, ranking) is None
