@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _COUNTED = 20_000
 """Most ways of writing a cell that are gone through to count cells; that takes a second or two."""
 
+_CHANGES = 100
+
 
 class Wirings:
     """All cells of so many nodes.
@@ -49,29 +51,19 @@ class Wirings:
                 return cell
 
     def mutant(self, cell: Cell, rng: np.random.Generator) -> Cell:
-        """Return `cell` with another operation, or another source, of one edge; itself where that leads nowhere."""
-        written = [list(node) for node in self._written(cell, rng)]
-        places = [
-            (node, edge, change)
-            for node, edges in enumerate(written)
-            for edge in range(len(edges))
-            for change, possible in (
-                ("operation", self._operations.size > 1),
-                ("source", len(edges) < self._form.inputs + node),
-            )
-            if possible
-        ]
-        if not places:
-            return cell
-        node, edge, change = places[int(rng.integers(len(places)))]
-        source, operation = written[node][edge]
-        if change == "operation":
-            written[node][edge] = (source, self._operations.other(operation, rng))
-        else:
-            taken = {other for other, _ in written[node]}
-            free = [other for other in range(self._form.inputs + node) if other not in taken]
-            written[node][edge] = (free[int(rng.integers(len(free)))], operation)
-        return self._sound(tuple(map(tuple, written))) or cell
+        """Return `cell` with another operation, or another source, of one edge.
+
+        A change that does not show, such as an edge to a node that nobody reads, is kept, and one more is made: else
+        no cell could get a node back. What leads nowhere is taken back. `cell` itself where 100 changes do not show.
+        """
+        written = self._written(cell, rng)
+        for _ in range(_CHANGES):
+            changed = self._changed(written, rng)
+            found = self._sound(changed)
+            if found not in (None, cell):
+                return found
+            written = written if found is None else changed
+        return cell
 
     def child(self, a: Cell, b: Cell, rng: np.random.Generator) -> Cell:
         """Return a mix, each node from one of the two; `a` where that leads nowhere."""
@@ -119,6 +111,31 @@ class Wirings:
             if cell is not None and cell not in seen:
                 seen.add(cell)
                 yield cell
+
+    def _changed(self, written: Cell, rng: np.random.Generator) -> Cell:
+        """Return a written cell with one edge changed, each change of any place being as likely."""
+        places = [
+            (node, edge, change)
+            for node, edges in enumerate(written)
+            for edge in range(len(edges))
+            for change, possible in (
+                ("operation", self._operations.size > 1),
+                ("source", len(edges) < self._form.inputs + node),
+            )
+            if possible
+        ]
+        if not places:
+            return written
+        node, edge, change = places[int(rng.integers(len(places)))]
+        edges = list(written[node])
+        source, operation = edges[edge]
+        if change == "operation":
+            edges[edge] = (source, self._operations.other(operation, rng))
+        else:
+            taken = {other for other, _ in edges}
+            free = [other for other in range(self._form.inputs + node) if other not in taken]
+            edges[edge] = (free[int(rng.integers(len(free)))], operation)
+        return (*written[:node], tuple(edges), *written[node + 1 :])
 
     def _indices(self) -> range:
         """Return the numbers of the nodes: inputs are counted first."""

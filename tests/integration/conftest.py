@@ -28,9 +28,9 @@ SMALL = (
     "search.start=[]",
     "final.baseline={version: 1, kind: layered, layers: [{op: linear, width: 5}]}",
     "federation.nodes=4",
-    "space.max_layers=2",
-    "space.width=[8,16]",
 )
+LAYERED = ("space.max_layers=2", "space.width=[8,16]")
+"""Options of the space where nobody chose another."""
 
 
 @dataclass
@@ -62,7 +62,8 @@ class Run:
 
 def _search(folder: Path, *overrides: str, root: Path = ROOT, timeout: float = 240) -> Run:
     """Call `flwr-nas search` from another folder and wait for it."""
-    command = [sys.executable, "-m", "server_app.cli", "search", *SMALL, *overrides, f"run.dir={folder}"]
+    small = SMALL if any(override.startswith("space=") for override in overrides) else (*SMALL, *LAYERED)
+    command = [sys.executable, "-m", "server_app.cli", "search", *small, *overrides, f"run.dir={folder}"]
     env = {**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
     folder.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(

@@ -16,8 +16,11 @@ from torch.profiler import ProfilerActivity, profile
 from common.architecture import operations as ops
 from common.architecture.graph import Graph
 from common.architecture.initial import initial_weights
+from common.architecture.kinds.cell import CellSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import AvgPool, Conv1d, Conv2d, Linear, LogEnergy, MaxPool
+from common.architecture.kinds.mobile import MobileSpec
+from common.architecture.kinds.mobile_blocks import Identity, InvertedResidual
 from common.architecture.layout import layout, state_size
 from common.architecture.memory import SCORING_BATCH, peak_memory, scoring_memory, training_memory
 from common.errors import SpecError
@@ -59,6 +62,16 @@ GRAPHS = {
     "separable": chain(WIDE, ops.Convolution(16, 1), ops.Convolution(16, 3, depthwise=True), ops.Convolution(32, 1)),
     "dilated": chain(LONG, ops.Convolution(32, 5, dilation=2), ops.Convolution(32, 5, dilation=4)),
     "padded pools": chain(WIDE, ops.ExampleNorm(), ops.MaxPool(3, 1, padded=True), ops.AvgPool(3, 2, padded=True)),
+}
+CELL = [[(0, "sep_conv5"), (1, "max_pool3")], [(1, "dil_conv3"), (2, "skip")], [(0, "avg_pool3"), (2, "conv3")]]
+MIXED = [[(0, "conv3")], [(0, "skip"), (1, "conv1")], [(1, "avg_pool3"), (2, "conv3")]]
+MOBILE = (InvertedResidual(16, 2, 5, 3), InvertedResidual(16, expansion=4, squeeze_excite=True), Identity(24, 2))
+SPECS |= {
+    "cells of darts": (CellSpec("darts", CELL, CELL, cells=5, channels=8), IMAGE),
+    "cells of darts, batch norm": (CellSpec("darts", CELL, CELL, cells=4, channels=16, norm="batch"), SEQUENCE),
+    "cells of nasbench201": (CellSpec("nasbench201", MIXED, cells=5, channels=8), IMAGE),
+    "mobile": (MobileSpec(MOBILE, stem_width=8, last_width=64), IMAGE),
+    "mobile over time": (MobileSpec(MOBILE, stem_width=16, activation="hard_swish", norm="batch"), SEQUENCE),
 }
 CASES = {name: spec.lower(task) for name, (spec, task) in SPECS.items()} | GRAPHS
 

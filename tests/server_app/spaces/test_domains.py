@@ -5,7 +5,16 @@ import pytest
 
 from common.architecture.rules import fraction, one_of, whole
 from common.errors import ConfigError
-from server_app.spaces.domains import Choices, Interval, Sources, parse_domain
+from server_app.spaces.domains import (
+    Choices,
+    Interval,
+    Sources,
+    check_limits,
+    checked,
+    encode_choice,
+    parse_choices,
+    parse_domain,
+)
 
 RNG = np.random.default_rng
 
@@ -86,3 +95,27 @@ def test_a_wrong_domain_names_the_option(values, continuous, message):
 def test_words_must_be_known():
     with pytest.raises(ConfigError, match=r"space.norm must be one of group, none, got 'layer'"):
         parse_domain("norm", ["group", "layer"], one_of(("group", "none")))
+
+
+def test_a_finite_domain_has_no_range():
+    assert parse_choices("x", [3, 1], whole(1, 9)) == Choices((3, 1))
+    with pytest.raises(ConfigError, match=r"space\.x must be a list of choices"):
+        parse_choices("x", {"low": 1, "high": 2}, whole(1, 9))
+
+
+def test_one_value_is_checked_by_its_rule():
+    assert checked("x", 3, whole(1, 9)) == 3
+    with pytest.raises(ConfigError, match=r"space\.x must be a whole number from 1 to 9, got 0"):
+        checked("x", 0, whole(1, 9))
+
+
+def test_limits_are_1_or_more_or_none():
+    check_limits(None, 1)
+    with pytest.raises(ConfigError, match=r"space\.max_parameters must be 1 or more, got 0"):
+        check_limits(0, None)
+
+
+def test_words_are_one_hot_and_numbers_parts_of_the_greatest():
+    assert encode_choice(Choices(("a", "b")), "b") == [0.0, 1.0]
+    assert encode_choice(Choices((2, 8, 4)), 2) == [0.25]
+    assert encode_choice(Choices((0,)), 0) == [0.0]
