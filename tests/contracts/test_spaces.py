@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +23,7 @@ from common.seeding import generator
 from common.tasks import Classification, Task
 from server_app.registry import choices, load_choice
 
+CONF = Path(__file__).parents[2] / "conf" / "space"
 SEQUENCE, IMAGE = Task((3, 21), Classification(4)), Task((2, 9, 7), Classification(3))
 ALL_TASKS = (Task((5,), Classification(3)), SEQUENCE, IMAGE)
 LISTED = {"specs": [ConstantSpec().to_dict(), LayeredSpec(()).to_dict()]}
@@ -89,6 +92,19 @@ def finite(request):
 
 def test_each_space_is_tested():
     assert {case.name for case in CASES.values()} == set(choices("space"))
+
+
+@pytest.mark.parametrize("name", ["cell", "mobile"])
+def test_a_file_has_all_options_with_their_defaults(name):
+    text = (CONF / f"{name}.yaml").read_text()
+    values = yaml.safe_load(text)
+    assert values.pop("name") == name
+    options = load_choice("space", name).Options
+    assert set(values) == {option.name for option in fields(options)}
+    defaults = options()
+    # null may stand for what goes by the form or the data
+    assert {option: getattr(defaults, option) for option in values} == values
+    assert all("#" in line for line in text.splitlines() if not line.startswith("name:"))
 
 
 @given(seed=SEEDS)

@@ -11,6 +11,7 @@ from common.recipes import check_recipe
 from common.settings import TrainingSettings
 from common.tasks import Classification, Regression, Task
 from server_app.portfolio import coarser, forms_of, narrower, portfolio_of, smaller
+from server_app.registry import load_choice
 from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.layered_options import LayeredOptions
 from server_app.spaces.listed import ListedSpace
@@ -158,3 +159,13 @@ def test_entries_keep_tight_limits_by_fewer_layers():
 @pytest.mark.parametrize("shape", [(1, 4, 4000), (1, 2, 28), (3, 300, 2)])
 def test_narrow_images_are_built_too(shape):
     assert len(offered(task_of(shape)).entries) == 6
+
+
+@pytest.mark.parametrize("name", ["cell", "mobile"])
+@pytest.mark.parametrize("kind", ["sequence", "image"])
+def test_a_space_of_another_kind_leaves_all_out_with_the_reason(name, kind):
+    task = task_of(ORDINARY[kind])
+    found = portfolio_of(task, load_choice("space", name)(task), RecipeSpace.of(SEARCHED, task))
+    assert not found.entries
+    assert found.left_out.keys() == read_portfolio(kind).keys()
+    assert set(found.left_out.values()) == {f"The space holds {name} specs, got 'layered'. Choose another space."}
