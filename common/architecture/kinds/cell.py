@@ -62,7 +62,9 @@ class CellSpec(ArchitectureSpec):
     Notes
     -----
     Networks count as the same where their graphs are. That a node which only copies another could be left out, or that
-    a sum of copies can be written in several ways, is algebra and no isomorphism: such specs differ.
+    a sum of copies can be written in several ways, is algebra and no isomorphism: such specs differ. Of the
+    15,625 ways to write a cell of NAS-Bench-201 with its five operations, 341 lead nowhere, and the others are 8,764
+    cells.
     """
 
     form: str
