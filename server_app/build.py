@@ -99,8 +99,8 @@ def build_strategy(
 def check(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before a node is asked."""
     for axis in AXES:
-        _choose(config, axis)
-    space = _choose(config, "space")[0]
+        chosen(config, axis)
+    space = chosen(config, "space")[0]
     if space.why_offline:
         raise ConfigError(
             space.why_offline,

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from common.architecture.graph import Graph
     from common.tasks import Task
 
-KINDS = {"layered": "LayeredSpec", "cell": "CellSpec", "mobile": "MobileSpec", "constant": "ConstantSpec"}
+KINDS = {
+    "layered": "LayeredSpec",
+    "cell": "CellSpec",
+    "mobile": "MobileSpec",
+    "constant": "ConstantSpec",
+    "tabular": "TabularSpec",
+}
 """By the name of its module, the class of each kind: a node opens no module by a name that a message gives."""
 
 MAX_TEXT = 64 * 1024

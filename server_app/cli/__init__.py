@@ -31,10 +31,15 @@ _EPILOG = """examples:
   flwr-nas search --cfg job                          print the configuration and do nothing
   flwr-nas search --resume runs/NAME                 go on with a search that was stopped or killed
   flwr-nas search federation=deployment              on real nodes
+  flwr-nas show runs/NAME                            the winner of a run as a table and a picture
+  flwr-nas show space=layered dataset=digits         what a search space holds, and what it costs
   flwr-nas benchmark space.table=FILE controller=evolution,random
                                                      which controller is better, on a table, in seconds
   flwr-nas data check FILE                           whether a node's data fit, before it joins
 """
+
+_BY_OVERRIDES = {"search": search, "show": show, "benchmark": benchmark}
+"""Commands that read Hydra's overrides by themselves."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,10 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        if arguments[:1] == ["search"]:
-            return search(arguments[1:])
-        if arguments[:1] == ["benchmark"]:
-            return benchmark(arguments[1:])
+        if arguments and (command := _BY_OVERRIDES.get(arguments[0])) is not None:
+            return command(arguments[1:])
         chosen = _parser().parse_args(arguments)
         code: int = chosen.run(chosen)
         return code

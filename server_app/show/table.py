@@ -13,7 +13,7 @@ from common.architecture.graph import Graph
 from common.architecture.memory import scoring_memory, training_memory
 from common.settings import TrainingSettings
 from server_app.reporting.bars import Bar
-from server_app.reporting.table import size
+from server_app.reporting.words import size
 from server_app.show.operations import shape_words
 from server_app.show.parts import INPUT_NAME, Part, parts_of
 

@@ -25,14 +25,28 @@ from common.models.builder import build, flat_state
 from common.seeding import generator
 from common.settings import TrainingSettings
 from common.tasks import Classification, Task
-from server_app.spaces.layered import LayeredSpace
-from server_app.spaces.listed import ListedSpace
+from server_app.registry import load_choice
+from tests.support.flops import counted_macs
 from tests.support.tables import tabular_space
 
 TASKS = {
     "vector": Task((5,), Classification(3)),
     "sequence": Task((3, 21), Classification(4)),
     "image": Task((2, 9, 7), Classification(3)),
+}
+LAYERED = {
+    "max_layers": 6,
+    "operations": list(LAYERS),
+    "norm": ["group", "layer", "batch", "none"],
+    "skip": 0.5,
+    "merge": ["add", "concat"],
+    "dilation": [1, 2],
+    "squeeze_excite": [None, 4],
+    "kernels": [[1, 3], [3, 5, 7]],
+    "bands": [3],
+    "reduce": list(REDUCTIONS),
+    "join": ["none", "log_energy"],
+    "normalise": ["none", "example"],
 }
 STACKS = {
     "operations": list(OPERATIONS),
@@ -41,34 +55,29 @@ STACKS = {
     "norm": ["group", "batch"],
     "stem_strides": 1,
 }
+MOBILE = {"norm": ["group", "batch"], "blocks": ["identity", "mb1_k3", "mb4_k5", "mb2_k3_se"]}
 EVERY = ("vector", "sequence", "image")
 SPATIAL = ("sequence", "image")
+
+
+def drawn_from(name, options):
+    """Return what makes a space for a task, of what is offered beyond its defaults."""
+    cls = load_choice("space", name)
+    return lambda task: cls(task, cls.Options(**options))
+
+
 SPACES = {
-    "layered": (
-        "layered",
-        EVERY,
-        {
-            "max_layers": 6,
-            "operations": list(LAYERS),
-            "norm": ["group", "batch", "none"],
-            "skip": 0.5,
-            "bands": [3],
-            "reduce": list(REDUCTIONS),
-            "join": ["none", "log_energy"],
-        },
-    ),
-    "constant": ("listed", EVERY, {"specs": [ConstantSpec().to_dict()]}),
-    "cell, darts": ("cell", SPATIAL, {**STACKS, "form": "darts"}),
-    "cell, nasbench201": ("cell", SPATIAL, {**STACKS, "form": "nasbench201"}),
-    "mobile": (
-        "mobile",
-        SPATIAL,
-        {"norm": ["group", "batch"], "blocks": ["identity", "mb1_k3", "mb4_k5", "mb2_k3_se"]},
-    ),
+    "layered": (EVERY, drawn_from("layered", LAYERED)),
+    "constant": (EVERY, drawn_from("listed", {"specs": [ConstantSpec().to_dict()]})),
+    "cell, darts": (SPATIAL, drawn_from("cell", {**STACKS, "form": "darts"})),
+    "cell, nasbench201": (SPATIAL, drawn_from("cell", {**STACKS, "form": "nasbench201"})),
+    "mobile": (SPATIAL, drawn_from("mobile", MOBILE)),
+    "tabular": (EVERY, lambda _: tabular_space()),
 }
-"""For each kind, and form of it: the space that draws its samples, for which data, and what is offered beyond the
-space's defaults."""
-CASES = [(case, data) for case, (_, kinds_of_data, _) in SPACES.items() for data in kinds_of_data]
+"""For each kind, and form of it: for which data, and the space that draws its samples."""
+CASES = [(case, data) for case, (kinds_of_data, _) in SPACES.items() for data in kinds_of_data]
+NO_NETWORKS = ("tabular",)
+"""Kinds that only name what was trained elsewhere."""
 DRAWS = 12
 
 
@@ -90,11 +99,17 @@ def task(case):
 @pytest.fixture
 def specs(case, kind, task):
     """Specs that fit the task."""
-    name, _, options = SPACES[case[0]]
-    cls = load_choice("space", name)
-    space = cls(task, cls.Options(**options))
+    space = SPACES[case[0]][1](task)
     rng = generator(0, "kinds", kind, *task.input_shape)
     return [space.sample(rng) for _ in range(DRAWS)]
+
+
+@pytest.fixture
+def networks(kind, specs):
+    """Specs that can be built."""
+    if kind in NO_NETWORKS:
+        pytest.skip(f"a {kind} spec is no network")
+    return specs
 
 
 def test_each_kind_is_tested():

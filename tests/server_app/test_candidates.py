@@ -36,7 +36,7 @@ def test_there_are_four_and_the_winner_comes_first(configure):
 def test_where_nothing_of_the_portfolio_has_a_score_there_is_no_baseline(configure):
     config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"})
     ranking = [trial(5, WIDE, "mutation", 0.9), trial(0, NARROW, "portfolio", None)]
-    assert tuple(candidates_of(config, TASK, ranking, 9)) == ("winner", "linear", "constant")
+    assert tuple(candidates_of(config, TASK, (WIDE, Recipe()), ranking, 9)) == ("winner", "linear", "constant")
 
 
 def test_a_run_that_goes_on_finds_the_same(configure):
