@@ -30,7 +30,7 @@ class BatchNorm(nn.Module):
       instead of raising (the last batch of an epoch may hold one example), and leaves them as they are. So a node that
       has no other sends back those that it got.
 
-    Federated averaging treats them as it does weights: the mean over nodes, weighted by their examples. That gives the
+    Over nodes they are averaged, weighted by examples, also where a server optimizer steps the weights. That gives the
     mean of all examples whatever the nodes hold, but of the variance only what is within nodes: what lies between them,
     the variance of their means, is not in it. Where nodes differ much, a norm within each example (group, layer) is
     the safer one (K. Hsieh et al., "The Non-IID Data Quagmire of Decentralized Machine Learning", ICML 2020).

@@ -51,6 +51,7 @@ class Aggregation(ABC):
         self.options: Any = self.Options() if options is None else options
         self._open = False
         self._size: int | None = None
+        self._untrained = 0
         self._nodes: set[str] = set()
         self._examples = 0
 
@@ -98,7 +99,7 @@ class Aggregation(ABC):
         return self._examples
 
     @final
-    def begin(self, weights: Weights) -> None:
+    def begin(self, weights: Weights, untrained: int = 0) -> None:
         """Begin a round; one that never came to a result is forgotten.
 
         Parameters
@@ -106,9 +107,13 @@ class Aggregation(ABC):
         weights : Weights
             Packed state that the round's nodes start from, shape ``(size of the state,)``; the size stays
             the same for all rounds.
+        untrained : int
+            Numbers at its end that nobody trains: running means and variances. They have no gradient, so where a rule
+            makes steps, these are no part of it (a variance that momentum carries on ends below 0): see
+            `FlowerRule.steps`.
         """
         _check_packed("The weights of a round", weights, weights.size if self._size is None else self._size)
-        self._size = weights.size
+        self._size, self._untrained = weights.size, untrained
         self._open = True
         self._nodes = set()
         self._examples = 0

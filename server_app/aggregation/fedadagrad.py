@@ -13,6 +13,7 @@ moment (the paper's ``beta_1`` is 0). The paper's rate of the nodes is ``trainin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flwr.serverapp import strategy as flower
 
@@ -21,6 +22,8 @@ from server_app.aggregation.flower_rule import FlowerRule, check_positive
 
 class FedAdagrad(FlowerRule):
     """Adagrad on the server."""
+
+    steps: ClassVar[bool] = True
 
     @dataclass(frozen=True)
     class Options:

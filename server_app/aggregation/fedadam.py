@@ -15,6 +15,7 @@ step ahead of it. The paper's rate of the nodes is ``training.learning_rate``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flwr.serverapp import strategy as flower
 
@@ -23,6 +24,8 @@ from server_app.aggregation.flower_rule import FlowerRule, check_fraction, check
 
 class FedAdam(FlowerRule):
     """Adam on the server."""
+
+    steps: ClassVar[bool] = True
 
     @dataclass(frozen=True)
     class Options:

@@ -11,6 +11,7 @@ weights of the round:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flwr.serverapp import strategy as flower
 
@@ -19,6 +20,8 @@ from server_app.aggregation.flower_rule import FlowerRule, check_fraction, check
 
 class FedAvgM(FlowerRule):
     """Momentum on the server."""
+
+    steps: ClassVar[bool] = True
 
     @dataclass(frozen=True)
     class Options:

@@ -37,7 +37,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from flwr.app import (
@@ -75,6 +75,10 @@ class FlowerRule(Aggregation):
     The names of its `Options` are those of the strategy's parameters.
     """
 
+    steps: ClassVar[bool] = False
+    """Whether it takes the mean update as a gradient, and may step beyond it: what nobody trains is then the mean, as
+    of `fedavg`."""
+
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
         self._strategy = self.strategy_class()(**asdict(self.options))
@@ -107,6 +111,7 @@ class FlowerRule(Aggregation):
 
     def _combine(self) -> NDArray[np.float64]:
         self._rounds += 1
+        untrained = self._mean_of_untrained()
         replies = [_message(*self._replies.pop(node)) for node in sorted(self._replies)]
         try:
             with _quiet(), _young_objects_only():
@@ -120,7 +125,16 @@ class FlowerRule(Aggregation):
                 self._strategy.current_arrays = None
         if arrays is None:
             raise SearchError(f"Flower's {type(self).__name__} must return weights", len(replies), fix="Add nodes")
-        return arrays[_KEY].numpy()
+        found = arrays[_KEY].numpy()
+        return np.concatenate([found[: found.size - untrained.size], untrained]) if untrained.size else found
+
+    def _mean_of_untrained(self) -> NDArray[np.float64]:
+        """Return what the end of the new weights is, whatever the rule makes of it; nothing where the rule decides."""
+        if not (self.steps and self._untrained):
+            return np.empty(0)
+        replies = [self._replies[node] for node in sorted(self._replies)]
+        ends = np.array([update[-self._untrained :] for update, _ in replies], dtype=np.float64)
+        return np.average(ends, axis=0, weights=[metrics["num-examples"] for _, metrics in replies])
 
     def _memory(self) -> dict[str, Any]:
         changed = {

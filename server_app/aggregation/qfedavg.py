@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flwr.serverapp import strategy as flower
 
@@ -27,6 +28,8 @@ from server_app.aggregation.flower_rule import FlowerRule, check_positive
 
 class QFedAvg(FlowerRule):
     """Mean that weighs nodes with a higher loss more."""
+
+    steps: ClassVar[bool] = True
 
     @dataclass(frozen=True)
     class Options:

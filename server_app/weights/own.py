@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from common.architecture.cost import cost_of
 from server_app.weights.averages import Averages
 from server_app.weights.base import WeightStore, joined, parted
 
@@ -41,7 +42,7 @@ class OwnWeights(WeightStore):
     def open(self, trial: Trial) -> Aggregation:
         """Begin a round with the trial's rule, which remembers its earlier ones."""
         rule = self._rule(trial.number)
-        rule.begin(joined(self.lend(trial)))
+        rule.begin(joined(self.lend(trial)), cost_of(trial.spec.lower(self.task)).buffers)
         return rule
 
     def fold(self, trial: Trial) -> None:

@@ -63,6 +63,22 @@ def cancelling_replies(round_):
     return [(f"node-{index}", updates[index], count, {"loss": 0.7}) for index, count in enumerate(counts)]
 
 
+def test_what_nobody_trains_stays_within_what_the_nodes_sent(aggregation):
+    """Variances that fall for two rounds: a rule with momentum would carry them on, below 0."""
+    falling, start = [1.0, 0.1, 0.01], weights()
+    start[-3:] = falling[0]
+    for round_, mean in enumerate(falling[1:], start=1):
+        added = replies(9, round_)
+        for index, (_, update, _, _) in enumerate(added):
+            update[-3:] = mean * (1 + 0.01 * index)
+        aggregation.begin(start, untrained=3)
+        for reply in added:
+            aggregation.add(*reply)
+        start = aggregation.combined()
+        ends = np.array([update[-3:] for _, update, _, _ in added])
+        assert np.all((ends.min(axis=0) <= start[-3:]) & (start[-3:] <= ends.max(axis=0)))
+
+
 def test_the_order_of_replies_does_not_matter(name):
     results = []
     for order in (range(12), range(11, -1, -1), generator(2, "order").permutation(12)):
