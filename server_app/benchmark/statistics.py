@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +76,7 @@ def compare(values: NDArray[np.float64], first: NDArray[np.float64]) -> Comparis
     """
     differences = values - first
     unequal = differences[differences != 0]
-    stats: Any = import_module("scipy.stats")  # half a second, and only needed here
-    p = float(stats.wilcoxon(unequal).pvalue) if len(unequal) else 1.0
+    from scipy.stats import wilcoxon  # half a second, and only needed here
+
+    p = float(wilcoxon(unequal).pvalue) if len(unequal) else 1.0
     return Comparison(float(differences.mean()), p)

@@ -49,6 +49,21 @@ class Folded(Rounds):
                 _restore(member, row)
         self._open |= {active.turn for active in self._under_way() if active.turn}
 
+    def settle(self) -> bool:
+        """Settle all phases, then fail the trials that lost too many members, once no other one is under way.
+
+        Who works for another one meanwhile did nothing wrong, so that is taken.
+        """
+        settled = super().settle()
+        for active in list(self._active.values()):
+            failed = self._lost_to(active)
+            if failed and not any(member.phase for member in active.members):
+                reason = f"{failed[-1].name}: {failed[-1].trial.failure}"
+                super()._fail(active, reason, unheard=all(member.trial.unheard for member in failed))
+                settled = True
+        self._close_turns()
+        return settled
+
     # ------------------------------------------------------------ starting
 
     def _enter(self, trial: Trial, target: int) -> Active:
@@ -72,7 +87,8 @@ class Folded(Rounds):
         """Return whether a next phase may start: a member only trains, and a trial that has members is only scored."""
         behind, trained = active.trial.rounds < active.target, not active.members
         if isinstance(active.trial, Member):
-            return super()._ready(active) and behind and not _failed(active)
+            over = _failed(active) or self._lost_to(self._active[active.trial.number])
+            return super()._ready(active) and behind and not over
         return super()._ready(active) and (trained or not behind)
 
     def _scorers(self, active: Active, nodes: Sequence[str], free: Collection[str]) -> Assignment:
@@ -92,27 +108,30 @@ class Folded(Rounds):
         return active.members[self._assigner.fold_of[node]] if active.members else active
 
     def _trained(self, active: Active) -> None:
-        """Let the trial be as far as the last of its members; then comes its next round, or its score."""
         if isinstance(active.trial, Member):
             self._catch_up(self._active[active.trial.number])
 
-    def _catch_up(self, active: Active) -> None:
-        active.trial.rounds = min(member.trial.rounds for member in active.members if not _failed(member))
-
     def _fail(self, active: Active, reason: str, *, unheard: bool = False) -> None:
-        """Leave a member behind; its trial fails with it where the others' folds are too few for a score."""
+        """Leave a member behind; where the others' folds are too few for a score, `settle` fails its trial."""
         member = active.trial
         if not isinstance(member, Member):
             super()._fail(active, reason, unheard=unheard)
             return
         member.state, member.failure, member.unheard = TrialState.FAILED, reason, unheard
         whole = self._active[member.number]
-        if len(self.panel) - len(self._lost(whole)) < self._assigner.min_scores:
-            silent = all(other.trial.unheard for other in whole.members if _failed(other))
-            super()._fail(whole, f"{active.name}: {reason}", unheard=silent)
-            return
-        self.journal.write("member_failed", trial=active.name, reason=reason)
-        self._catch_up(whole)
+        if not self._lost_to(whole):
+            self.journal.write("member_failed", trial=active.name, reason=reason)
+            self._catch_up(whole)
+
+    def _catch_up(self, active: Active) -> None:
+        """Let a trial be as far as the last of its members; then comes its next round, or its score."""
+        live = [member.trial.rounds for member in active.members if not _failed(member)]
+        active.trial.rounds = min(live, default=active.trial.rounds)
+
+    def _lost_to(self, active: Active) -> list[Active]:
+        """Return the members that failed, where the folds of the others are too few for a score; else none."""
+        few = len(self.panel) - len(self._lost(active)) < self._assigner.min_scores
+        return [member for member in active.members if few and _failed(member)]
 
     def _lost(self, active: Active) -> set[str]:
         """Return the nodes that cannot score a trial, since the member that they would score failed."""

@@ -216,7 +216,7 @@ def test_limits_that_are_told_later_hold_for_all_that_is_drawn(request, space):
     first = space.sample(generator(0))
     request.addfinalizer(lambda: setattr(space, "excess", lambda spec: ""))  # noqa: ARG005 - others use it too
     space.excess = lambda spec: "" if spec == first else "too large for a node"
-    if space.legal() is not None:
+    if space.size() <= 100:  # to check a long list takes seconds
         assert {space.sample(generator(seed)) for seed in range(3)} == {first}
     space.excess = lambda spec: "too large for a node"  # noqa: ARG005
     with pytest.raises(SpaceError, match="broke its constraints"):
