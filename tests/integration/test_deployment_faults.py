@@ -19,7 +19,7 @@ from tests.support.federation import Federation, Node, Run, wait_for
 from tests.support.links import Link
 from tests.support.project import copy_project
 
-pytestmark = pytest.mark.deployment
+pytestmark = [pytest.mark.deployment, pytest.mark.timeout(600)]  # who is silent takes a whole deadline, thrice
 
 DEADLINE = 60
 PARTS = 9
@@ -182,7 +182,7 @@ def tell(federation: Federation, shaky: Link, narrow: Link, folder: Path) -> Sto
         run.wait_for("round", len(TRIALS))
         uploaded = narrow.uploaded
         nodes["mortal"] = back.result()
-    run.ended()
+    run.ended(500)
     return Story(federation, run, nodes, uploaded)
 
 
