@@ -43,8 +43,8 @@ class Gain:
 def gain(data: str, ours: Sequence[Reached], theirs: Sequence[Reached]) -> Gain:
     """Return what one arm gains over another on a data set.
 
-    Where `theirs` is the portfolio and ours found nothing but an entry of it, there is no gain, whatever the test says:
-    that is `found_nothing`'s to decide.
+    Where both ended with models that were there before, which of them tests better is chance or longer training: then
+    there is no gain, but a loss stays one.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ def gain(data: str, ours: Sequence[Reached], theirs: Sequence[Reached]) -> Gain:
     return Gain(
         data,
         ours[0].metric,
-        tuple(0.0 if found_nothing(one, other) else one.value - other.value for one, other in pairs),
+        tuple(_difference(one, other) for one, other in pairs),
         (fmean(one.macs for one in ours), fmean(other.macs for other in theirs)),
     )
 
 
-def found_nothing(one: Reached, other: Reached) -> bool:
-    """Tell whether both arms ended with models that were there before: which of them tests better is chance."""
-    return one.from_portfolio and other.from_portfolio
+def _difference(one: Reached, other: Reached) -> float:
+    found_nothing = one.from_portfolio and other.from_portfolio
+    return min(0.0, one.value - other.value) if found_nothing else one.value - other.value
 
 
 def overall(gains: Sequence[Gain]) -> Interval:

@@ -22,6 +22,11 @@ def test_an_entry_of_the_portfolio_gains_nothing_over_it() -> None:
     assert gain("some", ours, theirs).values == pytest.approx((0, 0.1, 0.1))
 
 
+def test_but_a_loss_against_it_stays_one() -> None:
+    found = gain("some", [one(0.7, from_portfolio=True)], [one(0.8, from_portfolio=True)])
+    assert found.values == pytest.approx((-0.1,))
+
+
 def test_one_seed_has_no_spread() -> None:
     assert gain("some", [one(0.9)], [one(0.8)]).spread is None
 
