@@ -8,9 +8,8 @@ more MACs x examples than the run did.
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,10 @@ from rich.text import Text
 from common.errors import ConfigError, SearchError
 from common.groups import NO_LIMITS, UNBOUNDED
 from common.tasks import task_from_record
-from server_app.interval import Interval, paired
-from server_app.reporting.rows import rows_to_show
-from server_app.reporting.words import counted, shortened, size
+from server_app.gains import Gain, over_seeds
+from server_app.reporting.columns import add_rows
+from server_app.reporting.judgement import gain_in_words
+from server_app.reporting.words import shortened, size
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -91,12 +91,12 @@ def summary(result: Mapping[str, Any], control: Mapping[str, Any]) -> dict[str, 
     if not pairs:
         raise SearchError("A gain is told of winners that were both tested", fix="See the journal.jsonl of both runs")
     sign = 1 if better == "max" else -1
-    gain = paired([sign * ours[metric] for ours, _ in pairs], [sign * theirs[metric] for _, theirs in pairs])
+    gain = over_seeds([sign * (ours[metric] - theirs[metric]) for ours, theirs in pairs])
     return {
         "task": result["task"],
         "found": _side(result),
         "control": _side(control),
-        "gain": {"metric": metric, "pairs": len(pairs), **asdict(gain)},
+        "gain": {"metric": metric, **gain.to_json()},
     }
 
 
@@ -115,35 +115,15 @@ def render(found: Mapping[str, Any]) -> RenderableType:
     table.add_column("")
     table.add_column("found", justify="right", style="bold")
     table.add_column("random", justify="right")
-    for row in rows_to_show(head, [test for side in sides for test in side["tests"]]):
-        table.add_row(row.title, *(_mean(side["tests"], row.metric, row.form) for side in sides))
-    for title, key in (("parameters", "parameters"), ("MACs", "macs"), ("trials", "trials")):
-        table.add_row(title, *(f"{side[key]:,}" for side in sides))
+    add_rows(table, head, sides)
+    table.add_row("trials", *(f"{side['trials']:,}" for side in sides))
     costs = [side["cost"] for side in sides]
     table.add_row("MACs x examples, in all", *(shortened(cost["mac_examples"]).rstrip() for cost in costs))
     table.add_row("node-seconds, in all", *(f"{cost['node_seconds']:,.1f}" for cost in costs))
     table.add_row("bytes, in all", *(size(cost["bytes"]) for cost in costs))
-    form = {row.metric: row.form for row in head.rows}[found["gain"]["metric"]]
     architectures = [
         Text(f"{name}: {side['architecture']}") for name, side in zip(("found", "random"), sides, strict=True)
     ]
-    return Group(table, *architectures, Text(_gain(found["gain"], form)))
-
-
-def _mean(tests: Sequence[Mapping[str, float]], metric: str, form: str) -> str:
-    """Return the mean of a metric over seeds, and its standard deviation where there are several."""
-    values = [test[metric] for test in tests if metric in test]
-    if not values:
-        return "-"
-    mean = form.format(statistics.fmean(values))
-    return f"{mean} ({form.format(statistics.stdev(values))})" if len(values) > 1 else mean
-
-
-def _gain(gain: Mapping[str, Any], form: str) -> str:
-    """Return the gain with its interval in a sentence."""
-    interval = Interval(gain["mean"], gain["low"], gain["high"])
-    told = f"gain in {gain['metric']} over random search (above 0: better): {form.format(interval.mean)}"
-    if not interval.known:
-        return f"{told}; one seed has no interval (final.seeds)"
-    ends = f"{form.format(interval.low)} to {form.format(interval.high)}"
-    return f"{told}, 95 % interval {ends} over {counted(gain['pairs'], 'seed')}"
+    gain = Gain.from_json({key: value for key, value in found["gain"].items() if key != "metric"})
+    alone = "" if gain.low is not None else "; one seed has no interval (final.seeds)"
+    return Group(table, *architectures, Text(f"Against random search: {gain_in_words(gain, head)}{alone}."))

@@ -56,7 +56,7 @@ def entry_of(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | No
     }
 
 
-def finalists_of(outcome: Outcome) -> list[dict[str, Any]]:
+def finalist_entries(outcome: Outcome) -> list[dict[str, Any]]:
     """Return what is told of each finalist, in the order of the search's ranking; nothing where there were none.
 
     Scores and means are of validation, more is better; there are none before all have ended.

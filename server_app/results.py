@@ -15,7 +15,7 @@ from common.files import write_aside
 from common.models.export import save_model
 from server_app.budget import Spent
 from server_app.candidates import ROLES
-from server_app.entries import entry_of, finalists_of
+from server_app.entries import entry_of, finalist_entries
 from server_app.journal import write_json
 from server_app.kept import kept_of
 from server_app.outcome import Outcome
@@ -66,7 +66,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
         "status": status,
         "name": config.run.name,
         **{role: entry_of(config, outcome, role) for role in ROLES},
-        "finalists": finalists_of(outcome),
+        "finalists": finalist_entries(outcome),
         "model": None if kept is None else kept.told,
         "counts": {
             "trials": len(search.trials),

@@ -19,8 +19,7 @@ def titles(roles: Iterable[str], head: Head) -> list[str]:
 
 def tests_of(entry: Mapping[str, Any]) -> list[dict[str, float]]:
     """Return the tests of an entry of result.json, one for each run that was tested."""
-    tests = entry.get("tests", [entry["test"]])  # an earlier version had one, and told that alone
-    return [test for test in tests if test]
+    return [test for test in entry["tests"] if test]
 
 
 def add_rows(table: Table, head: Head, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -42,5 +42,5 @@ def test_the_gain_is_printed_and_kept(controlled):
     control = json.loads((controlled.folder / "control" / "result.json").read_text())
     gain = controlled.result["winner"]["test"]["accuracy"] - control["winner"]["test"]["accuracy"]
     assert told["gain"]["mean"] == pytest.approx(gain)
-    assert "gain in accuracy over random search" in " ".join(controlled.output.split())
+    assert "Against random search: Gain in accuracy" in " ".join(controlled.output.split())
     assert "cost of the search" in controlled.output

@@ -46,6 +46,16 @@ def test_the_finalists_are_the_best_of_the_search_with_its_panel_and_seeds_of_th
     assert stage.seed == child_seed(3, "finalists")
 
 
+def test_finalists_know_no_folds_so_all_nodes_train_them_and_score_on_validation(configure):
+    config = configure(final={"finalists": 2}, scoring={"folds": 5})
+    search = search_of(config, SPECS)
+    stage = finalists_of(config, search)
+    stage.begin(NODES)
+    assert len(search.folds) == 5
+    assert (stage.scoring.folds, stage._assigner.folds, stage._assigner.split) == (1, (), "validation")
+    assert stage.panel == search.panel == tuple(NODES)
+
+
 @pytest.mark.parametrize(("finalists", "specs"), [(1, SPECS), (3, SPECS[:1]), (3, SPECS[:1] * 3)])
 def test_where_there_is_nothing_to_choose_there_is_no_such_stage(configure, finalists, specs):
     config = configure(final={"finalists": finalists})

@@ -62,13 +62,13 @@ def test_a_gain_is_over_the_pairs_of_seeds():
     # differences 0.1, 0.2, 0.3: mean 0.2, deviation 0.1; Student's t of 2 degrees has a closed form
     half = 0.95 * math.sqrt(2 / (1 - 0.95**2)) * 0.1 / math.sqrt(3)
     gain = found["gain"]
-    assert (gain["metric"], gain["pairs"]) == ("accuracy", 3)
+    assert (gain["metric"], gain["over"], gain["number"]) == ("accuracy", "seeds", 3)
     assert (gain["mean"], gain["low"], gain["high"]) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
     text = text_of(found)
     assert "0.8000 (0.1000)" in text
     assert "2.5 M" in text
     assert "linear 3" in text
-    assert "95 % interval -0.0484 to 0.4484 over 3 seeds" in text
+    assert "Gain in accuracy 0.2000 (95 % interval -0.0484 to 0.4484 over 3 seeds): within noise." in text
 
 
 def test_where_less_is_better_a_gain_is_what_is_less():
@@ -88,7 +88,9 @@ def test_one_seed_has_a_gain_and_no_interval(tmp_path):
 
 
 def test_a_seed_that_only_one_was_tested_with_is_no_pair():
-    assert summary(result_of([{}, *accuracies(0.9)]), result_of(accuracies(0.5, 0.8)))["gain"]["pairs"] == 1
+    assert summary(result_of([{}, *accuracies(0.9)]), result_of(accuracies(0.5, 0.8)))["gain"][
+        "values"
+    ] == pytest.approx([0.1])
     with pytest.raises(SearchError, match="both tested"):
         summary(result_of(accuracies(0.9)), {**result_of([]), "winner": None})
 
@@ -115,7 +117,7 @@ def test_a_control_that_was_gone_on_with_tells_the_gain_at_its_end(configure, tm
     write_json(control / "result.json", result_of(accuracies(0.8, 0.7)))
     assert go_on_after(configure(), control) == 0
     assert "over 2 seeds" in " ".join(capsys.readouterr().out.split())
-    assert json.loads((run / "control.json").read_text())["gain"]["pairs"] == 2
+    assert json.loads((run / "control.json").read_text())["gain"]["number"] == 2
 
 
 def test_any_other_run_has_nothing_to_follow(configure, tmp_path, capsys):

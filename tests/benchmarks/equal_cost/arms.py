@@ -14,12 +14,11 @@ from typing import Any
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
+from common.groups import UNBOUNDED
 from common.tasks import task_from_record
 from server_app.run_folder import JOURNAL, RESULT
 
 ARMS = ("search", "portfolio", "random")
-_MANY = 10_000
-"""Trials that no budget of the suite pays for."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def random_search(cost: float) -> list[str]:
     return [
         "controller=random",
         "search.start=[]",
-        f"search.trials={_MANY}",
+        f"search.trials={UNBOUNDED}",
         f"search.budget.mac_examples={cost:.0f}",
     ]
 
