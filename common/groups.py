@@ -95,14 +95,18 @@ class ScoringConfig:
 class FinalConfig:
     """The budget of the finalists, the winner among them, and of what it is compared with; which baseline that is."""
 
-    rounds: int
+    rounds: int | None
+    min_steps: int
     finalists: int
     seeds: int
     baseline: Any
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "finalists", "seeds"):
+        for name in ("finalists", "seeds"):
             _at_least(f"final.{name}", getattr(self, name), 1)
+        if self.rounds is not None:
+            _at_least("final.rounds", self.rounds, 1)
+        _at_least("final.min_steps", self.min_steps, 0)
         if self.baseline != PORTFOLIO and not isinstance(self.baseline, dict):
             raise ConfigError(
                 "final.baseline must be portfolio, or an architecture spec", self.baseline, fix="See conf/config.yaml"

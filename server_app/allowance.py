@@ -16,6 +16,7 @@ from common.config import options_of
 from common.groups import PORTFOLIO
 from server_app.budget import Shortage, Spent, shortage_of
 from server_app.candidates import constant, linear
+from server_app.final_rounds import with_rounds
 from server_app.forecast import Bill, Load, Workers, final_cost, may_be_best, priced, score_cost, training_cost
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
@@ -40,7 +41,7 @@ class Allowance:
     limits : BudgetConfig
         Of the run.
     final : FinalConfig
-        What follows the search.
+        What follows the search, with its rounds.
     load : callable
         What of an identity its cost depends on.
     linear, constant : Load
@@ -169,7 +170,7 @@ def allowance_of(
     options = options_of(config.placement, placement.Options, "placement")
     return Allowance(
         limits=config.search.budget,
-        final=config.final,
+        final=with_rounds(config.final, roster.steps_per_round(recipes.default)),
         load=load,
         linear=load(linear(recipes.default)),
         constant=load(constant(roster.most_examples)),

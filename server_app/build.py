@@ -16,7 +16,6 @@ from common.errors import ConfigError, DataError
 from common.groups import PORTFOLIO
 from common.limits import Limits
 from common.seeding import generator
-from common.settings import TrainingSettings
 from common.tasks import Head, Task
 from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
@@ -216,7 +215,7 @@ def build_search(
         concurrency=config.search.concurrency,
         deadline=config.federation.deadline,
         controller=controller(trials, config.seed, config.search.trials, controller_options, start),
-        fidelity=fidelity(fidelity_options, _steps_per_round(roster, recipes.default)),
+        fidelity=fidelity(fidelity_options, roster.steps_per_round(recipes.default)),
         placement=placement(config.seed, config.search.concurrency, placement_options),
         weights=_weights(config, task, config.seed, blobs),
         objectives=objectives,
@@ -228,12 +227,6 @@ def build_search(
         held=roster.held,
         precision=config.federation.precision,
     )
-
-
-def _steps_per_round(roster: Roster, recipe: TrainingSettings) -> float | None:
-    """Return the optimizer steps of a round, mean over the nodes that said what they have; None where nobody did."""
-    steps = [-(-report.num_train // recipe.batch_size) * recipe.epochs for report in roster.reports.values()]
-    return sum(steps) / len(steps) if steps else None
 
 
 def _metric(config: Config) -> Callable[[Head], str] | None:

@@ -14,10 +14,12 @@ from server_app.blobs import Blobs
 from server_app.candidates import ONCE, candidates_of, finalists_of
 from server_app.capacity import excess_of_node
 from server_app.closing import Closing
+from server_app.final_rounds import with_rounds
 from server_app.journal import Journal
 from server_app.outcome import Outcome
 from server_app.roster import Roster
 from server_app.scoring import Scoring, scoring_of
+from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
 from server_app.stages.search import Search
@@ -36,10 +38,14 @@ def closing_of(config: Config, journal: Journal, blobs: Blobs) -> Closing:
         if outcome.search.held_out:
             earlier = None  # in the final training those who were held out train too
         ranking = outcome.search.ranking
-        return build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier)
+        stage = build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier)
+        stage.rounds = stage.rounds if outcome.finalists is None else outcome.finalists.rounds
+        return stage
 
     return Closing(
-        lambda outcome, roster: build_finalists(config, outcome.task, outcome.search, journal, blobs, roster), final
+        lambda task, roster: _rounds(config, task, roster),
+        lambda outcome, roster: build_finalists(config, outcome.task, outcome.search, journal, blobs, roster),
+        final,
     )
 
 
@@ -118,6 +124,13 @@ def build_final(
     )
 
 
+def _rounds(config: Config, task: Task, roster: Roster) -> int:
+    recipe = RecipeSpace.of(config.training, task).default
+    rounds = with_rounds(config.final, roster.steps_per_round(recipe)).rounds
+    assert rounds is not None
+    return rounds
+
+
 def _training(config: Config, task: Task, stage: str, journal: Journal, blobs: Blobs, roster: Roster) -> dict[str, Any]:
     """Return what both stages have in common."""
     seed = child_seed(config.seed, stage)
@@ -125,7 +138,7 @@ def _training(config: Config, task: Task, stage: str, journal: Journal, blobs: B
     return {
         "seed": seed,
         "deadline": config.federation.deadline,
-        "rounds": config.final.rounds,
+        "rounds": _rounds(config, task, roster),
         "placement": placement(seed, 1, placement_options),
         "weights": Scratch(task, seed, maker(config, "aggregation"), blobs),
         "objectives": objectives_of(config, task),

@@ -17,6 +17,8 @@ from server_app.trials import Identity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from common.tasks import Task
+
 
 @dataclass(frozen=True)
 class Closing:
@@ -26,6 +28,8 @@ class Closing:
 
     Parameters
     ----------
+    rounds : callable
+        Returns from the task and the nodes how many rounds a model trains in either.
     finalists : callable
         Builds the finalists' stage from what was found so far, and the nodes; returns None where there is nothing to
         choose.
@@ -33,6 +37,7 @@ class Closing:
         Builds the final training likewise, once the winner is known.
     """
 
+    rounds: Callable[[Task, Roster], int]
     finalists: Callable[[Outcome, Roster], Finalists | None]
     final: Callable[[Outcome, Roster], Final]
 

@@ -88,8 +88,8 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
     config : Config
         Of the run.
     result : dict
-        Its result.json. Of winner and baseline the specs are taken, and the recipes with which they were trained; a run
-        that ended before its baseline was known leaves that to the configuration.
+        Its result.json. Of winner and baseline the specs are taken, and the recipes and rounds with which they were
+        trained; a run that ended before these were known leaves them to the configuration.
     repeats : int
         Seeds.
     folder : Path
@@ -104,6 +104,7 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
         scoring=replace(config.scoring, folds=1),
         final=replace(
             config.final,
+            rounds=result.get("final_rounds") or config.final.rounds,
             finalists=1,
             seeds=repeats,
             baseline=_given(baseline) if baseline else config.final.baseline,

@@ -122,7 +122,7 @@ def final_cost(
     Parameters
     ----------
     final : FinalConfig
-        Rounds, finalists, seeds.
+        Rounds, which are known by now, finalists, seeds.
     finalists : sequence of Load
         The trials that may be among them, perhaps more than there will be; at least one.
     baselines : sequence of Load
@@ -136,15 +136,16 @@ def final_cost(
     held_out : bool
         Whether nodes that select do not train then.
     """
+    assert final.rounds is not None
+    rounds, selected = final.rounds, final.finalists > 1
 
     def run(load: Load) -> Bill:
-        return training_cost(load, test, final.rounds) + score_cost(load, test)
+        return training_cost(load, test, rounds) + score_cost(load, test)
 
-    selected = final.finalists > 1
     total = dearest(map(run, baselines), 1)
     total += run(linear)
     if selected:
-        runs = [training_cost(load, selection, final.rounds) + score_cost(load, selection) for load in finalists]
+        runs = [training_cost(load, selection, rounds) + score_cost(load, selection) for load in finalists]
         total += dearest(runs, final.finalists)
     trained_before = selected and not held_out
     winners = [score_cost(load, test) if trained_before else run(load) for load in finalists]

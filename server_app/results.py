@@ -67,6 +67,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
         "name": config.run.name,
         **{role: entry_of(config, outcome, role) for role in ROLES},
         "finalists": finalist_entries(outcome),
+        "final_rounds": None if outcome.final is None else outcome.final.rounds,
         "model": None if kept is None else kept.told,
         "counts": {
             "trials": len(search.trials),

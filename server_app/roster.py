@@ -10,6 +10,7 @@ from typing import Any
 from common.errors import FederationError, ProtocolError
 from common.jobs import NodeReport, Split
 from common.limits import Limits, Needs
+from common.settings import TrainingSettings
 from common.tasks import Task
 
 
@@ -136,6 +137,11 @@ class Roster:
     def most_examples(self) -> int:
         """Training examples of the node that has most of those that said what they have; 0 of none."""
         return max((report.num_train for report in self.reports.values()), default=0)
+
+    def steps_per_round(self, recipe: TrainingSettings) -> float | None:
+        """Return the optimizer steps of a round, mean over the nodes that said what they have; None where none did."""
+        steps = [-(-report.num_train // recipe.batch_size) * recipe.epochs for report in self.reports.values()]
+        return sum(steps) / len(steps) if steps else None
 
     def agree(self) -> Task:
         """Agree on the task that most nodes have data for.

@@ -267,7 +267,6 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 seed=config.seed,
                 folder=str(folder),
                 started_at=config.run.started_at,
-                final_rounds=config.final.rounds,
                 models=models_to_train(config.final),
                 budget=config.search.budget.limits,
             )

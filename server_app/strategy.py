@@ -252,7 +252,8 @@ class FedNASStrategy(Strategy):
             waits.for_stage()
         finally:
             assert self.outcome is not None
-            self._journal.write("search", **self.outcome.facts())
+            rounds = self._closing and {"final_rounds": self._closing.rounds(self.outcome.task, self._desk.roster)}
+            self._journal.write("search", **self.outcome.facts(), **(rounds or {}))
 
     @property
     def _held_up(self) -> bool:

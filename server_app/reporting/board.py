@@ -147,7 +147,7 @@ class Board:
 
     def _on_start(self, event: dict[str, Any]) -> None:
         self.name = event["name"]
-        self.final_rounds, self.models = event.get("final_rounds", 0), dict(event.get("models", {}))
+        self.models = dict(event.get("models", {}))
         self.budgeted = bool(event.get("budget"))
 
     def _on_node(self, event: dict[str, Any]) -> None:
@@ -155,6 +155,7 @@ class Board:
 
     def _on_search(self, event: dict[str, Any]) -> None:
         self.total, self.nodes, self.search_began = event["trials"], set(event["nodes"]), event["time"]
+        self.final_rounds = event.get("final_rounds", 0)
 
     def _on_budget(self, event: dict[str, Any]) -> None:
         self.total, self.budgeted = event["trials"], False

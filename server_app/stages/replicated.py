@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.jobs import Split, Weights
 from server_app.comparison import over_common_nodes
@@ -81,6 +81,15 @@ class Replicated(Rounds):
         """Return the weights of a run that trained to its end, whatever came then."""
         trained = number < len(self.trials) and self.trials[number].rounds >= self.rounds
         return self.weights.weights(number) if trained else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state as JSON; see `Rounds.state_dict`."""
+        return {**super().state_dict(), "rounds": self.rounds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned; its rounds are what they were, whoever joined since."""
+        self.rounds = state["rounds"]
+        super().load_state_dict(state)
 
     @abstractmethod
     def shown(self) -> Trial | None:

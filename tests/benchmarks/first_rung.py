@@ -62,12 +62,17 @@ def draw(count: int, seed: int, name: str) -> Examples:
     return Examples((x + rng.normal(0, NOISE, x.shape)).astype(np.float32)[:, None], y)
 
 
+def space_of(task: Task) -> TrialSpace:
+    """Return the default space, with recipes of one local epoch."""
+    config = compose_config([f"training.batch_size={BATCH}", "training.epochs=1"])
+    return TrialSpace(build_space(config, task), RecipeSpace.of(config.training, task))
+
+
 def trials_of(count: int, task: Task, seed: int) -> list[Identity]:
     """Return the portfolio and what the default space holds besides, as far as they are small."""
-    config = compose_config([f"training.batch_size={BATCH}", "training.epochs=1"])
-    space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
-    found = list(portfolio_of(task, space, recipes).entries.values())
-    rng, trials = generator(seed, "trials"), TrialSpace(space, recipes)
+    trials = space_of(task)
+    space, rng = trials.space, generator(seed, "trials")
+    found = list(portfolio_of(task, space, trials.recipes).entries.values())
     while len(found) < count:
         found.append(trials.sample(rng))
         if space.cost(found[-1][0]).macs > MOST_MACS:

@@ -6,6 +6,7 @@ import pytest
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
+from common.jobs import NodeReport
 from common.seeding import child_seed
 from common.tasks import Classification, Task
 from server_app.blobs import Blobs
@@ -82,3 +83,34 @@ def test_each_candidate_has_its_seeds(configure):
     assert len(final.plan) == 3 * 5 + 1
     assert models_to_train(config.final) == {"finalist": 3 * 5, "final": len(final.plan)}
     assert models_to_train(configure().final) == {"finalist": 0, "final": 4}
+
+
+def roster_of(examples):
+    """Nodes that have so many examples to train on."""
+    roster = Roster()
+    for number, count in enumerate(examples):
+        roster.admit(number, NodeReport(f"node-{number}", [4], TASK.head, count, 5, 1, 512, "cpu"))
+    return roster
+
+
+STEPS = {"final": {"rounds": None, "min_steps": 44, "finalists": 2}, "training": {"batch_size": 4, "epochs": 1}}
+"""Nodes of 9 and 1 examples take 3 and 1 steps a round, 2 in the mean: 22 rounds."""
+
+
+def test_without_rounds_the_final_training_has_its_steps(configure):
+    closing, roster = closing_of(configure(**STEPS), Journal(), Blobs(None)), roster_of([9, 1])
+    outcome = Outcome(TASK, {}, search_of(configure(**STEPS), SPECS), Counts())
+    assert closing.rounds(TASK, roster) == closing.finalists(outcome, roster).rounds == 22
+    assert closing.final(outcome, roster).rounds == 22
+
+
+def test_who_joins_later_changes_no_rounds(configure):
+    closing = closing_of(configure(**STEPS), Journal(), Blobs(None))
+    outcome = Outcome(TASK, {}, search_of(configure(**STEPS), SPECS), Counts())
+    outcome.finalists = closing.finalists(outcome, roster_of([9, 1]))
+    saved, more = outcome.finalists.state_dict(), roster_of([9, 1, 40])
+    assert closing.final(outcome, more).rounds == 22
+    outcome.finalists = closing.finalists(outcome, more)
+    assert outcome.finalists.rounds == 10  # 3, 1 and 10 steps are 14 / 3 in the mean, and 10 rounds are the least
+    outcome.finalists.load_state_dict(saved)
+    assert outcome.finalists.rounds == closing.final(outcome, more).rounds == 22

@@ -66,7 +66,7 @@ def run_of(load, workers, rounds):
 
 
 def test_with_one_finalist_each_model_trains_with_each_seed_and_the_constant_once():
-    bill = cost(FinalConfig(rounds=2, finalists=1, seeds=3, baseline="portfolio"), [ONE, TWO], [ONE])
+    bill = cost(FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=3, baseline="portfolio"), [ONE, TWO], [ONE])
     assert bill.mac_examples == 3 * sum(run_of(load, TEST, 2) for load in (TWO, ONE, LINEAR))
     # 2 nodes are sent weights for 2 rounds and a test, and send them back after a round
     assert bill.bytes == 2 * (2 + 1 + 2) * (3 * (2000 + 1000 + 10) + 1)
@@ -74,21 +74,21 @@ def test_with_one_finalist_each_model_trains_with_each_seed_and_the_constant_onc
 
 
 def test_where_people_were_held_out_the_winner_trains_again():
-    final = FinalConfig(rounds=2, finalists=2, seeds=3, baseline="portfolio")
+    final = FinalConfig(rounds=2, min_steps=0, finalists=2, seeds=3, baseline="portfolio")
     bill = cost(final, [ONE, THREE, TWO])
     selected = sum(run_of(load, SELECTION, 2) for load in (THREE, TWO))
     assert bill.mac_examples == 3 * (selected + run_of(THREE, TEST, 2) + run_of(LINEAR, TEST, 2))
 
 
 def test_where_nobody_was_the_winner_is_tested_only():
-    final = FinalConfig(rounds=2, finalists=2, seeds=3, baseline="portfolio")
+    final = FinalConfig(rounds=2, min_steps=0, finalists=2, seeds=3, baseline="portfolio")
     bill = cost(final, [ONE, THREE, TWO], held_out=False)
     selected = sum(run_of(load, SELECTION, 2) for load in (THREE, TWO))
     assert bill.mac_examples == 3 * (selected + 300 * (2 + 3) + run_of(LINEAR, TEST, 2))
 
 
 def test_fewer_trials_than_finalists_are_all_of_them():
-    final = FinalConfig(rounds=1, finalists=3, seeds=1, baseline="portfolio")
+    final = FinalConfig(rounds=1, min_steps=0, finalists=3, seeds=1, baseline="portfolio")
     assert cost(final, [ONE]).mac_examples == sum(
         [run_of(ONE, SELECTION, 1), run_of(ONE, TEST, 1), run_of(LINEAR, TEST, 1)]
     )

@@ -85,8 +85,8 @@ def test_an_event_of_a_later_version_is_passed_over():
 
 
 SEARCH = [
-    {"event": "start", "time": 0.0, "name": "mine", "final_rounds": 10, "models": {"final": 2}},
-    {"event": "search", "time": 20.0, "trials": 4, "nodes": ["a"]},
+    {"event": "start", "time": 0.0, "name": "mine", "models": {"final": 2}},
+    {"event": "search", "time": 20.0, "trials": 4, "nodes": ["a"], "final_rounds": 10},
 ]
 
 

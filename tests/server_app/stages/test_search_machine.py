@@ -179,7 +179,7 @@ class FederationMachine(RuleBasedStateMachine):
     def allowance(self, placement):
         return Allowance(
             limits=BudgetConfig(self.limit, None, None, None),
-            final=FinalConfig(1, 1, 1, "portfolio"),
+            final=FinalConfig(1, 0, 1, 1, "portfolio"),
             load=lambda identity: Load.of(identity, TASK, "float32"),
             linear=Load(12, 60, 1),
             constant=Load(0, 12, 1),

@@ -1,0 +1,36 @@
+"""How long the final training is where nobody says: so many optimizer steps, since networks learn by these."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from common.groups import FinalConfig
+
+LEAST, MOST = 10, 50
+"""Rounds, whatever their steps: averaging needs some, and in a deployment a round costs seconds however short it is."""
+
+
+def with_rounds(final: FinalConfig, steps_per_round: float | None) -> FinalConfig:
+    """Return the configuration with its rounds: as given, or as many as ``min_steps`` take, from `LEAST` to `MOST`.
+
+    Parameters
+    ----------
+    final : FinalConfig
+        As configured.
+    steps_per_round : float, optional
+        Optimizer steps of the average node; None where no node said what it has, which makes `LEAST` rounds.
+
+    Examples
+    --------
+    >>> from common.groups import FinalConfig
+    >>> final = FinalConfig(rounds=None, min_steps=100, finalists=3, seeds=3, baseline="portfolio")
+    >>> [with_rounds(final, steps).rounds for steps in (1, 3, 8, 20, None)]
+    [50, 34, 13, 10, 10]
+    """
+    if final.rounds is not None:
+        return final
+    rounds = math.ceil(final.min_steps / (steps_per_round or math.inf))
+    return replace(final, rounds=min(MOST, max(LEAST, rounds)))
