@@ -2,9 +2,10 @@
 
     python tests/benchmarks/final_length.py [--seeds 2] [--sizes 80 160 640] [--steps 50 100 200 400 800]
 
-Images are generated, and trials train by federated averaging, as in first_rung.py. Nodes have so many examples each. Each entry of the portfolio trains
-from scratch once for each length, since its schedule follows the length. Printed is, by length, the accuracy on images
-that nobody trained on, of the best entry and in the mean of all. Figures only; nothing is asserted.
+Images are generated, and trials train by federated averaging, as in first_rung.py, on nodes that have so many examples
+each. Each entry of the portfolio trains from scratch once for each length, since its schedule follows the length.
+Printed is, by length, the accuracy on images that nobody trained on, of the best entry and in the mean of all. Figures
+only; nothing is asserted.
 """
 
 from __future__ import annotations
