@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from common.tasks.classification import classification_metrics
+from common.tasks.classification_metrics import classification_metrics
 from server_app.one_class import one_class
 
 LABELS = {"a": [0, 0, 0, 1, 2], "b": [0, 1, 1], "c": [1, 2, 2, 2]}
