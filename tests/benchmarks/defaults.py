@@ -3,10 +3,11 @@
     python tests/benchmarks/defaults.py --old COMMIT --data uci_har=PATH mnist_writers=PATH fashion_mnist=PATH
         [--seeds 0 1 2] [--out FOLDER] [--only uci_har] [--set search.trials=4 final.rounds=2]
 
-Both search with the options that they come with, but for who holds which data. Then the one whose searches cost less
-searches again, with so many trials that it is expected to cost as much. A cost is MACs of one example forward x
-training examples seen, summed over all trials (equal_cost/cost.py). Each trains its winner by its own recipe for its
-own `final.rounds`; both are tested on the same examples, which come with the data.
+Both search with the options that they come with, but for who holds which data, and for what the new one may cost: with
+each seed as much as the old one cost in training, all of its run included (equal_cost/cost.py). The new one pays its
+scores and tests from that, too, and tries as many trials as it can; it trains its finalists once each, as the old one
+did its winner. Costs are MACs of one example forward x examples. Each trains its winner by its own recipe for its own
+`final.rounds`; both are tested on the same examples, which come with the data.
 
 A search that has finished is not run again: the same command goes on with a benchmark that was interrupted, and prints
 the table again once all is there. Figures only; nothing is asserted.
@@ -34,7 +35,7 @@ from rich.table import Table
 
 from common.errors import FlwrNasError
 from common.files import write_aside
-from tests.benchmarks.equal_cost.cost import trials_of_equal_cost
+from common.groups import UNBOUNDED
 from tests.benchmarks.equal_cost.data import CASES
 from tests.benchmarks.equal_cost.runs import Found, found_in, run_once
 from tests.benchmarks.equal_cost.sides import Commit, Side, WorkingTree
@@ -51,20 +52,17 @@ class Row:
     ----------
     data, side : str
         Their names.
-    scaled : bool
-        Whether the number of trials is not the default one, but one at which both sides cost the same.
     found : list of Found
         By seed.
     """
 
     data: str
     side: str
-    scaled: bool
     found: list[Found]
 
     @property
     def cost(self) -> float:
-        """Mean cost of a search, in MACs x examples."""
+        """Mean cost of a run's training, in MACs x examples."""
         return fmean(found.cost for found in self.found)
 
     def values(self, who: str, part: str = "") -> list[float]:
@@ -78,7 +76,6 @@ class Row:
         return {
             "data": self.data,
             "side": self.side,
-            "scaled": self.scaled,
             "metric": metric,
             "test": {who: _summary(values) for who in SHOWN if (values := self.values(who))},
             "spread": {who: fmean(values) for who in SHOWN if (values := self.values(who, "_std"))},
@@ -98,7 +95,7 @@ class Benchmark:
 
     Parameters
     ----------
-    sides : sequence of Side
+    old, new : Side
         The two.
     files : dict of str to Path
         Of the data sets.
@@ -110,37 +107,32 @@ class Benchmark:
 
     def __init__(
         self,
-        sides: Sequence[Side],
+        old: Side,
+        new: Side,
         files: dict[str, Path],
         out: Path,
         scratch: Path,
         more: Sequence[str],
         console: Console,
     ) -> None:
-        self.sides = sides
+        self._old, self._new = old, new
         self._out = out
         self._more = more
         self._console = console
         self._file = cache(lambda name: CASES[name].file(files[name], scratch))
 
     def rows(self, name: str, seeds: Sequence[int]) -> list[Row]:
-        """Search on one data set, and once more with the side that costs less."""
-        found: dict[Side, list[Found]] = {side: [] for side in self.sides}
+        """Search on one data set with both sides."""
+        found: dict[Side, list[Found]] = {self._old: [], self._new: []}
         for seed in seeds:
-            for side in self.sides:  # in turn, so that a machine that slows down does so for both
-                found[side].append(self._run(name, side, seed))
-        rows = {side: Row(name, side.label, False, of_side) for side, of_side in found.items()}
-        less, more = sorted(self.sides, key=lambda side: rows[side].cost)
-        trials = [one.trials for one in found[less]]
-        number = trials_of_equal_cost([one.cost for one in found[less]], trials, rows[more].cost)
-        again = [self._run(name, less, seed, number) for seed in seeds] if number > max(trials) else []
-        scaled = {less: Row(name, less.label, True, again)} if again else {}
-        return [row for side in self.sides for row in (rows[side], scaled.get(side)) if row is not None]
+            old = self._run(name, self._old, seed, ())
+            found[self._old].append(old)
+            found[self._new].append(self._run(name, self._new, seed, at_most(old.cost)))
+        return [Row(name, side.label, of_side) for side, of_side in found.items()]
 
-    def _run(self, name: str, side: Side, seed: int, trials: int | None = None) -> Found:
-        what = f"{name}, {side.label}, seed {seed}, {'default' if trials is None else trials} trials"
-        folder = self._out / name / side.label / ("default" if trials is None else f"{trials}-trials") / f"seed-{seed}"
-        overrides = [*CASES[name].federation, *self._more, *([] if trials is None else [f"search.trials={trials}"])]
+    def _run(self, name: str, side: Side, seed: int, own: Sequence[str]) -> Found:
+        what, folder = f"{name}, {side.label}, seed {seed}", self._out / name / side.label / f"seed-{seed}"
+        overrides = [*CASES[name].federation, *self._more, *own]
         with self._console.status(what):
             sources, now = run_once(side, folder, seed, overrides, lambda: self._file(name))
             found = found_in(folder, sources)
@@ -152,24 +144,29 @@ class Benchmark:
         return found
 
 
+def at_most(cost: float) -> list[str]:
+    """Return the overrides of a search that goes on as long as it may cost so much."""
+    return [f"search.trials={UNBOUNDED}", f"search.budget.mac_examples={cost:.0f}", "final.seeds=1"]
+
+
 def show(rows: Sequence[Row], title: str, console: Console) -> None:
     """Print the table."""
     others = [who for who in SHOWN[2:] if any(row.values(who) for row in rows)]
     table = Table(title=title, caption="mean over seeds (standard deviation)")
     table.add_column("data")
     table.add_column("side")
-    for column in ("test", "sd of people", "baseline", *others, "trials", "GMAC x examples", "search, s"):
+    for column in ("test", "sd of people", "baseline", *others, "trials", "GMAC x examples of training", "s"):
         table.add_column(column, justify="right")
     for row in rows:
         table.add_row(
             f"{row.data}, {row.found[0].metric}",
-            f"{row.side}, at equal cost" if row.scaled else row.side,
+            row.side,
             _cell(row.values("winner")),
             _cell(row.values("winner", "_std"), spread=False),
             *(_cell(row.values(who)) for who in ("baseline", *others)),
             f"{fmean(found.trials for found in row.found):g}",
             f"{row.cost / 1e9:,.1f}",
-            f"{fmean(found.seconds['search'] for found in row.found):.0f}",
+            f"{fmean(sum(found.seconds.values()) for found in row.found):.0f}",
             end_section=row is rows[-1] or row.data != rows[rows.index(row) + 1].data,
         )
     console.print(table)
@@ -209,7 +206,7 @@ def main() -> None:
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flwr-nas-defaults-")))
             old = stack.enter_context(Commit(ROOT, arguments.old, scratch))
-            benchmark = Benchmark((old, WorkingTree(ROOT)), files, out, scratch, arguments.set, console)
+            benchmark = Benchmark(old, WorkingTree(ROOT), files, out, scratch, arguments.set, console)
             rows: list[Row] = []
             for name in names:
                 rows += benchmark.rows(name, arguments.seeds)
@@ -219,7 +216,11 @@ def main() -> None:
         raise SystemExit(f"defaults.py: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    show(rows, f"Default options, {old.label} and new, seeds {' '.join(map(str, arguments.seeds))}", console)
+    show(
+        rows,
+        f"Default options, {old.label} and new at equal cost, seeds {' '.join(map(str, arguments.seeds))}",
+        console,
+    )
 
 
 if __name__ == "__main__":

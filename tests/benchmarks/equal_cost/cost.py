@@ -1,20 +1,18 @@
-"""What the training of a search costs, and how many trials cost as much as another search."""
+"""What the training of a run costs, by its journal, whichever version wrote it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from common.errors import SearchError
 
 Event = Mapping[str, Any]
 
 
-def search_cost(journal: Iterable[Event], epochs: int) -> float:
-    """Return the cost of a search: over its trials, MACs of one example forward x training examples seen.
+def training_cost(journal: Iterable[Event], epochs: int) -> float:
+    """Return the cost of a run: over its trials, MACs of one example forward x training examples seen.
 
-    A trial sees, in each of its rounds, the training examples of the nodes that trained in it, once an epoch. Scores
-    are not counted, nor is what follows the search.
+    A trial sees, in each of its rounds, the training examples of the nodes that trained in it, once an epoch. What
+    follows the search has trials of its own, which count too. Scores and tests do not.
 
     Parameters
     ----------
@@ -39,8 +37,6 @@ def search_cost(journal: Iterable[Event], epochs: int) -> float:
                 each[event["trial"]] = event["macs"] * event.get("recipe", {}).get("epochs", epochs)
             case "round":
                 cost += each[event["trial"]] * examples_of_round(event, examples)
-            case "finalists" | "final":
-                break
     return cost
 
 
@@ -63,28 +59,3 @@ def examples_of_round(event: Event, examples: Mapping[str, int]) -> float:
         return known
     others = [size for node, size in examples.items() if node not in {*named, *event["left_out"]}]
     return known + sum(others) * more / len(others)
-
-
-def trials_of_equal_cost(costs: Sequence[float], trials: Sequence[int], wanted: float) -> int:
-    """Return how many trials a search takes to cost as much as a dearer one, by the mean cost of its own trials.
-
-    Parameters
-    ----------
-    costs, trials : sequence
-        Of searches with its default options, one a seed.
-    wanted : float
-        What the dearer one costs, in the mean over its seeds.
-
-    Returns
-    -------
-    int
-        No fewer than it had.
-
-    Raises
-    ------
-    SearchError
-        These searches cost nothing.
-    """
-    if not sum(costs) > 0:
-        raise SearchError("A search that is to cost more must have trained something", list(costs))
-    return max(*trials, round(wanted * sum(trials) / sum(costs)))

@@ -17,7 +17,7 @@ from common.errors import ConfigError, SearchError, StorageError
 from common.files import write_aside
 from common.tasks import task_from_record
 from server_app.run_folder import CONFIG, JOURNAL, LOG, RESULT
-from tests.benchmarks.equal_cost.cost import search_cost
+from tests.benchmarks.equal_cost.cost import training_cost
 from tests.benchmarks.equal_cost.sides import Side
 
 _SAID = 3000
@@ -35,7 +35,7 @@ class Found:
     seed, trials : int
         Its seed, and the trials that it had.
     cost : float
-        Of its search, in MACs x examples.
+        Of its training, in MACs x examples.
     seconds : dict of str to float
         By what they were spent on.
     metric : str
@@ -117,7 +117,7 @@ def found_in(folder: Path, sources: str) -> Found:
         sources,
         result["seed"],
         result["counts"]["trials"],
-        search_cost(map(json.loads, lines), configuration["training"]["epochs"]),
+        training_cost(map(json.loads, lines), configuration["training"]["epochs"]),
         result["seconds"],
         task_from_record(result["task"]).head.primary[0],
         {name: entry["test"] for name, entry in tested.items() if entry and entry.get("test")},

@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from common.errors import SearchError
-from tests.benchmarks.equal_cost.cost import examples_of_round, search_cost, trials_of_equal_cost
+from tests.benchmarks.equal_cost.cost import examples_of_round, training_cost
 
 
 def proposed(trial: str, macs: int, **more: Any) -> dict[str, Any]:
@@ -29,25 +28,24 @@ def test_a_cost_by_hand() -> None:
         trained("trial-0000", "c"),
     ]
     # 300 an example of trial 0, which saw 30 and then 40; 7 of trial 1, which saw 70
-    assert search_cost(journal, epochs=50) == 300 * (30 + 40) + 7 * 70
+    assert training_cost(journal, epochs=50) == 300 * (30 + 40) + 7 * 70
 
 
 def test_where_a_trial_does_not_say_its_epochs_those_of_the_configuration_count() -> None:
-    assert search_cost([*NODES, proposed("trial-0000", 100), trained("trial-0000", "b")], epochs=2) == 100 * 2 * 20
+    assert training_cost([*NODES, proposed("trial-0000", 100), trained("trial-0000", "b")], epochs=2) == 100 * 2 * 20
 
 
-def test_what_follows_the_search_is_no_part_of_it() -> None:
+def test_what_follows_the_search_counts_too() -> None:
     search = [*NODES, proposed("trial-0000", 100), trained("trial-0000", "a")]
-    final = [{"event": "final"}, proposed("final-0000", 100), trained("final-0000", "a")]
-    assert search_cost(search + final, epochs=1) == search_cost(search, epochs=1) == 1000
-    finalists = [{"event": "finalists"}, proposed("finalist-0000", 100), trained("finalist-0000", "a")]
-    assert search_cost(search + finalists + final, epochs=1) == 1000
+    finalists = [{"event": "finalists"}, proposed("finalist-0000", 10), trained("finalist-0000", "b")]
+    final = [{"event": "final"}, proposed("final-0000", 1), trained("final-0000", "c")]
+    assert training_cost(search + finalists + final, epochs=1) == 100 * 10 + 10 * 20 + 1 * 40
 
 
 def test_a_node_that_comes_back_with_other_data_counts_with_those() -> None:
     again = {"event": "node", "node": "a", "examples": 15}
     journal = [*NODES, proposed("trial-0000", 1), trained("trial-0000", "a"), again, trained("trial-0000", "a")]
-    assert search_cost(journal, epochs=1) == 10 + 15
+    assert training_cost(journal, epochs=1) == 10 + 15
 
 
 SIZES = {"a": 10, "b": 20, "c": 40, "d": 80}
@@ -61,18 +59,3 @@ def test_nodes_that_a_line_has_no_room_for_are_all_others() -> None:
 def test_where_some_others_trained_each_counts_as_the_mean_of_others() -> None:
     # 2 of b, c and d, whose mean is 140 / 3
     assert examples_of_round(trained("trial-0000", "a", num_nodes=3), SIZES) == pytest.approx(10 + 2 * 140 / 3)
-
-
-def test_trials_of_equal_cost_by_hand() -> None:
-    # 10 trials a search cost 50 and 70: 6 a trial; 90 are 15 trials
-    assert trials_of_equal_cost([50, 70], [10, 10], 90) == 15
-    assert trials_of_equal_cost([50, 70], [10, 10], 94) == 16
-
-
-def test_there_are_never_fewer_trials_than_by_default() -> None:
-    assert trials_of_equal_cost([50, 70], [10, 12], 11) == 12
-
-
-def test_a_search_that_cost_nothing_cannot_be_scaled() -> None:
-    with pytest.raises(SearchError, match="trained something"):
-        trials_of_equal_cost([0.0], [4], 10)
