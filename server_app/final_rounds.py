@@ -1,7 +1,8 @@
 """How long the final training is where nobody says: so many optimizer steps, since networks learn by these.
 
-The default of 400 comes from generated images: the best of a portfolio came to an accuracy of 0.758 after 50 steps, 0.878
-after 100, 0.940 after 200, 0.971 after 400 and 0.977 after 800 (tests/benchmarks/final_length.py --seeds 1 --sizes 640).
+The default of 400 comes from generated images: the best of a portfolio came to an accuracy of 0.758 after 50 steps,
+0.878 after 100, 0.940 after 200, 0.971 after 400 and 0.977 after 800 (tests/benchmarks/final_length.py --seeds 1
+--sizes 640).
 """
 
 from __future__ import annotations
