@@ -37,10 +37,18 @@ class FlwrNasError(Exception):
     """
 
     def __init__(self, rule: str, got: Any = _NOTHING, *, fix: str = "") -> None:
-        self.rule = rule if got is _NOTHING else f"{rule}, got {got!r}"
+        self.rule = rule if got is _NOTHING else f"{rule}, got {_shown(got)}"
         self.fix = fix
         text = f"{self.rule}. {fix}." if fix else f"{self.rule}."
         super().__init__(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ...")
+
+
+def _shown(got: Any) -> str:
+    """Return a value that anybody may have sent: Python itself refuses to write some of them."""
+    try:
+        return repr(got)
+    except (RecursionError, ValueError):  # nested nearly as deeply as JSON may be; a number of thousands of digits
+        return f"something of type {type(got).__name__} that cannot be shown"
 
 
 class ConfigError(FlwrNasError):

@@ -6,17 +6,20 @@ alone. It never travels: a node receives specs, and lowers them with its own cod
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from common.architecture.operations.base import Operation
-from common.architecture.tensors import Shape
+from common.architecture.tensors import MAX_NUMBERS, Shape
 from common.errors import SpecError
 
 INPUT = -1
 """What a node reads where it reads the network's input."""
 HEAD = "classifier"
 """Name of the last node of every network: the head's linear map, or its bias alone. Models of old have it."""
+MAX_OPERATIONS = 4096
+"""Nodes of a graph; 32 cells of six nodes, each of which reads all places before it, come to 2,265."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Graph:
 
     Any node may be read by any number of later ones. A graph that exists is sound: shapes agree, names differ and are
     such that torch takes them, there is nothing that nobody reads, and the last node is the head's and gives a vector.
+    It is bounded, whatever kind of spec it comes from: `MAX_OPERATIONS` nodes, and `MAX_NUMBERS` in what enters and
+    leaves each of them. How many numbers its state has is for `common.architecture.layout` to bound.
 
     Parameters
     ----------
@@ -60,6 +65,8 @@ class Graph:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
+        _check_count(len(self.nodes))
+        _check_numbers("What enters a graph", self.input_shape)
         names = [node.name for node in self.nodes]
         if len(set(names)) < len(names):
             raise SpecError("The nodes of a graph must differ in their names", names)
@@ -70,6 +77,7 @@ class Graph:
                 raise SpecError(f"Node {node.name} must read the input or earlier nodes", node.inputs)
             if node.output_shape != (shape := _output_shape(node.operation, self.entering(node))):
                 raise SpecError(f"Node {node.name} gives {shape}", node.output_shape)
+            _check_numbers(f"What {node.name} gives", shape)
         read = {source for node in self.nodes for source in node.inputs}
         unread = [index for index in range(INPUT, len(self.nodes) - 1) if index not in read]
         if unread or not self.nodes:
@@ -126,13 +134,27 @@ class GraphBuilder:
         SpecError
             Where the operation does not fit what enters it.
         """
+        _check_count(len(self._nodes) + 1)
         shape = _output_shape(operation, [self.shape(index) for index in inputs])
+        _check_numbers(f"What {name} gives", shape)
         self._nodes.append(Node(name, operation, inputs, shape))
         return len(self._nodes) - 1
 
     def graph(self) -> Graph:
         """Return what was written; raises `SpecError` where it makes no sound graph."""
         return Graph(self._input_shape, tuple(self._nodes))
+
+
+def _check_count(operations: int) -> None:
+    if operations > MAX_OPERATIONS:
+        raise SpecError(f"A graph has {MAX_OPERATIONS:,} operations at most", operations, fix="Use fewer layers")
+
+
+def _check_numbers(what: str, shape: Shape) -> None:
+    if math.prod(shape) > MAX_NUMBERS:
+        raise SpecError(
+            f"{what} has {MAX_NUMBERS:,} numbers at most for an example", shape, fix="Use smaller widths, or strides"
+        )
 
 
 def _output_shape(operation: Operation, inputs: Collection[Shape]) -> Shape:

@@ -13,18 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.architecture.graph import Graph
-from common.architecture.tensors import TensorInfo
+from common.architecture.tensors import MAX_NUMBERS, TensorInfo
 from common.errors import SpecError
 
 
 @lru_cache(maxsize=1024)
 def layout(graph: Graph) -> tuple[TensorInfo, ...]:
-    """Return every tensor of the model's state, in packed order: trainable ones, then buffers."""
+    """Return every tensor of the model's state, in packed order: trainable ones, then buffers.
+
+    Raises
+    ------
+    SpecError
+        The state has more than `MAX_NUMBERS`: nobody counts, sends or allocates one of that size.
+    """
     tensors = [
         TensorInfo(f"{node.name}.{tensor.name}", tensor.shape, tensor.init, tensor.fan_in, tensor.trainable)
         for node in graph.nodes
         for tensor in node.operation.tensors(*graph.entering(node))
     ]
+    if (size := sum(tensor.size for tensor in tensors)) > MAX_NUMBERS:
+        raise SpecError(f"The state of a network has {MAX_NUMBERS:,} numbers at most", size, fix="Use smaller widths")
     return (*(t for t in tensors if t.trainable), *(t for t in tensors if not t.trainable))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, TypeAlias
@@ -49,7 +48,8 @@ def optional(inner: Rule) -> Rule:
 def fraction(name: str, value: Any) -> float:
     """Apply the rule for a number in [0, 1), kept to four decimals so that equal specs have equal JSON."""
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0 or round(float(value), _DECIMALS) >= 1:
+    # compared before it becomes a float: JSON has whole numbers that none can hold
+    if not number or not 0 <= value < 1 or round(float(value), _DECIMALS) >= 1:
         raise SpecError(f"{name} must be a number in [0, 1)", value, fix=f"Choose {name} such as 0.1; 0 turns it off")
     return round(float(value), _DECIMALS) + 0.0  # + 0.0 makes 0.0 of -0.0
 

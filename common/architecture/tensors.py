@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
+MAX_NUMBERS = 2**31 - 1
+"""Numbers of a tensor of one example, and of a packed state: 8 GiB, and the most that 32 bits with a sign count."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 
 import pytest
 
@@ -40,6 +41,16 @@ def test_what_a_node_sends_cannot_fill_the_journal():
     assert len(str(ConfigError(f"The node failed: {poem}"))) < 3000
     assert len(str(ConfigError("Seeds are whole numbers", poem, fix="Set seed=0"))) < 3000
     assert str(ConfigError("Seeds are whole numbers", poem)).startswith("Seeds are whole numbers, got 'roses are red")
+
+
+def test_what_python_refuses_to_write_is_an_error_like_any_other():
+    nested: list[object] = []
+    for _ in range(sys.getrecursionlimit() + 100):
+        nested = [nested]
+    assert str(ConfigError("Seeds are whole numbers", nested)) == (
+        "Seeds are whole numbers, got something of type list that cannot be shown."
+    )
+    assert str(ConfigError("Seeds are small", 10**5000)).endswith("got something of type int that cannot be shown.")
 
 
 def test_the_tree_in_the_docstring_is_the_tree():

@@ -1,9 +1,9 @@
 import pytest
 
 from common.architecture.cost import Cost, cost_of
-from common.architecture.graph import HEAD, INPUT, Graph, GraphBuilder, Node
+from common.architecture.graph import HEAD, INPUT, MAX_OPERATIONS, Graph, GraphBuilder, Node
 from common.architecture.layout import layout
-from common.architecture.operations import Activation, Add, Flatten, Linear
+from common.architecture.operations import Activation, Add, Concatenate, Flatten, Linear
 from common.errors import SpecError
 from tests.support.graphs import branched
 
@@ -54,6 +54,32 @@ def test_equal_graphs_are_one_key():
 def test_what_is_no_sound_graph_is_refused(nodes, message):
     with pytest.raises(SpecError, match=message):
         graph_of(*nodes)
+
+
+def test_a_graph_has_so_many_operations_and_no_more():
+    network, x = GraphBuilder((4,)), INPUT
+    for index in range(MAX_OPERATIONS - 1):
+        x = network.add(f"a{index}", RELU, x)
+    network.add(HEAD, RELU, x)
+    graph = network.graph()
+    assert len(graph.nodes) == MAX_OPERATIONS
+    with pytest.raises(SpecError, match=r"4,096 operations at most, got 4097"):
+        network.add("more", RELU, x)
+    with pytest.raises(SpecError, match=r"4,096 operations at most, got 4097"):
+        Graph((4,), (*graph.nodes, graph.nodes[-1]))
+
+
+def test_what_passes_through_a_graph_is_bounded_before_there_is_any_of_it():
+    half = 2**30
+    network = GraphBuilder((1,))
+    wide = network.add("wide", Linear(half), INPUT)
+    with pytest.raises(SpecError, match=r"What both gives has 2,147,483,647 numbers at most .*got \(2147483648,\)"):
+        network.add("both", Concatenate(), wide, wide)
+    with pytest.raises(SpecError, match="What classifier gives has"):
+        graph_of((HEAD, Linear(2 * half), (INPUT,), (2 * half,)))
+    with pytest.raises(SpecError, match="What enters a graph has"):
+        graph_of((HEAD, Linear(3), (INPUT,), (3,)), shape=(2 * half,))
+    assert graph_of((HEAD, Linear(3), (INPUT,), (3,)), shape=(2 * half - 1,)).input_shape == (2**31 - 1,)
 
 
 def test_what_gives_no_vector_is_refused():

@@ -34,6 +34,16 @@ def test_spatial_features_are_reduced_before_the_first_linear_layer_only(reduce,
     assert shapes["classifier.weight"] == (10, 3)
 
 
+def test_a_state_is_bounded_before_there_is_any_of_it():
+    """By 2^31 - 1 numbers; two linear maps of 2^15 features have 2^30 weights each."""
+    wide = Linear(2**15, norm="none")
+    layout(LayeredSpec((wide, wide)).lower(VECTOR))
+    spec = LayeredSpec((wide, wide, wide))
+    size = 2**15 * 5 + 2 * 2**30 + 3 * 2**15 + 2 * 2**15 + 2
+    with pytest.raises(SpecError, match=rf"2,147,483,647 numbers at most, got {size}"):
+        layout(spec.lower(VECTOR))
+
+
 def test_trainable_tensors_come_first_then_the_buffers():
     spec = LayeredSpec((Linear(4, norm="batch", skip=-1), Linear(3, norm="group")))
     names = [(tensor.name, tensor.trainable) for tensor in layout(spec.lower(VECTOR))]

@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -98,6 +99,10 @@ def test_a_malformed_spec_gives_one_clear_error(values, message):
         ('{"version":1,"kind":"layered","layers":[{"op":"linear","width":Infinity}]}', "Infinity is no number"),
         ('{"version":1,"kind":"layered","layers":[{"op":"linear","width":1e999}]}', "width must be a whole number"),
         ("1" * 5000, "must be valid JSON"),
+        (
+            f'{{"version":1,"kind":"layered","layers":[{{"op":"linear","width":4,"dropout":1{"0" * 400}}}]}}',
+            r"in \[0, 1\)",
+        ),
         (b"{}", "must be JSON text"),
         (None, "must be JSON text"),
     ],
@@ -105,6 +110,15 @@ def test_a_malformed_spec_gives_one_clear_error(values, message):
 def test_malformed_text(text, message):
     with pytest.raises(SpecError, match=message):
         ArchitectureSpec.from_json(text)
+
+
+@pytest.mark.parametrize("value", ['"layers":[],"reduce":{}', '"layers":[{{"op":"conv1d","width":4,"dropout":{}}}]'])
+def test_values_nested_as_deeply_as_json_may_be_give_an_error_too(value):
+    """The parser takes some that Python then refuses to write into the error."""
+    for depth in range(sys.getrecursionlimit() - 200, sys.getrecursionlimit()):
+        text = value.format("[" * depth + "]" * depth)
+        with pytest.raises(SpecError):
+            ArchitectureSpec.from_json(f'{{"version":1,"kind":"layered",{text}}}')
 
 
 def test_a_long_text_is_refused_and_one_at_the_limit_is_not():
