@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -59,16 +60,26 @@ class Limits:
     max_macs: int | None = None
     max_memory_mb: int | None = None
 
-    def exceeded(self, needs: Needs) -> str:
-        """Return which limit `needs` exceeds, as a sentence without its full stop; empty where it fits."""
+    def exceeded(self, needs: Needs, of: str = "this spec") -> str:
+        """Return which limit the `needs` of something exceed, as a sentence without its full stop; empty where none."""
         for key, what, limit, value in (
             ("max-params", "parameters", self.max_parameters, needs.parameters),
             ("max-macs", "MACs an example", self.max_macs, needs.macs),
             ("max-memory-mb", "MiB of memory", self.max_memory_mb, needs.memory_mb),
         ):
             if limit is not None and value > limit:
-                return f"the node takes {limit:,} {what} at most ({key}), and this spec needs {value:,}"
+                return f"the node takes {limit:,} {what} at most ({key}), and {of} needs {value:,}"
         return ""
+
+    def strain(self, needs: Needs) -> float:
+        """Return the greatest share of a limit that `needs` take up; above 1 exactly where one is exceeded."""
+        pairs = (
+            (self.max_parameters, needs.parameters),
+            (self.max_macs, needs.macs),
+            (self.max_memory_mb, needs.memory_mb),
+        )
+        shares = [value / limit if limit else math.inf for limit, value in pairs if limit is not None and value]
+        return max(shares, default=0.0)
 
     def to_dict(self) -> dict[str, int]:
         """Return those that are set."""

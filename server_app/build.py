@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from logging import WARNING
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from flwr.common.logger import log
 
 from common.config import Choice, Config
@@ -20,7 +21,7 @@ from common.tasks import Head, Task
 from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
 from server_app.build_closing import closing_of
-from server_app.capacity import excess_of_any, excess_of_node
+from server_app.capacity import Reach, excess_of_any, excess_of_node
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
 from server_app.given import baseline_of, check_given, start_of
@@ -85,7 +86,7 @@ def build_strategy(
     strategy = FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits, elapsed),
         closing_of(config, journal, blobs),
-        facts=facts_of(config, _metric(config)),
+        facts=facts_of(config, _metric(config), lambda task: reach_of(config, task)),
         journal=journal,
         stop=stop,
         save=save or sweep,
@@ -152,7 +153,7 @@ def rehearse(config: Config) -> None:
         raise error.in_full() from None  # the file is on this machine
     search = build_search(config, task, Journal(), Blobs(None))
     server_test(config, task)
-    search.controller.space.sample(generator(config.seed, "rehearsal"))
+    search.controller.space.sample(_rehearsal(config))
     search.begin([f"partition-{index}" for index in range(nodes)])
 
 
@@ -161,6 +162,19 @@ def build_space(config: Config, task: Task) -> SearchSpace:
     cls, options = chosen(config, "space")
     space: SearchSpace = cls(task, options)
     return space
+
+
+def reach_of(config: Config, task: Task) -> Reach:
+    """Return what tells whether a node's limits allow anything that a search for `task` could propose.
+
+    How inputs are scaled need not be known yet: where they may be, a network is taken to do it, for which it needs a
+    little more memory.
+    """
+    task = replace(task, scaling=None if config.preprocessing.scope == "none" else "node")
+    space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
+    most = _largest(recipes, start_of(config, recipes.default))
+    space.excess = excess_of_any({}, task, most, objectives_of(config, task))
+    return Reach(space, most, _rehearsal(config))
 
 
 def build_search(
@@ -201,9 +215,8 @@ def build_search(
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
     baseline_of(config, task, recipes, ())  # or nobody would notice before the search is over
     start = start_of(config, recipes.default)
-    most = largest([recipes.largest, *(recipe for _, recipe in (given.tried for given in start))])
-    space.excess = excess_of_any(limits, task, most, objectives)
-    space.sample(generator(config.seed, "rehearsal"))
+    space.excess = excess_of_any(limits, task, _largest(recipes, start), objectives)
+    space.sample(_rehearsal(config))
     portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
     start += [Suggestion(entry, PORTFOLIO) for entry in portfolio.entries.values()]
     controller, controller_options = chosen(config, "controller")
@@ -227,6 +240,16 @@ def build_search(
         held=roster.held,
         precision=config.federation.precision,
     )
+
+
+def _rehearsal(config: Config) -> np.random.Generator:
+    """Return the generator of the draw by which it is known that there is something to draw."""
+    return generator(config.seed, "rehearsal")
+
+
+def _largest(recipes: RecipeSpace, start: Sequence[Suggestion]) -> TrainingSettings:
+    """Return the recipe that needs most memory of those that trials may have."""
+    return largest([recipes.largest, *(recipe for _, recipe in (given.tried for given in start))])
 
 
 def _metric(config: Config) -> Callable[[Head], str] | None:

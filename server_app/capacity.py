@@ -2,21 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 from common.architecture.cost import cost_of
 from common.limits import needs_of, tightest
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from common.architecture.spec import ArchitectureSpec
-    from common.limits import Limits
+    from common.limits import Limits, Needs
     from common.tasks import Task
     from server_app.assignment import Excess
     from server_app.objectives.base import Objectives
     from server_app.roster import Roster
+    from server_app.spaces.base import SearchSpace
     from server_app.trials import Recipe, Trial
+
+
+class Reach:
+    """Tells whether the limits of a node allow anything of a space.
+
+    They do where `SearchSpace.sample` finds something within them. It is drawn once for all nodes, and no further than
+    their limits ask for.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        Without limits of nodes.
+    largest : Recipe
+        That needs most memory of those by which trials may be trained.
+    rng : Generator
+        As that by which the search makes its first draw.
+    """
+
+    def __init__(self, space: SearchSpace, largest: Recipe, rng: np.random.Generator) -> None:
+        self._found: list[Needs] = []
+        self._others = (needs_of(spec, space.task, largest) for spec in space.probe(rng))
+
+    def excess(self, limits: Limits) -> str:
+        """Return which limit is too narrow for all of the space, as a sentence without its full stop.
+
+        Empty where something fits, and where the space holds nothing at all: that is no fault of a node.
+        """
+        if any(not limits.exceeded(needs) for needs in self._least()) or not self._found:
+            return ""
+        return limits.exceeded(min(self._found, key=limits.strain), "the least that was found")
+
+    def _least(self) -> Iterator[Needs]:
+        """Yield what specs need, but for what needs at least as much of everything as another one."""
+        yield from self._found
+        for needs in self._others:
+            if not any(_within(other, needs) for other in self._found):
+                self._found = [*(other for other in self._found if not _within(needs, other)), needs]
+                yield needs
+
+
+def _within(one: Needs, other: Needs) -> bool:
+    return all(a <= b for a, b in zip(astuple(one), astuple(other), strict=True))
 
 
 def excess_of_node(roster: Roster, task: Task) -> Excess:

@@ -13,7 +13,8 @@ from server_app.scoring import scoring_of
 
 if TYPE_CHECKING:
     from common.config import Config
-    from common.tasks import Head
+    from common.tasks import Head, Task
+    from server_app.capacity import Reach
 
 _LEAST_TTL = 10.0
 
@@ -64,6 +65,10 @@ class Federation:
     precision: Precision = "float32"
 
 
+def _boundless(task: Task) -> None:
+    """Let a node's limits be what they are."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What all messages of a run have in common.
@@ -83,6 +88,8 @@ class Facts:
     metric : callable, optional
         Returns the metric by which a search for a head goes; None: the balance of classes decides, and nodes are asked
         for it.
+    reach : callable, optional
+        Returns for a task what a node's limits must allow something of; None where they may be what they are.
     """
 
     seed: int
@@ -91,10 +98,15 @@ class Facts:
     preprocessing: PreprocessingSettings
     digest: str = field(default_factory=code_digest)
     metric: Callable[[Head], str] | None = None
+    reach: Callable[[Task], Reach | None] = _boundless
 
 
-def facts_of(config: Config, metric: Callable[[Head], str] | None = None) -> Facts:
-    """Return what all messages of a run have in common, with a metric as of `Facts`."""
+def facts_of(
+    config: Config,
+    metric: Callable[[Head], str] | None = None,
+    reach: Callable[[Task], Reach | None] = _boundless,
+) -> Facts:
+    """Return what all messages of a run have in common, with a metric and a reach as of `Facts`."""
     federation = config.federation
     return Facts(
         config.seed,
@@ -114,4 +126,5 @@ def facts_of(config: Config, metric: Callable[[Head], str] | None = None) -> Fac
         ),
         config.preprocessing,
         metric=metric,
+        reach=reach,
     )

@@ -22,10 +22,11 @@ from common.jobs import NodeReport
 from common.seeding import ranked
 from common.tasks import Task
 from common.wire.handshake import decode_name, decode_report, encode_call, encode_question
-from common.wire.header import check_header, encode_refusal, refusal
+from common.wire.header import check_header, refusal
 from server_app.exchange import NEVER_ANSWERED, Exchange
 from server_app.federation import Facts
 from server_app.journal import Journal
+from server_app.notices import Notices
 from server_app.post import Letter, Post
 from server_app.register import Register
 from server_app.reporting.words import counted
@@ -71,10 +72,11 @@ class Handshake:
         self._later_question = encode_question(*about)
         self._patience = facts.federation.patience
         self._ttl = facts.federation.ttl
+        self._reach = facts.reach
         self._by_name = False
         self._asked: dict[int, float] = {}
         self._until: dict[int, float] = {}
-        self._notices: dict[int, str] = {}
+        self._notices = Notices(post, facts.digest, facts.federation.ttl)
         self._reasons: list[str] = []
         self._left_out: set[str] = set()
 
@@ -82,7 +84,7 @@ class Handshake:
         """Return a message to each of these nodes that is unknown and not busy, and to those left out."""
         strangers = [node_id for node_id in self._roster.strangers(node_ids) if self._may_be_asked(node_id)]
         messages = self._letters(dict.fromkeys(strangers, ""), "call" if self._by_name else "question")
-        return [*messages, *self.ask(self._roster.doubted(node_ids)), *self._take_notices()]
+        return [*messages, *self.ask(self._roster.doubted(node_ids)), *self._notices.messages()]
 
     def ask(self, names: Collection[str]) -> list[Message]:
         """Return the question what they have to those of these nodes that were called only, and are not busy."""
@@ -152,6 +154,8 @@ class Handshake:
         FederationError
             Where too few are there, or fit.
         """
+        assert self._roster.task is not None
+        self._roster.reach = self._reach(self._roster.task)
         self._by_name = state["by_name"]
         self.register.load_state_dict(state["register"])
         admitted: list[str] = state["admitted"]
@@ -245,13 +249,6 @@ class Handshake:
         """Tell whether a node is not busy, and was not asked a moment ago: what is lost at once is not sent at once."""
         return self._post.to(node_id) is None and time.monotonic() >= self._asked.get(node_id, -math.inf) + _AGAIN
 
-    def _take_notices(self) -> list[Message]:
-        """Return messages that tell nodes why they are left out, each once."""
-        ready = [node_id for node_id in self._notices if self._post.to(node_id) is None]
-        contents = {node_id: encode_refusal(self._digest, self._notices.pop(node_id)) for node_id in ready}
-        messages = [Message(contents[node_id], node_id, MessageType.QUERY, ttl=self._ttl) for node_id in ready]
-        return [self._post.write(Letter(message, "notice")) for message in messages]
-
     def _hear(self, exchange: Exchange, messages: Sequence[Message]) -> None:
         """Send calls or questions and wait for the answers; who does not get one is asked again later."""
         exchange.send(messages)
@@ -269,7 +266,7 @@ class Handshake:
 
     def _tell(self, exchange: Exchange) -> None:
         """Tell the nodes that do not fit why, before the run ends for want of others."""
-        exchange.send(self._take_notices())
+        exchange.send(self._notices.messages())
         deadline = time.monotonic() + _LAST_WORDS
         while self._post.of("notice") and self._take_some(exchange, deadline):
             continue
@@ -283,10 +280,10 @@ class Handshake:
         self.register.admit(report)
 
     def _agree(self) -> None:
-        """Agree on the task, if anybody said what he has, and drop the nodes that do not fit it."""
+        """Agree on the task, if anybody said what he has, and sift out who does not fit it, or could hold nothing."""
         if self._roster.task is not None or not self._roster.reports:
             return
-        self._roster.agree()
+        self._roster.reach = self._reach(self._roster.agree())
         for name, error in self._roster.misfits().items():
             self._leave_out(self._roster.id_of(name), error, tell=True)
 
@@ -297,4 +294,4 @@ class Handshake:
         self._left_out.add(name)
         self.register.refuse(node_id, name, error)
         if tell:
-            self._notices[node_id] = str(error)
+            self._notices.add(node_id, str(error))

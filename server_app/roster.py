@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.errors import FederationError, ProtocolError
 from common.jobs import NodeReport, Split
 from common.limits import Limits, Needs
 from common.settings import TrainingSettings
 from common.tasks import Task
+
+if TYPE_CHECKING:
+    from server_app.capacity import Reach
 
 
 @dataclass
@@ -27,10 +30,13 @@ class Roster:
         What each admitted node said of itself, by name, with the limits that it told last.
     task : Task, optional
         What the nodes have data for, once `agree` was called; who does not fit is not admitted from then on.
+    reach : Reach, optional
+        What of the space the limits of a node allow, once there is a task; who could hold nothing is not admitted.
     """
 
     reports: dict[str, NodeReport] = field(default_factory=dict)
     task: Task | None = None
+    reach: Reach | None = None
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
@@ -59,10 +65,10 @@ class Roster:
         Raises
         ------
         ProtocolError
-            Where another node of that name is there, or its data do not fit the task.
+            Where another node of that name is there, its data do not fit the task, or its limits allow nothing.
         """
         self.meet(node_id, report.name)
-        if self.task is not None and (misfit := _misfit(report, self.task)) is not None:
+        if (misfit := self._misfit(report)) is not None:
             raise misfit
         self.reports[report.name] = report
 
@@ -166,20 +172,30 @@ class Roster:
         return self.task
 
     def misfits(self) -> dict[str, ProtocolError]:
-        """Return those that were admitted before the task was known and do not fit it, with the reason."""
+        """Return those that were admitted before it was known what must fit, and do not, with the reason."""
+        return {name: error for name, report in self.reports.items() if (error := self._misfit(report))}
+
+    def _misfit(self, report: NodeReport) -> ProtocolError | None:
+        """Return why a node can have no part in the search, as far as that is known by now."""
         task = self.task
-        assert task is not None
-        return {name: error for name, report in self.reports.items() if (error := _misfit(report, task))}
+        if task is None:
+            return None
+        if tuple(report.input_shape) != task.input_shape:
+            return ProtocolError(
+                f"A node's data must have the shape {task.input_shape}",
+                tuple(report.input_shape),
+                fix="Check the node's data file",
+            )
+        return task.head.misfit(report.head) or self._excess_of_all(report)
 
-
-def _misfit(report: NodeReport, task: Task) -> ProtocolError | None:
-    if tuple(report.input_shape) != task.input_shape:
+    def _excess_of_all(self, report: NodeReport) -> ProtocolError | None:
+        excess = "" if self.reach is None else self.reach.excess(report.limits)
+        if not excess:
+            return None
         return ProtocolError(
-            f"A node's data must have the shape {task.input_shape}",
-            tuple(report.input_shape),
-            fix="Check the node's data file",
+            f"A node's limits must allow something of the space, but {excess}",
+            fix="Raise the limit in its node config, or offer smaller architectures",
         )
-    return task.head.misfit(report.head)
 
 
 def _kind(report: NodeReport) -> tuple[tuple[int, ...], tuple[Any, ...]]:

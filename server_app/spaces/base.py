@@ -195,6 +195,14 @@ class SearchSpace(ABC):
             fix="Loosen the space's constraints or the nodes' limits, or offer smaller widths and depths",
         )
 
+    def probe(self, rng: np.random.Generator) -> Iterator[ArchitectureSpec]:
+        """Yield all legal specs that `sample` would look at: those among its draws, then, of a listed space, all.
+
+        So where nothing is yielded that keeps narrower limits, `sample` would find nothing within them either.
+        """
+        yield from (spec for spec, reason in islice(self.draws(rng), self._attempts) if reason is None)
+        yield from self.legal() or ()
+
     def sample_other(self, taken: Collection[ArchitectureSpec], rng: np.random.Generator) -> ArchitectureSpec | None:
         """Draw a legal spec that is not among `taken`.
 

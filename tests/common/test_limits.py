@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from common.architecture.cost import cost_of
@@ -40,6 +42,22 @@ def test_needs_are_cost_and_memory():
 def test_what_exceeds_a_limit_is_said(limits: Limits, reason: str):
     assert reason in limits.exceeded(NEEDS)
     assert bool(reason) == bool(limits.exceeded(NEEDS))
+
+
+@pytest.mark.parametrize(
+    ("limits", "share"),
+    [
+        (Limits(), 0.0),
+        (Limits(1000, 2000, 3), 1.0),
+        (Limits(max_parameters=2000), 0.5),
+        (Limits(max_macs=500), 4.0),
+        (Limits(2000, 500, 30), 4.0),
+        (Limits(max_macs=0), math.inf),
+    ],
+)
+def test_strain_is_the_greatest_share_of_a_limit(limits: Limits, share: float):
+    assert limits.strain(NEEDS) == share
+    assert (limits.strain(NEEDS) > 1) == bool(limits.exceeded(NEEDS))
 
 
 def test_the_tightest_limits_are_those_that_all_keep():

@@ -1,4 +1,4 @@
-"""What a node can hold, with mini-batches of what it has."""
+"""What a node can hold, with mini-batches of what it has, and whether it can hold anything."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import pytest
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
+from common.errors import SpaceError
 from common.jobs import NodeReport
-from common.limits import Limits, needs_of
+from common.limits import NO_LIMITS, Limits, needs_of
+from common.seeding import generator
 from common.tasks import Classification, Task
-from server_app.capacity import excess_of_node
+from server_app.capacity import Reach, excess_of_node
+from server_app.registry import load_choice
 from server_app.roster import Roster
+from server_app.spaces.listed import ListedSpace
 from server_app.trials import Recipe, Trial
 
 TASK = Task((100,), Classification(3))
@@ -28,3 +32,81 @@ def test_a_mini_batch_is_never_larger_than_what_a_node_has(batch_size, held, fit
     roster.admit(1, NodeReport("a", [100], TASK.head, held, 2, 1, 512, "cpu", limits=limits, num_test=3))
     reason = excess_of_node(roster, TASK)("a", Trial(0, SPEC, Recipe(batch_size=batch_size)))
     assert (reason == "") is fits
+
+
+# ---------------------------------------------------------------- anything at all
+
+BATCH, PLAIN = LayeredSpec((Linear(8, norm="batch"),)), LayeredSpec((Linear(9, norm="none"),))
+"""Of 100 features: the first has fewer MACs, the other fewer parameters, but for the norm's."""
+FEW = Task((4,), Classification(3))
+
+
+def listed(*specs, **constraints):
+    return ListedSpace(FEW, ListedSpace.Options(specs=[spec.to_dict() for spec in specs], **constraints))
+
+
+def reach_of(space, recipe=Recipe()):  # noqa: B008 - frozen
+    return Reach(space, recipe, generator(0))
+
+
+def test_limits_that_allow_one_spec_are_wide_enough():
+    """Widths 8 and 9: 7 w MACs; 8 w + 3 parameters, and 2 w more of a norm."""
+    reach = reach_of(listed(BATCH, PLAIN))
+    assert (needs_of(BATCH, FEW, Recipe()).macs, needs_of(PLAIN, FEW, Recipe()).parameters) == (56, 75)
+    assert needs_of(BATCH, FEW, Recipe()).parameters == 83
+    for limits in (NO_LIMITS, Limits(max_macs=56), Limits(max_parameters=75), Limits(83, 56)):
+        assert reach.excess(limits) == ""
+    assert reach.excess(Limits(max_macs=55)) == (
+        "the node takes 55 MACs an example at most (max-macs), and the least that was found needs 56"
+    )
+    assert "takes 74 parameters at most (max-params), and the least that was found needs 75" in reach.excess(Limits(74))
+    # either limit allows one of the two specs, and both together none
+    assert "at most (max-" in reach.excess(Limits(75, 56))
+
+
+def test_what_breaks_the_spaces_own_constraints_does_not_count():
+    tight = reach_of(listed(BATCH, PLAIN, max_parameters=80))
+    assert tight.excess(Limits(max_macs=62)) != ""
+    assert tight.excess(Limits(max_macs=63)) == ""
+
+
+def test_a_space_that_holds_nothing_is_no_fault_of_a_node():
+    assert reach_of(listed(BATCH, PLAIN, max_parameters=1)).excess(Limits(max_parameters=1)) == ""
+
+
+def test_memory_is_that_of_the_recipe_that_needs_most():
+    large = Recipe(batch_size=50_000)
+    little = needs_of(PLAIN, FEW, Recipe()).memory_mb
+    assert needs_of(PLAIN, FEW, large).memory_mb > little
+    assert reach_of(listed(PLAIN)).excess(Limits(max_memory_mb=little)) == ""
+    assert "MiB of memory at most (max-memory-mb)" in reach_of(listed(PLAIN), large).excess(
+        Limits(max_memory_mb=little)
+    )
+
+
+def test_it_finds_something_exactly_where_a_search_would():
+    """Limits of all sizes, in any order; the space is too large to list."""
+    task, cls = Task((2, 9, 7), Classification(3)), load_choice("space", "layered")
+    reach = Reach(cls(task), Recipe(), generator(7, "draw"))
+    verdicts = []
+    for exponent in (20, 4, 9, 7, 8, 6):
+        limits, space = Limits(max_parameters=2**exponent), cls(task)
+        space.excess = lambda spec, limits=limits: limits.exceeded(needs_of(spec, task, Recipe()))
+        try:
+            space.sample(generator(7, "draw"))
+            found = True
+        except SpaceError:
+            found = False
+        assert (reach.excess(limits) == "") is found
+        verdicts.append(found)
+    assert set(verdicts) == {True, False}
+
+
+def test_no_more_is_drawn_than_the_limits_ask_for():
+    space, drawn = listed(BATCH, PLAIN), []
+    draw = space._draw
+    space._draw = lambda rng: drawn.append(1) or draw(rng)
+    reach = reach_of(space)
+    for _ in range(100):
+        assert reach.excess(NO_LIMITS) == ""
+    assert len(drawn) == 1

@@ -6,11 +6,16 @@ import re
 
 import pytest
 
+from common.architecture.kinds.layered import LayeredSpec
 from common.errors import FederationError, ProtocolError
 from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits, Needs
+from common.seeding import generator
 from common.tasks import Classification, Regression, Task
+from server_app.capacity import Reach
 from server_app.roster import Roster
+from server_app.spaces.listed import ListedSpace
+from server_app.trials import Recipe
 
 
 def report(name, shape=(4,), classes=3, names=(), limits=NO_LIMITS):
@@ -149,3 +154,18 @@ def test_a_node_with_more_examples_weighs_more():
     assert roster_of(numbers("a", (0.0,), (0.0,), 10), numbers("b", (4.0,), (0.0,), 30)).agree().head == Regression(
         (3.0,), (3**0.5,)
     )
+
+
+def test_a_node_whose_limits_allow_nothing_is_a_misfit_as_soon_as_that_is_known():
+    roster = roster_of(report("a"), report("b", limits=Limits(max_parameters=5)))
+    space = ListedSpace(roster.agree(), ListedSpace.Options(specs=[LayeredSpec().to_dict()]))
+    assert roster.misfits() == {}
+    roster.reach = Reach(space, Recipe(), generator(0))
+    (error,) = roster.misfits().values()
+    # softmax regression: 3 classes, 4 features and a bias
+    assert "the node takes 5 parameters at most (max-params), and the least that was found needs 15" in str(error)
+    roster.admit(7, report("c", limits=Limits(max_parameters=15)))
+    with pytest.raises(ProtocolError, match="takes 14 parameters"):
+        roster.admit(8, report("d", limits=Limits(max_parameters=14)))
+    with pytest.raises(ProtocolError, match=r"shape \(4,\)"):
+        roster.admit(9, report("e", shape=(5,), limits=Limits(max_parameters=14)))

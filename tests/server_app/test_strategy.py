@@ -931,13 +931,64 @@ def test_proposals_fit_all_nodes_that_were_there_at_the_start(grid, configure, p
     assert played.strategy.outcome.limits.max_parameters == SIZES[5]
 
 
-def test_where_nothing_fits_the_error_names_the_node_and_its_limit(grid, configure, play):
+def test_a_node_whose_limits_allow_nothing_of_the_space_is_left_out_in_one_sentence(grid, configure, play, flower_log):
+    """The others search, and what it can hold is no measure for what is proposed."""
     grid.people("ab")
-    limited(grid, "c", max_params=10)
+    tiny = limited(grid, "c", max_params=10)
     played = play(grid, configure())
+    assert played.error is None
+    (refused,) = played.kinds("node_refused")
+    assert (refused["node"], refused["reason"]) == (
+        "c",
+        "A node's limits must allow something of the space, but the node takes 10 parameters at most (max-params), "
+        f"and the least that was found needs {SIZES[3]}. "
+        "Raise the limit in its node config, or offer smaller architectures.",
+    )
+    assert f"The server leaves this node out: {refused['reason']}" in flower_log.text
+    assert grid.sent_to(tiny) == ["query", "query"]
+    assert states(played) == [FINISHED] * 3
+    assert played.kinds("search")[0]["nodes"] == ["a", "b"]
+    searched = [event["parameters"] for event in played.kinds("proposed") if event["trial"].startswith("trial")]
+    assert sorted(searched) == sorted(SIZES.values())
+    assert not played.kinds("absent")
+
+
+@pytest.mark.parametrize(("names", "left"), [("ab", 2), ("", 0)])
+def test_where_too_few_are_left_the_error_names_a_limit(grid, configure, play, names, left):
+    grid.people(names)
+    limited(grid, "c", max_params=10)
+    played = play(grid, configure(federation={"nodes": len(names) + 1, "min_nodes": left + 1}))
+    assert isinstance(played.error, FederationError)
+    assert f"{left + 1} were there and {left} of them fit (A node's limits must allow something" in str(played.error)
+    assert "the node takes 10 parameters at most (max-params), and the least that was found needs" in str(played.error)
+
+
+def test_where_nodes_can_hold_something_each_and_nothing_together_the_error_names_one(grid, configure, play):
+    """Of two specs one has fewer parameters, the other, with a norm, fewer MACs: 7 w + 2 w + w + 3, and 7 w."""
+    grid.people("a")
+    limited(grid, "b", max_macs=7 * 8)
+    limited(grid, "c", max_params=8 * 9 + 3)
+    layers = [{"op": "linear", "width": 8, "norm": "batch"}, {"op": "linear", "width": 9, "norm": "none"}]
+    specs = [{"version": 1, "kind": "layered", "layers": [layer]} for layer in layers]
+    played = play(grid, configure(space={"name": "listed", "specs": specs}))
     assert isinstance(played.error, SpaceError)
-    assert "node 'c': the node takes 10 parameters at most (max-params), and this spec needs" in str(played.error)
-    assert "nodes' limits" in str(played.error)
+    assert "must hold something legal" in str(played.error)
+    assert re.search("node '[bc]': the node takes", str(played.error))
+
+
+def test_a_late_node_whose_limits_allow_nothing_is_left_out_once_and_for_all(grid, configure, play):
+    grid.people("abc")
+    late = []
+    played = play(
+        grid,
+        configure(fidelity={"name": "full", "max_rounds": 3}),
+        when=[(FIRST_ROUND, lambda: late.append(limited(grid, "d", max_params=10)))],
+        final=False,
+    )
+    assert states(played) == [FINISHED] * 3
+    assert [event["node"] for event in played.kinds("node_refused")] == ["d"]
+    assert not played.kinds("absent")
+    assert grid.sent_to(late[0]) == ["query", "query"]
 
 
 def test_a_given_spec_that_does_not_fit_is_an_error_that_names_the_node(grid, configure, play):
