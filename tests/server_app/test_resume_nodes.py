@@ -41,19 +41,24 @@ class Nodes(Run):
         Names of the nodes that are there as it begins, or goes on.
     misfits : str
         Names of those whose data have another shape.
+    tiny : str
+        Names of those whose limits allow nothing.
     when : list of (dict, callable)
         What happens once an event with these fields was written.
     looks : dict of int to callable
         What happens as the run looks for replies for the n-th time since it began, or went on.
     """
 
-    def __init__(self, *arguments, people="abc", misfits=""):
+    def __init__(self, *arguments, people="abc", misfits="", tiny=""):
         super().__init__(*arguments)
-        self.people, self.misfits, self.when, self.looks = people, misfits, [], {}
+        self.people, self.misfits, self.tiny, self.when, self.looks = people, misfits, tiny, [], {}
         self.grid, self.looked = None, 0
 
     def person(self, name):
-        return self.grid.person(name, features=5 if name in self.misfits else 4)
+        node_id = self.grid.person(name, features=5 if name in self.misfits else 4)
+        if name in self.tiny:
+            self.grid.nodes[node_id].context.node_config["max-params"] = 1
+        return node_id
 
     def stranger(self):
         """Start a node that runs other code: it comes not to say its name."""
@@ -263,6 +268,20 @@ def test_killed_again_they_are_told_once_still(make, three):
     # what fits is known once all have said what they have
     assert sorted(event["node"] for event in run.kinds("node")) == list("abcx")
     assert [event["node"] for event in run.kinds("node_refused")] == ["x"]
+
+
+def test_a_node_that_could_hold_nothing_is_left_out_again_and_told_once(make, three):
+    config = replace(three, federation=replace(three.federation, nodes=4))
+    whole = make(config, people="abcx", tiny="x")
+    weights = whole.go()
+    run = make(config, people="abcx", tiny="x")
+    run.killed_at(event="round", trial="trial-0000", round=2)
+    np.testing.assert_array_equal(run.go(), weights)
+    assert run.found() == whole.found()
+    (resumed,) = run.kinds("resumed")
+    assert (resumed["missing"], resumed["new"]) == ([], [])
+    (refused,) = run.kinds("node_refused")
+    assert (refused["node"], "at most (max-params)" in refused["reason"]) == ("x", True)
 
 
 def test_who_was_admitted_after_the_last_save_is_told_for_the_first_time(make, three):
