@@ -114,16 +114,20 @@ class ArchitectureSpec(ABC):
 
     @staticmethod
     def from_json(text: str) -> ArchitectureSpec:
-        """Parse JSON; refuses duplicate keys, NaN, and more than 64 KiB."""
-        if not isinstance(text, str):
-            raise SpecError("A spec must be JSON text", type(text).__name__, fix="Use from_dict for JSON values")
-        if len(text) > MAX_TEXT:
-            raise SpecError(f"A spec must have {MAX_TEXT} characters at most", len(text), fix="Use fewer layers")
-        try:
-            values = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise SpecError(f"A spec must be valid JSON ({error})", _shorten(text), fix="Check the text") from None
-        return ArchitectureSpec.from_dict(values)
+        """Parse JSON; refuses what `read_json` does, and anything odd."""
+        return ArchitectureSpec.from_dict(read_json(text))
+
+
+def read_json(text: str) -> Any:
+    """Return what JSON text holds; refuses duplicate keys, NaN, and more than 64 KiB with `SpecError`."""
+    if not isinstance(text, str):
+        raise SpecError("A spec must be JSON text", type(text).__name__, fix="Use from_dict for JSON values")
+    if len(text) > MAX_TEXT:
+        raise SpecError(f"A spec must have {MAX_TEXT} characters at most", len(text), fix="Use fewer layers")
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"A spec must be valid JSON ({error})", _shorten(text), fix="Check the text") from None
 
 
 @lru_cache(maxsize=1024)

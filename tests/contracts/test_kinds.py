@@ -13,10 +13,6 @@ import torch
 from common.architecture.cost import cost_of
 from common.architecture.graph import HEAD, Graph
 from common.architecture.initial import initial_weights
-from common.architecture.kinds.cells import OPERATIONS
-from common.architecture.kinds.constant import ConstantSpec
-from common.architecture.kinds.layered import REDUCTIONS
-from common.architecture.kinds.layers import LAYERS
 from common.architecture.layout import layout, state_size
 from common.architecture.memory import peak_memory
 from common.architecture.spec import KINDS, MAX_TEXT, ArchitectureSpec
@@ -24,60 +20,9 @@ from common.errors import SpecError
 from common.models.builder import build, flat_state
 from common.seeding import generator
 from common.settings import TrainingSettings
-from common.tasks import Classification, Task
-from server_app.registry import load_choice
 from tests.support.flops import counted_macs
-from tests.support.tables import tabular_space
+from tests.support.kinds import CASES, NO_NETWORKS, SPACES, TASKS, kind_of, space_of
 
-TASKS = {
-    "vector": Task((5,), Classification(3)),
-    "sequence": Task((3, 21), Classification(4)),
-    "image": Task((2, 9, 7), Classification(3)),
-}
-LAYERED = {
-    "max_layers": 6,
-    "operations": list(LAYERS),
-    "norm": ["group", "layer", "batch", "none"],
-    "skip": 0.5,
-    "merge": ["add", "concat"],
-    "dilation": [1, 2],
-    "squeeze_excite": [None, 4],
-    "kernels": [[1, 3], [3, 5, 7]],
-    "bands": [3],
-    "reduce": list(REDUCTIONS),
-    "join": ["none", "log_energy"],
-    "normalise": ["none", "example"],
-}
-STACKS = {
-    "operations": list(OPERATIONS),
-    "cells": [3, 4],
-    "channels": [2, 4],
-    "norm": ["group", "batch"],
-    "stem_strides": 1,
-}
-MOBILE = {"norm": ["group", "batch"], "blocks": ["identity", "mb1_k3", "mb4_k5", "mb2_k3_se"]}
-EVERY = ("vector", "sequence", "image")
-SPATIAL = ("sequence", "image")
-
-
-def drawn_from(name, options):
-    """Return what makes a space for a task, of what is offered beyond its defaults."""
-    cls = load_choice("space", name)
-    return lambda task: cls(task, cls.Options(**options))
-
-
-SPACES = {
-    "layered": (EVERY, drawn_from("layered", LAYERED)),
-    "constant": (EVERY, drawn_from("listed", {"specs": [ConstantSpec().to_dict()]})),
-    "cell, darts": (SPATIAL, drawn_from("cell", {**STACKS, "form": "darts"})),
-    "cell, nasbench201": (SPATIAL, drawn_from("cell", {**STACKS, "form": "nasbench201"})),
-    "mobile": (SPATIAL, drawn_from("mobile", MOBILE)),
-    "tabular": (EVERY, lambda _: tabular_space()),
-}
-"""For each kind, and form of it: for which data, and the space that draws its samples."""
-CASES = [(case, data) for case, (kinds_of_data, _) in SPACES.items() for data in kinds_of_data]
-NO_NETWORKS = ("tabular",)
-"""Kinds that only name what was trained elsewhere."""
 DRAWS = 12
 
 
@@ -88,7 +33,7 @@ def case(request):
 
 @pytest.fixture
 def kind(case):
-    return case[0].partition(",")[0]
+    return kind_of(case[0])
 
 
 @pytest.fixture
@@ -99,7 +44,7 @@ def task(case):
 @pytest.fixture
 def specs(case, kind, task):
     """Specs that fit the task."""
-    space = SPACES[case[0]][1](task)
+    space = space_of(*case)
     rng = generator(0, "kinds", kind, *task.input_shape)
     return [space.sample(rng) for _ in range(DRAWS)]
 
@@ -113,7 +58,7 @@ def networks(kind, specs):
 
 
 def test_each_kind_is_tested():
-    assert {case.partition(",")[0] for case in SPACES} == KINDS.keys()
+    assert set(map(kind_of, SPACES)) == KINDS.keys()
 
 
 def test_samples_are_of_their_kind(kind, specs):
