@@ -18,7 +18,6 @@ from common.overrides import for_hydra
 from common.typed import typed
 from server_app.registry import load_choice, option_names
 from server_app.spaces.table import Table
-from server_app.spaces.tabular import TabularSpace
 
 AXES = ("controller", "fidelity")
 """What contenders differ in."""
@@ -106,14 +105,6 @@ def settings_of(overrides: Sequence[str]) -> Settings:
         if len(each_value(one)) > 1:
             raise ConfigError(f"Only options of {' and '.join(AXES)} may have several values", one, fix="Choose one")
     return typed(Settings, compose_benchmark(others), "")
-
-
-def space_options(settings: Settings) -> TabularSpace.Options:
-    """Return the options of the space; raises `ConfigError` where they name no table."""
-    options = options_of(settings.space, TabularSpace.Options, "space")
-    if options.table is None:
-        raise ConfigError("space.table must name the table", fix="Set space.table=FILE; see flwr-nas benchmark --help")
-    return options
 
 
 def contenders_of(overrides: Sequence[str], table: Table) -> list[Contender]:

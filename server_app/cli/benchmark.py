@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from common.errors import ConfigError, DataError, StorageError
+from common.errors import ConfigError, StorageError
 from server_app.cli.resume import asks_for_help
 
 _HELP = """Judges controllers on a table of evaluated architectures: nothing is trained, scores are looked up.
@@ -37,15 +37,15 @@ def benchmark(arguments: Sequence[str]) -> int:
 
     from server_app.benchmark import picture, record
     from server_app.benchmark.runs import Course, run_all, seeds_of
-    from server_app.benchmark.settings import contenders_of, settings_of, space_options
+    from server_app.benchmark.settings import contenders_of, settings_of
+    from server_app.cli.tables import read_table, table_options
     from server_app.cores import cores
     from server_app.reporting.benchmark import bars, render
-    from server_app.spaces.table import parse_table
     from server_app.spaces.tabular import TabularSpace
 
     settings = settings_of(arguments)
-    options = space_options(settings)
-    table = parse_table(_text_of(str(options.table)))
+    options = table_options(settings.space)
+    table = read_table(options)
     contenders = contenders_of(arguments, table)
     space = TabularSpace(table, options)
     space.best()  # or nobody would hear of constraints that leave nothing before the end
@@ -82,16 +82,6 @@ def _help(overrides: Sequence[str]) -> str:
     values = compose_benchmark([each_value(override)[0] for override in overrides])
     chosen = {group: str(values[group]["name"]) for group in ("space", "controller", "fidelity")}
     return _HELP + "\n" + help_text(values, chosen, "benchmark", [CONF], fixed=["space"])
-
-
-def _text_of(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
-        raise DataError(
-            f"A table must be a file that can be read ({reason})", path, fix="Name the file in space.table"
-        ) from None
 
 
 def _folder(named: str | None) -> tuple[Path, bool]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from common.config import Config
     from common.tasks import Head, Task
+    from server_app.spaces.base import SearchSpace
 
 _SAMPLES = 1000
 _TRIES = 20
@@ -91,7 +92,7 @@ def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
         raise ConfigError("--samples must be 1 or more", samples, fix="Leave it out for 1,000")
     from common.config import compose_config
     from common.seeding import generator
-    from server_app.build import build_space, without_foreign_options
+    from server_app.build import without_foreign_options
     from server_app.show.space import render
     from server_app.show.survey import survey
 
@@ -101,11 +102,22 @@ def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
     for note in notes:
         if note.startswith("space="):
             print(f"flwr-nas: {note}", file=sys.stderr)
-    task = _task(config, shape_of(arguments.input), head_of(arguments.classes, arguments.targets))
-    space = build_space(config, task)
+    space = _space(config, shape_of(arguments.input), head_of(arguments.classes, arguments.targets))
     found = survey(space, generator(config.seed, "show"), samples, _TRIES * samples)
     _print(render(config.space["name"], space, found))
     return 0
+
+
+def _space(config: Config, shape: tuple[int, ...] | None, head: Head | None) -> SearchSpace:
+    """Return the space that was chosen, for its task; that of a table is of none."""
+    from server_app.build import build_space
+    from server_app.cli.tables import read_table, table_options
+    from server_app.spaces.tabular import TabularSpace
+
+    if config.space["name"] == "tabular":
+        options = table_options(config.space)
+        return TabularSpace(read_table(options), options)
+    return build_space(config, _task(config, shape, head))
 
 
 def _task(config: Config, shape: tuple[int, ...] | None, head: Head | None) -> Task:

@@ -12,19 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from common.architecture.kinds.layers import Layer
+from common.architecture.spec import ArchitectureSpec
 from server_app.reporting.bars import Bar
 from server_app.reporting.words import counted, listed
 from server_app.show.operations import shape_words
 from server_app.show.survey import Survey, histogram, landmarks
-from server_app.spaces.domains import Domain, Sources
+from server_app.spaces.domains import Choices, Domain, Sources
 
 if TYPE_CHECKING:
     from common.architecture.cost import Cost
-    from common.architecture.spec import ArchitectureSpec
     from common.tasks import Task
     from server_app.spaces.base import SearchSpace
 
 _SAMPLES = 5
+_VALUES = 20
+"""Values of an option that are told: a list of specs may be long."""
+_DESCRIBED = (Layer, ArchitectureSpec)
 _BAR = 40
 _EXACT = 10**9
 """Sizes below it are written out."""
@@ -42,7 +45,7 @@ def render(name: str, space: SearchSpace, survey: Survey) -> Iterator[Renderable
     survey : Survey
         A sample of it.
     """
-    yield Text(f"space={name} for {_task(space.task)}", "bold")
+    yield Text(f"space={name}{_purpose(space)}", "bold")
     yield ""
     domains = space.choices()
     if domains:
@@ -62,6 +65,15 @@ def render(name: str, space: SearchSpace, survey: Survey) -> Iterator[Renderable
         yield _histogram(title, values)
 
 
+def _purpose(space: SearchSpace) -> str:
+    """Return for which task a space is; of one that is for none, why."""
+    return (
+        f": {space.why_offline[:1].lower()}{space.why_offline[1:]}"
+        if space.why_offline
+        else f" for {_task(space.task)}"
+    )
+
+
 def _task(task: Task) -> str:
     outputs = counted(task.head.output_width, "output")
     return f"{shape_words(task.input_shape)} ({task.kind}), {task.head.kind} with {outputs}"
@@ -77,11 +89,15 @@ def _choices(domains: Mapping[str, Domain]) -> RenderableType:
 def _domain(domain: Domain) -> str:
     if isinstance(domain, Sources):
         return f"from the input or any earlier layer, with probability {domain.probability:g}"
-    return ", ".join(map(_value, domain.values)) if hasattr(domain, "values") else str(domain)
+    if not isinstance(domain, Choices):
+        return str(domain)
+    values = [_value(value) for value in domain.values[:_VALUES]]
+    more = [f"and {len(domain.values) - _VALUES:,} more"] if len(domain.values) > _VALUES else []
+    return ("\n" if isinstance(domain.values[0], ArchitectureSpec) else ", ").join([*values, *more])
 
 
 def _value(value: Any) -> str:
-    return "none" if value is None else value.describe() if isinstance(value, Layer) else str(value)
+    return "none" if value is None else value.describe() if isinstance(value, _DESCRIBED) else str(value)
 
 
 def _size(size: float, domains: Mapping[str, Domain]) -> str:

@@ -100,7 +100,11 @@ class SearchSpace(ABC):
         """Yield the specs that `size` counts, each once, always in the same order; asked only where they are finite."""
 
     def choices(self) -> dict[str, Domain]:
-        """Return what there is to choose from, by option, for people; by default nothing is told."""
+        """Return what there is to choose from, by option, for people; by default nothing is told.
+
+        Names are those of the options, ``stages.0.width`` for a part of one. What has one value is told too: it may be
+        a default that goes by the task.
+        """
         return {}
 
     def enumerate(self) -> Iterator[ArchitectureSpec]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from common.architecture.spec import ArchitectureSpec
     from common.tasks import Task
+    from server_app.spaces.domains import Domain
 
 _OPERATIONS = {
     "darts": ["skip", "sep_conv3", "sep_conv5", "dil_conv3", "dil_conv5", "avg_pool3", "max_pool3"],
@@ -159,6 +160,16 @@ class CellSpace(SearchSpace):
             value for name, domain in self._domains.items() for value in encode_choice(domain, getattr(spec, name))
         ]
         return np.array(edges + stack, dtype=np.float64)
+
+    def choices(self) -> dict[str, Domain]:
+        """Return form, nodes, operations and stack, in the order of the options."""
+        return {
+            "form": Choices((self.options.form,)),
+            "nodes": Choices((self.options.nodes,)),
+            "operations": Choices(self.options.offered()),
+            **self._domains,
+            "stem_strides": Choices((self._fixed["stem_strides"],)),
+        }
 
     def size(self) -> float:
         """Count the specs before constraints.

@@ -214,7 +214,7 @@ class LayeredSpace(SearchSpace):
         """Return depths, operations, and the domains of all options that some operation has."""
         deepest = max(self.options.max_layers - 1, 0)
         fields = {option: self._places.domain(option, deepest) for option in self._offered_options()}
-        ends = {name: self._places.domains[name] for name in ("reduce", "join")}
+        ends = {name: self._places.domains[name] for name in ("reduce", "join", "normalise")}
         return {
             "layers": Choices(tuple(self._depths())),
             "operations": Choices(tuple(self._places.operations)),

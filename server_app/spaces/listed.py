@@ -14,6 +14,7 @@ from common.errors import SpaceError, SpecError
 from common.tasks import Task
 from server_app.reporting.words import counted
 from server_app.spaces.base import SearchSpace
+from server_app.spaces.domains import Choices, Domain
 
 
 class ListedSpace(SearchSpace):
@@ -68,6 +69,10 @@ class ListedSpace(SearchSpace):
         """Return a one-hot vector, shape ``(number of specs,)``."""
         self._check_membership(spec)
         return np.array([float(spec == listed) for listed in self.specs])
+
+    def choices(self) -> dict[str, Domain]:
+        """Return the specs."""
+        return {"specs": Choices(self.specs)}
 
     def size(self) -> float:
         """Count the specs."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from common.architecture.spec import ArchitectureSpec
     from common.tasks import Task
+    from server_app.spaces.domains import Domain
 
 _DRAWN = ("stem_width", "last_width", "activation", "norm")
 """Fields of a spec, beside its blocks, that have options of the same name."""
@@ -151,6 +152,10 @@ class MobileSpace(SearchSpace):
         for name, domain in self._domains.items():
             row += encode_choice(domain, getattr(spec, name))
         return np.array(row, dtype=np.float64)
+
+    def choices(self) -> dict[str, Domain]:
+        """Return each stage, blocks, and what else there is, in the order of the options."""
+        return {**self._stages.choices(), **self._domains, "stem_strides": Choices((self._stem_strides,))}
 
     def size(self) -> float:
         """Count the specs before constraints; those that differ in where they do nothing are one."""

@@ -112,6 +112,15 @@ class Stages:
                 if kind not in self._kinds:
                     raise _refused(index, f"blocks {self._kinds}", kind, "blocks")
 
+    def choices(self) -> dict[str, Choices]:
+        """Return what is offered, by the options ``stages`` and ``blocks``."""
+        stages = {
+            f"stages.{index}.{name}": domain
+            for index, stage in enumerate(self._stages)
+            for name, domain in (("width", stage.width), ("stride", Choices((stage.stride,))), ("depth", stage.depth))
+        }
+        return {**stages, "blocks": self._kinds}
+
     def encode(self, blocks: Sequence[Block], width: int) -> list[float]:
         """Return for each stage its width over the greatest, and for each place its block one-hot."""
         row: list[float] = []

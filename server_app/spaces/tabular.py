@@ -20,6 +20,7 @@ from common.errors import SpaceError, SpecError
 from common.tasks import Classification, Task
 from server_app.reporting.words import counted
 from server_app.spaces.base import SearchSpace
+from server_app.spaces.domains import Choices, Domain
 from server_app.spaces.table import Entry, Table
 
 _TASK = Task((1,), Classification(2))
@@ -145,6 +146,10 @@ class TabularSpace(SearchSpace):
         self._check_membership(spec)
         places = zip(_key(spec), self.table.alphabets, strict=True)
         return np.array([float(digit == other) for digit, digits in places for other in digits])
+
+    def choices(self) -> dict[str, Domain]:
+        """Return the digits of each place of a key; not all that they make need be in the table."""
+        return {f"table.{place}": Choices(tuple(digits)) for place, digits in enumerate(self.table.alphabets)}
 
     def size(self) -> float:
         """Count the entries."""

@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import ConfigError
-from server_app.benchmark.settings import contenders_of, settings_of, space_options
+from server_app.benchmark.settings import contenders_of, settings_of
 from server_app.controllers.evolution import Evolution
 from server_app.fidelity.full import Full
 from server_app.fidelity.successive_halving import SuccessiveHalving
@@ -19,7 +19,7 @@ def names(*overrides, of=PLAIN):
 def test_what_is_not_named_has_its_default():
     settings = settings_of(["space.table=a b.json", "seeds=7"])
     assert (settings.budget, settings.seeds, settings.parallel, settings.workers) == (200, 7, 1, None)
-    assert space_options(settings).table == "a b.json"
+    assert settings.space["table"] == "a b.json"
     (contender,) = contenders_of([], PLAIN)
     assert (contender.name, contender.controller, contender.controller_options) == (
         "evolution",
@@ -107,8 +107,3 @@ def test_contenders_that_make_no_sense_are_refused(overrides, said):
 def test_settings_that_make_no_sense_are_refused(overrides, said):
     with pytest.raises(ConfigError, match=said):
         settings_of(overrides)
-
-
-def test_a_table_must_be_named():
-    with pytest.raises(ConfigError, match="must name the table"):
-        space_options(settings_of([]))

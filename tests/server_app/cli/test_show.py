@@ -14,6 +14,7 @@ from common.errors import ConfigError, SpecError
 from common.tasks import Classification, Regression, Task
 from server_app.cli import main
 from server_app.cli.show import head_of, shape_of
+from tests.support.tables import entries
 
 SPEC = LayeredSpec((Conv1d(8), Linear(5)), "avg")
 
@@ -94,6 +95,8 @@ def test_a_model_needs_no_options(capsys, tmp_path):
         (("space=layered", "--svg", "a.svg"), "--svg is for an architecture only"),
         (("SPEC", "--input", "9x32", "--classes", "2", "--config-dir", "a"), "--config-dir is for a space only"),
         (("space=layered", "dataset=local", "dataset.path=nothing.npz"), "nothing.npz"),
+        (("space=tabular",), "space.table must name the table"),
+        (("space=tabular", "space.table=nothing.json"), "nothing.json"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(capsys, spec_file, arguments, told):
@@ -133,6 +136,17 @@ def test_a_space_of_their_own_comes_from_their_folder(capsys, tmp_path):
     code, out, _ = run(capsys, "--config-dir", "a folder", "space=mine", "--samples", "5", "dataset=digits")
     assert code == 0
     assert re.search(r"^  layers +1, 2 *$", out, re.MULTILINE)
+
+
+def test_a_table_is_shown_and_is_for_no_data(capsys, tmp_path):
+    (tmp_path / "a table.json").write_text(json.dumps(entries()))
+    code, out, err = run(capsys, "space=tabular", "space.table=a table.json", "dataset=local")
+    assert (code, err) == (0, "")
+    assert out.startswith(
+        "space=tabular: a table tells what networks scored and not what they are, so no node can train"
+    )
+    assert re.search(r"^  table.3 +0, 1, 2 *$", out, re.MULTILINE)
+    assert "\nsize     81 architectures" in out  # 3 digits at 4 places
 
 
 def test_a_shape_is_read():

@@ -4,14 +4,18 @@ import pytest
 from rich.console import Console
 
 from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Linear
 from common.seeding import generator
 from common.tasks import Classification, Task
 from server_app.show.space import render
 from server_app.show.survey import survey
+from server_app.spaces.cell import CellSpace
 from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.listed import ListedSpace
+from server_app.spaces.mobile import MobileSpace
 
 TASK = Task((4,), Classification(3))
+IMAGE = Task((1, 8, 8), Classification(10))
 
 
 def shown(space, wanted=100, width=80):
@@ -90,8 +94,43 @@ def test_a_space_without_anything_legal_is_shown_so():
     assert "samples" not in lines
 
 
-def test_a_list_has_a_size_and_no_options():
-    lines = shown(ListedSpace(TASK, ListedSpace.Options([LayeredSpec().to_dict()])))
-    assert rows(lines)["size"] == "1 architecture, before constraints"
+def test_a_list_tells_its_specs_one_below_the_other_and_how_many_more_there_are():
+    few = [LayeredSpec((Linear(width),)) for width in (3, 5)]
+    lines = shown(ListedSpace(TASK, ListedSpace.Options([spec.to_dict() for spec in few])))
+    at = lines.index("choices")
+    assert lines[at + 1 : at + 3] == ["  specs  linear 3", "         linear 5"]
+    assert rows(lines)["size"] == "2 architectures, before constraints"
     assert rows(lines)["limits"] == "none"
-    assert "choices" not in lines
+    many = [LayeredSpec((Linear(width),)).to_dict() for width in range(1, 24)]
+    lines = shown(ListedSpace(TASK, ListedSpace.Options(many)))
+    at = lines.index("choices")
+    assert [line.strip() for line in lines[at + 20 : at + 22]] == ["linear 20", "and 3 more"]
+
+
+def test_cells_tell_what_goes_by_their_form_and_by_the_data():
+    long = Task((9, 200), Classification(6))  # 200, 100, 50: two strides of 2 leave at most 64 steps
+    found = rows(shown(CellSpace(long, CellSpace.Options(form="nasbench201")), 5, width=160))
+    assert (found["form"], found["nodes"]) == ("nasbench201", "3")
+    assert found["operations"] == "none, skip, conv1, conv3, avg_pool3"
+    assert found["stem_strides"] == "2"
+
+
+def test_mobile_networks_tell_each_stage():
+    stages = [{"width": [4, 6], "depth": [1, 2]}, {"width": 8, "stride": 2}]
+    found = rows(shown(MobileSpace(IMAGE, MobileSpace.Options(stages=stages, blocks=["mb2_k3", "identity"])), 5))
+    told = {name: words for name, words in found.items() if name.startswith(("stages", "blocks"))}
+    assert told == {
+        "stages.0.width": "4, 6",
+        "stages.0.stride": "1",
+        "stages.0.depth": "1, 2",
+        "stages.1.width": "8",
+        "stages.1.stride": "2",
+        "stages.1.depth": "1",
+        "blocks": "mb2_k3, identity",
+    }
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("space", [layered(IMAGE), CellSpace(IMAGE), MobileSpace(IMAGE)], ids=type)
+def test_no_line_is_longer_than_the_screen_is_wide(space, width):
+    assert max(map(len, shown(space, 20, width))) <= width

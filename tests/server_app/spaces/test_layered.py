@@ -289,7 +289,9 @@ def test_choices_are_what_draws_have():
         assert seen[name] == set(choices[name].values)
     assert seen["reduce"] == {*choices["reduce"].values, "flatten"}  # a front end leaves nothing to reduce
     vector = LayeredSpace(Task((5,), Classification(2))).choices()
-    assert not {"kernel", "pool_kernel", "bands", "reduce", "join"} & set(vector)
+    assert not {"kernel", "pool_kernel", "bands", "reduce", "join", "normalise"} & set(vector)
+    options = LayeredSpace.Options(normalise=["none", "example"])
+    assert LayeredSpace(Task((3, 21), Classification(4)), options).choices()["normalise"].values == ("none", "example")
 
 
 def test_where_nothing_can_change_a_mutation_is_a_fresh_sample():
