@@ -47,7 +47,7 @@ class Allowance:
     linear, constant : Load
         Of what the winner is compared with.
     baseline : Load, optional
-        Of the baseline; None where it is the best that the search tries of the portfolio.
+        Of the baseline, if that is not the best that the search has tried of the portfolio; None where there is none.
     placement, final_placement : Placement
         Of the search, and of what follows it.
     names : callable
@@ -103,10 +103,8 @@ class Allowance:
     def _final(self, search: Search, trial: Trial) -> Bill:
         new = trial.number == len(search.trials)
         ranking = [trial, *search.ranking] if new else search.ranking
-        if self.baseline is not None:
-            baselines = [self.baseline]
-        else:
-            tried = [one for one in ranking if one.origin == PORTFOLIO]
+        baselines = [] if self.baseline is None else [self.baseline]
+        if self.final.baseline == PORTFOLIO and (tried := [one for one in ranking if one.origin == PORTFOLIO]):
             baselines = [self.load(one.identity) for one in may_be_best(tried, 1)]
         selection = self._workers(search, self.final_placement, search.held_out)
         test = self._workers(search, self.final_placement, ())

@@ -32,8 +32,8 @@ def baseline_of(config: Config, task: Task, recipes: RecipeSpace, ranking: Seque
     """Return what the winner is compared with.
 
     That is the one given; or the best of the portfolio, by the search's ranking; or, where the search tried none of it,
-    since it began with other specs or its space holds other kinds, the first of the portfolio; or nothing, where none
-    of those that it tried has a score, or none fits the task.
+    since it began with other specs or its space holds other kinds, the first of the portfolio within the space's
+    `max_parameters` and `max_macs`; or nothing, where none of those that it tried has a score, or none fits the task.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def baseline_of(config: Config, task: Task, recipes: RecipeSpace, ranking: Seque
     if given is None:
         best = best_of_portfolio(ranking)
         if best is None and not any(trial.origin == PORTFOLIO for trial in ranking):
-            return _first_of_portfolio(task, recipes)
+            return _first_of_portfolio(config, task, recipes)
         return None if best is None else best.identity
     spec, recipe = given
     try:
@@ -75,8 +75,11 @@ def best_of_portfolio(ranking: Sequence[Trial]) -> Trial | None:
     return next((trial for trial in ranking if trial.origin == PORTFOLIO and trial.ranks), None)
 
 
-def _first_of_portfolio(task: Task, recipes: RecipeSpace) -> Identity | None:
-    return next(iter(portfolio_of(task, LayeredSpace(task), recipes).entries.values()), None)
+def _first_of_portfolio(config: Config, task: Task, recipes: RecipeSpace) -> Identity | None:
+    """Return the first that may cost as much as what is searched: a dearer one would be no measure of it."""
+    parameters, macs = config.space.get("max_parameters"), config.space.get("max_macs")
+    space = LayeredSpace(task, LayeredSpace.Options(max_parameters=parameters, max_macs=macs))
+    return next(iter(portfolio_of(task, space, recipes).entries.values()), None)
 
 
 def start_of(config: Config, default: Recipe) -> list[Suggestion]:

@@ -112,8 +112,15 @@ def test_where_a_sample_trains_it_may_be_that_of_the_most_examples():
 def test_the_dearest_of_the_portfolio_that_may_be_its_best_is_the_baseline():
     tried = [trial(n, SPECS[n], 0.9 - n / 10, state=TrialState.FINISHED, origin="portfolio") for n in range(2)]
     new = trial(2, SPECS[2], origin="portfolio")
-    needed = least(search_of(tried), new, 2, baseline=None)
-    assert needed == 300 * (2 * 30 + 3) + 300 * (2 * 30 + 7) * 2 + 5 * (2 * 30 + 7)
+    needed = 300 * (2 * 30 + 3) + 300 * (2 * 30 + 7) * 2 + 5 * (2 * 30 + 7)
+    # before any of it was tried, it would have been its first
+    assert least(search_of(tried), new, 2, baseline=None) == least(search_of(tried), new, 2) == needed
+
+
+def test_a_baseline_that_was_given_is_the_baseline_whatever_was_tried():
+    tried = [trial(0, SPECS[0], 0.9, state=TrialState.FINISHED, origin="portfolio")]
+    given = replace(FINAL, baseline={"version": 1})
+    assert least(search_of(tried), trial(1, SPECS[0]), 2, final=given) == STEP + 100 * (2 * 30 + 7) + REFERENCES
 
 
 def test_folds_train_as_often_as_they_are():

@@ -122,6 +122,14 @@ def test_where_the_space_holds_none_of_the_portfolio_the_baseline_is_its_first(c
     assert baseline_of(config, TASK, RECIPES, [trial(0, 3, "sample")]) == first
 
 
+def test_the_first_of_the_portfolio_costs_no_more_than_what_is_searched(configure):
+    # 4 inputs, two layers of 64 and 3 classes: 4 x 64 + 64 x 64 + 64 x 3 = 4544 MACs; half as wide, 1248
+    space = {**configure().space, "max_macs": 4000}
+    config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"}, space=space)
+    spec, recipe = baseline_of(config, TASK, RECIPES, ())
+    assert ([layer.width for layer in spec.layers], recipe) == ([32, 32], RECIPES.default)
+
+
 def test_where_all_that_was_tried_of_the_portfolio_failed_there_is_no_baseline(configure):
     config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"})
     ranking = [trial(1, 3, "sample"), trial(0, 5, "portfolio", TrialState.FAILED)]
