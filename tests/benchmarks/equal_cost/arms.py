@@ -65,14 +65,14 @@ def reached(folder: Path) -> Reached:
     )
 
 
+def as_dear(cost: float) -> list[str]:
+    """Return the overrides of a search that tries as much as it can pay, its final training included."""
+    return [f"search.trials={UNBOUNDED}", f"search.budget.mac_examples={cost:.0f}"]
+
+
 def random_search(cost: float) -> list[str]:
-    """Return the overrides of a random search that may cost as much, its final training included."""
-    return [
-        "controller=random",
-        "search.start=[]",
-        f"search.trials={UNBOUNDED}",
-        f"search.budget.mac_examples={cost:.0f}",
-    ]
+    """Return the overrides of a random search that may cost as much."""
+    return ["controller=random", "search.start=[]", *as_dear(cost)]
 
 
 def portfolio(search: Path) -> list[str]:

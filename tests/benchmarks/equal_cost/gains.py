@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from server_app.interval import Interval, paired
+from server_app.reporting.words import counted
 from tests.benchmarks.equal_cost.arms import Reached
 
 
@@ -65,6 +66,18 @@ def gain(data: str, ours: Sequence[Reached], theirs: Sequence[Reached]) -> Gain:
 def _difference(one: Reached, other: Reached) -> float:
     found_nothing = one.from_portfolio and other.from_portfolio
     return min(0.0, one.value - other.value) if found_nothing else one.value - other.value
+
+
+def in_figures(found: Gain) -> str:
+    """Return the mean, and the deviation where there are several seeds."""
+    return f"{found.mean:+.4f}" + ("" if found.spread is None else f" ({found.spread:.4f})")
+
+
+def in_words(gains: Sequence[Gain], ours: str, theirs: str) -> str:
+    """Return what one arm gains over another on all data sets, with its interval where there are several."""
+    told = overall(gains)
+    interval = f", 95 % interval {told.low:+.4f} to {told.high:+.4f}, by data set" if told.known else ""
+    return f"gain of {ours} over {theirs}: {told.mean:+.4f} over {counted(len(gains), 'data set')}{interval}"
 
 
 def overall(gains: Sequence[Gain]) -> Interval:

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.benchmarks.equal_cost.arms import Reached
-from tests.benchmarks.equal_cost.gains import gain, overall
+from tests.benchmarks.equal_cost.gains import gain, in_figures, in_words, overall
 
 
 def one(value: float, macs: int = 10, *, from_portfolio: bool = False) -> Reached:
@@ -39,3 +39,14 @@ def test_every_data_set_counts_once() -> None:
     # two means 0.4 apart: standard error 0.2, times the 12.706 of one degree of freedom
     assert found.low == pytest.approx(-0.1 - 12.7062 * 0.2, abs=1e-3)
     assert found.high == pytest.approx(-0.1 + 12.7062 * 0.2, abs=1e-3)
+
+
+def test_a_gain_in_figures_and_in_words() -> None:
+    two = gain("two", [one(0.9), one(0.8)], [one(0.8), one(0.8)])
+    single = gain("one", [one(0.9)], [one(0.8)])
+    assert (in_figures(two), in_figures(single)) == ("+0.0500 (0.0707)", "+0.1000")  # 0.1 / sqrt(2)
+    assert in_words([single], "cell", "portfolio") == "gain of cell over portfolio: +0.1000 over 1 data set"
+    # means 0.05 and 0.1: standard error 0.025, times 12.706
+    assert in_words([two, single], "cell", "portfolio") == (
+        "gain of cell over portfolio: +0.0750 over 2 data sets, 95 % interval -0.2427 to +0.3927, by data set"
+    )

@@ -1,0 +1,106 @@
+"""What the benchmarks of equal cost have in common as commands: what people type, and what is written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeAlias
+
+from rich.console import Console
+
+from common.errors import FlwrNasError
+from common.files import write_aside
+from tests.benchmarks.equal_cost.arms import Reached
+from tests.benchmarks.equal_cost.data import CASES, Case, case_of
+from tests.benchmarks.equal_cost.runner import Runner
+
+QUICK = ("search.trials=9", "final.rounds=5", "final.seeds=1")
+"""With one seed: shows that all of it runs, and proves nothing."""
+
+Arms: TypeAlias = dict[str, Reached]
+"""What each arm came to on one data set with one seed."""
+
+
+def arguments_of(description: str, embedded: Mapping[str, Case], kept: str) -> argparse.Namespace:
+    """Read the command line.
+
+    Parameters
+    ----------
+    description : str
+        Of the benchmark.
+    embedded : mapping of str to Case
+        Data sets that need no file.
+    kept : str
+        Name of the summary in the folder that keeps the runs.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--data",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("FILE", "OVERRIDE"),
+        help=f"{', '.join(CASES)} are known; of another the overrides say who holds what",
+    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"among {', '.join(embedded)} and the files' names")
+    parser.add_argument("--quick", action="store_true", help="small searches; seed 0 unless --seeds says more")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--out", type=Path, help=f"keeps the runs, and {kept}; runs/suite, or runs/suite-quick")
+    arguments = parser.parse_args()
+    if arguments.seeds is None:
+        arguments.seeds = [0] if arguments.quick else [0, 1, 2]
+    if arguments.out is None:
+        arguments.out = Path("runs/suite-quick" if arguments.quick else "runs/suite")
+    return arguments
+
+
+def run_all(
+    arguments: argparse.Namespace,
+    embedded: Mapping[str, Case],
+    arms: Callable[[Runner, str, int], Arms],
+    console: Console,
+    kept: str,
+) -> dict[str, list[Arms]]:
+    """Run the arms with each seed on each data set; return what they came to, which is also kept.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        As of `arguments_of`.
+    embedded : mapping of str to Case
+        Data sets that need no file.
+    arms : callable
+        Runs all arms on a data set with a seed.
+    console : Console
+        Where it is told.
+    kept : str
+        Name of the summary.
+    """
+    given = {Path(words[0]).stem: words for words in arguments.data}
+    files = {name: Path(words[0]) for name, words in given.items()}
+    cases = {**embedded, **{name: case_of(name, words[1:]) for name, words in given.items()}}
+    chosen = {name: case for name, case in cases.items() if name in (arguments.only or cases)}
+    out, more = arguments.out.absolute(), QUICK if arguments.quick else ()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and what is temporary goes too
+    found: dict[str, list[Arms]] = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="flwr-nas-suite-") as scratch:
+            runner = Runner(chosen, files, more, out, Path(scratch), console)
+            for name in chosen:
+                found[name] = [arms(runner, name, seed) for seed in arguments.seeds]
+                write_aside(out / kept, json.dumps(_plain(found), indent=2) + "\n")
+    except FlwrNasError as error:
+        raise SystemExit(f"{Path(sys.argv[0]).name}: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    return found
+
+
+def _plain(found: dict[str, list[Arms]]) -> dict[str, list[dict[str, dict[str, object]]]]:
+    return {name: [{arm: asdict(one) for arm, one in each.items()} for each in seeds] for name, seeds in found.items()}

@@ -1,0 +1,62 @@
+import argparse
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.benchmarks.equal_cost.arms import Reached
+from tests.benchmarks.equal_cost.command import QUICK, Arms, arguments_of, run_all
+from tests.benchmarks.equal_cost.data import EMBEDDED
+from tests.benchmarks.equal_cost.runner import MACS, Runner
+
+ONE = Reached("accuracy", 0.5, 7, False, 1.0, 90.0)
+
+
+def read(*words: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
+    monkeypatch.setattr("sys.argv", ["suite.py", *words])
+    return arguments_of("What it is.", EMBEDDED, "kept.json")
+
+
+def test_a_quick_run_has_one_seed_and_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (read("--quick", monkeypatch=monkeypatch).seeds, read(monkeypatch=monkeypatch).seeds) == ([0], [0, 1, 2])
+    folders = [read(*words, monkeypatch=monkeypatch).out for words in (["--quick"], [])]
+    assert folders == [Path("runs/suite-quick"), Path("runs/suite")]
+    assert read("--quick", "--seeds", "3", "4", monkeypatch=monkeypatch).seeds == [3, 4]
+
+
+def test_the_arms_run_with_each_seed_on_each_chosen_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def arms(runner: Runner, name: str, seed: int) -> Arms:
+        assert isinstance(runner, Runner)
+        asked.append((name, seed))
+        return {"search": ONE}
+
+    words = ["--data", "my/set.npz", "federation.nodes=3", "--only", "wine", "set", "--seeds", "5", "6"]
+    arguments = read(*words, "--out", str(tmp_path), monkeypatch=monkeypatch)
+    found = run_all(arguments, EMBEDDED, arms, Console(file=io.StringIO()), "kept.json")
+    assert asked == [("wine", 5), ("wine", 6), ("set", 5), ("set", 6)]
+    assert found == {name: [{"search": ONE}] * 2 for name in ("wine", "set")}
+    assert json.loads((tmp_path / "kept.json").read_text())["set"][1]["search"]["value"] == 0.5
+
+
+def test_a_run_has_the_overrides_of_its_data_of_all_arms_and_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[Path, int, list[str]]] = []
+
+    def run_once(side: object, folder: Path, seed: int, overrides: list[str], data: object) -> tuple[str, bool]:
+        ran.append((folder, seed, overrides))
+        return "before", False
+
+    monkeypatch.setattr("tests.benchmarks.equal_cost.runner.run_once", run_once)
+    monkeypatch.setattr("tests.benchmarks.equal_cost.runner.reached", lambda _: ONE)
+    told = io.StringIO()
+    runner = Runner(EMBEDDED, {}, QUICK, tmp_path, tmp_path, Console(file=told, width=150))
+    assert runner.run("digits", "cell", 2, ["space=cell"]) == ONE
+    overrides = [*EMBEDDED["digits"].federation, f"space.max_macs={MACS}", *QUICK, "space=cell"]
+    assert ran == [(tmp_path / "digits" / "cell" / "seed-2", 2, overrides)]
+    assert "digits, cell, seed 2: accuracy 0.5000, 7 MACs, 0.00 G (ran before)" in told.getvalue()
+    assert "sources that have changed" in told.getvalue()
