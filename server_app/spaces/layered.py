@@ -166,13 +166,9 @@ class LayeredSpace(SearchSpace):
         if not cuts:
             return a
         end, start = cuts[int(rng.integers(len(cuts)))]
-        child = splice(a, end, b, start)
-        child = replace(child, reduce=(a, b)[int(rng.integers(2))].reduce)
-        if self._places.domains["normalise"].size > 1:
-            child = replace(child, normalise=(a, b)[int(rng.integers(2))].normalise)
-        if self._places.domains["join"].size == 1:
-            return child
-        return replace(child, join=(a, b)[int(rng.integers(2))].join)
+        names = ("reduce", *(name for name in ("normalise", "join") if self._places.domains[name].size > 1))
+        ends: dict[str, Any] = {name: getattr((a, b)[int(rng.integers(2))], name) for name in names}
+        return replace(splice(a, end, b, start), **ends)
 
     # ------------------------------------------------------------ what belongs
 
@@ -254,10 +250,9 @@ class LayeredSpace(SearchSpace):
         self._check_membership(spec)
         spec = _layered(spec)
         row = _one_hot(spec.reduce, self._places.domains["reduce"])
-        if self._places.domains["join"].size > 1:
-            row += _one_hot(spec.join, self._places.domains["join"])
-        if self._places.domains["normalise"].size > 1:
-            row += _one_hot(spec.normalise, self._places.domains["normalise"])
+        for name in ("join", "normalise"):
+            if (domain := self._places.domains[name]).size > 1:
+                row += _one_hot(getattr(spec, name), domain)
         for index in range(self.options.max_layers):
             layer = spec.layers[index] if index < len(spec.layers) else None
             row += [float(layer is not None and layer.op == op) for op in self._places.operations]
