@@ -55,7 +55,7 @@ class Runner:
         self._out = out
         self._console = console
         self._file = cache(lambda name: cases[name].file(files.get(name), scratch))
-        self._took: defaultdict[str, list[float]] = defaultdict(list)
+        self._took: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
 
     def folder(self, name: str, arm: str, seed: int) -> Path:
         """Return the run folder of an arm."""
@@ -76,9 +76,10 @@ class Runner:
         what, folder = f"{name}, {arm}, seed {seed}", self.folder(name, arm, seed)
         overrides = [*self._cases[name].federation, f"space.max_macs={MACS}", *self._more, *own]
         with self._console.status(what):
-            sources, now = run_once(self._side, folder, seed, overrides, lambda: self._begin(name, what))
+            sources, now = run_once(self._side, folder, seed, overrides, lambda: self._begin(name, arm, what))
         found = reached(folder)
-        self._took[name].append(found.seconds)
+        for of in ((name,), (name, arm)):
+            self._took[of].append(found.seconds)
         took = f"{found.seconds:.0f} s" if now else "ran before"
         self._console.print(
             f"{what}: {found.metric} {found.value:.4f}, {found.macs:,} MACs, {found.cost / 1e9:.2f} G ({took})"
@@ -87,12 +88,15 @@ class Runner:
             self._console.print(f"  by sources that have changed since; to run it again, remove {folder}", style="red")
         return found
 
-    def _begin(self, name: str, what: str) -> Path | None:
-        """Say how long a run may take, all arms costing the same; return the file that it reads."""
-        file = self._file(name)
-        before = self._took[name]
-        about = f"about {fmean(before) / 60:.1f} min, as others on these data" if before else guessed(file)
-        self._console.print(f"{what}: {about}", style="dim")
+    def _begin(self, name: str, arm: str, what: str) -> Path | None:
+        """Say how long a run may take; return the file that it reads.
+
+        All arms cost the same in MACs x examples, but many small operations take longer than a few large ones.
+        """
+        file, same, others = self._file(name), self._took[name, arm], self._took[name,]
+        about = f"about {fmean(same or others) / 60:.1f} min" if others else guessed(file)
+        of = "with other seeds" if same else "as other arms, or longer"
+        self._console.print(f"{what}: {about}{f', {of}' if others else ''}", style="dim")
         return file
 
 

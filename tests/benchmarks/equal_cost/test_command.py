@@ -1,6 +1,8 @@
 import argparse
 import io
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,24 @@ def test_a_run_has_the_overrides_of_its_data_of_all_arms_and_its_own(
     assert ran == [(tmp_path / "digits" / "cell" / "seed-2", 2, overrides)]
     assert "digits, cell, seed 2: accuracy 0.5000, 7 MACs, 0.00 G (ran before)" in told.getvalue()
     assert "sources that have changed" in told.getvalue()
+
+
+def test_before_an_arm_runs_it_is_said_how_long_that_may_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([60.0, 120.0, 30.0])
+
+    def run_once(side: object, folder: Path, seed: int, overrides: object, data: Callable[[], object]) -> object:
+        data()
+        return "now", True
+
+    monkeypatch.setattr("tests.benchmarks.equal_cost.runner.run_once", run_once)
+    monkeypatch.setattr("tests.benchmarks.equal_cost.runner.reached", lambda _: replace(ONE, seconds=next(seconds)))
+    told = io.StringIO()
+    runner = Runner(EMBEDDED, {}, QUICK, tmp_path, tmp_path, Console(file=told, width=150))
+    for arm, seed in (("search", 0), ("cell", 0), ("cell", 1)):
+        runner.run("digits", arm, seed)
+    for line in (
+        "digits, search, seed 0: nobody knows how long",
+        "digits, cell, seed 0: about 1.0 min, as other arms, or longer",
+        "digits, cell, seed 1: about 2.0 min, with other seeds",
+    ):
+        assert f"{line}\n" in told.getvalue()
