@@ -10,12 +10,10 @@ other jobs of the same message.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
-from common.architecture.graph import INPUT, Graph
+from common.architecture.activations import live_numbers, saved_bytes
+from common.architecture.graph import Graph
 from common.architecture.layout import layout, state_size
-from common.architecture.operations import Operation
-from common.architecture.tensors import Shape
 from common.settings import TrainingSettings
 
 SCORING_BATCH = 512
@@ -34,9 +32,6 @@ _HEAP = 2**25
 _CODE, _CODE_OF_CONVOLUTION = 2**21, 5 * 2**18
 """Bytes of the code that oneDNN compiles: for anything, and more for each convolution."""
 
-_Sizes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-"""Numbers of one example that a node reads, makes in its forward pass, and copies meanwhile."""
-
 
 def peak_memory(graph: Graph, training: TrainingSettings) -> int:
     """Return the bytes that training or scoring a network takes on a node, whichever takes more.
@@ -51,19 +46,17 @@ def peak_memory(graph: Graph, training: TrainingSettings) -> int:
     Notes
     -----
     With P numbers in the packed state and B examples in a mini-batch, training is taken to need
-    ``P (4 + moments + proximal) + B (input + every tensor that the forward pass makes + passing)``: the received
-    weights, the model, its gradients and their contiguous copies; 2 moments with Adam, 1 with momentum; 2 more with
-    FedProx (the start, and the distance to it). All that the forward pass makes is taken to be kept for the backward
-    pass, though some of it is not. Passing is 4 times the largest tensor, or for a convolution with few channels the
-    gradients of what enters and leaves it, and oneDNN's copies (`Operation.copies`), the larger one twice. Scoring has
-    a batch of 512 and holds, beside the input, what later nodes read, for as long as they do, and what one node reads,
-    makes and copies.
+    ``P (4 + moments + proximal) + B (input + loss + passing)`` numbers and the bytes that autograd saves
+    (`common.architecture.activations.saved_bytes`): the received weights, the model, its gradients and their contiguous
+    copies; 2 moments with Adam, 1 with momentum; 2 more with FedProx (the start, and the distance to it). Passing is 4
+    times the largest tensor, or for a convolution with few channels the gradients of what enters and leaves it, and
+    oneDNN's copies (`Operation.copies`), the larger one twice. Scoring has a batch of 512 and holds, beside the input,
+    what lives while a node works (`live_numbers`) and oneDNN's copies.
 
     On top comes what the C library keeps of freed tensors, 6 times the largest in training and 4 times in scoring, but
     of no more than 32 MiB each, since what is larger goes back to the system at once; and 2 MiB of code, 1.25 MiB more
-    for each convolution. These are measured, as ``tests/benchmarks/memory.py`` does: of 350 networks drawn at
-    random, on 1 to 8 threads, with AVX-512 and with AVX2, one took more than estimated, by 1.1 MiB. In the median the
-    estimate is 1.8 times what training takes and 2.3 times what scoring takes: how the heap falls to pieces is chance.
+    for each convolution. How the heap falls to pieces is chance, so this is rather too much than too little;
+    ``tests/benchmarks/memory.py`` prints the ratio to what processes really take.
 
     That is torch with oneDNN, as in its wheels for x86-64 and 64-bit ARM, on Linux with glibc; a build without oneDNN
     unfolds the inputs of convolutions and takes more.
@@ -75,48 +68,42 @@ def training_memory(graph: Graph, training: TrainingSettings) -> int:
     """Return the bytes that training takes; see `peak_memory`."""
     moments = {"adam": 2, "sgd": 1 if training.momentum else 0}[training.optimizer]
     weights = 4 + moments + (2 if training.proximal_mu else 0)
-    nodes = [(read, do.made(*shapes), do.copies(*shapes)) for do, shapes, read in _read(graph)]
-    every = [size for _, made, _ in nodes for size in made]
-    copied = [sum((*read, *made, *copies)) + max(copies) for read, made, copies in nodes if copies]
-    passing = max([_PASSING * max(every), *copied])
     loss = 2 * math.prod(graph.nodes[-1].output_shape)
-    example = math.prod(graph.input_shape) + sum(every) + loss + passing
+    example = math.prod(graph.input_shape) + loss + _passing(graph)
     numbers = weights * state_size(layout(graph)) + training.batch_size * example
-    return _BYTES * numbers + _held(nodes, training.batch_size, _KEPT_IN_TRAINING)
+    return (
+        _BYTES * numbers
+        + saved_bytes(graph, training.batch_size)
+        + _held(graph, training.batch_size, _KEPT_IN_TRAINING)
+    )
 
 
 def scoring_memory(graph: Graph) -> int:
     """Return the bytes that scoring takes; see `peak_memory`."""
-    nodes = [(read, do.scored(*shapes), do.copies(*shapes)) for do, shapes, read in _read(graph)]
-    at_once = max(max(read) + sum((*made, *copies)) for read, made, copies in nodes)
-    example = math.prod(graph.input_shape) + _waiting(graph) + at_once
+    copied = (sum(node.operation.copies(*graph.entering(node))) for node in graph.nodes)
+    example = math.prod(graph.input_shape) + max(map(sum, zip(live_numbers(graph), copied, strict=True)))
     numbers = 2 * state_size(layout(graph)) + SCORING_BATCH * example
-    return _BYTES * numbers + _held(nodes, SCORING_BATCH, _KEPT_IN_SCORING)
+    return _BYTES * numbers + _held(graph, SCORING_BATCH, _KEPT_IN_SCORING)
 
 
-def _read(graph: Graph) -> Iterator[tuple[Operation, tuple[Shape, ...], tuple[int, ...]]]:
-    """Yield each operation with the shapes that it reads, and their sizes."""
+def _passing(graph: Graph) -> int:
+    """Return the numbers of one example that live for a moment in training."""
+    most = _PASSING * _largest(graph)
     for node in graph.nodes:
         shapes = graph.entering(node)
-        yield node.operation, shapes, tuple(map(math.prod, shapes))
-
-
-def _held(nodes: list[_Sizes], batch: int, kept: int) -> int:
-    """Return the bytes that no tensor holds: of freed ones, and of code."""
-    largest = _BYTES * batch * max(size for _, made, _ in nodes for size in made)
-    convolutions = sum(bool(copies) for _, _, copies in nodes)
-    return kept * min(_HEAP, largest) + _CODE + _CODE_OF_CONVOLUTION * convolutions
-
-
-def _waiting(graph: Graph) -> int:
-    """Return the most numbers of one example that wait, while a node is computed, beside one that it reads.
-
-    That one is among the tensors that live for a moment; all others count for as long as a node reads them.
-    """
-    sizes = [math.prod(node.output_shape) for node in graph.nodes]
-    most = waiting = 0
-    for size, done in zip(sizes, graph.released(), strict=True):
-        read = [sizes[index] for index in done if index != INPUT]
-        most = max(most, waiting - max(read, default=0))
-        waiting += size - sum(read)
+        if copies := node.operation.copies(*shapes):
+            most = max(most, sum(map(math.prod, (*shapes, node.output_shape))) + sum(copies) + max(copies))
     return most
+
+
+def _largest(graph: Graph) -> int:
+    """Return the numbers of one example in the largest tensor that a node gives or keeps."""
+    own = (size for node in graph.nodes for size in node.operation.saves(*graph.entering(node)).own)
+    return max(*own, *(math.prod(node.output_shape) for node in graph.nodes), 0)
+
+
+def _held(graph: Graph, batch: int, kept: int) -> int:
+    """Return the bytes that no tensor holds: of freed ones, and of code."""
+    largest = _BYTES * batch * _largest(graph)
+    convolutions = sum(bool(node.operation.copies(*graph.entering(node))) for node in graph.nodes)
+    return kept * min(_HEAP, largest) + _CODE + _CODE_OF_CONVOLUTION * convolutions

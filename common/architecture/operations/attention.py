@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation, require_axes
+from common.architecture.operations.base import Operation, Saved, require_axes
 from common.architecture.tensors import Shape, TensorInfo
 from common.errors import SpecError
 
@@ -25,6 +25,10 @@ class Positions(Operation):
         (shape,) = inputs
         require_axes(self.op, shape, (1, 2))
         return shape
+
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return nothing."""
+        return Saved()
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,12 @@ class SelfAttention(Operation):
         steps = math.prod(extents)
         return 4 * width * width * steps + 2 * steps * steps * width
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return a copy of the input, queries with keys and values, sums with their normalisers, and the output."""
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return a copy of the input, queries with keys and values, their sums, and the sums' normalisers."""
         ((width, *extents),) = inputs
         steps = math.prod(extents)
-        return (width * steps, 3 * width * steps, width * steps, self.heads * steps, width * steps)
+        return Saved(own=(width * steps, 3 * width * steps, width * steps, self.heads * steps))
+
+    def working(self, *inputs: Shape) -> int:
+        """Return queries with keys and values, sums, and the output."""
+        return 5 * math.prod(inputs[0])

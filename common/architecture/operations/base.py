@@ -6,11 +6,30 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from common.architecture.tensors import Shape, TensorInfo
 from common.errors import SpecError
 from common.tasks import KINDS
+
+
+class Saved(NamedTuple):
+    """What an operation keeps from its forward pass for its backward pass, beside its parameters and buffers.
+
+    Parameters
+    ----------
+    inputs, output : bool
+        Whether it keeps all that it reads, and what it gives. Several operations may keep the same tensor.
+    own : tuple of int
+        Sizes, for one example, of other tensors, in numbers of four bytes.
+    fixed : int
+        Numbers that it keeps whatever the batch.
+    """
+
+    inputs: bool = False
+    output: bool = False
+    own: tuple[int, ...] = ()
+    fixed: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,21 +58,25 @@ class Operation(ABC):
         """Return the multiply-accumulates of one example."""
         return 0
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return the sizes, for one example, of the tensors that its forward pass in training makes.
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return what its forward pass in training keeps for the backward pass. By default its inputs."""
+        return Saved(inputs=True)
 
-        In numbers of four bytes. By default its output alone.
+    def working(self, *inputs: Shape) -> int:
+        """Return the most numbers of one example that live at a time while it scores: output and all on the way to it.
+
+        Without its inputs and what `copies` tells, in numbers of four bytes. By default its output alone.
         """
-        return (math.prod(self.output_shape(*inputs)),)
+        return math.prod(self.output_shape(*inputs))
 
-    def scored(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return what `made` does of a forward pass in scoring, after which nothing is kept. By default the same."""
-        return self.made(*inputs)
+    def passes_on(self, *inputs: Shape, training: bool) -> bool:  # noqa: ARG002
+        """Return whether its output is the memory of its first input, or a view of it. By default it is not."""
+        return False
 
     def copies(self, *inputs: Shape) -> tuple[int, ...]:  # noqa: ARG002
-        """Return the sizes, for one example, of the copies of inputs and output that it has while it works.
+        """Return the sizes, for one example, of the copies of inputs and output that oneDNN has while it works.
 
-        In numbers of four bytes. By default it has none.
+        In numbers of four bytes. By default there are none.
         """
         return ()
 

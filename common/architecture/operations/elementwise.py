@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation
+from common.architecture.operations.base import Operation, Saved
 from common.architecture.tensors import Shape
 from common.errors import SpecError
 from common.preprocessing.scaling import Scaling
@@ -13,6 +14,8 @@ from common.preprocessing.scaling import Scaling
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "relu6", "hard_swish")
 GATES = ("sigmoid", "hard_sigmoid")
 """Activations within [0, 1], which say how much of something goes on."""
+_BY_OUTPUT = ("relu", "tanh", "sigmoid")
+"""Activations whose derivative follows from what they give, so that they need not keep what they read."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class Activation(Operation):
         (shape,) = inputs
         return shape
 
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return the output where the derivative follows from it, else the input."""
+        return Saved(output=True) if self.function in _BY_OUTPUT else Saved(inputs=True)
+
 
 @dataclass(frozen=True)
 class Dropout(Operation):
@@ -77,9 +84,14 @@ class Dropout(Operation):
         (shape,) = inputs
         return shape
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return random bits, mask and product."""
-        return super().made(*inputs) * 3
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return the mask."""
+        (shape,) = inputs
+        return Saved(own=(math.prod(shape),))
+
+    def passes_on(self, *inputs: Shape, training: bool) -> bool:  # noqa: ARG002
+        """Return whether nothing is dropped: in scoring."""
+        return not training
 
 
 class Add(Operation):
@@ -94,9 +106,17 @@ class Add(Operation):
             raise SpecError("add needs inputs of one shape", inputs, fix="Pool or project them first")
         return inputs[0]
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return one sum for each input but the first."""
-        return super().made(*inputs) * (len(inputs) - 1)
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return nothing."""
+        return Saved()
+
+    def working(self, *inputs: Shape) -> int:
+        """Return the sum, and that of fewer inputs where there are more than two."""
+        return super().working(*inputs) * min(2, len(inputs) - 1)
+
+    def passes_on(self, *inputs: Shape, training: bool) -> bool:  # noqa: ARG002
+        """Return whether there is one input alone."""
+        return len(inputs) == 1
 
 
 class Multiply(Operation):
@@ -112,15 +132,6 @@ class Multiply(Operation):
             raise SpecError(f"multiply needs a gate for each value or channel of {shape}", gates, fix="Project them")
         return shape
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return the output, and where a gate is for a channel what its gradient is the sum of."""
-        shape, gates = inputs
-        return super().made(*inputs) * (1 if gates == shape else 2)
-
-    def scored(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return the output."""
-        return super().made(*inputs)
-
 
 class Concatenate(Operation):
     """Features or channels of all inputs, one after the other; their extents are the same."""
@@ -134,3 +145,7 @@ class Concatenate(Operation):
         if len(extents) > 1:
             raise SpecError("concatenate needs inputs of the same extents", inputs, fix="Pool them first")
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
+
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return nothing."""
+        return Saved()

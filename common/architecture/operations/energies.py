@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation, require_axes
+from common.architecture.operations.base import Operation, Saved, require_axes
 from common.architecture.tensors import Shape
 from common.errors import SpecError
 
@@ -52,9 +52,16 @@ class LogEnergy(Operation):
         """Return 0: a Fourier transform is no product of matrices, and torch's own counter leaves it out too."""
         return 0
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return distances from the first, centred ones, differences, spectrum, squares, power, thrice the features."""
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return distances from the first, centred ones, differences, spectrum, power, and what has a logarithm."""
         ((channels, time),) = inputs
         sequence, half = channels * time, channels * (time // 2)
         features = math.prod(self.output_shape(*inputs))
-        return (*[sequence] * 2, sequence - channels, 2 * (half + channels), 2 * half, half, *[features] * 3)
+        spectrum = 2 * (half + channels)
+        power = half if self.bands > 1 else 0  # a single mean needs the number of frequencies alone
+        return Saved(own=(sequence, sequence, sequence - channels, spectrum, power, features))
+
+    def working(self, *inputs: Shape) -> int:
+        """Return distances from the first, their differences, spectrum, power, and both variances."""
+        ((channels, time),) = inputs
+        return channels * (time + time - 1 + 2 * (time // 2 + 1) + time // 2 + 2)

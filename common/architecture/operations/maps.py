@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation, require_axes
+from common.architecture.operations.base import Operation, Saved, require_axes
 from common.architecture.tensors import Shape, TensorInfo
 from common.errors import SpecError
 
@@ -71,6 +71,10 @@ class Bias(Operation):
     def tensors(self, *inputs: Shape) -> tuple[TensorInfo, ...]:  # noqa: ARG002
         """Return the bias ``(width,)``."""
         return (TensorInfo("bias", (self.width,), "zeros"),)
+
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return nothing."""
+        return Saved()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation, require_axes
+from common.architecture.operations.base import Operation, Saved, require_axes
 from common.architecture.tensors import Shape, TensorInfo
 from common.errors import SpecError
 
@@ -46,6 +46,14 @@ class GroupNorm(Operation):
         (shape,) = inputs
         return _scale_and_shift(shape[:1])
 
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return the input, and mean and deviation of each group."""
+        return Saved(inputs=True, own=(2 * self.groups,))
+
+    def working(self, *inputs: Shape) -> int:
+        """Return the output, and mean and deviation of each group."""
+        return math.prod(inputs[0]) + 2 * self.groups
+
 
 class LayerNorm(Operation):
     """Layer norm (Ba, Kiros & Hinton, 2016) over the channels at each place of space, or over the features of a vector.
@@ -72,9 +80,14 @@ class LayerNorm(Operation):
         (shape,) = inputs
         return _scale_and_shift(shape[:1])
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return the output, and of spatial features a copy whose channels lie side by side."""
-        return super().made(*inputs) * min(2, len(inputs[0]))
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return the input, and mean and deviation at each place."""
+        return Saved(inputs=True, own=(2 * math.prod(inputs[0][1:]),))
+
+    def working(self, *inputs: Shape) -> int:
+        """Return the output, mean and deviation, and of spatial features a copy whose channels lie side by side."""
+        (shape,) = inputs
+        return math.prod(shape) * min(2, len(shape)) + 2 * math.prod(shape[1:])
 
 
 class ExampleNorm(Operation):
@@ -99,6 +112,15 @@ class ExampleNorm(Operation):
             )
         return shape
 
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return the input, and mean and deviation of each channel."""
+        return Saved(inputs=True, own=(2 * inputs[0][0],))
+
+    def working(self, *inputs: Shape) -> int:
+        """Return the output, and mean and deviation of each channel, twice."""
+        (shape,) = inputs
+        return math.prod(shape) + 4 * shape[0]
+
 
 class BatchNorm(Operation):
     """Batch norm (Ioffe & Szegedy, ICML 2015), its running statistics as buffers.
@@ -122,6 +144,10 @@ class BatchNorm(Operation):
             mean,
             TensorInfo("running_var", shape[:1], "ones", trainable=False),
         )
+
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return the input, and mean and deviation of each channel, over the batch."""
+        return Saved(inputs=True, fixed=2 * inputs[0][0])
 
 
 def num_groups(shape: Shape) -> int:

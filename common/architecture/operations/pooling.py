@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation, require_axes
+from common.architecture.operations.base import Operation, Saved, require_axes
 from common.architecture.tensors import Shape
 from common.errors import SpecError
 
@@ -53,10 +53,13 @@ class MaxPool(Pool):
 
     op: ClassVar[str] = "max_pool"
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return the output, and the places of the maxima as 64-bit integers."""
-        output = math.prod(self.output_shape(*inputs))
-        return (output, 2 * output)
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return the input, and the places of the maxima as 64-bit integers."""
+        return Saved(inputs=True, own=(2 * math.prod(self.output_shape(*inputs)),))
+
+    def working(self, *inputs: Shape) -> int:
+        """Return the output, and of an image the places of the maxima."""
+        return super().working(*inputs) * (3 if len(inputs[0]) == 3 else 1)
 
 
 class AvgPool(Pool):
@@ -85,6 +88,10 @@ class AverageTo(Operation):
         require_axes(self.op, shape, (len(self.extents),))
         return (shape[0], *self.extents)
 
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return the input, or nothing where one part is left, which is a mean."""
+        return Saved(inputs=math.prod(self.extents) > 1)
+
 
 @dataclass(frozen=True)
 class GlobalPool(Operation):
@@ -106,10 +113,16 @@ class GlobalPool(Operation):
         require_axes(self.op, shape, (1, 2))
         return shape[:1]
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return the output, and of a log deviation also distances from the first value, variance, floor and log."""
-        output = super().made(*inputs)
-        return (math.prod(inputs[0]), *output * 4) if self.how == "log_std" else output
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return input and output of a maximum, distances from the first value and variance of a log deviation."""
+        (shape,) = inputs
+        if self.how == "log_std":
+            return Saved(own=(math.prod(shape), shape[0]))
+        return Saved(inputs=True, output=True) if self.how == "max" else Saved()
+
+    def working(self, *inputs: Shape) -> int:
+        """Return the output, and of a log deviation also distances from the first value."""
+        return super().working(*inputs) + (math.prod(inputs[0]) if self.how == "log_std" else 0)
 
 
 class Flatten(Operation):
@@ -122,6 +135,10 @@ class Flatten(Operation):
         (shape,) = inputs
         return (math.prod(shape),)
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:  # noqa: ARG002
-        """Return nothing: the output is a view."""
-        return ()
+    def saves(self, *inputs: Shape) -> Saved:  # noqa: ARG002
+        """Return nothing."""
+        return Saved()
+
+    def passes_on(self, *inputs: Shape, training: bool) -> bool:  # noqa: ARG002
+        """Return True: the output is a view."""
+        return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.architecture.operations.base import Operation, require_axes
+from common.architecture.operations.base import Operation, Saved, require_axes
 from common.architecture.tensors import Shape, TensorInfo
 
 
@@ -44,13 +44,13 @@ class GRU(Operation):
         ((channels, time),) = inputs
         return time * 3 * self.width * (channels + self.width)
 
-    def made(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return a copy of the input, its part in the gates, and what each step keeps: gates, products, state."""
+    def saves(self, *inputs: Shape) -> Saved:
+        """Return a copy of the input, and of each step three gates, their products, and the state before it."""
+        ((channels, time),) = inputs
+        return Saved(own=(channels * time, *[self.width * time] * 7))
+
+    def working(self, *inputs: Shape) -> int:
+        """Return the first state, the input's part in the gates, with a copy of the input or the states, twice."""
         ((channels, time),) = inputs
         states = self.width * time
-        return (channels * time, 3 * states, *[states] * 8)
-
-    def scored(self, *inputs: Shape) -> tuple[int, ...]:
-        """Return the copy of the input, its part in the gates, and the states, step by step and then in one."""
-        copy, gates, *kept = self.made(*inputs)
-        return (copy, gates, *kept[:2])
+        return self.width + 3 * states + max(channels * time, 2 * states)

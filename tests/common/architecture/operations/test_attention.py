@@ -1,6 +1,7 @@
 import pytest
 
 from common.architecture.operations import Positions, SelfAttention
+from common.architecture.operations.base import Saved
 from common.architecture.tensors import TensorInfo
 from common.errors import SpecError
 
@@ -22,8 +23,11 @@ def test_attention_has_four_linear_maps():
     )
     assert sum(tensor.size for tensor in tensors) == 4 * (6 * 6 + 6)
     assert SelfAttention(2).macs((6, 3, 3)) == SelfAttention(3).macs((6, 9)) == 4 * 36 * 9 + 2 * 81 * 6
-    # a copy, queries with keys and values, sums, one normaliser for each head, output
-    assert SelfAttention(2).made((6, 9)) == (54, 162, 54, 18, 54)
+    # a copy, queries with keys and values, sums, one normaliser for each head
+    assert SelfAttention(2).saves((6, 9)) == Saved(own=(54, 162, 54, 18))
+    assert SelfAttention(2).working((6, 9)) == 162 + 54 + 54  # and the output
+    assert Positions().saves((6, 9)) == Saved()
+    assert Positions().working((6, 9)) == 54
 
 
 def test_heads_share_the_channels_evenly():

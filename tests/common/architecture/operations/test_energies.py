@@ -1,6 +1,7 @@
 import pytest
 
 from common.architecture.operations import LogEnergy
+from common.architecture.operations.base import Saved
 from common.errors import SpecError
 
 
@@ -9,9 +10,11 @@ def test_log_energy():
     assert operation.output_shape((3, 21)) == (3 * (2 + 4),)
     assert operation.tensors((3, 21)) == ()
     assert operation.macs((3, 21)) == 0
-    # less the first, less the mean, differences; 11 complex frequencies, squares but of the lowest, 10 powers;
-    # features, their sum with the floor, logarithms
-    assert operation.made((3, 21)) == (63, 63, 60, 3 * 2 * 11, 3 * 2 * 10, 3 * 10, 18, 18, 18)
+    # less the first, less the mean, differences; 11 complex frequencies, 10 powers; features with the floor
+    assert operation.saves((3, 21)) == Saved(own=(63, 63, 60, 3 * 2 * 11, 3 * 10, 18))
+    assert LogEnergy(1).saves((3, 21)) == Saved(own=(63, 63, 60, 3 * 2 * 11, 0, 9))  # one mean of all powers
+    # at the second variance: less the first, differences, frequencies, powers and two variances
+    assert operation.working((3, 21)) == 63 + 60 + 3 * 2 * 11 + 3 * 10 + 3 * 2
 
 
 def test_a_band_has_a_frequency_at_least():

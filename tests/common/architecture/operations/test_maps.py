@@ -1,6 +1,7 @@
 import pytest
 
 from common.architecture.operations import Bias, Convolution, Linear
+from common.architecture.operations.base import Saved
 from common.architecture.tensors import TensorInfo
 from common.errors import SpecError
 
@@ -9,7 +10,8 @@ def test_a_linear_map():
     linear = Linear(7)
     assert linear.output_shape((5,)) == (7,)
     assert linear.macs((5,)) == 5 * 7
-    assert linear.made((5,)) == (7,)
+    assert linear.saves((5,)) == Saved(inputs=True)
+    assert linear.working((5,)) == 7
     weight = TensorInfo("weight", (7, 5), "uniform", 5)
     assert linear.tensors((5,)) == (weight, TensorInfo("bias", (7,), "uniform", 5))
     assert Linear(7, bias=False).tensors((5,)) == (weight,)
@@ -30,7 +32,8 @@ def test_a_convolution_keeps_extents_up_to_its_stride(extent, stride, expected, 
 def test_costs_of_convolutions():
     assert Convolution(4, kernel=5).macs((3, 10)) == 10 * 4 * 3 * 5
     assert Convolution(4, kernel=3, stride=2).macs((3, 8, 6)) == (4 * 3) * 4 * 3 * 9
-    assert Convolution(4, kernel=3, stride=2).made((3, 8, 6)) == (4 * 4 * 3,)
+    assert Convolution(4, kernel=3, stride=2).saves((3, 8, 6)) == Saved(inputs=True)
+    assert Convolution(4, kernel=3, stride=2).working((3, 8, 6)) == 4 * 4 * 3
 
 
 def test_tensors_of_convolutions():
@@ -48,7 +51,8 @@ def test_a_convolution_refuses_vectors():
 def test_a_bias_is_the_same_whatever_enters():
     for shape in ((5,), (3, 9), (3, 9, 8)):
         assert Bias(7).output_shape(shape) == (7,)
-        assert Bias(7).made(shape) == (7,)
+        assert Bias(7).saves(shape) == Saved()
+        assert Bias(7).working(shape) == 7
         assert Bias(7).macs(shape) == 0
         assert Bias(7).tensors(shape) == (TensorInfo("bias", (7,), "zeros"),)
 

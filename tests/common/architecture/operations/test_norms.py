@@ -1,6 +1,7 @@
 import pytest
 
 from common.architecture.operations import BatchNorm, ExampleNorm, GroupNorm, LayerNorm, num_groups
+from common.architecture.operations.base import Saved
 from common.architecture.tensors import TensorInfo
 from common.errors import SpecError
 
@@ -10,7 +11,8 @@ def test_group_norm():
     assert norm.output_shape((4, 5)) == (4, 5)
     assert norm.tensors((4, 5)) == (TensorInfo("weight", (4,), "ones"), TensorInfo("bias", (4,), "zeros"))
     assert norm.macs((4, 5)) == 0
-    assert norm.made((4, 5)) == (20,)
+    assert norm.saves((4, 5)) == Saved(inputs=True, own=(2 * 2,))  # mean and deviation of each group
+    assert norm.working((4, 5)) == 20 + 2 * 2
     with pytest.raises(SpecError, match="divides 3 channels, got 2"):
         norm.output_shape((3, 5))
 
@@ -31,7 +33,8 @@ def test_batch_norm():
         ("running_var", "ones", False),
     ]
     assert {tensor.shape for tensor in norm.tensors((4, 5, 6))} == {(4,)}
-    assert norm.made((4, 5, 6)) == (120,)
+    assert norm.saves((4, 5, 6)) == Saved(inputs=True, fixed=2 * 4)  # mean and deviation of each channel of the batch
+    assert norm.working((4, 5, 6)) == 120
 
 
 @pytest.mark.parametrize(
@@ -58,8 +61,10 @@ def test_layer_norm():
     norm = LayerNorm()
     assert norm.output_shape((4, 5)) == (4, 5)
     assert norm.tensors((4, 5)) == (TensorInfo("weight", (4,), "ones"), TensorInfo("bias", (4,), "zeros"))
-    assert norm.made((4,)) == (4,)
-    assert norm.made((4, 5)) == (20, 20)  # with a copy whose channels lie side by side
+    assert norm.saves((4,)) == Saved(inputs=True, own=(2,))
+    assert norm.saves((4, 5)) == Saved(inputs=True, own=(2 * 5,))  # mean and deviation at each place
+    assert norm.working((4,)) == 4 + 2
+    assert norm.working((4, 5)) == 2 * 20 + 2 * 5  # with a copy whose channels lie side by side
     with pytest.raises(SpecError, match=r"layer norm needs 2 channels or more, .*got \(1, 5\)"):
         norm.output_shape((1, 5))
 
@@ -68,6 +73,8 @@ def test_example_norm():
     norm = ExampleNorm()
     assert norm.output_shape((4, 5)) == (4, 5)
     assert norm.tensors((4, 5)) == ()
+    assert norm.saves((4, 5)) == Saved(inputs=True, own=(2 * 4,))
+    assert norm.working((4, 5)) == 20 + 4 * 4
     with pytest.raises(SpecError, match="example norm needs 2 values a channel or more"):
         norm.output_shape((4, 1, 1))
     with pytest.raises(SpecError, match="example_norm works on a sequence or an image"):

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from common.architecture.operations import AverageTo, AvgPool, Flatten, GlobalPool, MaxPool
+from common.architecture.operations.base import Saved
 from common.errors import SpecError
 
 
@@ -19,15 +20,22 @@ def test_pooling(pool):
         pool(2, 2).output_shape((9,))
 
 
-def test_max_pooling_also_makes_places_of_64_bits():
-    assert MaxPool(2, 2).made((3, 9)) == (12, 24)
-    assert AvgPool(2, 2).made((3, 9)) == (12,)
+def test_max_pooling_also_keeps_places_of_64_bits():
+    assert MaxPool(2, 2).saves((3, 9)) == Saved(inputs=True, own=(24,))
+    assert AvgPool(2, 2).saves((3, 9)) == Saved(inputs=True)
+    assert [pool(2, 2).working((3, 9)) for pool in (MaxPool, AvgPool)] == [12, 12]
+    assert [pool(2, 2).working((3, 9, 2)) for pool in (MaxPool, AvgPool)] == [
+        12 + 24,
+        12,
+    ]  # torch finds them in any case
 
 
 def test_average_to():
     assert AverageTo((3,)).output_shape((4, 9)) == (4, 3)
     assert AverageTo((5, 2)).output_shape((4, 9, 9)) == (4, 5, 2)
-    assert AverageTo((5, 2)).made((4, 9, 9)) == (40,)
+    assert AverageTo((5, 2)).saves((4, 9, 9)) == Saved(inputs=True)
+    assert AverageTo((1, 1)).saves((4, 9, 9)) == Saved()  # a mean
+    assert AverageTo((5, 2)).working((4, 9, 9)) == 40
     with pytest.raises(SpecError, match="average_to works on an image, got"):
         AverageTo((5, 2)).output_shape((4, 9))
 
@@ -35,12 +43,16 @@ def test_average_to():
 @pytest.mark.parametrize("shape", [(4, 9), (4, 9, 7)])
 def test_from_space_to_a_vector(shape):
     assert GlobalPool("max").output_shape(shape) == (4,)
-    assert GlobalPool("avg").made(shape) == (4,)
+    assert GlobalPool("avg").saves(shape) == Saved()
+    assert GlobalPool("max").saves(shape) == Saved(inputs=True, output=True)
+    assert GlobalPool("avg").working(shape) == GlobalPool("max").working(shape) == 4
     assert GlobalPool("log_std").output_shape(shape) == (4,)
-    # distances from the first value, variance, its sum with the floor, logarithm, half of it
-    assert GlobalPool("log_std").made(shape) == (math.prod(shape), 4, 4, 4, 4)
+    # distances from the first value, and the variance
+    assert GlobalPool("log_std").saves(shape) == Saved(own=(math.prod(shape), 4))
+    assert GlobalPool("log_std").working(shape) == math.prod(shape) + 4
     assert Flatten().output_shape(shape) == (36 if len(shape) == 2 else 252,)
-    assert Flatten().made(shape) == ()  # a view
+    assert Flatten().saves(shape) == Saved()
+    assert Flatten().passes_on(shape, training=True)
 
 
 def test_there_is_no_space_in_a_vector():

@@ -1,6 +1,7 @@
 import pytest
 
 from common.architecture.operations import GRU
+from common.architecture.operations.base import Saved
 from common.architecture.tensors import TensorInfo
 from common.errors import SpecError
 
@@ -18,9 +19,11 @@ def test_a_recurrent_layer():
 
 
 def test_only_training_keeps_what_each_step_made():
-    # a copy of the input, the input's part in three gates; gates, products and states of each step, and all states
-    assert GRU(5).made((3, 9)) == (27, 135, *[45] * 8)
-    assert GRU(5).scored((3, 9)) == (27, 135, 45, 45)
+    # a copy of the input; three gates, three products and the state of each step
+    assert GRU(5).saves((3, 9)) == Saved(own=(27, *[45] * 7))
+    # the first state, the input's part in three gates; then a copy of the input, or states one by one and in one
+    assert GRU(5).working((3, 9)) == 5 + 3 * 45 + 2 * 45
+    assert GRU(5).working((30, 9)) == 5 + 3 * 45 + 270
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 9, 8)])
