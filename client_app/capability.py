@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-_MACS_PER_THREAD = 5_000_000
+from common.architecture.threads import worth_threads
+
 _PROBE_SIZE = 128
 _PROBE_SECONDS = 0.02
 
@@ -72,7 +73,7 @@ def threads_for(macs: int) -> Iterator[None]:
         Multiply-accumulates of one forward pass over a batch.
     """
     given = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(given, macs // _MACS_PER_THREAD)))
+    torch.set_num_threads(worth_threads(macs, given))
     try:
         yield
     finally:

@@ -28,9 +28,9 @@ def saved_bytes(graph: Graph, batch: int) -> int:
     Each operation says what it keeps (`Operation.saves`): what it reads, what it gives, or tensors of its own. A tensor
     that several keep counts once, as does one that an operation passes on. What neither has parameters nor reads what
     depends on some is not differentiated, and keeps nothing. The loss keeps one more tensor of the output's size, and a
-    sum. Not counted is the copy that `Flatten` makes after a layer norm or attention, which leave channels side by side.
+    sum. Left out is the copy that `Flatten` makes after a layer norm or attention, which leave channels side by side.
     """
-    homes, learns = _homes(graph, training=True), _learns(graph)
+    homes, learns = _homes(graph, training=True), learning(graph)
     kept: set[int] = set()
     own = math.prod(graph.nodes[-1].output_shape)
     fixed = 1
@@ -78,6 +78,15 @@ def live_numbers(graph: Graph) -> tuple[int, ...]:
     return tuple(found)
 
 
+def learning(graph: Graph) -> dict[int, bool]:
+    """Return, by index, whether a node's output depends on parameters, so that it has a backward pass."""
+    learns = {INPUT: False}
+    for index, node in enumerate(graph.nodes):
+        own = any(tensor.trainable for tensor in node.operation.tensors(*graph.entering(node)))
+        learns[index] = own or any(learns[source] for source in node.inputs)
+    return learns
+
+
 def _homes(graph: Graph, *, training: bool) -> dict[int, int]:
     """Return whose memory each node's output is: its own, or that of an earlier node or the input."""
     homes = {INPUT: INPUT}
@@ -85,12 +94,3 @@ def _homes(graph: Graph, *, training: bool) -> dict[int, int]:
         passes_on = node.operation.passes_on(*graph.entering(node), training=training)
         homes[index] = homes[node.inputs[0]] if passes_on else index
     return homes
-
-
-def _learns(graph: Graph) -> dict[int, bool]:
-    """Return whether each node's output depends on parameters."""
-    learns = {INPUT: False}
-    for index, node in enumerate(graph.nodes):
-        own = any(tensor.trainable for tensor in node.operation.tensors(*graph.entering(node)))
-        learns[index] = own or any(learns[source] for source in node.inputs)
-    return learns

@@ -2,7 +2,7 @@
 
 A subcommand's module offers ``add_parser(commands)``, which sets ``run``, a function from the parsed
 arguments to an exit code; `search` and `show` read what follows them by themselves. Nothing heavy is
-imported before a subcommand runs: `data` works on a node, where the server's packages are not installed.
+imported before a subcommand runs: `data` and `profile` work on a node, where the server's packages are not installed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from common import __version__
 from common.errors import FlwrNasError
 from common.output import silence
-from server_app.cli import compare, data, deployment
+from server_app.cli import compare, data, deployment, profile
 from server_app.cli.benchmark import benchmark
 from server_app.cli.search import search
 from server_app.cli.show import show
@@ -36,6 +36,7 @@ _EPILOG = """examples:
   flwr-nas benchmark space.table=FILE controller=evolution,random
                                                      which controller is better, on a table, in seconds
   flwr-nas data check FILE                           whether a node's data fit, before it joins
+  flwr-nas profile                                   how fast a node's operations are
 """
 
 _BY_OVERRIDES = {"search": search, "show": show, "benchmark": benchmark}
@@ -99,5 +100,6 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("benchmark", help="judge controllers on a table of evaluated architectures, without Flower")
     data.add_parser(commands)
     deployment.add_parser(commands)
+    profile.add_parser(commands)
     commands.add_parser("show", help="show an architecture as a table and a picture, or what a space holds")
     return parser

@@ -14,11 +14,13 @@ from common.architecture.activations import live_bytes, saved_bytes
 from common.architecture.cost import cost_of
 from common.architecture.graph import HEAD, Graph
 from common.architecture.initial import initial_weights
+from common.architecture.latency import FORWARD, OPTIMIZER, STEP, loads
 from common.architecture.layout import layout, state_size
 from common.architecture.memory import peak_memory
 from common.architecture.spec import KINDS, MAX_TEXT, ArchitectureSpec
 from common.errors import SpecError
 from common.models.builder import build, flat_state
+from common.models.profiling import cases
 from common.seeding import generator
 from common.settings import TrainingSettings
 from tests.support.activations import peak_in_scoring, saved_by_autograd
@@ -185,6 +187,12 @@ def test_live_activations_are_within_a_tenth_of_what_scoring_allocates(networks,
         # Layer norm may find channels side by side, and then makes no copy.
         again = any(node.operation.op == "layer_norm" for node in graph.nodes)
         assert estimate <= (1.4 if again else 1.1) * real, spec.describe()
+
+
+def test_a_profile_covers_each_operation(networks, task):
+    families = {FORWARD, STEP, OPTIMIZER, *cases()}
+    for spec in networks:
+        assert {load.family for load, _ in loads(spec.lower(task), 4, training=True)} <= families
 
 
 def test_memory_holds_at_least_the_weights_and_grows_with_the_batch(networks, task):

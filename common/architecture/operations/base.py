@@ -73,6 +73,14 @@ class Operation(ABC):
         """Return whether its output is the memory of its first input, or a view of it. By default it is not."""
         return False
 
+    def family(self, *inputs: Shape) -> str:  # noqa: ARG002
+        """Return the name of the operations that take time by one rule; see `common.architecture.latency`."""
+        return self.op
+
+    def calls(self, *inputs: Shape) -> int:  # noqa: ARG002
+        """Return how often it starts something that takes a fixed time. By default once."""
+        return 1
+
     def copies(self, *inputs: Shape) -> tuple[int, ...]:  # noqa: ARG002
         """Return the sizes, for one example, of the copies of inputs and output that oneDNN has while it works.
 

@@ -64,6 +64,10 @@ class Activation(Operation):
         """Return the output where the derivative follows from it, else the input."""
         return Saved(output=True) if self.function in _BY_OUTPUT else Saved(inputs=True)
 
+    def family(self, *inputs: Shape) -> str:  # noqa: ARG002
+        """Return the function's name."""
+        return self.function
+
 
 @dataclass(frozen=True)
 class Dropout(Operation):
@@ -113,6 +117,10 @@ class Add(Operation):
     def working(self, *inputs: Shape) -> int:
         """Return the sum, and that of fewer inputs where there are more than two."""
         return super().working(*inputs) * min(2, len(inputs) - 1)
+
+    def calls(self, *inputs: Shape) -> int:
+        """Return the number of sums."""
+        return len(inputs) - 1
 
     def passes_on(self, *inputs: Shape, training: bool) -> bool:  # noqa: ARG002
         """Return whether there is one input alone."""

@@ -129,6 +129,11 @@ class Convolution(Operation):
         (shape,) = inputs
         return math.prod((*self.output_shape(shape), *self._window(shape)))
 
+    def family(self, *inputs: Shape) -> str:
+        """Return pointwise where its kernel is 1, depthwise or convolution, with the number of axes of space."""
+        what = "depthwise" if self.depthwise else "pointwise" if self.kernel == 1 else self.op
+        return f"{what}_{len(inputs[0]) - 1}d"
+
     def copies(self, *inputs: Shape) -> tuple[int, ...]:
         """Return input and output in oneDNN's order, which fills their channels up to whole blocks."""
         (shape,) = inputs

@@ -31,6 +31,10 @@ class Pool(Operation):
     stride: int
     padded: bool = False
 
+    def family(self, *inputs: Shape) -> str:
+        """Return its name with the number of axes of space."""
+        return f"{self.op}_{len(inputs[0]) - 1}d"
+
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return ``(channels, *extents)``; each extent e becomes ceil(e / stride), or (e - kernel) // stride + 1."""
         (shape,) = inputs
@@ -112,6 +116,10 @@ class GlobalPool(Operation):
         (shape,) = inputs
         require_axes(self.op, shape, (1, 2))
         return shape[:1]
+
+    def family(self, *inputs: Shape) -> str:  # noqa: ARG002
+        """Return its name with how it pools."""
+        return f"{self.op}_{self.how}"
 
     def saves(self, *inputs: Shape) -> Saved:
         """Return input and output of a maximum, distances from the first value and variance of a log deviation."""

@@ -44,6 +44,10 @@ class GRU(Operation):
         ((channels, time),) = inputs
         return time * 3 * self.width * (channels + self.width)
 
+    def calls(self, *inputs: Shape) -> int:
+        """Return the steps, which follow one another."""
+        return inputs[0][1]
+
     def saves(self, *inputs: Shape) -> Saved:
         """Return a copy of the input, and of each step three gates, their products, and the state before it."""
         ((channels, time),) = inputs
