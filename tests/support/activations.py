@@ -1,6 +1,7 @@
 """What torch really keeps of activations: what autograd saves in training, and what lives in scoring."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ _KERNELS = ("aten::convolution",)
 """Operations whose own copies, in oneDNN's order, are no activations."""
 
 
-def saved_by_autograd(module: nn.Module, loss, x: Tensor, y: Tensor) -> int:
+def saved_by_autograd(module: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> int:
     """Return the bytes that autograd saves in one forward pass with its loss.
 
     Of each storage once; without those of parameters, buffers, `x` and `y`.
