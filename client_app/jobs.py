@@ -52,13 +52,21 @@ def _attempt(job: Job, order: Order, node: Node, data: NodeData) -> Result:
     try:
         for name, array in job.arrays.items():
             check_finite(f"The {name} of a job", array, order.precision)
-        result = _train(job, order, node, data.train) if job.work.kind == "train" else _score(job, order, node, data)
+        result = _done(job, order, node, data)
     except FlwrNasError as error:
         result = Result(job.id, "failed", str(error))
     except (RuntimeError, MemoryError) as error:  # of torch; out of memory above all
         lines = str(error).splitlines() or [type(error).__name__]
         result = Result(job.id, "failed", f"This node could not compute the job: {lines[0]}")
     return replace(result, seconds=time.perf_counter() - begin)
+
+
+def _done(job: Job, order: Order, node: Node, data: NodeData) -> Result:
+    if job.work.kind == "proxy":
+        from client_app.proxies import score_by_proxies  # a node that trains does not pay for it
+
+        return score_by_proxies(job, order, node, data.train)
+    return _train(job, order, node, data.train) if job.work.kind == "train" else _score(job, order, node, data)
 
 
 def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from common.preprocessing.base import Sums
 from common.settings import DatasetSettings, TrainingSettings
 from common.tasks import Head, Task
 
-WorkKind = Literal["train", "score"]
+WorkKind = Literal["train", "score", "proxy"]
 Split = Literal["train", "validation", "all", "test"]
 """Of a node's data; ``all`` is training and validation examples together, for a node that never trains."""
 Status = Literal["done", "failed", "refused", "unfinished"]
@@ -25,6 +26,9 @@ Weights = NDArray[np.float32]
 Arrays = Mapping[str, Weights]
 """Packed arrays by what they are: ``weights`` in the order of `common.architecture.layout`, others beside them."""
 
+NO_ARRAYS: Arrays = MappingProxyType({})
+"""Of a job that starts from nothing."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -32,12 +36,14 @@ class Work:
 
     Parameters
     ----------
-    kind : {"train", "score"}
-        Training gives arrays and a loss; scoring gives the metrics of the task's head.
+    kind : {"train", "score", "proxy"}
+        Training gives arrays and a loss; scoring gives the metrics of the task's head. A proxy job trains nothing: it
+        gives the scores `common.models.proxies.OF_NETWORK` of the spec's initial network, on one mini-batch of the
+        recipe's size.
     split : {"train", "validation", "all", "test"}
         On which of the node's examples.
     round : int
-        The trial's round, from 1; the seed of the mini-batches comes from it.
+        The trial's round, from 1; the seed of the mini-batches comes from it. 0 of a proxy job, before any.
     training : TrainingSettings
         How to train: the trial's recipe. It belongs to the trial, so it is there in a score too.
     rounds : int
@@ -64,7 +70,7 @@ class Job:
     spec : ArchitectureSpec
         What to build.
     arrays : Arrays
-        What it starts from; ``weights`` at least.
+        What it starts from; ``weights`` at least, but for a proxy job, which has none: the node draws them.
     work : Work
         What to do.
     """
@@ -94,6 +100,8 @@ class Order:
         Done in this order.
     precision : {"float32", "float16"}
         In which type arrays travel, in both directions.
+    min_examples : int
+        A node scores by proxies on a mini-batch of so many examples at least.
     """
 
     seed: int
@@ -102,6 +110,7 @@ class Order:
     dataset: DatasetSettings
     jobs: tuple[Job, ...]
     precision: Precision = "float32"
+    min_examples: int = 10
 
 
 @dataclass(frozen=True)
@@ -116,11 +125,11 @@ class Result:
         ``refused``: the spec is malformed or above the node's limits, and nothing was allocated for it;
         ``unfinished``: the budget was spent before the job began.
     reason : str
-        Why it failed or was refused; empty otherwise.
+        Why it failed or was refused, or which scores a proxy job left out and why; empty otherwise.
     num_examples : int
         Examples trained or scored on.
     metrics : mapping of str to float
-        ``loss`` of a training job; the head's metrics of a scoring job.
+        ``loss`` of a training job; the head's metrics of a scoring job; the scores of a proxy job, by name.
     seconds : float
         Compute time.
     arrays : Arrays

@@ -5,8 +5,8 @@ A message to a node (records of one `RecordDict`):
     header    ConfigRecord   protocol, version, digest                                      header.py
     call      ConfigRecord   nothing: who are you?                                          handshake.py
     question  ConfigRecord   dataset (JSON), seed: what do you have?                        handshake.py
-    order     ConfigRecord   seed, budget, task (JSON, with the head), precision, dataset   order.py
-                             (JSON), what jobs share: specs[], trainings[] (JSON, each
+    order     ConfigRecord   seed, budget, task (JSON, with the head), precision,           order.py
+                             min_examples, dataset (JSON), what jobs share: specs[], trainings[] (JSON, each
                              once), and the columns with one entry a job: job[] (its id),
                              trial[], kind[], split[], round[], and by number spec[],
                              training[], arrays[] (which set)
@@ -24,7 +24,7 @@ Its reply:
     arrays    ArrayRecord    the sets of those that trained, keyed by row and name          arrays.py
 
 The ids of jobs differ within a message; a trial may have several jobs in it, and those that start from the same
-arrays share one set. Nothing here is pickled; arrays travel as flwr Arrays, specs and settings as JSON. What arrives
-is measured before it is parsed, and a job's arrays are looked at last: a spec that the node cannot hold costs it
-nothing.
+arrays share one set. A proxy job has none, so that a message may hold hundreds of them. Nothing here is pickled; arrays
+travel as flwr Arrays, specs and settings as JSON. What arrives is measured before it is parsed, and a job's arrays are
+looked at last: a spec that the node cannot hold costs it nothing.
 """

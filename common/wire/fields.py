@@ -12,7 +12,7 @@ from flwr.app import ConfigRecord, MetricRecord, RecordDict
 from common.errors import ProtocolError
 
 _MAX_TEXT = 64 * 1024
-_MAX_METRIC = 1e30
+MAX_METRIC = 1e30
 """Squares of larger ones overflow."""
 
 _MAX_DIGITS = 19
@@ -94,6 +94,6 @@ def metrics_of(record: MetricRecord, rows: int) -> dict[str, list[float]]:
         if not isinstance(values, list) or len(values) != rows:
             raise ProtocolError(f"The metric {name!r} must have one value for each of {rows} results", values)
         columns[name] = [float(value) for value in values]
-        if any(math.isfinite(value) and abs(value) > _MAX_METRIC for value in columns[name]):
-            raise ProtocolError(f"The metric {name!r} must lie within {_MAX_METRIC:g} of 0", values)
+        if any(math.isfinite(value) and abs(value) > MAX_METRIC for value in columns[name]):
+            raise ProtocolError(f"The metric {name!r} must lie within {MAX_METRIC:g} of 0", values)
     return columns

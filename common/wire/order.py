@@ -12,7 +12,7 @@ from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 from common.architecture.layout import layout, state_size
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, FlwrNasError, ProtocolError, SpecError
-from common.jobs import Job, Order, Result, Split, Work, WorkKind
+from common.jobs import NO_ARRAYS, Job, Order, Result, Split, Work, WorkKind
 from common.limits import NO_LIMITS, Limits, needs_of
 from common.precision import Precision
 from common.settings import DatasetSettings, TrainingSettings
@@ -32,7 +32,11 @@ _COLUMNS: dict[str, type] = {
     "training": int,
     "arrays": int,
 }
-_SPLITS: dict[WorkKind, tuple[Split, ...]] = {"train": ("train",), "score": ("validation", "all", "test")}
+_SPLITS: dict[WorkKind, tuple[Split, ...]] = {
+    "train": ("train",),
+    "score": ("validation", "all", "test"),
+    "proxy": ("train",),
+}
 """On what each kind of work may be done."""
 
 T = TypeVar("T", bound=Hashable)
@@ -62,6 +66,7 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
             "budget": float(order.budget),
             "task": json.dumps(order.task.to_dict()),
             "precision": str(order.precision),
+            "min_examples": order.min_examples,
             "dataset": json.dumps(order.dataset.to_json()),
             "specs": [one.to_json() for one in specs],
             "trainings": [json.dumps(one.to_json()) for one in trainings],
@@ -110,12 +115,16 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
     jobs, refused = [], []
     for job, trial, kind, split, number, rounds, spec_at, training_at, arrays_at in rows_of(record, _COLUMNS):
         if split not in _SPLITS.get(kind, ()):
-            raise ProtocolError("A job trains on the train split, or scores on validation, all or test", (kind, split))
+            raise ProtocolError(
+                "A job trains, or scores by proxies, on the train split, or scores on validation, all or test",
+                (kind, split),
+            )
         try:
             training = _read_training(trainings, training_at)
             spec = ArchitectureSpec.from_json(_text_of("specs", specs, spec_at))
             _check_limits(spec, order.task, training, limits)
-            arrays = sets.read(arrays_at, job, state_size(layout(spec.lower(order.task))))
+            size = state_size(layout(spec.lower(order.task)))
+            arrays = NO_ARRAYS if kind == "proxy" else sets.read(arrays_at, job, size)
         except FlwrNasError as error:
             refused.append(Result(job, "refused", str(error)))
         else:
@@ -140,7 +149,10 @@ def _read_settings(record: ConfigRecord) -> Order:
     if precision not in get_args(Precision):
         raise ProtocolError(f"The precision must be one of {get_args(Precision)}", precision)
     seed, budget = field_of(record, "seed", int), field_of(record, "budget", float)
-    return Order(seed, budget, task, dataset, (), cast(Precision, precision))
+    least = field_of(record, "min_examples", int)
+    if least < 1:
+        raise ProtocolError("A mini-batch has 1 example at least", least, fix="Set preprocessing.min_examples=10")
+    return Order(seed, budget, task, dataset, (), cast(Precision, precision), least)
 
 
 def _text_of(name: str, texts: Sequence[str], index: int) -> str:

@@ -37,6 +37,7 @@ STARTUP = {
 
 PROGRAM = """
 import json, sys
+from dataclasses import replace
 import flwr.app, flwr.clientapp, numpy, torch
 stages = [set(sys.modules)]
 
@@ -61,6 +62,10 @@ for optimizer in ("adam", "sgd"):
     jobs = tuple(Job(work.split, "trial", spec, {"weights": weights}, work) for work in works)
     order = Order(0, 60.0, task, DatasetSettings("synthetic"), jobs)
     assert [result.status for result in do_jobs(order, Node("n", Holder(0, 2)))] == ["done"] * 3
+modules = set(sys.modules)
+proxies = Job("proxy", "trial", spec, {}, Work("proxy", "train", 0))
+assert [result.status for result in do_jobs(replace(order, jobs=(proxies,)), Node("n", Holder(0, 2)))] == ["done"]
+assert {"client_app.proxies", "common.models.proxies"}.isdisjoint(modules)
 stages.append(set(sys.modules))
 print(json.dumps([sorted(stage) for stage in stages]))
 """
@@ -130,7 +135,7 @@ def test_nothing_of_the_servers_extra_is_imported_but_what_flower_needs_itself(s
 def test_jobs_import_nothing_more_of_torch_nor_of_anyone_else(stages: list[set[str]]):
     _, ready, done = stages
     families = {name.partition(".")[0] for name in done - ready if not name.startswith("_")}
-    assert families - set(sys.stdlib_module_names) <= {"common", "numpy"}
+    assert families - set(sys.stdlib_module_names) <= OURS | {"numpy"}
 
 
 def test_what_plain_recipes_do_not_ask_for_stays_out(stages: list[set[str]]):

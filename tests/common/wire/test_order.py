@@ -19,7 +19,7 @@ from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Conv1d, Linear
 from common.architecture.layout import layout, state_size
 from common.errors import ProtocolError
-from common.jobs import Arrays, Split, Work
+from common.jobs import NO_ARRAYS, Arrays, Job, Result, Split, Work
 from common.limits import Limits, needs_of
 from common.settings import TrainingSettings
 from common.tasks import Classification, Task
@@ -179,6 +179,7 @@ ORDERS = {
     ],
     "dataset": ["", "[]", '{"nmae": "digits"}', '{"name": "local", "alpha": 0}', '{"name": "local", "alpha": "x"}', 1],
     "precision": ["float64", 16, ""],
+    "min_examples": [0, -1, 2.0, "10", True],
     "specs": ["{}", [1], [b"{}"]],
     "trainings": ["{}", [1], [b"{}"]],
     "job": [["a"], ["a"] * 4, ["a", "b", "c", "a"], [1, 2, 3, 4], "abcd"],
@@ -217,6 +218,49 @@ def test_an_order_without_one_of_its_fields_is_a_protocol_error(field: str):
 def test_a_score_is_taken_on_what_is_not_trained_on_alone(split: Split):
     job = replace(JOBS[0], work=Work("score", split, 1))
     assert decoded(encoded(replace(ORDER, jobs=(job,)))).jobs[0].work == job.work
+
+
+def proxy_jobs(number: int) -> tuple[Job, ...]:
+    specs = [LayeredSpec((Linear(width + 2),)) for width in range(number)]
+    work = Work("proxy", "train", 0, RECIPES[0])
+    return tuple(Job(f"proxy-{at}", f"proxy-{at}", spec, NO_ARRAYS, work) for at, spec in enumerate(specs))
+
+
+def test_hundreds_of_specs_to_be_scored_by_proxies_travel_in_one_message_without_weights():
+    order = replace(ORDER, jobs=proxy_jobs(500), min_examples=7)
+    content = over_the_wire(encoded(order))
+    assert num_bytes(content) == 0
+    assert decoded(content) == order
+
+
+def test_a_proxy_job_takes_no_weights_whoever_sends_some():
+    content = encoded(replace(ORDER, jobs=proxy_jobs(1)))
+    content.array_records["arrays"]["0/weights"] = ARRAYS["huge"]
+    assert decoded(content).jobs[0].arrays == {}
+
+
+@pytest.mark.parametrize("split", ["validation", "all", "test"])
+def test_a_proxy_job_looks_at_training_examples_only(split: Split):
+    job = replace(proxy_jobs(1)[0], work=Work("proxy", split, 0))
+    with pytest.raises(ProtocolError, match="on the train split"):
+        decode_order(encoded(replace(ORDER, jobs=(job,))))
+
+
+def test_of_specs_to_be_scored_by_proxies_only_those_above_the_limits_are_refused():
+    most = cost_of(proxy_jobs(3)[1].spec.lower(TASK)).parameters
+    content = encoded(replace(ORDER, jobs=proxy_jobs(3)))
+    assert list(refused_jobs(content, Limits(max_parameters=most))) == ["proxy-2"]
+    content.config_records["order"]["specs"][1] = "{"
+    assert list(refused_jobs(content)) == ["proxy-1"]
+
+
+def test_scores_by_proxies_come_back_and_those_that_are_left_out_stay_so():
+    results = (
+        Result("proxy-0", "done", "", 32, {"synflow": 12.5, "grad_norm": 0.25, "naswot": 90.0}, 0.5),
+        Result("proxy-1", "done", "Not finite, and left out: synflow", 32, {"grad_norm": 0.5, "naswot": 9.0}, 0.5),
+        Result("proxy-2", "refused", "The node takes 10 parameters at most"),
+    )
+    assert decode_results(over_the_wire(encode_results(DIGEST, results))) == results
 
 
 @pytest.mark.parametrize("case", ARRAYS)
