@@ -91,6 +91,7 @@ class Orders:
             self._facts.dataset,
             tuple(jobs),
             self._federation.precision,
+            self._facts.preprocessing.min_examples,
         )
 
     def _read(self, letter: Letter, reply: Message, stage: Stage) -> None:
