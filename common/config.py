@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -85,6 +85,27 @@ def compose_benchmark(overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Compose conf/benchmark.yaml with overrides; returns plain values."""
     with _readable(overrides, "benchmark"), initialize_config_dir(str(CONF), version_base="1.3"):
         return _plain(compose("benchmark", overrides=for_hydra(overrides)))
+
+
+@dataclass(frozen=True)
+class ProxiesConfig:
+    """What `flwr-nas proxies` has beside the options of a search: how many specs, and how many of them are shown."""
+
+    count: int
+    top: int
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value < 1:
+                raise ConfigError(f"{name} must be 1 or more", value, fix=f"Leave {name} out")
+
+
+def compose_proxies(overrides: Sequence[str] = ()) -> tuple[Config, ProxiesConfig]:
+    """Compose conf/proxies.yaml with overrides: the configuration of a search, and the options that it lacks."""
+    with _readable(overrides, "proxies"), initialize_config_dir(str(CONF), version_base="1.3"):
+        plain = _plain(compose("proxies", overrides=for_hydra(overrides)))
+    own = {field.name: plain.pop(field.name) for field in fields(ProxiesConfig)}
+    return _from_plain(plain), typed(ProxiesConfig, own, "")
 
 
 def each_value(override: str) -> list[str]:

@@ -10,5 +10,10 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run one search, as the run config says."""
-    run(grid, context.run_config, context.run_id)
+    """Run one search, or score specs without training, as the run config says."""
+    if context.run_config.get("proxies"):
+        from server_app.proxy_run import run_proxies
+
+        run_proxies(grid, context.run_config)
+    else:
+        run(grid, context.run_config, context.run_id)

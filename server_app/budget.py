@@ -1,7 +1,8 @@
 """What computing costs, in currencies that do not depend on who measures: MACs x examples above all.
 
     mac_examples    MACs of one example forward x examples that went through the network on a node: those of a round of
-                    training once an epoch, those of a score or a test once
+                    training once an epoch, those of a score or a test once, those
+                    that proxies look at once for each score that does
     node_seconds    of computing, as the nodes measured them, summed over nodes
     bytes           of weights, both ways, summed over nodes
     seconds         by the clock, from the command on
@@ -18,6 +19,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
+from common.models.proxies import DATA_PASSES
 
 if TYPE_CHECKING:
     from common.groups import BudgetConfig
@@ -33,11 +35,13 @@ def mac_examples(macs: int, work: Work, examples: int) -> int:
     macs : int
         Of one example forward.
     work : Work
-        What was done: training goes through its examples once an epoch, a score once.
+        What was done: training goes through its examples once an epoch, a score once, and a proxy job through those of
+        its mini-batch once for each score that looks at them.
     examples : int
         Of the node that did it.
     """
-    return macs * examples * (work.training.epochs if work.kind == "train" else 1)
+    passes = {"train": work.training.epochs, "score": 1, "proxy": DATA_PASSES}
+    return macs * examples * passes[work.kind]
 
 
 @dataclass(frozen=True)

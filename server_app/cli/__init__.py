@@ -16,6 +16,7 @@ from common.errors import FlwrNasError
 from common.output import silence
 from server_app.cli import compare, data, deployment, profile
 from server_app.cli.benchmark import benchmark
+from server_app.cli.proxies import proxies
 from server_app.cli.search import search
 from server_app.cli.show import show
 
@@ -35,11 +36,12 @@ _EPILOG = """examples:
   flwr-nas show space=layered dataset=digits         what a search space holds, and what it costs
   flwr-nas benchmark space.table=FILE controller=evolution,random
                                                      which controller is better, on a table, in seconds
+  flwr-nas proxies count=500                         a first look at 500 specs, scored without training
   flwr-nas data check FILE                           whether a node's data fit, before it joins
   flwr-nas profile                                   how fast a node's operations are
 """
 
-_BY_OVERRIDES = {"search": search, "show": show, "benchmark": benchmark}
+_BY_OVERRIDES = {"search": search, "show": show, "benchmark": benchmark, "proxies": proxies}
 """Commands that read Hydra's overrides by themselves."""
 
 
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ----------
     argv : sequence of str, optional
         Arguments; by default those of this process. All that follow ``search`` are Hydra's, but for ``--resume``;
-        those of ``benchmark`` are overrides.
+        those of ``benchmark`` and ``proxies`` are overrides.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("search", help="search for an architecture; its arguments are Hydra overrides")
     compare.add_parser(commands)
     commands.add_parser("benchmark", help="judge controllers on a table of evaluated architectures, without Flower")
+    commands.add_parser("proxies", help="score hundreds of specs of a space without training, in one message a node")
     data.add_parser(commands)
     deployment.add_parser(commands)
     profile.add_parser(commands)

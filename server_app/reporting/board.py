@@ -54,6 +54,8 @@ class Board:
         The last event that told the best trial.
     away : bool
         Whether the run goes on, and its nodes have not been found yet.
+    doing : str
+        In a sentence without its full stop, what a run does that has no trials; empty of a search.
     """
 
     name: str = "search"
@@ -70,6 +72,7 @@ class Board:
     rounds_before: int = 0
     best: dict[str, Any] | None = None
     away: bool = False
+    doing: str = ""
     trials: dict[str, Row] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -157,6 +160,9 @@ class Board:
         self.total, self.nodes, self.search_began = event["trials"], set(event["nodes"]), event["time"]
         self.final_rounds = event.get("final_rounds", 0)
 
+    def _on_proxies(self, event: dict[str, Any]) -> None:
+        self.doing = line_of(event) or ""
+
     def _on_budget(self, event: dict[str, Any]) -> None:
         self.total, self.budgeted = event["trials"], False
 
@@ -213,6 +219,7 @@ class Board:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
     _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
+    _on_scoreless = _note
     _on_member_failed = _note
 
 

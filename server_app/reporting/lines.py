@@ -30,6 +30,12 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "search": lambda e: (
         f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}{_left_out(e)}"
     ),
+    "proxies": lambda e: (
+        f"{counted(e['specs'], 'spec')} {'is' if e['specs'] == 1 else 'are'} scored without training on "
+        f"{counted(len(e['nodes']), 'node')}"
+        + (f"; the space holds no more than these of the {e['wanted']:,} wanted" if e["specs"] < e["wanted"] else "")
+    ),
+    "scoreless": lambda e: f"{e['node']} gives no scores of {counted(e['specs'], 'spec')}: {e['reason']}",
     "scaled": lambda e: f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}",
     "unscaled": lambda e: (
         f"Inputs are not scaled: no node has the {e['min_examples']} training examples that it takes to say what they "
@@ -82,6 +88,7 @@ _WARNINGS = {
     "member_failed",
     "refused",
     "absent",
+    "scoreless",
     "retried",
     "journal_lost",
     "state_lost",

@@ -91,6 +91,8 @@ class Progress:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _waiting(self) -> str:
+        if self.board.doing:
+            return f"{self.board.doing} ... {self._clock() - self._began:.0f} s"
         nodes = self.board.nodes
         found = f", {counted(len(nodes), 'node')} so far" if nodes else ""
         return f"Starting Flower ... {self._clock() - self._began:.0f} s{found}"

@@ -225,6 +225,23 @@ class SearchSpace(ABC):
         except SpaceError:
             return None
 
+    def samples(self, count: int, rng: np.random.Generator) -> list[ArchitectureSpec]:
+        """Draw so many different legal specs; fewer where there are no more, or too rare to be met again.
+
+        In a space too large to list it ends where 200 samples in a row were drawn before. Raises `SpaceError` where
+        nothing is legal.
+        """
+        legal = self.legal()
+        if legal:
+            return [legal[place] for place in rng.permutation(len(legal))[:count]]
+        found: dict[ArchitectureSpec, None] = {}
+        misses = 0
+        while len(found) < count and misses < _MISSES:
+            before = len(found)
+            found[self.sample(rng)] = None
+            misses = misses + 1 if len(found) == before else 0
+        return list(found)
+
     def mutate(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
         """Return a legal neighbour of `spec`; if none is found, any other legal spec; `spec` where it is alone."""
         for _ in range(self._attempts):

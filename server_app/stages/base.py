@@ -206,7 +206,7 @@ class Stage(ABC):
             else:
                 active.phase.take(node, result)
         except ProtocolError as error:
-            self.journal.write("refused", node=node, trial=job.trial, round=job.work.round, reason=str(error))
+            self._refused(node, job, str(error))
 
     def leave_out(self, node: str, jobs: Sequence[Job], reason: str, *, undecided: bool = False) -> None:
         """Go on without what `node` was asked to do in `jobs`; `undecided` where it said nothing to them."""
@@ -280,6 +280,9 @@ class Stage(ABC):
         active.phase.leave_out(node, reason, undecided=undecided)
         name = self._whose(active, node).name
         self.journal.write("absent", node=node, trial=name, round=active.phase.work.round, reason=reason)
+
+    def _refused(self, node: str, job: Job, reason: str) -> None:
+        self.journal.write("refused", node=node, trial=job.trial, round=job.work.round, reason=reason)
 
     def _name(self, number: int) -> str:
         return f"{self.label}-{number:04d}"

@@ -21,6 +21,7 @@ from tests.benchmarks.equal_cost.cost import training_cost
         (Work("train", "train", 1, TrainingSettings(epochs=3)), 7 * 10 * 3),
         (Work("score", "validation", 1, TrainingSettings(epochs=3)), 7 * 10),
         (Work("score", "test", 1, TrainingSettings(epochs=3)), 7 * 10),
+        (Work("proxy", "train", 0, TrainingSettings(epochs=3)), 7 * 10 * 2),
     ],
 )
 def test_one_job_by_hand(work, cost):

@@ -14,7 +14,7 @@ from server_app.journal import Journal
 from server_app.reporting.lines import line_of, log_event
 from server_app.trials import TrialState
 
-QUIET = {"adopted", "node", "round", "scored", "promoted", "unfinished"}
+QUIET = {"adopted", "node", "proxied", "round", "scored", "promoted", "unfinished"}
 """Events that no line is written for: there are too many of them, and others sum them up."""
 
 SAMPLES = {
@@ -38,6 +38,9 @@ SAMPLES = {
         "reserved": 500.0,
         "limit": 1000.0,
     },
+    "proxies": {"specs": 480, "wanted": 500, "nodes": ["a", "b"], "left_out": []},
+    "proxied": {"trial": "proxy-0001", "state": "finished", "scores": {"macs": 7.0}},
+    "scoreless": {"node": "a", "specs": 480, "reason": "no answer within 600 s"},
     "budget": {"trials": 14, "currency": "mac_examples", "spent": 600.0, "reserved": 500.0, "limit": 1000.0},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
 }
@@ -85,6 +88,8 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 "finalist",
                 "best",
                 "error",
+                "specs",
+                "wanted",
             )
             return 0 if key in numbers else "text"
 
@@ -132,6 +137,14 @@ def test_the_finalists_are_named_and_why_one_of_them_is_chosen(thorough):
         "trial-0003 is chosen: fewest MACs within one standard error "
         "(mean loss 0.5200, where the best has 0.5000 and the standard error is 0.0300)"
     )
+
+
+def test_scores_without_training_are_told_in_one_line():
+    event = {"event": "proxies", **SAMPLES["proxies"]}
+    assert line_of(event) == (
+        "480 specs are scored without training on 2 nodes; the space holds no more than these of the 500 wanted"
+    )
+    assert line_of({**event, "specs": 1, "wanted": 1}) == "1 spec is scored without training on 2 nodes"
 
 
 def test_a_run_that_fails_says_why_in_its_last_line(hopeless):

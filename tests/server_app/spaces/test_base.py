@@ -191,3 +191,35 @@ def test_a_sample_is_the_first_legal_draw():
     for seed in range(20):
         draws = space.draws(generator(seed, "draws"))
         assert space.sample(generator(seed, "draws")) == next(spec for spec, reason in draws if reason is None)
+
+
+# ---------------------------------------------------------------- different samples
+
+
+@pytest.mark.parametrize("space", FINITE)
+def test_different_samples_are_legal_and_differ_and_end_where_there_are_no_more(space):
+    legal = set(space.legal())
+    found = space.samples(3, generator(0))
+    assert len(found) == len(set(found)) == min(3, len(legal))
+    assert set(found) <= legal
+    assert set(space.samples(10_000, generator(0))) == legal
+
+
+def test_different_samples_of_a_space_that_is_too_large_to_list():
+    space = layered(max_layers=6, width=list(range(2, 12)))
+    assert space.legal() is None
+    found = space.samples(300, generator(0))
+    assert len(set(found)) == 300
+    assert found == space.samples(300, generator(0))
+    assert found[:50] == space.samples(50, generator(0))
+    assert found != space.samples(300, generator(1))
+
+
+def test_different_samples_end_where_the_same_few_come_again_and_again():
+    space = layered(max_layers=1, width=[2, 3], dropout={"low": 0.0, "high": 0.5}, max_parameters=4 * 2 + 2)
+    assert space.legal() is None
+    with pytest.raises(SpaceError):
+        space.samples(5, generator(0))
+    # a linear map alone has 10 parameters, and a layer of 2 has more; without dropout there would be one such spec
+    few = layered(min_layers=0, max_layers=1, width=[2, 3], dropout={"low": 0.0, "high": 0.5}, max_parameters=10)
+    assert len(few.samples(5, generator(0))) == 1
