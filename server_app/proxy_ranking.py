@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from common.architecture.spec import ArchitectureSpec
 from common.models.proxies import PROXIES
 
-FILE = "proxies.json"
-"""In the run folder: all specs, ranked."""
-
 MEAN_RANK = "mean_rank"
 """What all scores together say: the mean of a spec's ranks, less of which is better."""
 

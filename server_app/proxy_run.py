@@ -18,10 +18,10 @@ from server_app.federation import facts_of
 from server_app.journal import Journal, write_json
 from server_app.lock import RunLock
 from server_app.proxy_plan import ProxyPlan
-from server_app.proxy_ranking import FILE, MEAN_RANK, best, rank_all
+from server_app.proxy_ranking import MEAN_RANK, best, rank_all
 from server_app.reporting.lines import log_event
 from server_app.run import read_config
-from server_app.run_folder import JOURNAL, check_fresh, forget_stop, run_folder
+from server_app.run_folder import JOURNAL, SCORES, check_fresh, forget_stop, run_folder
 from server_app.watch import stop_watch
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def record(config: Config, plan: ProxyPlan, status: str) -> dict[str, Any]:
 def _close(folder: Path, config: Config, plan: ProxyPlan, status: str, message: str) -> tuple[str, str]:
     """Write what was found; a run that cannot even write says so and keeps its own error."""
     try:
-        write_json(folder / FILE, record(config, plan, status))
+        write_json(folder / SCORES, record(config, plan, status))
     except FlwrNasError as error:
         status, message = "failed", message or str(error)
     forget_stop(folder)

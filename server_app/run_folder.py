@@ -5,6 +5,7 @@
 - ``result.json``: winner, baseline and others, counts, seconds, versions
 - ``history.json``: all trials, ranked
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
+- ``proxies.json``: of a run that scored specs without training, in place of all these but the journal
 - ``stop``: there for as long as the run was asked to end and has not
 
 Until the run has finished also what it needs to be resumed:
@@ -32,6 +33,7 @@ from common.errors import StorageError
 CONFIG = "config.yaml"
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"
+SCORES = "proxies.json"
 STATE = "state.json"
 WEIGHTS = "weights"
 LOCK = "lock"
@@ -117,6 +119,12 @@ def _nothing_to_resume(folder: Path) -> StorageError:
     """Return the error that says what is there instead of a run; raises `OSError`."""
     if folder.is_dir():
         there = {path.name for path in folder.iterdir()}
+        if SCORES in there:
+            return StorageError(
+                "The run in this folder scored specs without training, and such a run is not resumed",
+                str(folder),
+                fix="See its proxies.json, or score them again by flwr-nas proxies in another folder",
+            )
         if there & {JOURNAL, STATE}:
             return StorageError(
                 f"A run is resumed with its {CONFIG}, which is gone from its folder",

@@ -87,11 +87,11 @@ def _show(folder: Path, top: int) -> int:
     """Print what was found, where it can be seen from here."""
     from rich.console import Console
 
-    from server_app.proxy_ranking import FILE
     from server_app.reporting.proxies import render
+    from server_app.run_folder import SCORES
 
-    if (folder / FILE).is_file():
-        Console().print(render(json.loads((folder / FILE).read_text(encoding="utf-8")), top))
+    if (folder / SCORES).is_file():
+        Console().print(render(json.loads((folder / SCORES).read_text(encoding="utf-8")), top))
     return 0
 
 

@@ -17,6 +17,7 @@ from common.wire.results import decode_results, encode_results
 from server_app.journal import Journal
 from server_app.proxy_ranking import MEAN_RANK
 from server_app.proxy_run import proxy_plan, record, run_proxies
+from server_app.run_folder import check_resumable
 from server_app.stages.proxies import Proxies
 
 
@@ -189,6 +190,13 @@ def test_a_folder_of_another_run_stays_as_it_is(grid, config, tmp_path):
     with pytest.raises(StorageError, match="folder of its own"):
         run(grid, config, tmp_path)
     assert (tmp_path / "run" / "proxies.json").read_bytes() == before
+
+
+def test_such_a_run_is_not_resumed_as_a_search(grid, config, tmp_path):
+    grid.people("abc")
+    run(grid, config, tmp_path)
+    with pytest.raises(StorageError, match="scored specs without training"):
+        check_resumable(tmp_path / "run")
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "many", "1.5"])
