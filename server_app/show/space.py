@@ -18,6 +18,7 @@ from server_app.reporting.words import counted, listed
 from server_app.show.operations import shape_words
 from server_app.show.survey import Survey, histogram, landmarks
 from server_app.spaces.domains import Choices, Domain, Sources
+from server_app.spaces.priors import Expected
 
 if TYPE_CHECKING:
     from common.architecture.cost import Cost
@@ -89,7 +90,7 @@ def _choices(domains: Mapping[str, Domain]) -> RenderableType:
 def _domain(domain: Domain) -> str:
     if isinstance(domain, Sources):
         return f"from the input or any earlier layer, with probability {domain.probability:g}"
-    if not isinstance(domain, Choices):
+    if isinstance(domain, Expected) or not isinstance(domain, Choices):
         return str(domain)
     values = [_value(value) for value in domain.values[:_VALUES]]
     more = [f"and {len(domain.values) - _VALUES:,} more"] if len(domain.values) > _VALUES else []
@@ -111,8 +112,8 @@ def _size(size: float, domains: Mapping[str, Domain]) -> str:
 
 
 def _limits(space: SearchSpace) -> str:
-    limits = (("max_parameters", space.max_parameters), ("max_macs", space.max_macs))
-    return ", ".join(f"space.{name}={limit}" for name, limit in limits if limit is not None) or "none"
+    limits = {name: getattr(space, name) for name in ("max_parameters", "max_macs", "max_message_bytes")}
+    return ", ".join(f"space.{name}={limit}" for name, limit in limits.items() if limit is not None) or "none"
 
 
 def _draws(survey: Survey) -> str:

@@ -90,6 +90,8 @@ def _reason(space: SearchSpace, spec: ArchitectureSpec) -> str:
         return f"with more than {space.max_parameters:,} parameters"
     if space.max_macs is not None and cost.macs > space.max_macs:
         return f"with more than {space.max_macs:,} MACs"
+    if space.max_message_bytes is not None and cost.message_bytes > space.max_message_bytes:
+        return f"with more than {space.max_message_bytes:,} bytes in a message"
     return "that the space does not hold"
 
 

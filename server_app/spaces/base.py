@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from common.tasks import Task
     from server_app.spaces.domains import Domain
 
-_LISTED = 10_000
+LISTED = 10_000
 """Greatest size of a space that is listed: checking so many specs takes a second, once, and only where draws fail."""
 _ATTEMPTS = 1000
 _ATTEMPTS_BEFORE_LISTING = 100
@@ -40,17 +40,25 @@ class SearchSpace(ABC):
     ----------
     task : Task
         Input shape and classes; every cost is relative to it.
-    max_parameters, max_macs : int, optional
+    max_parameters, max_macs, max_message_bytes : int, optional
         Hard constraints on a spec.
     """
 
     why_offline: ClassVar[str] = ""
     """Why no federation can train its specs, as a sentence without its full stop; empty where one can."""
 
-    def __init__(self, task: Task, *, max_parameters: int | None = None, max_macs: int | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        *,
+        max_parameters: int | None = None,
+        max_macs: int | None = None,
+        max_message_bytes: int | None = None,
+    ) -> None:
         self.task = task
         self.max_parameters = max_parameters
         self.max_macs = max_macs
+        self.max_message_bytes = max_message_bytes
         self._legal: tuple[ArchitectureSpec, ...] | None = None
         self.excess = lambda spec: ""  # noqa: ARG005
 
@@ -136,7 +144,7 @@ class SearchSpace(ABC):
 
     @cached_property
     def _is_listed(self) -> bool:
-        return self.size() <= _LISTED
+        return self.size() <= LISTED
 
     @property
     def _attempts(self) -> int:
@@ -153,6 +161,7 @@ class SearchSpace(ABC):
         for name, value, limit in (
             ("parameters", cost.parameters, self.max_parameters),
             ("macs", cost.macs, self.max_macs),
+            ("message_bytes", cost.message_bytes, self.max_message_bytes),
         ):
             if limit is not None and value > limit:
                 raise SpecError(f"The space allows {limit} {name} at most", value, fix=f"Raise space.max_{name}")

@@ -138,9 +138,10 @@ def checked(name: str, value: Any, rule: Rule) -> Any:
         raise ConfigError(str(error).removesuffix(".")) from None
 
 
-def check_limits(max_parameters: int | None, max_macs: int | None) -> None:
+def check_limits(max_parameters: int | None, max_macs: int | None, max_message_bytes: int | None = None) -> None:
     """Raise `ConfigError` for a hard constraint that nothing could meet."""
-    for name, limit in (("max_parameters", max_parameters), ("max_macs", max_macs)):
+    limits = {"max_parameters": max_parameters, "max_macs": max_macs, "max_message_bytes": max_message_bytes}
+    for name, limit in limits.items():
         if limit is not None and limit < 1:
             raise ConfigError(f"space.{name} must be 1 or more", limit, fix="Set it to null for no limit")
 

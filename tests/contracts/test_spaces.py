@@ -60,8 +60,34 @@ class OfTable(Case):
 
 
 STACKS = {"cells": [3, 4], "channels": [2, 4], "norm": ["group", "batch"]}
+LINEARS = [
+    {
+        "op": "linear",
+        "width": [2, 4, 8],
+        "activation": ["relu", "tanh"],
+        "skip": [None, 1, 2],
+        "merge": ["concat", "add"],
+        "repeat": [1, 2],
+    }
+]
 LINKS = {"skip": 0.5, "merge": ["add", "concat"], "squeeze_excite": [None, 4], "dilation": [1, 2]}
 DEPTHS = [{"width": 4, "depth": [1, 2]}, {"width": [6, 8], "depth": [1, 3], "stride": 1}]
+IMAGES = {
+    key: value
+    for key, value in yaml.safe_load((CONF / "examples" / "residual.yaml").read_text()).items()
+    if key != "name"
+}
+CONDITIONED = {
+    "choices": {"trunk": ["conv", "gru"], "deep": {"values": [True, False], "when": {"$trunk": "conv"}}},
+    "layers": [
+        {"op": "conv1d", "width": [4, 8], "repeat": [1, 2], "when": {"$trunk": "conv"}, "skip": [None, 1, 2]},
+        {"op": "gru", "width": [4, 6], "when": {"$trunk": "gru"}, "dropout": [0.0, 0.1]},
+        {"op": ["conv1d", "max_pool"], "width": 4, "repeat": [0, 2], "when": {"$deep": True}},
+        {"op": "linear", "width": {"values": [8, 16, 32], "expected": 8, "confidence": 0.7}, "repeat": [0, 1]},
+    ],
+    "reduce": ["flatten", "avg"],
+    "max_message_bytes": 8_000,
+}
 CASES = {
     "layered": Case("layered", tasks=ALL_TASKS),
     "layered, everything": Case("layered", {"operations": list(LAYERS), "norm": list(NORMS), **LINKS}, ALL_TASKS),
@@ -74,6 +100,9 @@ CASES = {
     "nasbench201, no none": Case("cell", {**STACKS, "form": "nasbench201", "operations": ["skip", "conv1", "conv3"]}),
     "mobile": Case("mobile"),
     "mobile, no identity": Case("mobile", {"blocks": ["mb1_k3", "mb3_k5"], "stages": DEPTHS, "stem_width": [4, 8]}),
+    "own": Case("own", IMAGES, (IMAGE,)),
+    "own, with conditions": Case("own", CONDITIONED, (SEQUENCE,)),
+    "own, on vectors": Case("own", {"layers": LINEARS, "reduce": ["avg", "max"]}, ALL_TASKS[:1]),
     "tight": Case("cell", {"max_parameters": 15_000, "max_macs": 250_000}),
     "tabular": OfTable(),
     "tabular, sparse": OfTable(table=sparse_table()),
@@ -82,6 +111,15 @@ CASES = {
 ONE_STACK = {**FREE, "cells": [3], "channels": [2]}
 FEW_STAGES = [{"width": [2, 3], "depth": 2}, {"width": [2, 4], "stride": 2, "depth": 2}]
 ONE_END = {**FREE, "stem_width": [2], "last_width": [0], "activation": ["relu"]}
+TWICE = [{"op": "linear", "width": [2, 3], "repeat": [0, 1, 2]}, {"op": "linear", "width": [3, 4], "repeat": [1, 2]}]
+SHARING = {
+    "choices": {"width": [2, 3], "kind": {"values": ["conv2d", "max_pool"], "expected": "conv2d", "confidence": 0.8}},
+    "layers": [
+        {"op": "$kind", "width": "$width", "kernel": [{"values": [3, 5], "when": {"op": "conv2d"}}, {"values": 2}]},
+        {"op": "conv2d", "width": 2, "skip": [None, 1, 2, 3], "merge": ["add", "concat"], "repeat": [0, 1]},
+        {"op": "linear", "width": "$width", "when": {"$kind": "conv2d"}},
+    ],
+}
 FINITE = {
     "darts": Case("cell", {**ONE_STACK, "nodes": 1, "operations": ["none", "skip", "conv3"], "cells": [3, 4]}),
     "darts, no none": Case("cell", {**ONE_STACK, "nodes": 2, "operations": ["skip"], "norm": ["batch", "group"]}),
@@ -95,6 +133,8 @@ FINITE = {
         {**ONE_END, "stages": FEW_STAGES[:1], "blocks": ["mb2_k3", "identity", "mb1_k3"], "stem_width": [3, 2]},
     ),
     "mobile, no identity": Case("mobile", {**ONE_END, "stages": DEPTHS, "blocks": ["mb2_k3", "mb1_k3"]}),
+    "own": Case("own", SHARING, (IMAGE,)),
+    "own, made in two ways": Case("own", {"layers": TWICE}, ALL_TASKS[:1]),
 }
 SPACES = {(name, task.kind): case.space(task) for name, case in CASES.items() for task in case.tasks}
 LISTS = {(name, task.kind): case.space(task) for name, case in FINITE.items() for task in case.tasks}
@@ -147,7 +187,7 @@ def test_all_that_is_drawn_is_legal(space, seed):
     for spec in (a, b, mutant, child):
         space.check(spec)
     assert mutant != a
-    for name in ("max_parameters", "max_macs"):
+    for name in ("max_parameters", "max_macs", "max_message_bytes"):
         limit = getattr(space, name)
         assert limit is None or getattr(space.cost(mutant), name.removeprefix("max_")) <= limit
 

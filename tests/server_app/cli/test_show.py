@@ -149,6 +149,14 @@ def test_a_table_is_shown_and_is_for_no_data(capsys, tmp_path):
     assert "\nsize     81 architectures" in out  # 3 digits at 4 places
 
 
+def test_the_example_of_an_own_space_is_shown_with_conditions_and_priors(capsys):
+    code, out, err = run(capsys, "space=examples/residual", "--samples", "5", "dataset=digits")
+    assert (code, err) == (0, "")
+    assert re.search(r"^  \$size +small \(expected, 0.5\), large *$", out, re.MULTILINE)
+    assert re.search(r"^  \$width where \$size is small +8, 12 *$", out, re.MULTILINE)
+    assert "space.max_message_bytes=200000" in out
+
+
 def test_a_shape_is_read():
     assert shape_of("9x128") == (9, 128)
     assert shape_of("1,28,28") == (1, 28, 28)
