@@ -16,8 +16,8 @@ from common.data import Holder, load_node_data
 from common.errors import ConfigError, DataError
 from common.groups import PORTFOLIO
 from common.limits import Limits
-from common.settings import TrainingSettings
 from common.seeding import generator
+from common.settings import TrainingSettings
 from common.tasks import Head, Task
 from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in

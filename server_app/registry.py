@@ -1,14 +1,15 @@
 """The choices of each axis, found by name: a module in the axis' package is a choice.
 
 Nothing is registered by hand. ``controller=evolution`` means the one public class in
-``server_app/controllers/evolution.py`` that derives from `Controller`.
+``server_app/controllers/evolution.py`` that derives from `Controller`. A choice of another package is named as Python
+names an object, ``package.module:Class``; it runs where the server does, never on a node.
 """
 
 from __future__ import annotations
 
 import inspect
 import pkgutil
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -35,13 +36,16 @@ def load_choice(axis: str, name: str) -> type:
     axis : str
         One of `AXES`.
     name : str
-        Name of the module, as in ``controller=evolution``.
+        Name of the module, as in ``controller=evolution``, or ``package.module:Class``.
 
     Raises
     ------
     ConfigError
-        Where the axis has no such choice; the message lists those that it has.
+        Where the axis has no such choice; the message lists those that it has. Where there is no such class, or it is
+        none for the axis.
     """
+    if ":" in name:
+        return _imported(axis, name)
     found = _choice(axis, name) if name in _modules(axis) else None
     if found is None:
         raise ConfigError(f"{axis} must be one of {choices(axis)}", name, fix="Choose one of them")
@@ -57,6 +61,33 @@ def option_names(axis: str, name: str) -> set[str]:
     """Return the names of the options of a choice."""
     cls: Any = load_choice(axis, name)
     return {option.name for option in fields(cls.Options)}
+
+
+def _imported(axis: str, name: str) -> type:
+    """Return a class that another package provides."""
+    _, home, base_name = _axis(axis)
+    module_name, _, class_name = name.partition(":")
+    try:
+        found = getattr(import_module(module_name), class_name)
+    except Exception as error:  # what a module of somebody else raises when it is imported can be anything
+        raise ConfigError(
+            f"{axis}.name must be package.module:Class, of a package that is installed or on PYTHONPATH ({error})",
+            name,
+            fix=f"Correct it; python -c 'import {module_name}' tells more",
+        ) from None
+    base = getattr(import_module(home), base_name)
+    if not (inspect.isclass(found) and issubclass(found, base)) or inspect.isabstract(found):
+        missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
+        raise ConfigError(
+            f"{axis}.name must be a class that derives from {home}.{base_name} and has all its methods",
+            name,
+            fix=f"Write {missing}" if missing else f"Derive it from {base_name}",
+        )
+    if not is_dataclass(getattr(found, "Options", None)):
+        raise ConfigError(
+            f"{axis}.name must be a class with its options as a dataclass, Options", name, fix="It may have no fields"
+        )
+    return found
 
 
 def _axis(axis: str) -> tuple[str, str, str]:

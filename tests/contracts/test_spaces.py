@@ -60,6 +60,7 @@ class OfTable(Case):
 
 
 STACKS = {"cells": [3, 4], "channels": [2, 4], "norm": ["group", "batch"]}
+PYRAMID = "tests.examples.pyramid:PyramidSpace"
 LINEARS = [
     {
         "op": "linear",
@@ -103,6 +104,7 @@ CASES = {
     "own": Case("own", IMAGES, (IMAGE,)),
     "own, with conditions": Case("own", CONDITIONED, (SEQUENCE,)),
     "own, on vectors": Case("own", {"layers": LINEARS, "reduce": ["avg", "max"]}, ALL_TASKS[:1]),
+    "python": Case(PYRAMID, {}, (IMAGE,)),
     "tight": Case("cell", {"max_parameters": 15_000, "max_macs": 250_000}),
     "tabular": OfTable(),
     "tabular, sparse": OfTable(table=sparse_table()),
@@ -134,6 +136,7 @@ FINITE = {
     ),
     "mobile, no identity": Case("mobile", {**ONE_END, "stages": DEPTHS, "blocks": ["mb2_k3", "mb1_k3"]}),
     "own": Case("own", SHARING, (IMAGE,)),
+    "python": Case(PYRAMID, {"depths": [1, 2], "widths": [4, 2], "kernels": [1, 3]}, (IMAGE,)),
     "own, made in two ways": Case("own", {"layers": TWICE}, ALL_TASKS[:1]),
 }
 SPACES = {(name, task.kind): case.space(task) for name, case in CASES.items() for task in case.tasks}
@@ -152,7 +155,7 @@ def finite(request):
 
 
 def test_each_space_is_tested():
-    assert {case.name for case in CASES.values()} == set(choices("space"))
+    assert {case.name for case in CASES.values()} == {*choices("space"), PYRAMID}
 
 
 @pytest.mark.parametrize("name", ["cell", "mobile"])

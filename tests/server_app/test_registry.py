@@ -6,7 +6,7 @@ import pytest
 from common.errors import ConfigError
 from server_app.controllers.base import Controller
 from server_app.controllers.hill_climb import HillClimb
-from server_app.registry import AXES, choices, load_choice
+from server_app.registry import AXES, choices, load_choice, option_names
 from server_app.spaces.base import SearchSpace
 
 
@@ -52,6 +52,51 @@ def test_loads_by_name():
 def test_an_unknown_name_lists_the_choices(name):
     with pytest.raises(ConfigError, match=r"controller must be one of \[.*'evolution', 'hill_climb'.*'random'.*\]"):
         load_choice("controller", name)
+
+
+def test_a_class_of_another_package_is_named_as_python_does():
+    found = load_choice("space", "tests.examples.pyramid:PyramidSpace")
+    assert issubclass(found, SearchSpace)
+    assert found.__module__ == "tests.examples.pyramid"
+    assert option_names("space", "tests.examples.pyramid:PyramidSpace") >= {"depths", "widths", "kernels"}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "nowhere.spaces:Mine",
+            r"on PYTHONPATH \(No module named 'nowhere'\), got 'nowhere.spaces:Mine'. Correct it; pyth",
+        ),
+        ("tests.examples.pyramid:Pyramid", r"has no attribute 'Pyramid'\), got 'tests.examples.pyramid:Pyramid'"),
+        (":Mine", r"space.name must be package.module:Class, .* \(Empty module name\)"),
+        ("math:pi", r"derives from server_app.spaces.base.SearchSpace and has all its methods, got 'math:pi'"),
+        (
+            "server_app.spaces.base:SearchSpace",
+            r"and has all its methods, got .* Write _check_membership, _child, _draw",
+        ),
+        ("server_app.controllers.random:Random", r"Derive it from SearchSpace"),
+    ],
+)
+def test_what_is_no_class_for_the_axis_is_told(name, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        load_choice("space", name)
+
+
+def test_a_module_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
+    (tmp_path / "broken_space.py").write_text("raise RuntimeError('the licence has run out')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match="the licence has run out"):
+        load_choice("space", "broken_space:Mine")
+
+
+def test_a_class_without_options_is_told(tmp_path, monkeypatch):
+    (tmp_path / "bare_space.py").write_text(
+        "from tests.examples.pyramid import PyramidSpace\nclass Mine(PyramidSpace):\n    Options = None\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match="its options as a dataclass, Options, got 'bare_space:Mine'"):
+        load_choice("space", "bare_space:Mine")
 
 
 def test_an_unknown_axis_lists_the_axes():
