@@ -1,42 +1,90 @@
-"""Small searches in spaces of other networks than chains of layers, from the portfolio on."""
+"""Small searches in every space, by evolution and at the same cost by a random search, on images and on sequences."""
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 import torch
 
+from common.architecture.kinds.layered import LayeredSpec
+from common.architecture.kinds.layers import Conv1d
+from common.config import read_portfolio
 from common.models.export import load_model
 
 pytestmark = pytest.mark.simulation
 
 SMALL = (
     "controller=evolution",
+    "control=random",
     "search.start=portfolio",
     "final.baseline=portfolio",
     "search.trials=3",
     "fidelity.max_rounds=1",
     "final.rounds=1",
-    "final.finalists=1",
-    "final.seeds=1",
-    "federation.nodes=3",
+    "federation.nodes=2",
     "controller.population_size=2",
     "controller.sample_size=2",
 )
+IMAGE, SEQUENCE = (1, 8, 8), (2, 16)
+LIST = [LayeredSpec((Conv1d(width),)).to_dict() for width in (2, 3, 4)]
+OTHER_KINDS = {
+    "darts": ("cell", IMAGE, ("space.cells=[3]", "space.channels=[4]")),
+    "nasbench201": ("cell", SEQUENCE, ("space.form=nasbench201", "space.cells=[3]", "space.channels=[4]")),
+    "mobile": ("mobile", SEQUENCE, ("space.last_width=[0]",)),
+}
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [("cell", ("space.cells=[3]", "space.channels=[4]")), ("mobile", ("space.last_width=[0]",))],
-)
-def test_a_search_ends_with_a_model_beside_the_first_of_the_portfolio(search, tmp_path, kind, options):
-    run = search(tmp_path / "run", f"space={kind}", *SMALL, *options)
+@pytest.fixture(scope="module")
+def options_of(tmp_path_factory):
+    """What makes a search one on inputs of a shape: digits, or 60 sequences of two classes."""
+    file = tmp_path_factory.mktemp("data") / "sequences.npz"
+    y = np.arange(60) % 2
+    x = np.random.default_rng(0).normal(size=(60, *SEQUENCE)) + y[:, None, None]
+    np.savez(file, x=x.astype(np.float32), y=y)
+    return {IMAGE: ("dataset=digits",), SEQUENCE: ("dataset=local", f"dataset.path={file}")}
+
+
+def check(run, shape):
+    """Say that a search and its control ended, each with a model that answers."""
     assert run.process.returncode == 0, run.output
+    assert run.result["task"]["input_shape"] == list(shape)
+    control = json.loads((run.folder / "control" / "result.json").read_text())
+    assert control["status"] == run.result["status"] == "finished"
+    assert control["counts"]["states"]["finished"] >= 1
+    assert control["winner"]["spec"]["kind"] == run.result["winner"]["spec"]["kind"]
+    for folder in (run.folder, run.folder / "control"):
+        assert torch.isfinite(load_model(folder / "best")(torch.zeros(2, *shape))).all()
+
+
+@pytest.mark.parametrize(("kind", "shape", "options"), OTHER_KINDS.values(), ids=OTHER_KINDS)
+def test_a_search_ends_with_a_model_beside_the_first_of_the_portfolio(
+    search, tmp_path, options_of, kind, shape, options
+):
+    run = search(tmp_path / "run", f"space={kind}", *SMALL, *options_of[shape], *options)
+    check(run, shape)
     assert [trial["spec"]["kind"] for trial in run.history] == [kind] * 3
+    assert "mutation" in {trial["origin"] for trial in run.history}
     (begun,) = run.kinds("search")
-    assert set(begun["left_out"]) == {"lenet", "vgg", "all_conv", "resnet", "strided", "augmented"}
+    assert set(begun["left_out"]) == set(read_portfolio("image" if shape == IMAGE else "sequence"))
     assert set(begun["left_out"].values()) == {f"The space holds {kind} specs, got 'layered'. Choose another space."}
     assert run.output.count("left out of the portfolio") == 1
     assert run.result["winner"]["spec"]["kind"] == kind
     assert (run.result["baseline"]["spec"]["kind"], run.result["baseline"]["origin"]) == ("layered", "portfolio")
     assert "first of the portfolio, of which the search tried nothing" in " ".join(run.output.split())
-    assert torch.isfinite(load_model(run.folder / "best")(torch.zeros(2, 1, 8, 8))).all()
+
+
+def test_a_list_is_tried_and_nothing_else(search, tmp_path, options_of):
+    specs = json.dumps(LIST).replace('"', "")
+    run = search(tmp_path / "run", "space=listed", *SMALL, *options_of[SEQUENCE], f"space.specs={specs}")
+    check(run, SEQUENCE)
+    assert [trial["spec"] in LIST for trial in run.history] == [True] * 3
+
+
+def test_chains_are_searched_on_sequences_too(search, tmp_path, options_of):
+    small = ("search.start=[]", "space.max_layers=2", "space.width=[4,8]")
+    run = search(tmp_path / "run", "space=layered", *SMALL, *options_of[SEQUENCE], *small)
+    check(run, SEQUENCE)
+    assert {trial["spec"]["kind"] for trial in run.history} == {"layered"}
+    assert "mutation" in {trial["origin"] for trial in run.history}
