@@ -2,7 +2,8 @@
 
 A step is a trial's training up to a rung with the score there. It fits where no limit of ``search.budget`` is exceeded
 by what the run has cost, what the trials under way cost until their rungs, the step, and the final training of the
-dearest that may come out of the search then.
+dearest that may come out of the search then. A new trial must leave enough for the promotions to come, too: else the
+budget would go into beginnings, and what is left into the cheapest of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from common.groups import PORTFOLIO
 from server_app.budget import Shortage, Spent, shortage_of
 from server_app.candidates import constant, linear
 from server_app.final_rounds import with_rounds
-from server_app.forecast import Bill, Load, Workers, final_cost, may_be_best, priced, score_cost, training_cost
+from server_app.forecast import Bill, Load, Workers, dearest, final_cost, may_be_best, priced, score_cost, training_cost
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
 
@@ -89,16 +90,26 @@ class Allowance:
             return None
         workers = self._workers(search, self.placement, search.held_out)
         steps = [*search.under_way, (trial, rounds)]
-        to_come = sum((self._step(one, until, workers) for one, until in steps), Bill())
+        to_come = sum((self._step(one, one.rounds, until, workers) for one, until in steps), Bill())
+        if trial.number == len(search.trials):
+            to_come += self._climbs(search, trial, workers)
         to_come += self._final(search, trial)
         seconds = self.elapsed()
         spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
         phases = sum(one.rounds + one.rung for one in search.trials)
         return shortage_of(self.limits, replace(spent, seconds=sum(seconds.values())), priced(to_come, spent, phases))
 
-    def _step(self, trial: Trial, rounds: int, workers: Workers) -> Bill:
+    def _step(self, trial: Trial, start: int, rounds: int, workers: Workers) -> Bill:
         load = self.load(trial.identity)
-        return training_cost(load, workers, rounds - trial.rounds) * self.folds + score_cost(load, workers)
+        return training_cost(load, workers, rounds - start) * self.folds + score_cost(load, workers)
+
+    def _climbs(self, search: Search, new: Trial, workers: Workers) -> Bill:
+        """Return the cost of the promotions to come, each place taken by the dearest that may take it."""
+        trials, total = [*search.trials, new], Bill()
+        for climb in search.fidelity.climbs(new.number):
+            steps = [self._step(trials[number], climb.start, climb.rounds, workers) for number in climb.trials]
+            total += dearest(steps, climb.places)
+        return total
 
     def _final(self, search: Search, trial: Trial) -> Bill:
         new = trial.number == len(search.trials)

@@ -90,6 +90,11 @@ class Shortage:
     reserved: float
     limit: float
 
+    @property
+    def part(self) -> float:
+        """How much there would have to be, in parts of what there is; above 1."""
+        return (self.spent + self.reserved) / self.limit
+
 
 def shortage_of(limits: BudgetConfig, spent: Spent, reserved: Spent) -> Shortage | None:
     """Return the first limit that would be exceeded; None where all that was spent and is reserved fits each of them.
@@ -111,7 +116,7 @@ def too_little(shortage: Shortage) -> ConfigError:
     """Return the error that a budget pays for no search at all."""
     name, least = f"search.budget.{shortage.currency}", shortage.spent + shortage.reserved
     return ConfigError(
-        f"{name} must pay for a trial's first rung and for the final training, which cost {least:,.0f} here",
+        f"{name} must pay for one trial on all rungs and for the final training, which cost {least:,.0f} here",
         shortage.limit,
-        fix="Raise it, or lower final.rounds, final.finalists or final.seeds",
+        fix="Raise it, or lower fidelity.max_rounds, final.rounds, final.finalists or final.seeds",
     )

@@ -51,6 +51,26 @@ class Promotion:
     doubtful: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Climb:
+    """What trials may still train, whoever of them is promoted.
+
+    Parameters
+    ----------
+    trials : tuple of int
+        Their numbers.
+    places : int
+        How many of them go on.
+    start, rounds : int
+        Rounds in all before and after.
+    """
+
+    trials: tuple[int, ...]
+    places: int
+    start: int
+    rounds: int
+
+
 class Fidelity(ABC):
     """Decides how long each trial trains.
 
@@ -108,6 +128,19 @@ class Fidelity(ABC):
     def next(self) -> Promotion | None:
         """Return the trial that trains on in a free place, each promotion once; None leaves the place to a new one."""
         return None
+
+    def climbs(self, number: int) -> list[Climb]:  # noqa: ARG002 - nobody goes on
+        """Return what may follow the rungs that trials are at, or on their way to, if one more starts now.
+
+        A search with a budget starts a trial only where all of that can be paid, too. Who goes on out of doubt is not
+        foreseen.
+
+        Parameters
+        ----------
+        number : int
+            Of the one that would start.
+        """
+        return []
 
     def decline(self, promotion: Promotion) -> list[Ending]:
         """Take back a promotion that `next` returned and that cannot be paid; return the trials that end with it.

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from common.errors import ConfigError
-from server_app.fidelity.base import Ending, Fidelity, Promotion
+from server_app.fidelity.base import Climb, Ending, Fidelity, Promotion
 from server_app.fidelity.bracket import Bracket
 from server_app.trials import Trial, TrialState
 
@@ -131,6 +131,22 @@ class SuccessiveHalving(Fidelity):
         """Return who was promoted first and has not trained on yet."""
         return self._promotions.pop(0) if self._promotions else None
 
+    def climbs(self, number: int) -> list[Climb]:
+        """Return who was promoted, and of each bracket, as it is, the places on all rungs to come."""
+        promoted = [(one.trial, self.rungs.index(one.rounds)) for one in self._promotions]
+        found = [Climb((trial,), 1, self.rungs[rung - 1], self.rungs[rung]) for trial, rung in promoted]
+        racing = [(tuple(bracket.racing), bracket.entered, bracket.rung) for bracket in self._brackets]
+        if self._brackets and self._brackets[-1].filling:
+            numbers, entered, rung = racing.pop()
+            racing.append(((*numbers, number), entered + 1, rung))
+        else:
+            racing.append(((number,), 1, 0))
+        for numbers, entered, first in racing:
+            for rung in range(first + 1, len(self.rungs)):
+                places = max(1, entered // self.options.eta ** (rung - first))
+                found.append(Climb(numbers, places, self.rungs[rung - 1], self.rungs[rung]))
+        return found
+
     def decline(self, promotion: Promotion) -> list[Ending]:
         """Let the trial leave its bracket; the rung is decided among the others."""
         bracket = self._bracket_of(promotion.trial)
@@ -174,7 +190,7 @@ class SuccessiveHalving(Fidelity):
             return []
         promoted, doubtful = bracket.decide(self.options.eta, self.options.doubt)
         endings = [Ending(number, "stop") for number in sorted(bracket.racing) if number not in promoted]
-        for place, number in enumerate(sorted(promoted)):
+        for place, number in enumerate(promoted):  # the best first, should a budget not pay for all
             self._promotions.append(Promotion(number, self.rungs[bracket.rung + 1], () if place else tuple(doubtful)))
         bracket.climb(promoted, self.options.eta)
         self._forget_empty()

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.errors import SearchError
-from server_app.budget import too_little
+from server_app.budget import Shortage, too_little
 from server_app.stages.base import Active
 from server_app.stages.folds import Folded
 from server_app.trials import Trial, TrialState, ranked
@@ -19,7 +19,6 @@ from server_app.trials import Trial, TrialState, ranked
 if TYPE_CHECKING:
     from common.architecture.cost import Cost
     from common.jobs import Split
-    from server_app.budget import Shortage
     from server_app.controllers.base import Controller
     from server_app.fidelity.base import Ending, Fidelity
     from server_app.phases import ScorePhase
@@ -65,6 +64,7 @@ class Search(Folded):
     _closed: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
     _spent: bool = field(default=False, init=False)
+    _short: Shortage | None = field(default=None, init=False)
 
     # ------------------------------------------------------------ what the strategy asks
 
@@ -168,6 +168,7 @@ class Search(Folded):
             "closed": self._closed,
             "over": self._over,
             "spent": self._spent,
+            "short": None if self._short is None else asdict(self._short),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -177,6 +178,7 @@ class Search(Folded):
         self.fidelity.load_state_dict(state["fidelity"])
         self._best, self._closed = state["best"], state["closed"]
         self._over, self._spent = state["over"], state["spent"]
+        self._short = None if state["short"] is None else Shortage(**state["short"])
         self._ranking = None
 
     # ------------------------------------------------------------ starting
@@ -211,25 +213,26 @@ class Search(Folded):
 
     def _proposed(self) -> Active | None:
         """Start what the controller proposes; what cannot be paid it takes back, and proposes something else."""
-        shortages: list[Shortage] = []
+        tries = 0
         while not self._spent and (proposals := self.controller.propose(1)):
             trial = Trial.of(proposals[0])
             if (shortage := self.shortage(self, trial, self.fidelity.rungs[0])) is None:
                 self._ranking = None
                 return self._enter(trial, self.fidelity.start(trial))
             self.controller.withdraw(proposals[0])
-            shortages.append(shortage)
-            self._spent = len(shortages) == _OTHERS
-        if shortages and self._all_proposed:
-            self._say_spent(shortages)
+            self._short = min(self._short or shortage, shortage, key=lambda one: one.part)
+            tries += 1
+            self._spent = tries == _OTHERS
+        if self._short is not None and self._all_proposed and len(self.trials) < self.controller.max_trials:
+            self._say_spent(self._short)
         return None
 
-    def _say_spent(self, shortages: Sequence[Shortage]) -> None:
+    def _say_spent(self, least: Shortage) -> None:
         """Tell that nothing more is proposed, by what came closest; raise `ConfigError` where nothing ever was."""
-        least = min(shortages, key=lambda one: (one.spent + one.reserved) / one.limit)
         if not self.trials:
             raise too_little(least)
         self.journal.write("budget", trials=len(self.trials), **asdict(least))
+        self._short = None
 
     @property
     def _stalled(self) -> bool:

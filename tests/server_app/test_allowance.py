@@ -14,6 +14,7 @@ from common.jobs import NodeReport
 from common.tasks import Classification, Task
 from server_app.allowance import Allowance, allowance_of, examples_of
 from server_app.budget import Shortage
+from server_app.fidelity.base import Climb
 from server_app.forecast import Load
 from server_app.placement.shared import Shared
 from server_app.roster import Roster
@@ -49,7 +50,7 @@ def allowance(**changes):
     return replace(made, limits=replace(NO_LIMITS, **limits), **changes)
 
 
-def search_of(trials=(), under_way=(), held_out=()):
+def search_of(trials=(), under_way=(), held_out=(), climbs=()):
     ranking = sorted(trials, key=lambda one: -(one.score or 0))
     panel = tuple(held_out) or ("a", "b")
     return SimpleNamespace(
@@ -60,6 +61,7 @@ def search_of(trials=(), under_way=(), held_out=()):
         held_out=held_out,
         split="validation",
         name="search",
+        fidelity=SimpleNamespace(climbs=lambda _: list(climbs)),
     )
 
 
@@ -81,6 +83,16 @@ def test_a_step_a_trial_under_way_and_what_follows_are_reserved():
     search = search_of([running], [(running, 3)])
     winner = 200 * (2 * 30 + 7)  # the wider of both
     assert least(search, new, 2) == 999 + STEP + 200 * (2 * 30 + 3) + winner + REFERENCES
+
+
+def test_a_new_trial_leaves_enough_for_the_dearest_that_may_go_on():
+    """Of widths 1, 2 and 3 two take the places of 3 rounds after 2, and one those of 4 after 3: a round and a score."""
+    old, new = [trial(number, SPECS[number], 0.5 + number) for number in (0, 1)], trial(2, SPECS[2])
+    climbs = [Climb((0, 1, 2), 2, 2, 3), Climb((1, 2), 1, 3, 4)]
+    without = least(search_of(old), new, 2)
+    assert least(search_of(old, climbs=climbs), new, 2) == without + (300 + 200 + 300) * (30 + 3)
+    going_on = trial(1, SPECS[1], 0.5)
+    assert least(search_of(old, climbs=climbs), going_on, 3) == least(search_of(old), going_on, 3), "it has precedence"
 
 
 def test_it_fits_up_to_the_last_unit():

@@ -60,5 +60,5 @@ def test_the_first_limit_that_would_be_exceeded_is_named():
 
 def test_a_budget_that_pays_for_no_search_says_what_one_costs():
     error = too_little(Shortage("bytes", 60, 1441, 100))
-    assert "search.budget.bytes must pay for a trial's first rung" in str(error)
+    assert "search.budget.bytes must pay for one trial on all rungs" in str(error)
     assert "cost 1,501 here, got 100" in str(error)

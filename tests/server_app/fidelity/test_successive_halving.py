@@ -4,7 +4,7 @@ import pytest
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.errors import ConfigError
-from server_app.fidelity.base import Ending, Promotion
+from server_app.fidelity.base import Climb, Ending, Promotion
 from server_app.fidelity.successive_halving import SuccessiveHalving, rungs
 from server_app.scores import NodeScore
 from server_app.trials import Recipe, Trial, TrialState
@@ -133,7 +133,7 @@ def test_a_failed_trial_counts_among_those_that_entered():
     fidelity.report(scored(1, 0.1))
     fidelity.report(scored(3, 0.2))
     assert ended(fidelity.report(scored(5, 0.3))) == {"stop": [1]}
-    assert promoted(fidelity) == [(3, 3), (5, 3)]
+    assert promoted(fidelity) == [(5, 3), (3, 3)]
 
 
 def test_a_failure_can_complete_a_rung():
@@ -225,6 +225,41 @@ def test_strangers_and_repeats_are_refused():
         start(fidelity, 1)
 
 
+# ---------------------------------------------------------------- what may follow
+
+
+def test_a_first_trial_may_go_all_the_way():
+    assert make(max_rounds=9).climbs(0) == [Climb((0,), 1, 1, 3), Climb((0,), 1, 3, 9)]
+    assert make(max_rounds=1).climbs(0) == []
+
+
+def test_of_a_bracket_one_in_eta_may_take_each_next_rung():
+    """The seventh trial of a bracket of nine: 7 // 3 places, and then one; with the ninth they are three."""
+    fidelity = make(max_rounds=9, eta=3, bracket_size=9)
+    start(fidelity, *range(6))
+    assert fidelity.climbs(6) == [Climb(tuple(range(7)), 2, 1, 3), Climb(tuple(range(7)), 1, 3, 9)]
+    start(fidelity, 6, 7)
+    assert fidelity.climbs(8)[0] == Climb(tuple(range(9)), 3, 1, 3)
+
+
+def test_who_was_promoted_the_rung_after_and_a_new_bracket_are_foreseen():
+    fidelity = make(max_rounds=4, eta=2, bracket_size=4)
+    start(fidelity, *range(4))
+    for number in range(4):
+        fidelity.report(scored(number, 0.5 + number / 10))
+    new = [Climb((4,), 1, 1, 2), Climb((4,), 1, 2, 4)]
+    last = Climb((2, 3), 1, 2, 4)
+    assert fidelity.climbs(4) == [Climb((3,), 1, 1, 2), Climb((2,), 1, 1, 2), last, *new]
+    assert fidelity.next() == Promotion(3, 2)
+    assert fidelity.climbs(4) == [Climb((2,), 1, 1, 2), last, *new]
+
+
+def test_the_best_is_promoted_first():
+    fidelity = make(max_rounds=4, eta=2, bracket_size=4)
+    _, promotions = race(fidelity, *(scored(number, score) for number, score in enumerate((0.7, 0.1, 0.9, 0.2))))
+    assert promotions == [Promotion(2, 2), Promotion(0, 2)]
+
+
 # ---------------------------------------------------------------- doubt
 
 NOISY = {0: (0.9, 0.5), 1: (0.5, 0.88), 2: (0.88, 0.48), 3: (0.1, 0.1), 4: (0.2, 0.1), 5: (0.1, 0.2)}
@@ -246,7 +281,7 @@ def test_where_nothing_can_be_told_apart_twice_as_many_go_on_by_their_loss():
     stopped, promotions = race(make(doubt=1.0), *trials)
     # the losses, by number, are 1 and tenths: 0 4 8 3 7 2 6 1 5; the 6 best are those with up to 5
     assert stopped == [2, 4, 6]
-    assert promotions == [Promotion(0, 3, (1, 3, 5, 8)), *(Promotion(number, 3) for number in (1, 3, 5, 7, 8))]
+    assert promotions == [Promotion(0, 3, (1, 3, 5, 8)), *(Promotion(number, 3) for number in (7, 5, 3, 1, 8))]
 
 
 def test_one_that_is_clearly_worse_ends_it_whoever_follows():

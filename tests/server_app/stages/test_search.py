@@ -713,7 +713,7 @@ def test_what_cannot_be_told_apart_trains_on_and_the_journal_says_who():
     play(search, respond=undecided)
     (event,) = kinds(events, "undecided")
     assert (event["doubtful"], event["rung"]) == (["trial-0001", "trial-0002"], 1)
-    assert [event["trial"] for event in kinds(events, "promoted")] == ["trial-0001", "trial-0002"]
+    assert [event["trial"] for event in kinds(events, "promoted")] == ["trial-0002", "trial-0001"]
     assert [event["trial"] for event in kinds(events, "stopped")] == ["trial-0000"]
     assert search.winner.number == 2, "of equal ones the one with the lower loss"
 

@@ -127,19 +127,29 @@ def test_what_is_too_dear_is_taken_back_and_something_cheaper_tried(run):
     assert spent(played).mac_examples <= 2 * narrow
 
 
-def test_a_promotion_that_cannot_be_paid_ends_its_trial(run, whole):
-    """Rungs at 1 and 40 rounds: the first rung is cheap, and nobody can go on."""
-    halving = {**HALVING, "max_rounds": 40, "eta": 40, "bracket_size": 40}
-    played = run({"mac_examples": whole.mac_examples}, fidelity=halving)
+def test_a_promotion_that_cannot_be_paid_ends_its_trial(run):
+    """One of twelve goes on, and one more out of doubt, whom nobody has foreseen: the budget lacks 1 for it."""
+    halving = {**HALVING, "max_rounds": 12, "eta": 12, "bracket_size": 12, "doubt": 1e9}
+    both = run({}, fidelity=halving)
+    limit = spent(both).mac_examples - 1
+    played = run({"mac_examples": limit}, fidelity=halving)
     assert played.error is None
-    unpaid = {event["trial"] for event in played.kinds("unpaid")}
-    assert unpaid == {event["trial"] for event in played.kinds("stopped")} & unpaid
-    assert unpaid
-    assert {trial.rounds for trial in played.search.trials} == {1}
-    assert spent(played).mac_examples <= whole.mac_examples
+    best, other = (event["trial"] for event in both.kinds("promoted"))
+    assert [event["trial"] for event in played.kinds("promoted")] == [best]
+    assert [event["trial"] for event in played.kinds("unpaid")] == [other]
+    assert other in {event["trial"] for event in played.kinds("stopped")}
+    assert spent(played).mac_examples <= limit
 
 
-@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_search_that_can_pay_for_first_rungs_only_does_not_begin(run, whole):
+    """Rungs at 1 and 40 rounds: who starts must be able to go on."""
+    halving = {**HALVING, "max_rounds": 40, "eta": 40, "bracket_size": 40}
+    played = run({"mac_examples": whole.mac_examples // 4}, fidelity=halving)
+    assert isinstance(played.error, ConfigError)
+    assert "fidelity.max_rounds" in str(played.error)
+
+
+@pytest.mark.parametrize("after", [1, 4, 7])
 def test_killed_and_resumed_it_equals_one_that_was_never_interrupted(make_grid, with_budget, whole, after):
     config = with_budget({"mac_examples": 0.5 * whole.mac_examples, "bytes": 0.6 * whole.bytes})
 
