@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from server_app.spaces.own_program import Program
-from server_app.spaces.own_questions import Answers, Question, Slot
+from server_app.spaces.own_questions import ABSENT, Answers, Question, Slot
 from server_app.spaces.own_slots import SHARED
 
 
@@ -16,6 +15,8 @@ def count(program: Program) -> int:
     Goes from slot to slot; answers that are alike in all that later questions depend on are counted together.
     """
     deciding = _deciding(program)
+    backs = [back or 0 for slot in program.slots if slot.field == "skip" for back in program.offered(slot)]
+    farthest = max(backs, default=0)  # a skip connection from further on may start as far back as any
     alike: dict[Any, tuple[Answers, int]] = {None: (Answers(), 1)}
     for i, after in enumerate([*program.slots[1:], None]):
         reached: dict[Any, tuple[Answers, int]] = {}
@@ -24,7 +25,7 @@ def count(program: Program) -> int:
             answers, ways = pending.pop()
             question = program.settle(i, answers)
             if not isinstance(question, Question):
-                key = None if after is None else _seen_from(program, after, answers)
+                key = None if after is None else _seen_from(program, after, answers, farthest)
                 reached[key] = (answers, ways + reached.get(key, (answers, 0))[1])
                 continue
             values = question.domain.values
@@ -35,13 +36,14 @@ def count(program: Program) -> int:
     return sum(ways for _, ways in alike.values())
 
 
-def _seen_from(program: Program, slot: Slot, answers: Answers) -> Any:
+def _seen_from(program: Program, slot: Slot, answers: Answers, farthest: int) -> Any:
     """Return what the questions from a slot on depend on."""
-    near = {near.name for near in program.places.get((slot.part, slot.turn), {}).values()}
+    names = [*program.shared, *(near.name for near in program.places.get((slot.part, slot.turn), {}).values())]
+    before = 0
     if slot.part >= 0:
-        near.add(program.repeats[slot.part].name)
-    seen = frozenset((name, value) for name, value in answers.given.items() if name in near or name.startswith(SHARED))
-    before = program.index(replace(slot, turn=0), answers) if slot.part >= 0 else 0
+        names.append(program.repeats[slot.part].name)
+        before = min(program.index(slot, answers), farthest)
+    seen = tuple(answers.given.get(name, ABSENT) for name in names)
     return seen, before, program.is_fronted(answers)
 
 

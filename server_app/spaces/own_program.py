@@ -22,6 +22,8 @@ from server_app.spaces.own_questions import ABSENT, Answers, Question, Slot
 from server_app.spaces.own_slots import SHARED, Condition
 from server_app.spaces.priors import restricted
 
+_FRONT_ENDS = {op for op, cls in LAYERS.items() if issubclass(cls, FrontEnd)}
+
 
 class Program:
     """The questions of a network.
@@ -52,6 +54,12 @@ class Program:
             for turn in range(part.most):
                 self.slots += self.places[i, turn].values()
         self.slots += self._ends
+        self._most = [part.most for part in network.parts]
+        self._maybe_front = [
+            place["op"].name
+            for place in self.places.values()
+            if any(source.shared or {*source.domain.values} & _FRONT_ENDS for source in place["op"].sources)
+        ]
 
     # ------------------------------------------------------------ what a slot holds
 
@@ -125,8 +133,7 @@ class Program:
 
     def is_fronted(self, answers: Answers) -> bool:
         """Tell whether one of the layers that are known is a front end; then nothing is reduced."""
-        ops = (answers.settled.get(place["op"].name) for place in self.places.values())
-        return any(isinstance(op, str) and issubclass(LAYERS[op], FrontEnd) for op in ops)
+        return any(answers.settled.get(name) in _FRONT_ENDS for name in self._maybe_front)
 
     def index(self, slot: Slot, answers: Answers) -> int:
         """Return which layer of the spec a slot is of; all that comes before it must be settled."""
@@ -137,6 +144,11 @@ class Program:
         return sum(count for count in counts if count is not ABSENT)
 
     # ------------------------------------------------------------ from answers to a network and back
+
+    def offered(self, slot: Slot) -> tuple[Any, ...]:
+        """Return all values that a slot may have, those of shared choices included."""
+        slots = [slot, *(self.shared[source.shared] for source in slot.sources if source.shared)]
+        return tuple(dict.fromkeys(value for one in slots for value in one.offered))
 
     def answered(self, answer: Callable[[Question], Any]) -> Answers:
         """Return the answers to all questions, each asked once."""
@@ -208,7 +220,8 @@ class Program:
             return values
         if slot.field == "repeat":
             left = len(spec.layers) - self.index(slot, answers)
-            return tuple(count for count in values if count is ABSENT or count <= left)
+            least = left - sum(self._most[slot.part + 1 :])
+            return tuple(count for count in values if least <= (0 if count is ABSENT else count) <= left)
         wanted = self._wanted(slot, answers, spec)
         return tuple(one for one in values if one is ABSENT or one == wanted)
 
@@ -228,7 +241,8 @@ class Program:
     def _reason(self, slot: Slot, value: Any, answers: Answers, spec: LayeredSpec) -> SpecError:
         offered = value.domain if isinstance(value, Question) else value
         if slot.field == "repeat":
-            return SpecError("The space holds deeper networks only", len(spec.layers), fix=f"Change space.{slot.name}")
+            depth = len(spec.layers)
+            return SpecError("The space holds networks of other depths", depth, fix=f"Change space.{slot.name}")
         where = "The spec" if slot.part < 0 else f"Layer {self.index(slot, answers)}"
         wanted = self._wanted(slot, answers, spec)
         got = None if wanted is ABSENT else wanted

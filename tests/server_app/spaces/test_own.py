@@ -154,8 +154,9 @@ def test_a_mutation_changes_one_answer_and_what_follows_from_it():
             LayeredSpec((Conv2d(4), Conv2d(8), Conv2d(9))),
             "Layer 2: the space offers width 8, 16, got 9. Change space.layers.1.1.width.",
         ),
-        (LayeredSpec((Conv2d(4),)), "The space holds deeper networks only, got 1. Change space.layers.1.repeat."),
-        (LayeredSpec((Conv2d(4), *[Conv2d(8)] * 3)), "The space holds other networks, got 'conv2d 4"),
+        (LayeredSpec((Conv2d(4),)), "The space holds networks of other depths, got 1. Change space.layers.1.repeat."),
+        (LayeredSpec((Conv2d(4), *[Conv2d(8)] * 3)), "The space holds networks of other depths, got 4."),
+        (LayeredSpec((Conv2d(4), Conv2d(8, dilation=2))), "The space holds other networks, got 'conv2d 4"),
         (LayeredSpec((Conv2d(4), Conv2d(8)), "avg"), "The spec: the space offers reduce flatten, got 'avg'."),
     ],
 )
