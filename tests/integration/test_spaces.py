@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Conv1d
+from common.architecture.spec import ArchitectureSpec
 from common.config import read_portfolio
 from common.models.export import load_model
+from common.tasks import Classification, Task
+from server_app.registry import load_choice
 
 pytestmark = pytest.mark.simulation
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALL = (
     "controller=evolution",
     "control=random",
@@ -88,3 +94,23 @@ def test_chains_are_searched_on_sequences_too(search, tmp_path, options_of):
     check(run, SEQUENCE)
     assert {trial["spec"]["kind"] for trial in run.history} == {"layered"}
     assert "mutation" in {trial["origin"] for trial in run.history}
+
+
+@pytest.mark.parametrize(
+    ("space", "name"),
+    [("space=examples/residual", "own"), ("space=pyramid", "tests.examples.pyramid:PyramidSpace")],
+)
+def test_a_search_in_a_space_of_ones_own_evolves_and_ends_with_a_model(search, tmp_path, space, name):
+    few = ("control=null", "search.start=[]", "search.trials=5", "final.finalists=1", "final.seeds=1")
+    run = search(tmp_path / "run", "--config-dir", str(EXAMPLES), space, *SMALL, *few)
+    assert run.process.returncode == 0, run.output
+    config = yaml.safe_load((run.folder / "config.yaml").read_text())["space"]
+    assert config.pop("name") == name
+    cls = load_choice("space", name)
+    held = cls(Task((1, 8, 8), Classification(10)), cls.Options(**config))
+    specs = [ArchitectureSpec.from_dict(trial["spec"]) for trial in run.history]
+    assert len(specs) == 5
+    for spec in specs:
+        held.check(spec)
+    assert {trial["origin"] for trial in run.history} == {"sample", "mutation"}
+    assert torch.isfinite(load_model(run.folder / "best")(torch.zeros(2, 1, 8, 8))).all()
