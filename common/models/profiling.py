@@ -1,7 +1,7 @@
 """Measures what the operations of networks take on this machine: a microbenchmark of a second or two.
 
 Each family of operations is timed on a few shapes, forward as in scoring, and forward with backward as in training; the
-fastest of a few repetitions counts, for what disturbs only slows down. `common.architecture.latency` makes a linear
+median of a few repetitions counts. `common.architecture.latency` makes a linear
 model of it. Nothing is measured unless somebody asks for it.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Iterable
+from statistics import median
 from typing import Any
 
 import torch
@@ -102,18 +103,22 @@ def cases() -> dict[str, list[Case]]:
 
 
 def seconds(work: Callable[[], object], device: torch.device, budget: float = _SECONDS) -> float:
-    """Return how long `work` takes at its fastest, after once that does not count."""
+    """Return the median of how long `work` takes, after once that does not count.
+
+    On a CPU with one thread the processor's time counts, so that waiting for others does not.
+    """
+    clock = time.thread_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     work()
     found: list[float] = []
     spent = 0.0
     while spent < budget or len(found) < _REPEATS:
         _wait(device)
-        begin = time.perf_counter()
+        begin = clock()
         work()
         _wait(device)
-        found.append(time.perf_counter() - begin)
+        found.append(clock() - begin)
         spent += found[-1]
-    return max(min(found), _SHORTEST)
+    return max(median(found), _SHORTEST)
 
 
 def _table(device: torch.device, families: Collection[str] | None) -> Table:

@@ -3,8 +3,8 @@
     python tests/benchmarks/latency.py [--specs 30] [--threads 1] [--batch 32] [--seed 0]
 
 For each space and kind of data that many specs are drawn. Measured are a forward pass in scoring and a step of
-training, in turn with the node's own code; the fastest of some repetitions counts, as in the profile, so that what else
-the machine does is left out as far as it can be. Figures only; nothing is asserted.
+training by the node's own code; the median of some repetitions counts, as in the profile, and with one thread the
+processor's time, for what else the machine does should not. Figures only; nothing is asserted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from common.architecture.kinds.layers import LAYERS
 from common.architecture.latency import latency
 from common.data.base import Examples
 from common.models.builder import build
-from common.models.evaluation import evaluate
 from common.models.profiling import profile, seconds
 from common.seeding import generator
 from common.settings import TrainingSettings
@@ -56,13 +55,15 @@ STEPS = 8
 
 
 def measured(graph: Graph, task: Task, batch: int, *, training: bool) -> float:
-    """Return the seconds of one batch, after the node's own code."""
+    """Return the seconds of one batch."""
     rng = generator(0, "examples")
     x = rng.standard_normal((batch * (STEPS if training else 1), *task.input_shape), dtype=np.float32)
     examples = Examples(x, rng.integers(0, task.head.output_width, len(x)))
     model = build(graph)
     if not training:
-        return seconds(lambda: evaluate(model, examples, task.head), CPU, 0.02)
+        model.eval()
+        with torch.inference_mode():
+            return seconds(lambda: model(torch.from_numpy(x)).numpy(), CPU, 0.02)
     settings = TrainingSettings(batch_size=batch)
     return seconds(lambda: train(model, examples, task.head, settings, 0), CPU, 0.05) / STEPS
 
