@@ -28,7 +28,7 @@ def saved_bytes(graph: Graph, batch: int) -> int:
     Each operation says what it keeps (`Operation.saves`): what it reads, what it gives, or tensors of its own. A tensor
     that several keep counts once, as does one that an operation passes on. What neither has parameters nor reads what
     depends on some is not differentiated, and keeps nothing. The loss keeps one more tensor of the output's size, and a
-    sum. Left out is the copy that `Flatten` makes after a layer norm or attention, which leave channels side by side.
+    sum.
     """
     homes, learns = _homes(graph, training=True), learning(graph)
     kept: set[int] = set()
@@ -89,8 +89,12 @@ def learning(graph: Graph) -> dict[int, bool]:
 
 def _homes(graph: Graph, *, training: bool) -> dict[int, int]:
     """Return whose memory each node's output is: its own, or that of an earlier node or the input."""
-    homes = {INPUT: INPUT}
+    homes, contiguous = {INPUT: INPUT}, {INPUT: True}
     for index, node in enumerate(graph.nodes):
-        passes_on = node.operation.passes_on(*graph.entering(node), training=training)
-        homes[index] = homes[node.inputs[0]] if passes_on else index
+        first, shapes = node.inputs[0], graph.entering(node)
+        # Space becomes a vector without a copy only where it lies in the order of its axes.
+        a_view = contiguous[first] or len(node.output_shape) == len(shapes[0])
+        homes[index] = homes[first] if a_view and node.operation.passes_on(*shapes, training=training) else index
+        kept = node.operation.contiguous
+        contiguous[index] = contiguous[first] if kept is None else kept
     return homes

@@ -46,6 +46,7 @@ class SelfAttention(Operation):
     heads: int
 
     op: ClassVar[str] = "self_attention"
+    contiguous: ClassVar[bool | None] = False
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return the shape unchanged."""

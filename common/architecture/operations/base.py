@@ -45,6 +45,8 @@ class Operation(ABC):
     """Its name."""
     arity: ClassVar[int | None] = 1
     """How many inputs it takes; None for any number from one on."""
+    contiguous: ClassVar[bool | None] = None
+    """Whether its output lies in memory in the order of its axes; None where it does as its first input does."""
 
     @abstractmethod
     def output_shape(self, *inputs: Shape) -> Shape:

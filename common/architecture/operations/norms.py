@@ -63,6 +63,7 @@ class LayerNorm(Operation):
     """
 
     op: ClassVar[str] = "layer_norm"
+    contiguous: ClassVar[bool | None] = False
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return the shape unchanged."""
@@ -99,6 +100,7 @@ class ExampleNorm(Operation):
     """
 
     op: ClassVar[str] = "example_norm"
+    contiguous: ClassVar[bool | None] = True
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return the shape unchanged."""

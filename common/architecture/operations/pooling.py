@@ -137,6 +137,7 @@ class Flatten(Operation):
     """All numbers as one vector."""
 
     op: ClassVar[str] = "flatten"
+    contiguous: ClassVar[bool | None] = True
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return ``(numbers,)``."""

@@ -24,6 +24,7 @@ class GRU(Operation):
     width: int
 
     op: ClassVar[str] = "gru"
+    contiguous: ClassVar[bool | None] = False
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return ``(width, time)``."""

@@ -49,6 +49,20 @@ def test_statistics_of_a_batch_do_not_grow_with_it():
     ]
 
 
+def test_flattening_copies_what_lies_in_another_order():
+    # the convolution's output for the norm, with mean and deviation at 8 places; relu's output, and for the head a copy
+    nodes = [
+        ("first", ops.Convolution(5, 3), (INPUT,)),
+        ("norm", ops.LayerNorm(), (0,)),
+        ("relu", ops.Activation("relu"), (1,)),
+        ("flat", ops.Flatten(), (2,)),
+        (*HEADED, (3,)),
+    ]
+    assert saved_bytes(network(*nodes), 7) == 4 * (7 * (40 + 2 * 8 + 40 + 40 + 2) + 1)
+    nodes[1] = ("norm", ops.GroupNorm(1), (0,))
+    assert saved_bytes(network(*nodes), 7) == 4 * (7 * (40 + 2 + 40 + 2) + 1)
+
+
 def test_what_waits_lives_until_its_last_reader_is_done():
     # first 5 x 8 waits beside second while third is computed, and is gone once both are added to it
     graph = network(
