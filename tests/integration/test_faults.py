@@ -64,6 +64,24 @@ TIRED = client_that("""
         raise RuntimeError("the battery is empty")
 """)
 
+# What partition-2 may hold is what a node of a deployment says in its node config.
+TINY = """
+from flwr.clientapp import ClientApp
+
+from client_app.honest import app as honest
+
+app = ClientApp()
+
+
+@app.query()
+@app.train()
+@app.evaluate()
+def work(message, context):
+    if context.node_config["partition-id"] == 2:
+        context.node_config["max-params"] = 20
+    return honest(message, context)
+"""
+
 
 def test_a_full_disk_is_named_and_the_search_goes_on(search, tmp_path):
     folder = tmp_path / "run"
@@ -132,3 +150,19 @@ def test_every_node_failing_is_said_in_one_sentence(project, search, tmp_path):
     assert "Traceback" not in run.output
     assert run.events[-1]["status"] == "failed"
     assert {trial["state"] for trial in run.history} == {"failed"}
+
+
+def test_a_node_whose_limits_allow_nothing_is_left_out_and_the_others_find_a_model(project, search, tmp_path):
+    replace_client(project, TINY)
+    run = search(tmp_path / "run", "search.trials=2", root=project)
+    assert run.process.returncode == 0, run.output
+    (refused,) = run.kinds("node_refused")
+    said = "limits must allow something of the space, but the node takes 20 parameters at most (max-params)"
+    assert (refused["node"], said in refused["reason"]) == ("partition-2", True)
+    assert "Node partition-2 is left out: A node's limits must allow something" in run.output
+    others = ["partition-0", "partition-1", "partition-3"]
+    assert run.kinds("search")[0]["nodes"] == others
+    assert all(event["nodes"] == others for event in run.kinds("round"))
+    assert not run.kinds("absent") + run.kinds("refused")
+    assert {trial["state"] for trial in run.history} == {"finished"}
+    assert run.result["winner"]["test"]["nodes"] == len(others)
