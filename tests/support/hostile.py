@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -170,7 +171,7 @@ def _misnamed(values: Any, other: Any, rng: np.random.Generator) -> Any:
     elif how == "renamed":
         found[new] = found.pop(name)
     elif how == "more":
-        found[new] = _one(_ODD, rng)
+        found[new] = deepcopy(_one(_ODD, rng))
     else:
         values[how] = _one((*KINDS, 1, 2), rng)
     return values
@@ -178,7 +179,7 @@ def _misnamed(values: Any, other: Any, rng: np.random.Generator) -> Any:
 
 def _odd(values: Any, other: Any, rng: np.random.Generator) -> Any:
     """Put a value somewhere that hardly any field has."""
-    return _with(values, _one(_ODD, rng), rng)
+    return _with(values, deepcopy(_one(_ODD, rng)), rng)
 
 
 def _extreme(values: Any, other: Any, rng: np.random.Generator) -> Any:
@@ -219,13 +220,13 @@ def _larger(values: Any, other: Any, rng: np.random.Generator) -> Any:
 
 def _repeated(values: Any, wanted: int) -> Any:
     """Return a list of so many values, those that there are again and again."""
-    return _copy((values * -(-wanted // max(1, len(values))))[:wanted])
+    return deepcopy((values * -(-wanted // max(1, len(values))))[:wanted])
 
 
 def _grafted(values: Any, other: Any, rng: np.random.Generator) -> Any:
     """Put a part of another spec somewhere, or in the same place there is for it in this one."""
     if rng.random() < 0.3:
-        return _with(values, _copy(_one(list(_all(other)), rng)), rng)
+        return _with(values, deepcopy(_one(list(_all(other)), rng)), rng)
     shared = [
         (into, source, key)
         for into in _all(values)
@@ -236,12 +237,8 @@ def _grafted(values: Any, other: Any, rng: np.random.Generator) -> Any:
     ]
     if shared:
         into, source, key = shared[int(rng.integers(len(shared)))]
-        into[key] = _copy(source[key])
+        into[key] = deepcopy(source[key])
     return values
-
-
-def _copy(values: Any) -> Any:
-    return json.loads(json.dumps(values))
 
 
 DAMAGES: dict[str, Damage] = {
