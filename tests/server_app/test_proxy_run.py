@@ -54,6 +54,29 @@ def test_one_message_a_node_scores_all_specs(grid, config):
     assert (told["specs"], told["nodes"], told["left_out"]) == (3, ["a", "b", "c"], [])
 
 
+def test_the_floor_of_the_run_reaches_the_nodes(grid, configure):
+    grid.people("abc")
+    play(grid, configure(preprocessing={"min_examples": 7}))
+    assert {message.content["order"]["min_examples"] for message in orders(grid)} == {7}
+
+
+def test_a_run_with_a_floor_above_what_nodes_have_says_so(grid, configure):
+    grid.people("abc")
+    with pytest.raises(ConfigError, match="29 training examples at least"):
+        play(grid, configure(preprocessing={"min_examples": 29}, training={"batch_size": 32}))
+    assert orders(grid) == []
+
+
+def test_scores_do_not_depend_on_whether_a_round_is_a_barrier(make_grid, configure):
+    found = []
+    for order in ("rounds", "arrival"):
+        grid = make_grid()
+        grid.people("abc")
+        config = configure(federation={"order": order})
+        found.append(scores(record(config, play(grid, config), "finished")))
+    assert found[0] == found[1]
+
+
 def scores(found):
     return {spec["id"]: spec["scores"] for spec in found["specs"]}
 
