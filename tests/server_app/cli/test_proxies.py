@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from common.config import compose_config, compose_proxies
@@ -62,18 +60,3 @@ def test_what_is_wrong_is_said_in_one_line_before_anything_is_made(run, tmp_path
     assert said in err
     assert "Traceback" not in out + err
     assert not list(tmp_path.glob("runs/*/proxies.json"))
-
-
-@pytest.mark.simulation
-def test_a_simulation_scores_a_few_specs(run, tmp_path):
-    folder = tmp_path / "run"
-    code, out, _ = run("count=5", "top=1", "federation.nodes=3", "space.max_macs=200000", f"run.dir={folder}", "seed=2")
-    assert code == 0
-    assert "digits, seed 2: 5 specs on 3 nodes" in out
-    assert "1 exchange" in out
-    found = json.loads((folder / "proxies.json").read_text())
-    assert found["status"] == "finished"
-    assert [spec["nodes"]["naswot"] for spec in found["specs"]] == [3] * 5
-    assert max(spec["scores"]["macs"] for spec in found["specs"]) <= 200_000
-    assert found["specs"][0]["id"] in out
-    assert {path.name for path in folder.iterdir()} == {"flower.log", "journal.jsonl", "proxies.json"}
