@@ -6,6 +6,7 @@ Both start at the same time, and prepare themselves while this process imports w
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -27,7 +28,7 @@ from server_app.launcher.interrupts import Interrupts
 from server_app.launcher.left import HOME, forget, remember
 from server_app.launcher.processes import end, start
 from server_app.launcher.proxies import for_this_machine
-from server_app.run_folder import forget_state, unwritable
+from server_app.run_folder import JOURNAL, forget_state, unwritable
 
 if TYPE_CHECKING:
     from common.groups import FederationConfig
@@ -136,12 +137,7 @@ class Simulation:
         """Return what is wrong if one of the processes ended by itself."""
         for name, process in self._processes.items():
             if (code := process.poll()) == 0:
-                folder = self._log.parent
-                return FederationError(
-                    "A run must close its journal, and this one ended without",
-                    str(folder / "journal.jsonl"),
-                    fix=f"Free some space on its disk; what could be written is in {folder}",
-                )
+                return unclosed(self._log, self._logged)
             if code is not None:
                 how = f"killed by {_signal(-code)}" if code < 0 else f"exit code {code}"
                 said = "" if code < 0 else last_words(self._log, self._logged).rstrip(".")
@@ -209,3 +205,24 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def unclosed(log: Path, since: int = 0) -> FederationError:
+    """Return what is wrong where Flower ended a run as if all were well, and its journal does not say that it ended.
+
+    Parameters
+    ----------
+    log : Path
+        Of Flower, in the run folder.
+    since : int
+        Bytes of it that an earlier command wrote.
+    """
+    folder = log.parent
+    with log.open("rb") as file:
+        file.seek(since)
+        full = os.strerror(errno.ENOSPC).encode() in file.read()
+    if full:
+        fix = f"Free some space on its disk; what could be written is in {folder}"
+    else:
+        fix = f"Flower gives a run up that a busy machine starts too slowly: start it again, or see {log}"
+    return FederationError("A run must close its journal, and this one ended without", str(folder / JOURNAL), fix=fix)

@@ -40,3 +40,11 @@ def test_what_a_simulation_has_started_is_on_record_until_it_is_gone(tmp_path, m
     assert members(sessions) == []
     assert [path.name for path in tmp_path.iterdir()] == ["flower.log"]
     assert (tmp_path / "flower.log").read_text().startswith("of the run before\n")
+
+
+def test_a_run_without_an_end_is_told_by_what_its_log_says_since_the_command(tmp_path):
+    log = tmp_path / "flower.log"
+    log.write_text("OSError: [Errno 28] No space left on device\n")
+    assert "Free some space" in str(simulation.unclosed(log))
+    assert "start it again" in str(simulation.unclosed(log, log.stat().st_size))
+    assert str(tmp_path / "journal.jsonl") in str(simulation.unclosed(log))
