@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -171,11 +172,11 @@ def test_a_file_has_all_options_with_their_defaults(name):
     assert all("#" in line for line in text.splitlines() if not line.startswith("name:"))
 
 
-@pytest.mark.parametrize(("name", "kind"), SPACES, ids=" on ".join)
+@pytest.mark.parametrize(("name", "kind"), SPACES, ids=lambda value: value)
 def test_what_there_is_to_choose_from_is_told_by_names_of_the_file(name, kind):
-    options = yaml.safe_load((CONF / f"{CASES[name].name}.yaml").read_text())
-    told = SPACES[name, kind].choices()
-    roots = {each.partition(".")[0] for each in told}
+    space = SPACES[name, kind]
+    options, told = {option.name for option in fields(space.Options)}, space.choices()
+    roots = {"choices" if each.startswith("$") else re.split("[. ]", each)[0] for each in told}
     assert roots <= {*options, *({"layers"} if "max_layers" in options else ())}  # between two options of the file
     assert roots
     assert all(domain.size >= 1 for domain in told.values())

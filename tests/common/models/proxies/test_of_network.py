@@ -63,7 +63,9 @@ def test_synflow_of_two_linear_layers():
     assert synflow.score(model, plain([[9.0, 9.0]], [[0.0]])) == pytest.approx(math.log(2 * 10))
 
 
-@pytest.mark.parametrize("between", [nn.ReLU, nn.Tanh, nn.GELU, lambda: synflow.GroupNorm(1, 2)], ids=["relu", "tanh", "gelu", "group"])
+@pytest.mark.parametrize(
+    "between", [nn.ReLU, nn.Tanh, nn.GELU, lambda: synflow.GroupNorm(1, 2)], ids=["relu", "tanh", "gelu", "group"]
+)
 def test_synflow_sees_through_activations_and_norms(between):
     first, last = linear([1.0, -2.0], [-3.0, 0.5]), linear([-1.0, 2.0])
     assert synflow.score(nn.Sequential(first, between(), last), plain([[1.0, 1.0]], [[0.0]])) == pytest.approx(
