@@ -1,0 +1,170 @@
+"""How the tensors of an operation are written from those of the old one that it comes from.
+
+Which axis of a tensor counts what is a property of the operation; the table here says it for each that has tensors.
+One that has none there keeps what it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.architecture.operations import (
+    BatchNorm,
+    Bias,
+    Convolution,
+    GroupNorm,
+    LayerNorm,
+    Linear,
+    Operation,
+)
+from server_app.transfer.channels import Array, Map, covers, keeps_groups, shares, window
+
+_CHANNELS = ("out",)
+_NORM = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), _CHANNELS)
+_LINEAR = {"weight": ("out", "in"), "bias": _CHANNELS}
+AXES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    Linear.op: _LINEAR,
+    Convolution.op: _LINEAR,
+    Bias.op: {"bias": _CHANNELS},
+    GroupNorm.op: _NORM,
+    LayerNorm.op: _NORM,
+    BatchNorm.op: _NORM,
+    "gru": {
+        "weight_ih_l0": ("three out", "in"),
+        "weight_hh_l0": ("three out", "state"),
+        "bias_ih_l0": ("three out",),
+        "bias_hh_l0": ("three out",),
+    },
+    "self_attention": {
+        "project.weight": ("three out", "in"),
+        "project.bias": ("three out",),
+        "combine.weight": ("out", "state"),
+        "combine.bias": _CHANNELS,
+    },
+}
+"""By operation and tensor, what its first axes count: what it reads, what it gives ("three": three times over, one
+after the other), and what it gave at the step before or keeps within; further axes are those of a window."""
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A new operation with its tensors, and the old one that it comes from.
+
+    Parameters
+    ----------
+    operation, old_operation : Operation
+        Of one kind.
+    tensors, old_tensors : mapping of str to Array
+        By their names in the operation; those of the new one are written.
+    channels : Map
+        For each channel that the new one reads, that of the old one.
+    outputs : Map
+        The same for what they give.
+    read, given : int
+        Channels that the old one reads and gives.
+    """
+
+    operation: Operation
+    old_operation: Operation
+    tensors: Mapping[str, Array]
+    old_tensors: Mapping[str, Array]
+    channels: Map
+    outputs: Map
+    read: int
+    given: int
+
+    def write(self, rng: np.random.Generator) -> bool:
+        """Write the new tensors; return whether the new operation does what the old one did.
+
+        That is: where each channel that it reads has the value of the old one, so has each that it gives.
+        """
+        for name, axes in AXES.get(self.operation.op, {}).items():
+            if name not in self.tensors:
+                continue
+            if name in self.old_tensors:
+                self._write(name, axes, rng)
+            else:  # a bias that is new
+                self.tensors[name].fill(0)
+        return self._is_exact()
+
+    def _write(self, name: str, axes: tuple[str, ...], rng: np.random.Generator) -> None:
+        new, old = self.tensors[name], self.old_tensors[name]
+        rows = self.outputs
+        if axes[0] == "three out":
+            rows = np.concatenate([np.where(rows < 0, -1, rows + part * self.given) for part in range(3)])
+        known = rows >= 0
+        block = old[rows[known]].astype(np.float64)
+        if len(axes) > 1 and not self._is_depthwise:
+            columns = self.channels if axes[1] == "in" else self.outputs
+            weights = shares(columns, len(block), rng)
+            block = block[:, np.maximum(columns, 0)] * weights.reshape(*weights.shape, *[1] * (block.ndim - 2))
+        new[known] = self._windowed(block, new.shape[len(axes) :])
+
+    def _windowed(self, block: Array, extents: tuple[int, ...]) -> Array:
+        """Return a block of kernels with their places where they are in the new window, and zeros beside them."""
+        if not extents:
+            return block
+        axes = len(extents)
+        places, old_places, _ = self._window
+        whole = np.zeros((*block.shape[:-axes], *extents))
+        at, old_at = np.ix_(*[places] * axes), np.ix_(*[old_places] * axes)
+        whole[(slice(None), slice(None), *at)] = block[(slice(None), slice(None), *old_at)]
+        return whole
+
+    @property
+    def _is_depthwise(self) -> bool:
+        return isinstance(self.operation, Convolution) and self.operation.depthwise
+
+    @property
+    def _window(self) -> tuple[Map, Map, bool]:
+        new, old = self.operation, self.old_operation
+        assert isinstance(new, Convolution)
+        assert isinstance(old, Convolution)
+        return window(new.kernel, new.dilation, old.kernel, old.dilation)
+
+    def _is_exact(self) -> bool:
+        """Tell whether what enters as it did leaves as it did."""
+        new, old = self.operation, self.old_operation
+        if isinstance(new, LayerNorm):
+            return keeps_groups(self.channels, 1, self.read, 1)
+        if isinstance(new, GroupNorm) and isinstance(old, GroupNorm):
+            return keeps_groups(self.channels, new.groups, self.read, old.groups)
+        if isinstance(new, Linear | Convolution) and isinstance(old, Linear | Convolution) and old.bias > new.bias:
+            return False
+        if isinstance(new, Convolution) and isinstance(old, Convolution):
+            if new.stride != old.stride or not self._window[2]:
+                return False
+        if isinstance(new, Bias | BatchNorm) or self._is_depthwise:
+            return True
+        whole = covers(self.channels, self.read) and covers(self.outputs, self.given if new.op == "gru" else 0)
+        return whole and (
+            new.op != "self_attention" or new == old and np.array_equal(self.channels, np.arange(self.read))
+        )
+
+
+def write_identity(tensors: Mapping[str, Array], channels: Map) -> None:
+    """Let a linear map or convolution give the channels that it reads, as Net2DeeperNet does (section 2.3).
+
+    Parameters
+    ----------
+    tensors : mapping of str to Array
+        Its weight ``(outputs, inputs, *kernel)``, or ``(channels, 1, *kernel)`` where it is depthwise, and bias.
+    channels : Map
+        Which input each output is.
+    """
+    for tensor in tensors.values():
+        tensor.fill(0)
+    weight = tensors["weight"]
+    centre = tuple(extent // 2 for extent in weight.shape[2:])
+    columns = channels if weight.shape[1] > 1 else np.zeros_like(channels)
+    weight[(np.arange(len(weight)), columns, *centre)] = 1
+
+
+def write_zeros(tensors: Mapping[str, Array]) -> None:
+    """Let a map or a norm give nothing but zeros: its weight and bias are 0."""
+    for name in ("weight", "bias"):
+        if name in tensors:
+            tensors[name].fill(0)
