@@ -125,6 +125,15 @@ class Twin:
         assert isinstance(old, Convolution)
         return window(new.kernel, new.dilation, old.kernel, old.dilation)
 
+    @property
+    def _lost(self) -> bool:
+        """Whether a bias, a step or a place in the window is lost, of a linear map or convolution."""
+        bias = "bias" in self.old_tensors and "bias" not in self.tensors
+        new, old = self.operation, self.old_operation
+        if isinstance(new, Convolution) and isinstance(old, Convolution):
+            return bias or new.stride != old.stride or not self._window[2]
+        return bias
+
     def _is_exact(self) -> bool:
         """Tell whether what enters as it did leaves as it did."""
         new, old = self.operation, self.old_operation
@@ -132,17 +141,12 @@ class Twin:
             return keeps_groups(self.channels, 1, self.read, 1)
         if isinstance(new, GroupNorm) and isinstance(old, GroupNorm):
             return keeps_groups(self.channels, new.groups, self.read, old.groups)
-        if isinstance(new, Linear | Convolution) and isinstance(old, Linear | Convolution) and old.bias > new.bias:
-            return False
-        if isinstance(new, Convolution) and isinstance(old, Convolution):
-            if new.stride != old.stride or not self._window[2]:
-                return False
-        if isinstance(new, Bias | BatchNorm) or self._is_depthwise:
-            return True
-        whole = covers(self.channels, self.read) and covers(self.outputs, self.given if new.op == "gru" else 0)
-        return whole and (
-            new.op != "self_attention" or new == old and np.array_equal(self.channels, np.arange(self.read))
-        )
+        lost = isinstance(new, Linear | Convolution) and self._lost
+        if lost or isinstance(new, Bias | BatchNorm) or self._is_depthwise:
+            return not lost
+        if new.op == "self_attention":
+            return new == old and np.array_equal(self.channels, np.arange(self.read))
+        return covers(self.channels, self.read) and (new.op != "gru" or covers(self.outputs, self.given))
 
 
 def write_identity(tensors: Mapping[str, Array], channels: Map) -> None:

@@ -105,8 +105,8 @@ class OldValues:
         for index, node in enumerate(graph.nodes):
             inputs = self.inputs(index)
             self._alias[index] = inputs[0] if isinstance(node.operation, Dropout) else index
-            if not node.operation.tensors(*graph.entering(node)):
-                self._given.setdefault(_key(node.operation, inputs), self._alias[index])
+            if not node.operation.tensors(*graph.entering(node)):  # two that give the same count as one
+                self._alias[index] = self._given.setdefault(_key(node.operation, inputs), self._alias[index])
 
     def inputs(self, index: int) -> tuple[int, ...]:
         """Return the values that a node reads; what dropout gives counts as what it reads, as it is in scoring."""
