@@ -23,6 +23,7 @@ from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
 from server_app.build_closing import closing_of
 from server_app.capacity import Reach, excess_of_any, excess_of_node
+from server_app.combinations import check_combination
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
 from server_app.given import baseline_of, check_given, start_of
@@ -101,6 +102,7 @@ def check(config: Config) -> None:
     """Raise `ConfigError` for what can be known to be wrong before a node is asked."""
     for axis in AXES:
         chosen(config, axis)
+    check_combination(config)
     space = chosen(config, "space")[0]
     if space.why_offline:
         raise ConfigError(

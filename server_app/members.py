@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from common.jobs import Arrays, Weights, WorkKind
     from server_app.aggregation.base import Aggregation
+    from server_app.weights.base import Heritage
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Member(Trial):
     @classmethod
     def without(cls, fold: int, trial: Trial) -> Member:
         """Return the member of `trial` that trains without a fold."""
-        return cls(trial.number, trial.spec, trial.recipe, ledger=trial.ledger, fold=fold)
+        return cls(trial.number, trial.spec, trial.recipe, parent=trial.parent, ledger=trial.ledger, fold=fold)
 
 
 class MemberWeights(WeightStore):
@@ -55,6 +56,7 @@ class MemberWeights(WeightStore):
 
     def __init__(self, store: WeightStore, folds: int) -> None:
         super().__init__(store.task, store.seed, store.make_aggregation, store.blobs, store.options)
+        self.inherits = store.inherits
         self._stores = [store, *(store.another() for _ in range(folds - 1))]
 
     def lend(self, trial: Trial, kind: WorkKind = "train") -> Arrays:
@@ -88,6 +90,10 @@ class MemberWeights(WeightStore):
         """Forget all trials but these."""
         for store in self._stores:
             store.retain(numbers)
+
+    def heritage(self, trial: Trial) -> Heritage | None:
+        """Return what a member took over, from the member of its parent that left out the same fold."""
+        return self._of(trial).heritage(trial)
 
     def weights(self, number: int) -> Weights | None:
         """Return the weights of a trial's first member: each is as good a sample of what it comes to."""

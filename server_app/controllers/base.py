@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -111,6 +111,13 @@ class Controller(ABC):
 
     def learn(self, observation: Observation) -> None:  # noqa: B027, a hook
         """Take in one more observation (already remembered); only for state that cannot be derived."""
+
+    def parents(self) -> Collection[int]:
+        """Return the numbers of all ended trials that may be the parent of a later proposal. By default none.
+
+        A controller that names parents and says nothing here cannot be had with weights that are inherited.
+        """
+        return ()
 
     def extra_state(self) -> dict[str, Any]:
         """Return what `learn` keeps, as JSON."""

@@ -65,7 +65,7 @@ class Evolution(Controller):
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return a child of the population, or something random while there is none."""
-        living = [seen for seen in self.history if seen.score is not None][-self.options.population_size :]
+        living = self._living()
         proposed = len(self.history) + self.in_flight
         if proposed < self.options.population_size or not living:
             return Suggestion(self.space.sample(rng), "sample")
@@ -74,6 +74,13 @@ class Evolution(Controller):
             other = self._tournament([seen for seen in living if seen is not parent], rng)
             return Suggestion(self.space.crossover(parent.identity, other.identity, rng), "crossover", parent.number)
         return Suggestion(self.space.mutate(parent.identity, rng), "mutation", parent.number)
+
+    def parents(self) -> list[int]:
+        """Return the members of the population."""
+        return [seen.number for seen in self._living()]
+
+    def _living(self) -> list[Observation]:
+        return [seen for seen in self.history if seen.score is not None][-self.options.population_size :]
 
     def _tournament(self, living: list[Observation], rng: np.random.Generator) -> Observation:
         members = [living[rng.integers(len(living))] for _ in range(self.options.sample_size)]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
-from server_app.controllers.base import Controller, Suggestion
+from server_app.controllers.base import Controller, Observation, Suggestion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +46,16 @@ class HillClimb(Controller):
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return a mutation of the best that was observed, or something random."""
-        scored = [seen for seen in self.history if seen.score is not None]
-        if not scored or rng.random() >= self.options.mutation_probability:
+        best = self._best()
+        if best is None or rng.random() >= self.options.mutation_probability:
             return Suggestion(self.space.sample(rng), "sample")
-        best = max(scored, key=lambda seen: (seen.rank, -seen.number))
         return Suggestion(self.space.mutate(best.identity, rng), "mutation", best.number)
+
+    def parents(self) -> list[int]:
+        """Return the best."""
+        best = self._best()
+        return [] if best is None else [best.number]
+
+    def _best(self) -> Observation | None:
+        scored = [seen for seen in self.history if seen.score is not None]
+        return max(scored, key=lambda seen: (seen.rank, -seen.number), default=None)

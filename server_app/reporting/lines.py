@@ -49,6 +49,10 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "proposed": lambda e: (
         f"{e['trial']} proposed ({e['origin']}), {counted(e['parameters'], 'parameter')}, {e['macs']:,} MACs"
     ),
+    "inherits": lambda e: (
+        f"{e['trial']} starts from the weights of {e['parent']}"
+        + (", and computes the same" if e["preserved"] else ", where the two have them in common")
+    ),
     "best": lambda e: (
         f"{e['trial']} is the best so far: {worth_at_rung(e)}"
         + ("" if e.get("feasible", True) else f", but {INFEASIBLE}")

@@ -199,6 +199,7 @@ class Rounds(Stage):
                 chosen = self._assigner.trainers(trial, request, nodes, free, self.weights.minimum)
                 work = Work("train", "train", request.round, trial.recipe, self.all_rounds)
                 active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
+                self._tell_heritage(active)
             else:
                 chosen = self._scorers(active, nodes, free)
                 work = Work("score", self._split(trial), trial.rounds, trial.recipe, self.all_rounds)
@@ -214,6 +215,11 @@ class Rounds(Stage):
         self._open.add(turn)
         for node, reason in sorted(chosen.left_out.items()):
             self._absent(active, node, reason, undecided=reason == BUSY)
+
+    def _tell_heritage(self, active: Active) -> None:
+        if (begun := self.weights.heritage(active.trial)) is not None:
+            parent = self._name(begun.parent)
+            self.journal.write("inherits", trial=active.name, parent=parent, preserved=begun.preserved)
 
     def _try_again(self, active: Active, phase: Phase) -> None:
         """Let a phase that too few answered begin anew, with what they gave."""

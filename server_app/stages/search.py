@@ -292,14 +292,21 @@ class Search(Folded):
             self._ranking = None
             if trial.number == self._best:
                 self._crown()
-        self._retain()
         self.controller.observe(trial, final=True)
+        self._retain()
         if trial.state is TrialState.FAILED:
             self._apply(self.fidelity.report(trial))
 
     def _retain(self) -> None:
-        """Keep the weights of the best and of those that may train on."""
+        """Keep the weights of the best, of those that may train on, and of those that children may start from."""
         best = [trial for trial in self.ranking if trial.ranks]
         same_nodes = len({frozenset(trial.scores[-1].comparable) for trial in best}) <= 1
         kept = best[: self.keep + (0 if same_nodes else _SPARE)]
-        self.weights.retain({*self._active, *(trial.number for trial in kept)})
+        self.weights.retain({*self._active, *(trial.number for trial in kept), *self._parents()})
+
+    def _parents(self) -> set[int]:
+        """Return the trials of which weights may yet be inherited."""
+        if not self.weights.inherits:
+            return set()
+        begin = [active.trial.parent for active in self._active.values() if not active.trial.rounds]
+        return {*self.controller.parents(), *(parent for parent in begin if parent is not None)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -110,8 +111,9 @@ class Twin:
         axes = len(extents)
         places, old_places, _ = self._window
         whole = np.zeros((*block.shape[:-axes], *extents))
-        at, old_at = np.ix_(*[places] * axes), np.ix_(*[old_places] * axes)
-        whole[(slice(None), slice(None), *at)] = block[(slice(None), slice(None), *old_at)]
+        at: tuple[Any, ...] = np.ix_(*[places] * axes)
+        old_at: tuple[Any, ...] = np.ix_(*[old_places] * axes)
+        whole[(..., *at)] = block[(..., *old_at)]
         return whole
 
     @property

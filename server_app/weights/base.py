@@ -7,6 +7,7 @@
     rest      the trial waits: what waits is on disk, not in memory
     adopt     weights that were trained elsewhere become the trial's, which trains no further
     retain    the trials whose weights may still be wanted; all others go
+    heritage  what a trial took over from another one when it began
 
 A stage never keeps weights of its own. `Blobs` is where they are stored, each array once under the hash of its content.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
     from server_app.aggregation.base import Aggregation
     from server_app.blobs import Blobs
     from server_app.trials import Trial
+
+
+class Heritage(NamedTuple):
+    """What a trial took over when it began.
+
+    Parameters
+    ----------
+    parent : int
+        Number of the trial whose weights they were.
+    preserved : bool
+        Whether its network computed the same then.
+    """
+
+    parent: int
+    preserved: bool
 
 
 class WeightStore(ABC):
@@ -49,6 +65,9 @@ class WeightStore(ABC):
     minimum : int
         Updates that a round needs.
     """
+
+    inherits: bool = False
+    """Whether a trial starts from its parent's weights, which must be retained until then."""
 
     @dataclass(frozen=True)
     class Options:
@@ -119,6 +138,10 @@ class WeightStore(ABC):
     @abstractmethod
     def retain(self, numbers: Collection[int]) -> None:
         """Forget the weights of all trials but these."""
+
+    def heritage(self, trial: Trial) -> Heritage | None:  # noqa: ARG002
+        """Return, once and after it was opened, what a trial took over from its parent; None where that is nothing."""
+        return None
 
     @abstractmethod
     def weights(self, number: int) -> Weights | None:

@@ -49,7 +49,10 @@ class Drive:
 
     def advance(self):
         """Fill up, then end one trial; returns False when the search is over."""
+        may_be = set(self.controller.parents())
         proposals = self.controller.propose(self.width - len(self.open))
+        parents = {proposal.parent for proposal in proposals} - {None}
+        assert parents <= may_be, "parents() names all that a later proposal may have for a parent"
         assert len(proposals) <= self.width - len(self.open)
         self.open += [Trial.of(proposal) for proposal in proposals]
         self.log += proposals

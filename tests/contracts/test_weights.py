@@ -188,3 +188,38 @@ def test_restored_and_continued_equals_never_interrupted(make, rule, count, tmp_
             np.testing.assert_array_equal(other.lend(trial, "score")["weights"], whole.weights(trial.number))
     for trial in trials:
         np.testing.assert_array_equal(other.weights(trial.number), whole.weights(trial.number))
+
+
+@pytest.mark.parametrize("rests", [False, True])
+def test_a_child_begins_as_if_never_interrupted(make, rests, tmp_path):
+    """Whatever it takes over from its parent, which is retained; nothing where that was forgotten."""
+    blobs = Blobs(tmp_path)
+    store, parent, child = make(3, blobs=blobs), averaged(3), Trial(1, SPECS[0], parent=0)
+    for step in (1, 2, 4):
+        train(store, parent, step)
+    if rests:
+        store.rest(parent)
+    store.retain({0})
+    other = make(3, blobs=Blobs(tmp_path))
+    other.load_state_dict(json.loads(json.dumps(store.state_dict())))
+    np.testing.assert_array_equal(other.lend(child)["weights"], store.lend(child)["weights"])
+    assert other.heritage(child) == store.heritage(child)
+    assert store.heritage(child) is None, "it is told once"
+    forgetful = make(3)
+    train(forgetful, parent)
+    forgetful.retain({1})
+    np.testing.assert_array_equal(forgetful.lend(child)["weights"], make(3).lend(Trial(1, SPECS[0]))["weights"])
+    assert forgetful.heritage(child) is None
+
+
+def test_a_child_that_has_begun_needs_its_parent_no_more(make, tmp_path):
+    store, child = make(3, blobs=Blobs(tmp_path)), Trial(1, SPECS[1], parent=0)
+    train(store, Trial(0, SPECS[2]))
+    begun = store.lend(child)["weights"].copy()
+    state = json.loads(json.dumps(store.state_dict()))
+    store.retain({1})
+    np.testing.assert_array_equal(store.lend(child)["weights"], begun)
+    other = make(3, blobs=Blobs(tmp_path))
+    other.load_state_dict(state)
+    other.retain({1})
+    np.testing.assert_array_equal(other.lend(child)["weights"], begun)

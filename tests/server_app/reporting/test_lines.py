@@ -30,6 +30,7 @@ SAMPLES = {
     "unscaled": {"min_examples": 10},
     "uneven": {"largest": 1812, "smallest": 95, "num_nodes": 3, "metric": "balanced_accuracy"},
     "undecided": {"doubtful": ["trial-0003", "trial-0005", "trial-0007"], "rung": 1},
+    "inherits": {"trial": "trial-0003", "parent": "trial-0001", "preserved": True},
     "unpaid": {
         "trial": "trial-0001",
         "rounds": 9,
