@@ -13,6 +13,8 @@ from server_app.aggregation.fedavg import FedAvg
 from server_app.blobs import Blobs
 from server_app.members import Member, MemberWeights
 from server_app.trials import Trial
+from server_app.weights.base import Heritage
+from server_app.weights.inherit import Inherit
 from server_app.weights.scratch import Scratch
 
 TRIALS = [Trial(number, LayeredSpec()) for number in range(3)]
@@ -82,3 +84,15 @@ def test_a_turn_is_closed_for_all_members(make):
     first = make()
     MemberWeights(Shared(first.task, 1, FedAvg, Blobs(None)), 3).close(4)
     assert closed == [4, 4, 4]
+
+
+def test_a_member_inherits_from_the_member_of_its_parent_that_left_out_the_same_fold():
+    store = MemberWeights(Inherit(Task((4,), Classification(3)), 3, FedAvg, Blobs(None)), 2)
+    assert store.inherits
+    parent, child = Trial(0, LayeredSpec()), Trial(1, LayeredSpec(), parent=0)
+    grown = [train(store, Member.without(fold, parent), 1.0 + fold).copy() for fold in range(2)]
+    for fold, expected in enumerate(grown):
+        member = Member.without(fold, child)
+        np.testing.assert_array_equal(store.lend(member)["weights"], expected)
+        assert store.heritage(member) == Heritage(0, True)
+    assert (grown[0] != grown[1]).any()
