@@ -35,6 +35,15 @@ CHOICES = {
         "fidelity": {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2},
         "training": {"average": [3, 0]},
     },
+    "weights that are inherited, folds, means": {
+        "controller": {"name": "evolution", "population_size": 2, "sample_size": 1},
+        "fidelity": {"name": "successive_halving", "max_rounds": 2, "eta": 2, "bracket_size": 2},
+        "weights": {"name": "inherit"},
+        "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
+        "search": {"trials": 5, "concurrency": 2},
+        "scoring": {"folds": 2},
+        "training": {"average": [3, 0]},
+    },
     "the least": {},
 }
 
