@@ -46,16 +46,20 @@ class HillClimb(Controller):
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return a mutation of the best that was observed, or something random."""
-        best = self._best()
-        if best is None or rng.random() >= self.options.mutation_probability:
+        scored = self._scored()
+        if not scored or rng.random() >= self.options.mutation_probability:
             return Suggestion(self.space.sample(rng), "sample")
+        best = _best(scored)
         return Suggestion(self.space.mutate(best.identity, rng), "mutation", best.number)
 
     def parents(self) -> list[int]:
         """Return the best."""
-        best = self._best()
-        return [] if best is None else [best.number]
+        scored = self._scored()
+        return [_best(scored).number] if scored else []
 
-    def _best(self) -> Observation | None:
-        scored = [seen for seen in self.history if seen.score is not None]
-        return max(scored, key=lambda seen: (seen.rank, -seen.number), default=None)
+    def _scored(self) -> list[Observation]:
+        return [seen for seen in self.history if seen.score is not None]
+
+
+def _best(scored: list[Observation]) -> Observation:
+    return max(scored, key=lambda seen: (seen.rank, -seen.number))
