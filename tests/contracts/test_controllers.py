@@ -168,7 +168,7 @@ def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
     assert restored.done
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("sizes", [(5, 1), (3, 2)], ids=["300", "18+18**2"])
 def test_all_of_a_small_space_is_proposed_once_before_the_end(make, trials_of, sizes, seed):
     """400 draws from 300 specs miss the last one in 26 of 100 searches; deep ones are rarer than that."""
