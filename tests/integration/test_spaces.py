@@ -10,8 +10,6 @@ import pytest
 import torch
 import yaml
 
-from common.architecture.kinds.layered import LayeredSpec
-from common.architecture.kinds.layers import Conv1d
 from common.architecture.spec import ArchitectureSpec
 from common.config import read_portfolio
 from common.models.export import load_model
@@ -33,7 +31,6 @@ SMALL = (
     "controller.sample_size=2",
 )
 IMAGE, SEQUENCE = (1, 8, 8), (2, 16)
-LIST = [LayeredSpec((Conv1d(width),)).to_dict() for width in (2, 3, 4)]
 OTHER_KINDS = {
     "darts": ("cell", IMAGE, ("space.cells=[3]", "space.channels=[4]", "control=random")),
     "nasbench201": ("cell", SEQUENCE, ("space.form=nasbench201", "space.cells=[3]", "space.channels=[4]")),
@@ -84,13 +81,6 @@ def test_a_search_ends_with_a_model_beside_the_first_of_the_portfolio(
     assert run.result["winner"]["spec"]["kind"] == kind
     assert (run.result["baseline"]["spec"]["kind"], run.result["baseline"]["origin"]) == ("layered", "portfolio")
     assert "first of the portfolio, of which the search tried nothing" in " ".join(run.output.split())
-
-
-def test_a_list_is_tried_and_nothing_else(search, tmp_path, options_of):
-    specs = json.dumps(LIST).replace('"', "")
-    run = search(tmp_path / "run", "space=listed", *SMALL, *options_of[SEQUENCE], f"space.specs={specs}")
-    check(run, SEQUENCE)
-    assert [trial["spec"] in LIST for trial in run.history] == [True] * 3
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ class FederationMachine(RuleBasedStateMachine):
         | st.builds(Scoring, held_out=st.sampled_from([0.3, 0.6]))
         | st.builds(Scoring, folds=st.integers(2, 3)),
         barrier=st.booleans(),
-        limit=st.none() | st.sampled_from([3_000, 4_500, 6_000]),
+        limit=st.none() | st.sampled_from([9_000, 13_500, 18_000]),
     )
     def start(self, nodes, concurrency, halving, sampled, scoring, barrier, limit):
         self.now, self.barrier, self.events, self.blobs = 0.0, barrier, [], Blobs(None)
