@@ -62,9 +62,10 @@ def test_the_floor_of_the_run_reaches_the_nodes(grid, configure):
 
 def test_a_run_with_a_floor_above_what_nodes_have_says_so(grid, configure):
     grid.people("abc")
+    few = {"preprocessing": {"min_examples": 29}, "training": {"batch_size": 32}}
+    config = configure(**few, federation={"patience": 0.1})
     with pytest.raises(ConfigError, match="29 training examples at least"):
-        few = {"preprocessing": {"min_examples": 29}, "training": {"batch_size": 32}}
-        play(grid, configure(**few, federation={"patience": 0.1}))
+        play(grid, config)
     assert orders(grid) == []
 
 
