@@ -39,7 +39,8 @@ def closing_of(config: Config, journal: Journal, blobs: Blobs) -> Closing:
             earlier = None  # in the final training those who were held out train too
         ranking = outcome.search.ranking
         stage = build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier)
-        stage.rounds = stage.rounds if outcome.finalists is None else outcome.finalists.rounds
+        if outcome.finalists is not None:
+            stage.rounds = outcome.finalists.rounds  # whoever joined since
         return stage
 
     return Closing(

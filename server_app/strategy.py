@@ -159,8 +159,10 @@ class FedNASStrategy(Plan):
             waits.for_stage()
         finally:
             assert self.outcome is not None
-            rounds = self._closing and {"final_rounds": self._closing.rounds(self.outcome.task, self._desk.roster)}
-            self._journal.write("search", **self.outcome.facts(), **(rounds or {}))
+            facts = self.outcome.facts()
+            if self._closing is not None:
+                facts["final_rounds"] = self._closing.rounds(self.outcome.task, self._desk.roster)
+            self._journal.write("search", **facts)
 
 
 def _result(weights: Weights | None) -> Result:
