@@ -78,19 +78,23 @@ class Task:
 
 
 def task_from_record(values: Any) -> Task:
-    """Read the task in a file of a run; those of before 0.2 hold the number of classes in place of a head.
+    """Read the task in a file of a run; those of before 0.2 may hold the number of classes in place of a head.
+
+    All of these went by accuracy, and do not say so.
 
     Raises
     ------
     SpecError
         It is none.
     """
-    if isinstance(values, dict) and "head" not in values:
-        head = {
-            "kind": "classification",
-            "num_classes": values.get("num_classes"),
-            "classes": values.get("classes", []),
-            "goes_by": "accuracy",
-        }
-        values = {**values, "head": head}
-    return Task.from_dict(values)
+    if not isinstance(values, dict):
+        return Task.from_dict(values)
+    counted = {
+        "kind": "classification",
+        "num_classes": values.get("num_classes"),
+        "classes": values.get("classes", []),
+    }
+    head = values.get("head", counted)
+    if isinstance(head, dict) and head.get("kind") == "classification":
+        head = {"goes_by": "accuracy", **head}
+    return Task.from_dict({**values, "head": head})

@@ -32,3 +32,8 @@ def test_a_run_folder_of_before_there_were_heads_can_be_read() -> None:
     named = {"input_shape": [4], "num_classes": 2, "classes": ["a", "b"]}
     assert task_from_record(named) == Task((4,), Classification(2, ("a", "b")))
     assert named.items() <= Task((4,), Classification(2, ("a", "b"))).to_record().items()
+
+
+def test_a_run_folder_of_before_a_metric_could_be_chosen_can_be_read() -> None:
+    record = {"input_shape": [4], "head": {"kind": "classification", "num_classes": 3, "classes": []}}
+    assert task_from_record(record) == Task((4,), Classification(3))
