@@ -112,8 +112,10 @@ class _CellWriter:
     def _add_node(self, name: str, node: Node, found: list[int], inputs: int) -> int:
         """Add the sum of a node's edges; those that begin at an input have the cell's stride."""
         terms = [
-            self._add_edge(f"{name}_edge{index}", edge, found[edge[0]], self.stride if edge[0] < inputs else 1)
-            for index, edge in enumerate(node)
+            self._add_edge(
+                f"{name}_from{edge[0]}_{edge[1]}", edge, found[edge[0]], self.stride if edge[0] < inputs else 1
+            )
+            for edge in node
         ]
         return self.blocks.network.add(f"{name}_add", ops.Add(), *terms) if len(terms) > 1 else terms[0]
 

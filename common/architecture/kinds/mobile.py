@@ -95,8 +95,8 @@ class MobileSpec(ArchitectureSpec):
         builder = BlockBuilder(GraphBuilder(task.input_shape), self.norm)
         x = builder.stem(self.stem_width, self.stem_strides, self.activation)
         x = builder.activation("stem_activation", x, self.activation)
-        for index, block in enumerate(self.blocks):
-            x = block.add_to(builder, f"block{index}", x, self.activation)
+        for name, block in zip(_names(self.blocks, self.stem_width), self.blocks, strict=True):
+            x = block.add_to(builder, name, x, self.activation)
         if self.last_width:
             x = builder.activation("last_activation", builder.convolution("last", x, self.last_width), self.activation)
         builder.end(HEAD, x, task.head.output_width)
@@ -108,6 +108,19 @@ def _real(blocks: Sequence[Block], width: int) -> Iterator[Block]:
     for block in blocks:
         if not isinstance(block, Identity) or block.changes(width):
             yield block
+        width = block.width
+
+
+def _names(blocks: Sequence[Block], width: int) -> Iterator[str]:
+    """Yield what blocks are called, where `width` channels enter: their stage, and their place in it.
+
+    A stage that is deeper leaves the names of the others as they are: by these networks of one space share weights.
+    """
+    stage, place = 0, -1
+    for block in blocks:
+        begins = place >= 0 and block.changes(width)
+        stage, place = (stage + 1, 0) if begins else (stage, place + 1)
+        yield f"stage{stage}block{place}"
         width = block.width
 
 

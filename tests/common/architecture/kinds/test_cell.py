@@ -84,7 +84,7 @@ def test_costs_by_hand():
 def test_a_separable_convolution_is_depthwise_and_then_mixes_channels():
     spec = CellSpec("nasbench201", [[(0, "sep_conv5")]], cells=3, channels=6)
     operations = {node.name: node.operation for node in spec.lower(IMAGE).nodes}
-    depthwise, pointwise = (operations[f"cell0_node0_edge0{name}"] for name in ("_depthwise", ""))
+    depthwise, pointwise = (operations[f"cell0_node0_from0_sep_conv5{name}"] for name in ("_depthwise", ""))
     assert (depthwise.depthwise, depthwise.kernel, depthwise.dilation) == (True, 5, 1)
     assert (pointwise.depthwise, pointwise.kernel, pointwise.width) == (False, 1, 6)
 
@@ -92,7 +92,7 @@ def test_a_separable_convolution_is_depthwise_and_then_mixes_channels():
 def test_a_dilated_one_leaves_a_place_between_those_that_it_reads():
     spec = CellSpec("nasbench201", [[(0, "dil_conv3")]], cells=3, channels=6)
     operations = {node.name: node.operation for node in spec.lower(IMAGE).nodes}
-    assert operations["cell0_node0_edge0_depthwise"].dilation == 2
+    assert operations["cell0_node0_from0_dil_conv3_depthwise"].dilation == 2
 
 
 def test_what_a_cell_does_not_read_is_not_brought_to_its_shape():

@@ -64,7 +64,7 @@ def test_a_network_of_nas_bench_201():
     module, x = built(spec)
     plain = Plain(module)
     stem = plain.conv("stem", x)
-    cell = averaged(stem) + plain.relu_conv("cell0_node0_edge0", stem)
+    cell = averaged(stem) + plain.relu_conv("cell0_node0_from0_conv3", stem)
     last = F.relu(plain.norm("last", plain.residual("cell2", plain.residual("cell1", cell))))
     torch.testing.assert_close(module(x), plain.head(last))
 
@@ -82,17 +82,19 @@ def test_a_network_of_darts():
 
     def normal_cell(name, before, x):
         a, b = plain.relu_conv(f"{name}_input0", before), plain.relu_conv(f"{name}_input1", x)
-        first = a + separable(f"{name}_node0_edge1", b)
-        pooled = plain.norm(f"{name}_node1_edge0", F.max_pool2d(b, 3, 1, 1))
-        return torch.cat([first, pooled + separable(f"{name}_node1_edge1", first, 2)], 1)
+        first = a + separable(f"{name}_node0_from1_sep_conv3", b)
+        pooled = plain.norm(f"{name}_node1_from1_max_pool3", F.max_pool2d(b, 3, 1, 1))
+        return torch.cat([first, pooled + separable(f"{name}_node1_from2_dil_conv3", first, 2)], 1)
 
     def reduction_cell(name, before, x):
         before = F.relu(before)
         if before.shape[2:] != x.shape[2:]:
             before = halved(before)
         a, b = plain.conv(f"{name}_input0", before), plain.relu_conv(f"{name}_input1", x)
-        first = plain.conv(f"{name}_node0_edge0", halved(F.relu(a))) + plain.relu_conv(f"{name}_node0_edge1", b, 2)
-        return torch.cat([first, plain.norm(f"{name}_node1_edge0", halved(b)) + first], 1)
+        first = plain.conv(f"{name}_node0_from0_skip", halved(F.relu(a))) + plain.relu_conv(
+            f"{name}_node0_from1_conv3", b, 2
+        )
+        return torch.cat([first, plain.norm(f"{name}_node1_from1_avg_pool3", halved(b)) + first], 1)
 
     stem = plain.conv("stem", x)
     zero = normal_cell("cell0", stem, stem)

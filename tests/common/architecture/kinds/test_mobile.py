@@ -58,9 +58,10 @@ def test_each_block_gives_its_width_and_its_share_of_the_extents(spec, task):
     for _ in range(spec.stem_strides):
         extents = tuple(-(-extent // 2) for extent in extents)
     assert shapes["stem" if spec.stem_strides < 2 else f"stem{spec.stem_strides - 1}"] == (spec.stem_width, *extents)
-    for index, block in enumerate(spec.blocks):
+    names = [name for name in shapes if name.startswith("stage")]
+    for name, block in zip(names, spec.blocks, strict=True):
         extents = tuple(-(-extent // block.stride) for extent in extents)
-        assert shapes[f"block{index}"] == (block.width, *extents)
+        assert shapes[name] == (block.width, *extents)
 
 
 def test_ids_never_change():
@@ -82,7 +83,7 @@ def test_costs_by_hand():
 
 def test_a_block_is_added_to_what_enters_where_that_has_its_shape():
     added = [node.name for node in SPEC.lower(IMAGE).nodes if node.operation.op == "add"]
-    assert added == ["block1_add", "block3_add"]
+    assert added == ["stage0block1_add", "stage1block1_add"]
 
 
 def test_people_can_read_it():
@@ -117,3 +118,14 @@ def test_what_is_odd_is_refused(changes, message):
 def test_what_is_missing_is_named():
     with pytest.raises(SpecError, match="A mobile spec needs blocks"):
         ArchitectureSpec.from_dict({"kind": "mobile", "version": 1})
+
+
+def test_blocks_are_called_by_stage_and_place_so_that_a_deeper_stage_leaves_the_names_of_others():
+    def names(*blocks):
+        graph = MobileSpec(blocks, stem_width=4).lower(IMAGE)
+        return list(dict.fromkeys(name for node in graph.nodes if (name := node.name.partition("_")[0])[:5] == "stage"))
+
+    first, same, wide = InvertedResidual(4), InvertedResidual(4), InvertedResidual(8, 2)
+    assert names(first, wide) == ["stage0block0", "stage1block0"]
+    assert names(first, same, wide) == ["stage0block0", "stage0block1", "stage1block0"]
+    assert names(wide, wide) == ["stage0block0", "stage1block0"]

@@ -35,13 +35,16 @@ def test_gates_weigh_channels_by_what_the_means_of_all_say():
     for name, child in module.named_children():
         child.register_forward_hook(lambda _, inputs, output, name=name: seen.update({name: (inputs, output)}))
     module(torch.from_numpy(generator(1).standard_normal((3, *IMAGE.input_shape)).astype(np.float32)))
-    x, gates = seen["block0_gate"][0]
-    squeeze, excite = module.get_submodule("block0_gate_squeeze"), module.get_submodule("block0_gate_excite")
+    x, gates = seen["stage0block0_gate"][0]
+    squeeze, excite = (
+        module.get_submodule("stage0block0_gate_squeeze"),
+        module.get_submodule("stage0block0_gate_excite"),
+    )
     hidden = torch.relu(x.mean((2, 3)) @ squeeze.weight.T + squeeze.bias)
     expected = torch.clamp((hidden @ excite.weight.T + excite.bias) / 6 + 0.5, 0, 1)
     assert squeeze.weight.shape == (2, 8)  # a fourth of 2 x 4 channels
     torch.testing.assert_close(gates, expected)
-    torch.testing.assert_close(seen["block0_gate"][1], x * expected[:, :, None, None])
+    torch.testing.assert_close(seen["stage0block0_gate"][1], x * expected[:, :, None, None])
 
 
 @pytest.mark.parametrize(
