@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from torch import nn
 
 from client_app.capability import device, threads_for
 from client_app.node import Node, check_data_source
@@ -74,7 +75,8 @@ def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
     model = build(job.spec.lower(order.task), job.arrays["weights"], device())
     seed = child_seed(order.seed, "train", job.trial, work.round, node.name)
     with threads_for(cost_of(job.spec.lower(order.task)).macs * work.training.batch_size):
-        loss = train(model, examples, order.task.head, work.training.in_round(work.round, work.rounds), seed)
+        settings = work.training.in_round(work.round, work.rounds)
+        loss = train(model, examples, order.task.head, settings, seed, _teacher(job, order))
     update = flat_state(model).cpu().numpy()
     if not math.isfinite(loss) or not np.isfinite(update).all():
         reason = f"Training diverged (loss {loss:g}); a lower training.learning_rate may help"
@@ -83,10 +85,22 @@ def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
     return Result(job.id, "done", "", len(examples), {"loss": loss}, arrays={"weights": update})
 
 
+def _teacher(job: Job, order: Order) -> nn.Module | None:
+    """Return the network that a job learns from; None where it learns from none, or that is not in its message."""
+    name = job.work.teacher
+    found = next((other for other in order.jobs if name and other.trial == name), None)
+    return None if found is None else build(found.spec.lower(order.task), found.arrays["weights"], device())
+
+
 def _score(job: Job, order: Order, node: Node, data: NodeData) -> Result:
-    examples = _scored(job.work.split, order, node, data)
+    work, examples = job.work, _scored(job.work.split, order, node, data)
     model = build(job.spec.lower(order.task), job.arrays["weights"], device())
     with threads_for(cost_of(job.spec.lower(order.task)).macs * len(examples)):
+        if work.calibration:
+            from client_app.calibration import calibrate  # most scores do without
+
+            seed = child_seed(order.seed, "calibration", job.trial, node.name)
+            calibrate(model, data.train, work.calibration, work.training.batch_size, seed)
         metrics = evaluate(model, examples, order.task.head)
     return Result(job.id, "done", "", len(examples), metrics)
 

@@ -32,7 +32,14 @@ _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # torch.optim.Adam's defaults
 _run_backward = torch.autograd.Variable._execution_engine.run_backward
 
 
-def train(model: nn.Module, examples: Examples, head: Head, settings: TrainingSettings, seed: int) -> float:
+def train(
+    model: nn.Module,
+    examples: Examples,
+    head: Head,
+    settings: TrainingSettings,
+    seed: int,
+    teacher: nn.Module | None = None,
+) -> float:
     """Train `model` in place, with a fresh optimizer.
 
     Parameters
@@ -47,6 +54,8 @@ def train(model: nn.Module, examples: Examples, head: Head, settings: TrainingSe
         Optimizer, learning rate (that of the round), mini-batches, epochs, smoothing, augmentation.
     seed : int
         Of the mini-batches, of their augmentation and of dropout; torch's global state is neither used nor changed.
+    teacher : nn.Module, optional
+        A larger network from whose outputs it learns too; see `client_app.distillation`.
 
     Returns
     -------
@@ -66,10 +75,15 @@ def train(model: nn.Module, examples: Examples, head: Head, settings: TrainingSe
     order = generator(seed, "batches")
     criterion, examples = head.loss(settings.label_smoothing), Examples(examples.x, head.targets(examples.y))
     augment = _augment(settings, examples, parameters[0].device, seed)
+    forward: Callable[[Tensor], Tensor] = model
+    if teacher is not None:
+        from client_app.distillation import taught  # most nodes never need it
+
+        forward, criterion = taught(model, teacher, head, criterion)
     loss = math.nan
     for _ in range(settings.epochs):
         shuffled = examples.take(order.permutation(len(examples)))
-        loss = _epoch(model, parameters, shuffled, settings.batch_size, criterion, step, augment)
+        loss = _epoch(forward, parameters, shuffled, settings.batch_size, criterion, step, augment)
         if not math.isfinite(loss):
             break
     return loss
@@ -85,7 +99,7 @@ def _augment(settings: TrainingSettings, examples: Examples, device: torch.devic
 
 
 def _epoch(
-    model: nn.Module,
+    forward: Callable[[Tensor], Tensor],
     parameters: Tensors,
     examples: Examples,
     batch_size: int,
@@ -101,7 +115,7 @@ def _epoch(
     leaves, one = tuple(parameters), torch.ones((), device=device)
     losses = []
     for x, y in zip(inputs, targets, strict=True):
-        loss = criterion(model(x), y)
+        loss = criterion(forward(x), y)
         gradients = _run_backward((loss,), (one,), False, False, leaves, allow_unreachable=True, accumulate_grad=False)
         step([gradient.contiguous() for gradient in gradients])
         losses.append(loss.detach())

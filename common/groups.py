@@ -29,6 +29,10 @@ class BudgetConfig:
         """The limits that there are, by currency."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    def part(self, part: float) -> BudgetConfig:
+        """Return this part of each limit."""
+        return BudgetConfig(**{name: None if value is None else part * value for name, value in asdict(self).items()})
+
     def __post_init__(self) -> None:
         for name, value in self.limits.items():
             if not value > 0:

@@ -48,6 +48,12 @@ class Work:
         How to train: the trial's recipe. It belongs to the trial, so it is there in a score too.
     rounds : int
         Rounds in all that the trial trains if it goes all the way; a schedule of the learning rate goes by it.
+    calibration : int
+        Batches of training examples by which the statistics of batch norm are counted anew before a score; 0 leaves
+        them as they came.
+    teacher : str
+        Name of a trial from whose outputs, as its weights came in the same message, the model learns too; empty for
+        none. Where the message does not hold it, the model learns from its labels alone.
     """
 
     kind: WorkKind
@@ -55,6 +61,8 @@ class Work:
     round: int
     training: TrainingSettings = field(default_factory=TrainingSettings)
     rounds: int = 1
+    calibration: int = 0
+    teacher: str = ""
 
 
 @dataclass(frozen=True)

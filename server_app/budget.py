@@ -1,8 +1,8 @@
 """What computing costs, in currencies that do not depend on who measures: MACs x examples above all.
 
     mac_examples    MACs of one example forward x examples that went through the network on a node: those of a round of
-                    training once an epoch, those of a score or a test once, those
-                    that proxies look at once for each score that does
+                    training once an epoch, those of a score or a test once, with those that
+                    batch norm is calibrated by, those that proxies look at once for each score that does
     node_seconds    of computing, as the nodes measured them, summed over nodes
     bytes           of weights, both ways, summed over nodes
     seconds         by the clock, from the command on
@@ -14,6 +14,7 @@ refused, or that came too late has no examples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from server_app.trials import Trial
 
 
-def mac_examples(macs: int, work: Work, examples: int) -> int:
+def mac_examples(macs: int, work: Work, examples: int, train: float = math.inf) -> int:
     """Return the MACs x examples of one job.
 
     Parameters
@@ -39,9 +40,12 @@ def mac_examples(macs: int, work: Work, examples: int) -> int:
         its mini-batch once for each score that looks at them.
     examples : int
         Of the node that did it.
+    train : float
+        Training examples of that node; a score is calibrated by no more.
     """
     passes = {"train": work.training.epochs, "score": 1, "proxy": DATA_PASSES}
-    return macs * examples * passes[work.kind]
+    calibrated = min(work.calibration * work.training.batch_size, train) if work.calibration else 0
+    return macs * (examples * passes[work.kind] + int(calibrated))
 
 
 @dataclass(frozen=True)

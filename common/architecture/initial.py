@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from common.architecture.graph import Graph
 from common.architecture.layout import layout, state_size, views_of
+from common.architecture.tensors import TensorInfo
 
 
 def initial_weights(graph: Graph, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -26,11 +27,15 @@ def initial_weights(graph: Graph, rng: np.random.Generator) -> NDArray[np.float3
     packed = rng.random(state_size(tensors), dtype=np.float32)
     views = views_of(packed, tensors)
     for tensor in tensors:
-        view = views[tensor.name]
-        if tensor.init == "uniform":
-            bound = np.float32(1 / math.sqrt(tensor.fan_in))
-            view *= 2 * bound
-            view -= bound
-        else:
-            view.fill(1 if tensor.init == "ones" else 0)
+        start(views[tensor.name], tensor)
     return packed
+
+
+def start(values: NDArray[np.float32], tensor: TensorInfo) -> None:
+    """Turn numbers that were drawn from U(0, 1) into what a tensor starts as, in place."""
+    if tensor.init == "uniform":
+        bound = np.float32(1 / math.sqrt(tensor.fan_in))
+        values *= 2 * bound
+        values -= bound
+    else:
+        values.fill(1 if tensor.init == "ones" else 0)

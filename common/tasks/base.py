@@ -170,6 +170,10 @@ class Head(ABC):
             As of `check_smoothing`.
         """
 
+    def as_targets(self, outputs: Tensor) -> Tensor:
+        """Return another network's outputs as `loss` takes them for targets. By default as they are."""
+        return outputs
+
     def check_smoothing(self, smoothing: float) -> None:
         """Raise `ConfigError` where targets are to be smoothed and this head has no classes."""
         if smoothing and not self.smooths:

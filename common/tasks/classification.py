@@ -22,6 +22,8 @@ from common.tasks.base import Head, Labels, Row
 from common.tasks.classification_metrics import classification_metrics
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from common.tasks.base import Loss
 
 METRICS: Mapping[str, tuple[str, Direction]] = MappingProxyType(
@@ -165,6 +167,10 @@ class Classification(Head):
         if smoothing:
             return partial(functional.cross_entropy, label_smoothing=smoothing)
         return functional.cross_entropy
+
+    def as_targets(self, outputs: Tensor) -> Tensor:
+        """Return probabilities; see `Head.as_targets`."""
+        return outputs.softmax(1)
 
     def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:
         """Return what `classification_metrics` says; see `Head.metrics`."""

@@ -28,6 +28,8 @@ _COLUMNS: dict[str, type] = {
     "split": str,
     "round": int,
     "rounds": int,
+    "calibration": int,
+    "teacher": str,
     "spec": int,
     "training": int,
     "arrays": int,
@@ -76,6 +78,8 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
             "split": [str(job.work.split) for job in order.jobs],
             "round": [job.work.round for job in order.jobs],
             "rounds": [job.work.rounds for job in order.jobs],
+            "calibration": [job.work.calibration for job in order.jobs],
+            "teacher": [job.work.teacher for job in order.jobs],
             "spec": spec,
             "training": training,
             "arrays": arrays,
@@ -113,7 +117,9 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
     order = _read_settings(record)
     sets = ReceivedSets(content.array_records.get("arrays", ArrayRecord()), order.precision)
     jobs, refused = [], []
-    for job, trial, kind, split, number, rounds, spec_at, training_at, arrays_at in rows_of(record, _COLUMNS):
+    for job, trial, kind, split, number, rounds, calibration, teacher, spec_at, training_at, arrays_at in rows_of(
+        record, _COLUMNS
+    ):
         if split not in _SPLITS.get(kind, ()):
             raise ProtocolError(
                 "A job trains, or scores by proxies, on the train split, or scores on validation, all or test",
@@ -128,7 +134,9 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
         except FlwrNasError as error:
             refused.append(Result(job, "refused", str(error)))
         else:
-            jobs.append(Job(job, trial, spec, arrays, Work(kind, split, number, training, rounds)))
+            jobs.append(
+                Job(job, trial, spec, arrays, Work(kind, split, number, training, rounds, calibration, teacher))
+            )
     return replace(order, jobs=tuple(jobs)), tuple(refused)
 
 

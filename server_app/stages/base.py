@@ -199,7 +199,9 @@ class Stage(ABC):
                 reason = f"A node must not claim more examples than it said it holds, got {result.num_examples}"
                 result = replace(result, status="failed", reason=reason)
             if result.status == "done":
-                ledger.mac_examples += mac_examples(active.macs, job.work, result.num_examples)
+                ledger.mac_examples += mac_examples(
+                    active.macs, job.work, result.num_examples, self.held(node, "train")
+                )
             if result.status == "unfinished":
                 active.phase.hand_back(node)
                 self.journal.write("unfinished", node=node, trial=job.trial, round=job.work.round)
