@@ -8,7 +8,7 @@ budget would go into beginnings, and what is left into the cheapest of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from server_app.placement.base import Placement
     from server_app.roster import Roster
     from server_app.stages.search import Search
+    from server_app.stages.warm_up import WarmUp
     from server_app.trials import Identity, Trial
 
 
@@ -57,6 +58,8 @@ class Allowance:
         From a node's name and a split: how many such examples it has.
     elapsed : callable
         Returns the seconds of the run's stages so far, by name; those of the search under ``search``.
+    before : callable
+        Returns what the stages before the search have cost.
     folds : int
         How often each trial of the search trains.
     """
@@ -72,6 +75,7 @@ class Allowance:
     names: Callable[[], Collection[str]]
     held: Callable[[str, Split], int]
     elapsed: Callable[[], Mapping[str, float]] = dict
+    before: Callable[[], Spent] = Spent
     folds: int = 1
 
     def shortage(self, search: Search, trial: Trial, rounds: int) -> Shortage | None:
@@ -97,7 +101,27 @@ class Allowance:
         seconds = self.elapsed()
         spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
         phases = sum(one.rounds + one.rung for one in search.trials)
-        return shortage_of(self.limits, replace(spent, seconds=sum(seconds.values())), priced(to_come, spent, phases))
+        total = replace(spent + self.before(), seconds=sum(seconds.values()))
+        return shortage_of(self.limits, total, priced(to_come, spent, phases))
+
+    def shortage_of_round(self, warm_up: WarmUp, paths: Sequence[Trial], part: float) -> Shortage | None:
+        """Return which limit a round of a warm-up would exceed of its part of the budget; None where it can be paid.
+
+        Parameters
+        ----------
+        warm_up : WarmUp
+            With all that it has trained.
+        paths : sequence of Trial
+            Of the round.
+        part : float
+            Of each limit.
+        """
+        workers = self._trainers(self.placement, warm_up.held_out)
+        to_come = sum((training_cost(self.load(path.identity), Workers(workers, ()), 1) for path in paths), Bill())
+        seconds = self.elapsed()
+        spent = replace(Spent.of(warm_up.trials), seconds=seconds.get(warm_up.name, 0.0))
+        total = replace(spent, seconds=sum(seconds.values()))
+        return shortage_of(self.limits.part(part), total, priced(to_come, spent, len(warm_up.trials)))
 
     def _step(self, trial: Trial, start: int, rounds: int, workers: Workers) -> Bill:
         load = self.load(trial.identity)
@@ -133,10 +157,13 @@ class Allowance:
 
     def _workers(self, search: Search, placement: Placement, held_out: Collection[str]) -> Workers:
         """Return who trains, all but some, and who of the panel scores."""
-        train = [self.held(name, "train") for name in self.names() if name not in held_out]
-        most = placement.most(len(train))
         score = tuple(self.held(name, search.split) for name in search.panel)
-        return Workers(tuple(sorted(train, reverse=True)[:most]), score)
+        return Workers(self._trainers(placement, held_out), score)
+
+    def _trainers(self, placement: Placement, held_out: Collection[str]) -> tuple[int, ...]:
+        """Return the examples of those that train in a round, all but some; the most that they may be."""
+        train = [self.held(name, "train") for name in self.names() if name not in held_out]
+        return tuple(sorted(train, reverse=True)[: placement.most(len(train))])
 
 
 def examples_of(roster: Roster) -> Callable[[str, Split], int]:
@@ -152,7 +179,12 @@ def examples_of(roster: Roster) -> Callable[[str, Split], int]:
 
 
 def allowance_of(
-    config: Config, task: Task, roster: Roster, elapsed: Callable[[], Mapping[str, float]], placement: type[Placement]
+    config: Config,
+    task: Task,
+    roster: Roster,
+    elapsed: Callable[[], Mapping[str, float]],
+    placement: type[Placement],
+    before: Callable[[], Spent] = Spent,
 ) -> Allowance:
     """Return what the search of a configuration may spend.
 
@@ -164,7 +196,7 @@ def allowance_of(
         That the handshake told.
     roster : Roster
         The nodes.
-    elapsed : callable
+    elapsed, before : callable
         As of `Allowance`.
     placement : type of Placement
         That was chosen.
@@ -189,5 +221,6 @@ def allowance_of(
         names=lambda: {*roster.reports, *roster.there},
         held=examples_of(roster),
         elapsed=elapsed,
+        before=before,
         folds=config.scoring.folds,
     )

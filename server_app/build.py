@@ -21,7 +21,9 @@ from common.settings import TrainingSettings
 from common.tasks import Head, Task
 from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
+from server_app.budget import Spent
 from server_app.build_closing import closing_of
+from server_app.build_warm_up import build_warm_up
 from server_app.capacity import Reach, excess_of_any, excess_of_node
 from server_app.combinations import check_combination
 from server_app.controllers.observations import Suggestion
@@ -85,9 +87,14 @@ def build_strategy(
     def elapsed() -> Mapping[str, float]:
         return {} if strategy.outcome is None else strategy.outcome.seconds
 
+    def warmed() -> Spent:
+        warm_up = None if strategy.outcome is None else strategy.outcome.warm_up
+        return Spent() if warm_up is None else Spent.of(warm_up.trials)
+
     strategy = FedNASStrategy(
-        lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits, elapsed),
+        lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits, elapsed, warmed),
         closing_of(config, journal, blobs),
+        lambda task, search, roster: build_warm_up(config, task, search, journal, roster, elapsed),
         facts=facts_of(config, _metric(config), lambda task: reach_of(config, task)),
         journal=journal,
         stop=stop,
@@ -188,6 +195,7 @@ def build_search(
     roster: Roster | None = None,
     limits: Mapping[str, Limits] = MappingProxyType({}),
     elapsed: Callable[[], Mapping[str, float]] = dict,
+    before: Callable[[], Spent] = Spent,
 ) -> Search:
     """Build the search, one choice on each axis.
 
@@ -203,8 +211,8 @@ def build_search(
         The nodes.
     limits : mapping of str to Limits
         By node: no proposal exceeds any of them.
-    elapsed : callable
-        Returns the seconds of the run's stages so far, by name.
+    elapsed, before : callable
+        As of `Allowance`.
 
     Raises
     ------
@@ -225,7 +233,7 @@ def build_search(
     controller, controller_options = chosen(config, "controller")
     fidelity, fidelity_options = chosen(config, "fidelity")
     placement, placement_options = chosen(config, "placement")
-    trials = TrialSpace(space, recipes)
+    trials = TrialSpace(space, recipes if fidelity.trains else RecipeSpace.fixed(recipes.default))
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
@@ -237,7 +245,7 @@ def build_search(
         objectives=objectives,
         scoring=scoring_of(config),
         left_out=portfolio.left_out,
-        shortage=allowance_of(config, task, roster, elapsed, placement).shortage,
+        shortage=allowance_of(config, task, roster, elapsed, placement, before).shortage,
         journal=journal,
         excess=excess_of_node(roster, task),
         held=roster.held,

@@ -13,7 +13,7 @@ from server_app.trials import Trial
 from server_app.weights.base import WeightStore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from common.jobs import Arrays, Weights, WorkKind
     from server_app.aggregation.base import Aggregation
@@ -56,7 +56,7 @@ class MemberWeights(WeightStore):
 
     def __init__(self, store: WeightStore, folds: int) -> None:
         super().__init__(store.task, store.seed, store.make_aggregation, store.blobs, store.options)
-        self.inherits = store.inherits
+        self.inherits, self.shares = store.inherits, store.shares
         self._stores = [store, *(store.another() for _ in range(folds - 1))]
 
     def lend(self, trial: Trial, kind: WorkKind = "train") -> Arrays:
@@ -98,6 +98,10 @@ class MemberWeights(WeightStore):
     def weights(self, number: int) -> Weights | None:
         """Return the weights of a trial's first member: each is as good a sample of what it comes to."""
         return self._stores[0].weights(number)
+
+    def network(self) -> Mapping[str, Weights] | None:
+        """Return what the first members share."""
+        return self._stores[0].network()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of each store."""

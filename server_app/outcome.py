@@ -12,6 +12,7 @@ from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
 from server_app.stages.rounds import NAMED
 from server_app.stages.search import Search
+from server_app.stages.warm_up import WarmUp
 from server_app.trials import Trial
 
 
@@ -39,18 +40,21 @@ class Outcome:
         The search; `search.ranking` is its history.
     counts : Counts
         Messages and bytes.
+    warm_up : WarmUp, optional
+        What trains before the search the weights that its trials share; none where they share nothing.
     finalists : Finalists, optional
         The training of the best again, once it began; none where there was nothing to choose.
     final : Final, optional
         The final training, whose metrics are of the test split; `Final.runs` are its trials by role.
     seconds : dict of str to float
-        ``start_up``, ``handshake``, ``search``, ``finalists`` and ``final``, of all processes of the run.
+        ``start_up``, ``handshake``, ``warm_up``, ``search``, ``finalists`` and ``final``, of all processes of the run.
     """
 
     task: Task
     nodes: Mapping[str, Limits]
     search: Search
     counts: Counts
+    warm_up: WarmUp | None = None
     finalists: Finalists | None = None
     final: Final | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -77,6 +81,7 @@ class Outcome:
             "rungs": search.fidelity.rungs,
             "left_out": dict(search.left_out),
             "held_out": len(search.held_out),
+            **({"warm_up": [self.warm_up.rounds, self.warm_up.paths.count]} if self.warm_up else {}),
             **({"folds": len(search.folds)} if search.folds else {}),
             "panel": list(search.panel[:NAMED]),
             **self.task.head.facts(),
@@ -91,6 +96,7 @@ class Outcome:
             "counts": asdict(self.counts),
             "seconds": dict(self.seconds),
             "search": self.search.state_dict(),
+            "warm_up": None if self.warm_up is None else self.warm_up.state_dict(),
             "finalists": None if self.finalists is None else self.finalists.state_dict(),
             "final": None if self.final is None else self.final.state_dict(),
         }

@@ -19,9 +19,11 @@ from server_app.entries import entry_of, finalist_entries
 from server_app.journal import write_json
 from server_app.kept import kept_of
 from server_app.outcome import Outcome
-from server_app.trials import Trial
+from server_app.run_folder import HISTORY, RESULT
+from server_app.supernet.file import write_supernet
+from server_app.trials import Trial, TrialState
 
-_SECONDS = ("start_up", "search", "finalists", "final")
+_SECONDS = ("start_up", "warm_up", "search", "finalists", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
 
 
@@ -44,9 +46,11 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
     status : str
         ``finished``, ``failed`` or ``stopped``.
     """
-    write_json(folder / "history.json", [trial.to_json() for trial in outcome.search.ranking])
+    write_json(folder / HISTORY, [trial.to_json() for trial in outcome.search.ranking])
     result = result_of(config, outcome, status)
-    write_json(folder / "result.json", result)
+    write_json(folder / RESULT, result)
+    if (tensors := outcome.search.weights.network()) is not None:
+        write_supernet(folder, tensors)
     if (kept := kept_of(outcome)) is not None:
         metadata = {
             "score": result["winner"]["score"],
@@ -82,6 +86,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
         "seconds": _seconds(outcome.seconds),
         **_costs(
             {
+                **({"warm_up": outcome.warm_up.trials} if outcome.warm_up else {}),
                 "search": search.trials,
                 **({"finalists": outcome.finalists.trials} if outcome.finalists else {}),
                 "final": outcome.final.trials if outcome.final else [],
@@ -101,7 +106,8 @@ def _rounds(outcome: Outcome) -> int:
     trials = [trial for stage in (outcome.search, outcome.finalists) if stage for trial in stage.trials]
     if (final := outcome.final) is not None:
         trials += [trial for trial in final.trials if trial.number not in final.adopted]
-    return sum(trial.rounds for trial in trials)
+    paths = outcome.warm_up.trials if outcome.warm_up is not None else []
+    return sum(trial.rounds for trial in trials) + sum(path.state is TrialState.FINISHED for path in paths)
 
 
 def _costs(stages: Mapping[str, Sequence[Trial]]) -> dict[str, dict[str, float]]:

@@ -4,6 +4,7 @@
 - ``journal.jsonl``: what happened, as it happens
 - ``result.json``: winner, baseline and others, counts, seconds, versions
 - ``history.json``: all trials, ranked
+- ``supernet.safetensors``: of a run with ``weights=supernet``, the weights that its trials shared
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
 - ``proxies.json``: of a run that scored specs without training, in place of all these but the journal
 - ``stop``: there for as long as the run was asked to end and has not
@@ -33,6 +34,7 @@ from common.errors import StorageError
 CONFIG = "config.yaml"
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"
+HISTORY = "history.json"
 SCORES = "proxies.json"
 STATE = "state.json"
 WEIGHTS = "weights"

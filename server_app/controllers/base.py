@@ -64,6 +64,8 @@ class Controller(ABC):
 
     Attributes
     ----------
+    start : list of Suggestion
+        What is tried first.
     history : list of Observation
         The trials that have ended, in that order.
     under_way : dict of int to Observation
@@ -98,7 +100,7 @@ class Controller(ABC):
         for one in start:
             space.check(one.tried)
             first.setdefault(one.tried, one)
-        self._start = list(first.values())
+        self.start = list(first.values())
 
     # ------------------------------------------------------------ what a subclass provides
 
@@ -163,7 +165,7 @@ class Controller(ABC):
         if proposal.number != len(self._proposed) - 1:
             raise ConfigError("The last proposal alone can be withdrawn", proposal.number, fix="Report a bug")
         self._withdrawn.append(self._proposed.pop())
-        del self._start[proposal.number : proposal.number + 1]
+        del self.start[proposal.number : proposal.number + 1]
 
     @final
     def observe(self, trial: Trial, final: bool) -> None:
@@ -204,7 +206,7 @@ class Controller(ABC):
     def state_dict(self) -> dict[str, Any]:
         """Return all state as JSON: restored and continued equals never interrupted."""
         return {
-            "start": [[*_to_json(one.tried), one.origin] for one in self._start],
+            "start": [[*_to_json(one.tried), one.origin] for one in self.start],
             "proposed": [_to_json(identity) for identity in self._proposed],
             "withdrawn": [_to_json(identity) for identity in self._withdrawn],
             "history": [seen.to_json() for seen in self.history],
@@ -216,7 +218,7 @@ class Controller(ABC):
     @final
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
-        self._start = [Suggestion(_from_json(spec, recipe), origin) for spec, recipe, origin in state["start"]]
+        self.start = [Suggestion(_from_json(spec, recipe), origin) for spec, recipe, origin in state["start"]]
         self._proposed = [_from_json(spec, recipe) for spec, recipe in state["proposed"]]
         self._withdrawn = [_from_json(spec, recipe) for spec, recipe in state["withdrawn"]]
         self.history = [self._observation(row) for row in state["history"]]
@@ -254,8 +256,8 @@ class Controller(ABC):
 
     def _next(self) -> Suggestion | None:
         number = len(self._proposed)
-        if number < len(self._start):
-            return self._start[number]
+        if number < len(self.start):
+            return self.start[number]
         rng = generator(self.seed, "propose", number)
         failures = 0
         for _ in range(_ATTEMPTS):

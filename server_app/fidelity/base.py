@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from common.errors import ConfigError
 from server_app.trials import Trial
@@ -81,6 +81,9 @@ class Fidelity(ABC):
     steps_per_round : float, optional
         Optimizer steps of a round, on the average node and with the default recipe; None where that is not known.
     """
+
+    trains: ClassVar[bool] = True
+    """Whether trials train at all."""
 
     @dataclass(frozen=True)
     class Options:

@@ -12,6 +12,8 @@ from server_app.reporting.words import clock, counted
 
 SEARCH = "trial"
 """Label of the search."""
+WARM_UP = "path"
+"""Label of what trains before it, where trials share weights."""
 STAGES = {"finalist": "finalists' training", "final": "final training"}
 """What the stages after it are called, by label, in their order."""
 
@@ -46,8 +48,10 @@ class Board:
         By label of a stage after the search how many train in it: as the run says at its start, then as they are.
     stage : str
         Label of the stage that is under way.
-    search_began, stage_began : float, optional
-        When the search did, and a stage after it, by the run's clock; None before that.
+    warm_up : int
+        Rounds before the search; 0 where there are none.
+    began, search_began, stage_began : float, optional
+        When the first stage did, the search, and a stage after it, by the run's clock; None before that.
     rounds_before : int
         Rounds of the stages before the one under way.
     best : dict, optional
@@ -67,6 +71,8 @@ class Board:
     final_rounds: int = 0
     models: dict[str, int] = field(default_factory=dict)
     stage: str = SEARCH
+    warm_up: int = 0
+    began: float | None = None
     search_began: float | None = None
     stage_began: float | None = None
     rounds_before: int = 0
@@ -81,6 +87,11 @@ class Board:
         handler = getattr(self, f"_on_{event['event']}", None)
         if handler is not None:
             handler(event)
+
+    @property
+    def warmed_up(self) -> int:
+        """Rounds of the warm-up, of which the last one may be under way."""
+        return max((row.rounds for row in self.named(WARM_UP).values()), default=0)
 
     def named(self, label: str) -> dict[str, Row]:
         """Return the trials of the stage with this label."""
@@ -99,11 +110,11 @@ class Board:
         """
         if self.stage_began is not None:
             return self._stage_left(now - self.stage_began)
-        if self.search_began is None or not self.ended or self.budgeted:
+        if self.began is None or self.search_began is None or not self.ended or self.budgeted:
             return None
-        elapsed = now - self.search_began
-        final = elapsed / self.rounds * sum(self.models.values()) * self.final_rounds if self.rounds else 0.0
-        return elapsed / self.ended * (self.total - self.ended) + final
+        later = sum(self.models.values()) * self.final_rounds
+        final = (now - self.began) / self.rounds * later if self.rounds else 0.0
+        return (now - self.search_began) / self.ended * (self.total - self.ended) + final
 
     def _stage_left(self, elapsed: float) -> float | None:
         models, later = self.named(self.stage), sum(self.models.get(label, 0) for label in _after(self.stage))
@@ -112,13 +123,15 @@ class Board:
         done = self.rounds - self.rounds_before
         if done:
             return elapsed / done * to_come
-        if not self.rounds or self.search_began is None or self.stage_began is None or not self.final_rounds:
+        if not self.rounds or self.began is None or self.stage_began is None or not self.final_rounds:
             return None
-        return max(0.0, (self.stage_began - self.search_began) / self.rounds * to_come - elapsed)
+        return max(0.0, (self.stage_began - self.began) / self.rounds * to_come - elapsed)
 
     def status(self, now: float) -> str:
         """Return in one line what is being done, how far it is, the best so far, and the time left."""
-        if self.stage == SEARCH:
+        if self.stage == WARM_UP:
+            parts = [f"warm-up, {self.warmed_up} of {counted(self.warm_up, 'round')}"]
+        elif self.stage == SEARCH:
             training = sum(row.state == "running" for row in self.trials.values())
             of = "" if self.budgeted else f"{self.ended} of "
             parts = [f"{of}{counted(self.ended if self.budgeted else self.total, 'trial')} ended, {training} under way"]
@@ -139,6 +152,8 @@ class Board:
         """Return what a run had come to when it was interrupted, in one line; `event` is the first one after that."""
         if event["event"] == "start":
             return "Nothing was saved of the run yet, so it begins anew."
+        if self.stage == WARM_UP:
+            return f"---- gone on with after {self.warmed_up} of {counted(self.warm_up, 'round')} of the warm-up ----"
         trials = f"{self.ended} of {counted(self.total, 'trial')}"
         best = "" if self.best is None else f"; best so far: {worth_at_rung(self.best)}, {self.best['trial']}"
         stage = "" if self.stage == SEARCH else f", in the {STAGES[self.stage]}"
@@ -157,8 +172,10 @@ class Board:
         self.nodes.add(event["node"])
 
     def _on_search(self, event: dict[str, Any]) -> None:
-        self.total, self.nodes, self.search_began = event["trials"], set(event["nodes"]), event["time"]
+        self.total, self.nodes, self.began = event["trials"], set(event["nodes"]), event["time"]
         self.final_rounds = event.get("final_rounds", 0)
+        self.warm_up, _ = event.get("warm_up", (0, 0))
+        self.stage, self.search_began = (WARM_UP, None) if self.warm_up else (SEARCH, self.began)
 
     def _on_proxies(self, event: dict[str, Any]) -> None:
         self.doing = line_of(event) or ""
@@ -187,6 +204,8 @@ class Board:
 
     def _on_proposed(self, event: dict[str, Any]) -> None:
         spec = ArchitectureSpec.from_dict(event["spec"])
+        if self.stage == WARM_UP and event["trial"].startswith(SEARCH):
+            self.stage, self.search_began = SEARCH, event["time"]
         self.trials[event["trial"]] = Row(spec.describe(), event["parameters"])
 
     def _on_round(self, event: dict[str, Any]) -> None:

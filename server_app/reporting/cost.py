@@ -17,7 +17,8 @@ def costs_in_words(result: Mapping[str, Any]) -> Iterator[str]:
         Content of result.json.
     """
     for stage, macs in result.get("mac_examples", {}).items():
-        yield f"cost of the {stage}: {in_currencies(macs, result['node_seconds'][stage], result['bytes'][stage])}"
+        called = stage.replace("_", "-")
+        yield f"cost of the {called}: {in_currencies(macs, result['node_seconds'][stage], result['bytes'][stage])}"
 
 
 def in_currencies(mac_examples: float, node_seconds: float, number_of_bytes: float) -> str:

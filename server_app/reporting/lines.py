@@ -28,7 +28,8 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: (
-        f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}{_left_out(e)}"
+        f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}"
+        f"{_warm_up(e)}{_left_out(e)}"
     ),
     "proxies": lambda e: (
         f"{counted(e['specs'], 'spec')} {'is' if e['specs'] == 1 else 'are'} scored without training on "
@@ -62,6 +63,9 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{listed(e['doubtful'])} cannot be told apart at rung {e['rung']}, so "
         f"{'both' if len(e['doubtful']) == 2 else 'all of them'} train on"
     ),
+    "warmed_up": lambda e: (
+        f"The warm-up ends after {e['rounds']} of {counted(e['of'], 'round')}: the budget pays for no more"
+    ),
     "unpaid": lambda e: f"{e['trial']} does not train on: the budget does not pay for {e['rounds']} rounds of it",
     "budget": lambda e: (
         f"The budget is spent (search.budget.{e['currency']}): {counted(e['trials'], 'trial')}; "
@@ -86,6 +90,8 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
+_QUIET = {"proposed", "finished"}
+"""What is not said of paths, of which there are many and of which none is judged."""
 _WARNINGS = {
     "node_refused",
     "failed",
@@ -118,6 +124,12 @@ def _rungs(event: dict[str, Any]) -> str:
     return f", scored after {listed([*map(str, before), counted(last, 'round')])}" if last else ""
 
 
+def _warm_up(event: dict[str, Any]) -> str:
+    """Return what trains before the first trial."""
+    rounds, paths = event.get("warm_up", (0, 0))
+    return f", after a warm-up of {counted(rounds, 'round')} of {counted(paths, 'path')}" if rounds else ""
+
+
 def _budget(event: dict[str, Any]) -> str:
     """Return what all may cost."""
     limits = [f"{name} {shortened(limit).rstrip()}" for name, limit in event.get("budget", {}).items()]
@@ -145,7 +157,8 @@ def _why(event: dict[str, Any]) -> str:
 def line_of(event: dict[str, Any]) -> str | None:
     """Return an event in one line; None where people need not see it."""
     line = _LINES.get(event["event"])
-    return None if line is None else line(event)
+    quiet = event["event"] in _QUIET and str(event["trial"]).startswith("path-")
+    return None if line is None or quiet else line(event)
 
 
 def log_event(event: dict[str, Any]) -> None:

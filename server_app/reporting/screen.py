@@ -36,7 +36,7 @@ def draw(board: Board, now: float, width: int, height: int) -> RenderableType:
     """
     top: list[Text | Table] = [_bars(board, now, width), *_best(board, width)]
     notes = [line for note in board.notes for line in _lines(Text(f"! {note}", style="yellow"), width)]
-    bars = 2 + len(_begun(board))
+    bars = 2 + bool(board.warm_up) + len(_begun(board))
     rows = height - bars - (len(top) - 1) - len(notes) - 1  # and the head of the table
     return Group(*top, _table(_shown(board, max(rows, 1)), width), *notes)
 
@@ -52,7 +52,8 @@ def _lines(text: Text, width: int) -> list[Text]:
 
 def _bars(board: Board, now: float, width: int) -> Table:
     grid = Table.grid(padding=(0, _GAP))
-    bars = [("search", board.ended, board.total)]
+    bars = [("warm-up", board.warmed_up, board.warm_up)] if board.warm_up else []
+    bars.append(("search", board.ended, board.total))
     for label in _begun(board):
         models = board.named(label).values()
         done = sum(row.rounds for row in models if row.state == "running")
@@ -61,7 +62,7 @@ def _bars(board: Board, now: float, width: int) -> Table:
     for title, done, total in bars:
         grid.add_row(title, ProgressBar(total=total, completed=done, width=min(40, width // 3)), f"{done}/{total}")
     nodes = "looking for its nodes" if board.away else counted(len(board.nodes), "node")
-    began = now if board.search_began is None else board.search_began
+    began = now if board.began is None else board.began
     words = [counted(board.rounds, "round"), nodes, clock(now - began)]
     if (left := board.left(now)) is not None:
         words.append(f"about {clock(left)} left")

@@ -14,10 +14,9 @@ from common.models.export import SPEC_FILE
 from common.precision import number_bytes
 from common.settings import TrainingSettings
 from common.tasks import Head, Task, task_from_record
-from server_app.run_folder import RESULT
+from server_app.run_folder import HISTORY, RESULT
 
 STDIN = "-"
-HISTORY = "history.json"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often nodes are asked before their silence fails a trial."""
 
+CALIBRATION = 10
+"""Batches by which a node counts the statistics of batch norm anew: as many as count in it."""
+
 NAMED = 20
 """Most nodes that a line of the journal names; with thousands of them it would hold little else."""
 
@@ -197,12 +200,16 @@ class Rounds(Stage):
                 assert active.slot is not None
                 request = Request(trial.number, active.slot, trial.rounds + 1, turn)
                 chosen = self._assigner.trainers(trial, request, nodes, free, self.weights.minimum)
-                work = Work("train", "train", request.round, trial.recipe, self.all_rounds)
+                work = Work(
+                    "train", "train", request.round, trial.recipe, self.all_rounds, teacher=self._teacher(trial)
+                )
                 active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
                 self._tell_heritage(active)
             else:
                 chosen = self._scorers(active, nodes, free)
-                work = Work("score", self._split(trial), trial.rounds, trial.recipe, self.all_rounds)
+                work = Work(
+                    "score", self._split(trial), trial.rounds, trial.recipe, self.all_rounds, self._calibration(trial)
+                )
                 least = max(1, self._assigner.min_scores)
                 active.phase = ScorePhase(work, chosen.nodes, turn, self.objectives.head, least, active.scores)
         except TooFewFree as shortage:
@@ -262,6 +269,14 @@ class Rounds(Stage):
     def _split(self, trial: Trial) -> Split:  # noqa: ARG002 - a subclass may tell them apart
         """Return on which examples a trial is scored next."""
         return self._assigner.split
+
+    def _calibration(self, trial: Trial) -> int:
+        """Return by how many batches statistics are counted anew that are those of many networks."""
+        return CALIBRATION if self.weights.shares and self._cost(trial).buffers else 0
+
+    def _teacher(self, trial: Trial) -> str:  # noqa: ARG002 - a subclass may have some
+        """Return the name of the trial from whose outputs another one learns; empty for none."""
+        return ""
 
     def _complete(self, active: Active, table: dict[str, float], by_node: Mapping[str, Measured], split: Split) -> None:
         """Note what a trial was worth at the rung that it completed."""

@@ -15,7 +15,7 @@ A stage never keeps weights of its own. `Blobs` is where they are stored, each a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -68,6 +68,9 @@ class WeightStore(ABC):
 
     inherits: bool = False
     """Whether a trial starts from its parent's weights, which must be retained until then."""
+
+    shares: bool = False
+    """Whether trials train the same weights, so that a score is of what all of them came to."""
 
     @dataclass(frozen=True)
     class Options:
@@ -146,6 +149,10 @@ class WeightStore(ABC):
     @abstractmethod
     def weights(self, number: int) -> Weights | None:
         """Return the packed weights of a trial as it is scored; None where they were never lent, or were forgotten."""
+
+    def network(self) -> Mapping[str, Weights] | None:
+        """Return the weights that all trials share, by name; None where they share none."""
+        return None
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

@@ -16,7 +16,10 @@ from server_app.blobs import Blobs
 from server_app.registry import choices, load_choice
 from server_app.trials import Recipe, Trial
 
-pytestmark = pytest.mark.parametrize("name", choices("weights"))
+OWN = [name for name in choices("weights") if not load_choice("weights", name).shares]
+each = pytest.mark.parametrize("name", choices("weights"))
+own = pytest.mark.parametrize("name", OWN)
+"""Of choices whose trials share nothing: what a trial is lent is what itself came to."""
 
 TASK = Task((3, 16), Classification(4))
 SPECS = (
@@ -43,6 +46,7 @@ def train(store, trial, shift=0.5):
     return store.lend(trial)["weights"]
 
 
+@each
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.describe())
 def test_lends_the_packed_state(make, spec):
     weights = make().lend(Trial(0, spec))["weights"]
@@ -51,12 +55,14 @@ def test_lends_the_packed_state(make, spec):
     assert np.isfinite(weights).all()
 
 
+@each
 def test_is_repeated_with_the_run(make):
     for number in range(3):
         trial = Trial(number, SPECS[2])
         np.testing.assert_array_equal(make().lend(trial)["weights"], make().lend(trial)["weights"])
 
 
+@each
 def test_another_store_begins_with_the_same_and_shares_none_of_it(make):
     store, trial = make(3), Trial(1, SPECS[1])
     train(store, trial)
@@ -69,6 +75,7 @@ def test_another_store_begins_with_the_same_and_shares_none_of_it(make):
     assert (other.lend(trial)["weights"] != grown).any()
 
 
+@each
 def test_what_is_folded_is_lent_next(make):
     store, trial = make(), Trial(0, SPECS[1])
     start = store.lend(trial)["weights"].copy()
@@ -76,6 +83,7 @@ def test_what_is_folded_is_lent_next(make):
     np.testing.assert_array_equal(store.weights(0), store.lend(trial)["weights"])
 
 
+@each
 def test_a_round_that_nobody_answered_changes_nothing(make):
     store, trial = make(), Trial(0, SPECS[1])
     before = train(store, trial).copy()
@@ -85,6 +93,7 @@ def test_a_round_that_nobody_answered_changes_nothing(make):
     np.testing.assert_array_equal(store.lend(trial)["weights"], before)
 
 
+@own
 def test_what_is_adopted_is_scored_as_it_was_where_it_was_trained(make, tmp_path):
     """Also where that was a mean over rounds, and after a rest or a resume."""
     blobs = Blobs(tmp_path)
@@ -102,6 +111,7 @@ def test_what_is_adopted_is_scored_as_it_was_where_it_was_trained(make, tmp_path
     np.testing.assert_array_equal(again.weights(0), weights)
 
 
+@each
 def test_what_rests_comes_back_as_it_was(make, tmp_path):
     store, trial = make(blobs=Blobs(tmp_path)), Trial(0, SPECS[1])
     before = train(store, trial).copy()
@@ -113,6 +123,7 @@ def averaged(count, number=0, spec=SPECS[2]):
     return Trial(number, spec, Recipe(average=count))
 
 
+@own
 @pytest.mark.parametrize("rule", [FedAvg, FedAdam])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 9])
 def test_a_score_is_of_the_mean_over_the_last_rounds_and_training_goes_on_from_the_last_one(make, rule, count):
@@ -129,6 +140,7 @@ def test_a_score_is_of_the_mean_over_the_last_rounds_and_training_goes_on_from_t
         np.testing.assert_array_equal(store.lend(trial, "train")["weights"], last)
 
 
+@own
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_what_does_not_change_is_the_same_mapping(make, count):
     store, trial = make(), averaged(count)
@@ -142,6 +154,7 @@ def test_what_does_not_change_is_the_same_mapping(make, count):
     assert (lent[0] is lent[1]) is (count < 2)
 
 
+@own
 def test_a_round_that_nobody_answered_is_no_round_of_a_mean(make):
     store, trial = make(), averaged(2)
     for step in (1, 2):
@@ -153,6 +166,7 @@ def test_a_round_that_nobody_answered_is_no_round_of_a_mean(make):
     assert store.lend(trial, "score") is before
 
 
+@own
 def test_a_mean_that_rests_comes_back_as_it_was(make, tmp_path):
     store, trial = make(blobs=Blobs(tmp_path)), averaged(3)
     for step in (1, 2, 4, 8):
@@ -163,6 +177,7 @@ def test_a_mean_that_rests_comes_back_as_it_was(make, tmp_path):
     np.testing.assert_array_equal(store.lend(trial, "score")["weights"], before)
 
 
+@each
 def test_what_is_not_retained_is_forgotten(make):
     store = make()
     for number in range(3):
@@ -171,6 +186,7 @@ def test_what_is_not_retained_is_forgotten(make):
     assert [store.weights(number) is None for number in range(3)] == [True, False, True]
 
 
+@each
 @pytest.mark.parametrize("count", [0, 3])
 @pytest.mark.parametrize("rule", [FedAvg, FedAdam])
 def test_restored_and_continued_equals_never_interrupted(make, rule, count, tmp_path):
@@ -180,16 +196,18 @@ def test_restored_and_continued_equals_never_interrupted(make, rule, count, tmp_
         for trial in trials:
             train(whole, trial, shift=0.1 * step)
             train(other, trial, shift=0.1 * step)
-        other.rest(trials[step % 3])
+        for store in (whole, other):
+            store.rest(trials[step % 3])
         state = json.loads(json.dumps(other.state_dict()))
         other = make(3, rule, blobs)
         other.load_state_dict(state)
         for trial in trials[: step % 2]:  # some are scored in between
-            np.testing.assert_array_equal(other.lend(trial, "score")["weights"], whole.weights(trial.number))
+            np.testing.assert_array_equal(other.lend(trial, "score")["weights"], whole.lend(trial, "score")["weights"])
     for trial in trials:
         np.testing.assert_array_equal(other.weights(trial.number), whole.weights(trial.number))
 
 
+@own
 @pytest.mark.parametrize("rests", [False, True])
 def test_a_child_begins_as_if_never_interrupted(make, rests, tmp_path):
     """Whatever it takes over from its parent, which is retained; nothing where that was forgotten."""
@@ -212,6 +230,7 @@ def test_a_child_begins_as_if_never_interrupted(make, rests, tmp_path):
     assert forgetful.heritage(child) is None
 
 
+@own
 def test_a_child_that_has_begun_needs_its_parent_no_more(make, tmp_path):
     store, child = make(3, blobs=Blobs(tmp_path)), Trial(1, SPECS[1], parent=0)
     train(store, Trial(0, SPECS[2]))

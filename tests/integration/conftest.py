@@ -63,6 +63,8 @@ class Run:
 def _search(folder: Path, *overrides: str, root: Path = ROOT, timeout: float = 240) -> Run:
     """Call `flwr-nas search` from another folder and wait for it."""
     small = SMALL if any(override.startswith("space=") for override in overrides) else (*SMALL, *LAYERED)
+    if "fidelity=one_shot" in overrides:
+        small = tuple(option for option in small if not option.startswith("fidelity."))  # it has none
     command = [sys.executable, "-m", "server_app.cli", "search", *small, *overrides, f"run.dir={folder}"]
     env = {**os.environ, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -15,9 +15,13 @@ APART = {("random", "inherit")}
 PAIRS = list(itertools.product(choices("controller"), choices("weights")))
 
 
+def config_of(*overrides):
+    return without_foreign_options(compose_config(overrides))[0]
+
+
 @pytest.mark.parametrize(("controller", "weights"), PAIRS)
 def test_each_pair_is_allowed_or_refused(controller, weights):
-    config, _ = without_foreign_options(compose_config([f"controller={controller}", f"weights={weights}"]))
+    config = config_of(f"controller={controller}", f"weights={weights}")
     if (controller, weights) in APART:
         with pytest.raises(ConfigError, match=f"weights={weights} needs a controller .* got 'controller={controller}'"):
             check(config)
@@ -27,9 +31,43 @@ def test_each_pair_is_allowed_or_refused(controller, weights):
 
 @pytest.mark.parametrize("fidelity", choices("fidelity"))
 @pytest.mark.parametrize("space", [space for space in choices("space") if space not in ("tabular", "listed", "own")])
-def test_weights_are_inherited_in_any_space_with_any_fidelity(space, fidelity):
-    choices_made = [f"space={space}", f"fidelity={fidelity}", "controller=evolution", "weights=inherit"]
-    check(without_foreign_options(compose_config(choices_made))[0])
+@pytest.mark.parametrize("weights", choices("weights"))
+def test_weights_go_with_any_space_and_with_any_fidelity_but_where_nothing_trains_what_is_scored(
+    space, fidelity, weights
+):
+    config = config_of(f"space={space}", f"fidelity={fidelity}", "controller=evolution", f"weights={weights}")
+    if (fidelity, weights) in {("one_shot", "scratch"), ("one_shot", "inherit")}:
+        with pytest.raises(ConfigError, match=r"fidelity=one_shot needs weights that trials share, for it trains none"):
+            check(config)
+    else:
+        check(config)
+
+
+@pytest.mark.parametrize("aggregation", choices("aggregation"))
+@pytest.mark.parametrize("weights", choices("weights"))
+def test_shared_weights_are_merged_by_fedavg_alone(weights, aggregation):
+    config = config_of("controller=evolution", f"weights={weights}", f"aggregation={aggregation}")
+    if weights == "supernet" and aggregation != "fedavg":
+        with pytest.raises(ConfigError, match=f"weights=supernet needs aggregation=fedavg.*{aggregation}"):
+            check(config)
+    else:
+        check(config)
+
+
+@pytest.mark.parametrize("placement", choices("placement"))
+@pytest.mark.parametrize("weights", choices("weights"))
+def test_weights_go_with_any_placement(weights, placement):
+    check(config_of("controller=evolution", f"weights={weights}", f"placement={placement}"))
+
+
+@pytest.mark.parametrize("weights", choices("weights"))
+def test_one_network_cannot_leave_folds_out(weights):
+    config = config_of("controller=evolution", f"weights={weights}", "scoring.folds=3")
+    if weights == "supernet":
+        with pytest.raises(ConfigError, match=r"none of them can be left out in turn, got 'scoring.folds=3'"):
+            check(config)
+    else:
+        check(config)
 
 
 def test_a_controller_names_parents_where_it_says_so():

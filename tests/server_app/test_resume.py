@@ -44,8 +44,25 @@ CHOICES = {
         "scoring": {"folds": 2},
         "training": {"average": [3, 0]},
     },
+    "a supernet that is warmed up, people held out": {
+        "controller": {"name": "evolution", "population_size": 2, "sample_size": 1},
+        "weights": {"name": "supernet", "rounds": 3, "paths": 3, "largest": 2.0, "distillation": True},
+        "fidelity": {"name": "one_shot"},
+        "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"], "norm": ["batch"]},
+        "search": {"trials": 5, "concurrency": 2},
+        "scoring": {"held_out": 0.5},
+    },
+    "a supernet that trials train, halving": {
+        "weights": {"name": "supernet", "rounds": 0},
+        "fidelity": {"name": "successive_halving", "max_rounds": 4, "min_steps": 0, "eta": 2, "bracket_size": 2},
+        "placement": {"name": "split"},
+        "search": {"trials": 5, "concurrency": 2},
+    },
     "the least": {},
 }
+
+KILLS = 12
+"""Places at which each run is killed; with every event it would take minutes."""
 
 
 class Killed(BaseException):
@@ -122,7 +139,7 @@ def test_killed_at_any_event_it_ends_as_if_never_interrupted(changes, configure,
     whole = Run(config, tmp_path / "whole", make_grid)
     weights = whole.go()
     expected, number = whole.found(), len(whole.events)
-    for kill_at in range(5, number, max(1, number // 25)):
+    for kill_at in range(5, number, max(1, number // KILLS)):
         run = Run(config, tmp_path / str(kill_at), make_grid)
         with pytest.raises(Killed):
             run.go(kill_at)

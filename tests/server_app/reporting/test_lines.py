@@ -31,6 +31,7 @@ SAMPLES = {
     "uneven": {"largest": 1812, "smallest": 95, "num_nodes": 3, "metric": "balanced_accuracy"},
     "undecided": {"doubtful": ["trial-0003", "trial-0005", "trial-0007"], "rung": 1},
     "inherits": {"trial": "trial-0003", "parent": "trial-0001", "preserved": True},
+    "warmed_up": {"rounds": 12, "of": 40},
     "unpaid": {
         "trial": "trial-0001",
         "rounds": 9,
@@ -91,6 +92,7 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 "error",
                 "specs",
                 "wanted",
+                "of",
             )
             return 0 if key in numbers else "text"
 

@@ -20,7 +20,7 @@ def lines_of(board, width=80, height=24, now=100.0):
 
 
 def board(running=4, ended=3, **fields):
-    found = Board(nodes={"a", "b"}, total=20, ended=ended, rounds=17, search_began=0.0, **fields)
+    found = Board(nodes={"a", "b"}, total=20, ended=ended, rounds=17, began=0.0, search_began=0.0, **fields)
     for number in range(running + ended):
         state = "finished" if number < ended else "running"
         values = {"accuracy": 0.25 + number / 100}
