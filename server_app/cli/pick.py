@@ -1,0 +1,130 @@
+"""``flwr-nas pick``: the best architecture of a finished run within limits, without a node."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from common.architecture.spec import ArchitectureSpec
+    from server_app.pick import Finished, Predicted, Scored
+
+_ABOUT = """Finds, in seconds and without a node, the best architecture of a run that keeps limits: among the trials
+that were scored, and, by a random forest fitted on them, among all others of the space. What is predicted was never
+trained: train it, or begin a search with it."""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this subcommand."""
+    parser = commands.add_parser("pick", help="the best of a run within limits, without a node", description=_ABOUT)
+    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--max-macs", type=_number, metavar="N", help="of one example, forward, such as 1e6")
+    parser.add_argument("--max-params", type=_number, metavar="N", help="trainable parameters")
+    parser.add_argument("--max-message-bytes", type=_number, metavar="N", help="of the weights, one way")
+    parser.add_argument("--scored", action="store_true", help="among the trials only: predict nothing")
+    parser.add_argument("--spec", type=Path, metavar="FILE", help="write the spec of the best of all there")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FOLDER",
+        help="of a run with weights=supernet: cut its weights out, untrained alone",
+    )
+    parser.set_defaults(run=_pick)
+
+
+def _pick(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from common.files import write_aside
+    from server_app.pick import Bounds, best_predicted, best_scored, read_run
+
+    bounds = Bounds(arguments.max_macs, arguments.max_params, arguments.max_message_bytes)
+    run, console = read_run(arguments.folder), Console()
+    scored = best_scored(run, bounds)
+    predicted = None if arguments.scored else best_predicted(run, bounds)
+    if scored is None and predicted is None:
+        raise ConfigError("Nothing that is known of this run keeps the limits", bounds, fix="Loosen them")
+    console.print(_table(run, scored, predicted))
+    for name, found in (("best scored", scored), ("best predicted", predicted)):
+        if found is not None:
+            console.print(f"{name}: {found.spec.describe()} ({found.spec.id})", highlight=False)
+    for line in _notes(run, scored, predicted, forest=not arguments.scored):
+        console.print(line, highlight=False)
+    spec = _better(scored, predicted)
+    if arguments.spec is not None:
+        write_aside(arguments.spec, spec.to_json() + "\n")
+        console.print(f"written to {arguments.spec}", highlight=False)
+    if arguments.model is not None:
+        from server_app.supernet.file import cut_model
+
+        console.print(cut_model(arguments.folder, spec, run.task, arguments.model), highlight=False)
+    return 0
+
+
+def _better(scored: Scored | None, predicted: Predicted | None) -> ArchitectureSpec:
+    """Return what to go on with: what was scored, unless the forest is sure that something else is better."""
+    if scored is None:
+        assert predicted is not None
+        return predicted.spec
+    sure = predicted is not None and predicted.score - predicted.error > scored.score
+    return predicted.spec if sure and predicted is not None else scored.spec
+
+
+def _table(run: Finished, scored: Scored | None, predicted: Predicted | None) -> Table:
+    from rich.table import Table
+
+    from common.architecture.cost import cost_of
+
+    table = Table()
+    for column in ("", "score", "parameters", "MACs"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    rows = []
+    if scored is not None:
+        rows.append((f"best scored, trial-{scored.number:04d}", f"{scored.score:.4f}", scored.spec))
+    if predicted is not None:
+        rows.append(("best predicted, untried", f"{predicted.score:.4f} ± {predicted.error:.4f}", predicted.spec))
+    for name, score, spec in rows:
+        cost = cost_of(spec.lower(run.task))
+        table.add_row(name, score, f"{cost.parameters:,}", f"{cost.macs:,}")
+    return table
+
+
+def _notes(run: Finished, scored: Scored | None, predicted: Predicted | None, *, forest: bool) -> Iterator[str]:
+    """Yield what the numbers of the table are, and what they are not."""
+    from server_app.pick import LEAST
+    from server_app.reporting.words import counted
+
+    if scored is None:
+        yield f"Of {counted(len(run.scored), 'scored trial')} none keeps the limits."
+    else:
+        best = f"trial-{scored.number:04d} is the best within the limits"
+        yield f"{best} of {counted(len(run.scored), 'scored trial')}, at rung {scored.rung}."
+        if not scored.feasible:
+            yield "It breaks the constraints of the search's objective."
+    if run.shares:
+        yield "Scores are of weights that all trials share: they rank them, and a network trained alone has another."
+    if predicted is not None:
+        yield (
+            f"Predicted is by a random forest fitted on {predicted.trials} trials of rung {predicted.rung}, among "
+            f"{counted(predicted.candidates, 'other spec')}; on trials that its trees had not seen it erred by "
+            f"{predicted.error:.4f} (root mean square), with a Spearman rho of {predicted.rho:+.2f}."
+        )
+    elif forest:
+        yield f"Nothing is predicted: that takes {LEAST} scores of one rung, and something else within the limits."
+
+
+def _number(text: str) -> int:
+    """Read a limit, such as 50000 or 1e6."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, such as 50000 or 1e6")
+    return int(value)

@@ -1,0 +1,237 @@
+"""The best architecture of a finished run that keeps given limits: among its trials, and by what they tell of others.
+
+No node is asked. What a search scored is known, and the best of that within the limits is found at once. Of the rest of
+the space a random forest says what it would have scored (L. Breiman, "Random Forests", 2001), fitted on the trials of
+the highest rung that has enough of them; of predictors that need no training of networks, forests are among the better
+ones where there are few trials (C. White et al., "How Powerful are Performance Predictors in Neural Architecture
+Search?", NeurIPS 2021). How good it is here is told by trials that trees have not seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+from sklearn.ensemble import RandomForestRegressor  # type: ignore[import-untyped]
+
+from common.architecture.cost import Cost, cost_of
+from common.architecture.spec import ArchitectureSpec
+from common.errors import SpecError, StorageError
+from common.seeding import child_seed, generator
+from common.tasks import Task, task_from_record
+from server_app.build import build_space
+from server_app.registry import load_choice
+from server_app.run_folder import HISTORY, RESULT
+from server_app.spaces.base import SearchSpace
+from server_app.state import config_of
+
+LEAST = 10
+"""Scores that a forest is fitted on, at least."""
+_TREES = 300
+_DRAWN = 1000
+"""Specs that are drawn from the space, and as many mutations of the best trials that keep the limits."""
+_PARENTS = 10
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What an architecture may cost; None is no limit.
+
+    Parameters
+    ----------
+    macs, parameters, message_bytes : int, optional
+        As of `Cost`.
+    """
+
+    macs: int | None = None
+    parameters: int | None = None
+    message_bytes: int | None = None
+
+    def keeps(self, cost: Cost) -> bool:
+        """Tell whether nothing is exceeded."""
+        pairs = ((cost.macs, self.macs), (cost.parameters, self.parameters), (cost.message_bytes, self.message_bytes))
+        return all(most is None or value <= most for value, most in pairs)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A trial of a run that has a score.
+
+    Parameters
+    ----------
+    number, rung : int
+        Of the trial, and how far it came.
+    spec : ArchitectureSpec
+        Its architecture.
+    score : float
+        By which it was ranked; more is better.
+    feasible : bool
+        Whether it kept the constraints of the objective.
+    """
+
+    number: int
+    rung: int
+    spec: ArchitectureSpec
+    score: float
+    feasible: bool
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a forest thinks best of what was not tried.
+
+    Parameters
+    ----------
+    spec : ArchitectureSpec
+        The architecture.
+    score, error : float
+        Predicted, and the root mean square of the errors on trials that trees did not see.
+    rho : float
+        Spearman's, of predictions and scores of these trials.
+    trials, rung, candidates : int
+        On how many trials the forest was fitted, of which rung, and among how many specs this one is the best.
+    """
+
+    spec: ArchitectureSpec
+    score: float
+    error: float
+    rho: float
+    trials: int
+    rung: int
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run, as far as it matters here.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        That it searched.
+    task : Task
+        For what.
+    seed : int
+        Its seed.
+    scored : list of Scored
+        Its trials, best first.
+    shares : bool
+        Whether scores are of weights that all trials share.
+    """
+
+    space: SearchSpace
+    task: Task
+    seed: int
+    scored: list[Scored]
+    shares: bool
+
+
+def read_run(folder: Path) -> Finished:
+    """Read the folder of a run.
+
+    Raises
+    ------
+    StorageError
+        A file is missing, or is none of ours.
+    """
+    result, history = (_read(folder / name) for name in (RESULT, HISTORY))
+    config = config_of(folder)
+    try:
+        task = task_from_record(result["task"])
+        scored = [
+            Scored(row["number"], row["rung"], ArchitectureSpec.from_dict(row["spec"]), row["score"], row["feasible"])
+            for row in history
+            if row["score"] is not None and row["state"] != "failed"
+        ]
+    except (KeyError, TypeError, SpecError) as error:
+        raise StorageError(f"The files of a run must be whole ({error!r})", str(folder), fix="Copy it again") from None
+    weights: Any = load_choice("weights", config.weights["name"])
+    return Finished(build_space(config, task), task, config.seed, scored, weights.shares)
+
+
+def best_scored(run: Finished, bounds: Bounds) -> Scored | None:
+    """Return the best trial that keeps the limits; None where there is none."""
+    kept = (trial for trial in run.scored if bounds.keeps(cost_of(trial.spec.lower(run.task))))
+    return next(kept, None)
+
+
+def best_predicted(run: Finished, bounds: Bounds) -> Predicted | None:
+    """Return what a forest thinks best of the space within the limits, beside what was tried.
+
+    Returns
+    -------
+    Predicted or None
+        None where no rung has `LEAST` scores, or nothing else that keeps the limits was found.
+    """
+    rung, trials = _rung(run)
+    if len(trials) < LEAST:
+        return None
+    seed = child_seed(run.seed, "pick")
+    forest = RandomForestRegressor(_TREES, oob_score=True, random_state=seed % 2**32)
+    scores = np.array([trial.score for trial in trials])
+    forest.fit(_rows(run, [trial.spec for trial in trials]), scores)
+    unseen = np.nan_to_num(forest.oob_prediction_, nan=float(scores.mean()))
+    tried = {trial.spec for trial in run.scored}
+    candidates = [spec for spec in dict.fromkeys(_candidates(run, bounds, seed)) if spec not in tried]
+    if not candidates:
+        return None
+    predicted = forest.predict(_rows(run, candidates))
+    best = int(np.argmax(predicted))
+    return Predicted(
+        candidates[best],
+        float(predicted[best]),
+        float(np.sqrt(np.mean((unseen - scores) ** 2))),
+        float(spearmanr(unseen, scores).statistic),
+        len(trials),
+        rung,
+        len(candidates),
+    )
+
+
+def _rung(run: Finished) -> tuple[int, list[Scored]]:
+    """Return the highest rung that has enough scores, or the one that has most, with its trials."""
+    rungs = sorted({trial.rung for trial in run.scored}, reverse=True)
+    found = {rung: [trial for trial in run.scored if trial.rung == rung] for rung in rungs}
+    enough = (rung for rung in rungs if len(found[rung]) >= LEAST)
+    rung = next(enough, max(rungs, key=lambda one: len(found[one]), default=0))
+    return rung, found.get(rung, [])
+
+
+def _rows(run: Finished, specs: Sequence[ArchitectureSpec]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return what a forest knows of specs: how the space writes them, and what they cost."""
+    costs = [cost_of(spec.lower(run.task)) for spec in specs]
+    return np.array(
+        [
+            [*run.space.encode(spec), np.log1p(cost.macs), np.log1p(cost.parameters)]
+            for spec, cost in zip(specs, costs, strict=True)
+        ]
+    )
+
+
+def _candidates(run: Finished, bounds: Bounds, seed: int) -> Iterator[ArchitectureSpec]:
+    """Yield specs of the space that keep the limits: of draws, and of mutations of the best trials that do."""
+    rng, space = generator(seed, "candidates"), run.space
+
+    def kept(specs: Iterator[ArchitectureSpec], most: int) -> Iterator[ArchitectureSpec]:
+        return (spec for spec in islice(specs, most) if bounds.keeps(space.cost(spec)))
+
+    yield from kept((spec for spec, reason in space.draws(rng) if reason is None), _DRAWN)
+    within = (trial.spec for trial in run.scored if bounds.keeps(space.cost(trial.spec)) and space.contains(trial.spec))
+    for parent in (parents := list(islice(within, _PARENTS))):
+        yield from kept((space.mutate(parent, rng) for _ in repeat(None)), _DRAWN // len(parents))
+
+
+def _read(path: Path) -> Any:
+    try:
+        found: Mapping[str, Any] | list[Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"A run that has finished has its {path.name} ({error})", str(path.parent), fix="Name the folder of one"
+        ) from None
+    return found
