@@ -21,6 +21,7 @@ from common.errors import ConfigError, SearchError
 from common.groups import NO_LIMITS, UNBOUNDED
 from common.tasks import task_from_record
 from server_app.gains import Gain, over_seeds
+from server_app.registry import load_choice
 from server_app.reporting.columns import add_rows
 from server_app.reporting.judgement import gain_in_words
 from server_app.reporting.words import shortened, size
@@ -51,7 +52,7 @@ def check_control(config: Config) -> None:
 
 
 def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> Config:
-    """Return the configuration of the control.
+    """Return the configuration of the control, whose trials train from scratch.
 
     Parameters
     ----------
@@ -63,10 +64,13 @@ def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> C
         Of the control.
     """
     budget = replace(NO_LIMITS, mac_examples=sum(result["mac_examples"].values()))
+    fidelity: Any = load_choice("fidelity", config.fidelity["name"])
     return replace(
         config,
         control=None,
         controller={"name": "random"},
+        weights={"name": "scratch"},
+        fidelity=config.fidelity if fidelity.trains else {"name": "successive_halving"},
         search=replace(config.search, trials=UNBOUNDED, start=[], budget=budget),
         run=replace(config.run, dir=str(folder), resume=False),
     )

@@ -164,6 +164,12 @@ def _values(override: str) -> list[str]:
 
 def _fitting(fidelity: Choice, named: Collection[str], table: Table) -> Any:
     """Return the options of a fidelity whose rounds are the table's epochs; what was `named` stays as it is."""
+    cls: Any = load_choice("fidelity", fidelity["name"])
+    if not cls.trains:
+        raise ConfigError(
+            f"fidelity={fidelity['name']} scores weights that trials share, and a table has none",
+            fix="Choose another fidelity",
+        )
     if not table.has_curves and fidelity["name"] != "full":
         raise ConfigError(
             f"fidelity={fidelity['name']} needs learning curves, which the table does not have",

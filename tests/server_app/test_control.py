@@ -13,6 +13,7 @@ from rich.console import Console
 from common.config import from_json
 from common.errors import ConfigError, SearchError, StorageError
 from common.tasks import Classification, Regression, Task
+from server_app.build import check
 from server_app.cli.control import go_on_after
 from server_app.control import check_control, control_config, render, summary
 from server_app.journal import write_json
@@ -55,6 +56,23 @@ def test_the_control_is_a_random_search_that_may_cost_as_much(configure, tmp_pat
     same = replace(control, control="random", controller=config.controller, search=config.search, run=config.run)
     assert same == config
     assert from_json(control.to_json()) == control
+
+
+@pytest.mark.parametrize(
+    ("weights", "fidelity"), [("inherit", "full"), ("supernet", "one_shot"), ("supernet", "successive_halving")]
+)
+def test_its_trials_train_from_scratch(configure, tmp_path, weights, fidelity):
+    """What random search has no use for, or cannot have, is left out."""
+    config = configure(
+        control="random",
+        controller={"name": "evolution"},
+        weights={"name": weights},
+        fidelity={"name": fidelity},
+    )
+    control = control_config(config, result_of([]), tmp_path)
+    assert control.weights == {"name": "scratch"}
+    assert control.fidelity["name"] == ("successive_halving" if fidelity == "one_shot" else fidelity)
+    check(control)
 
 
 def test_a_gain_is_over_the_pairs_of_seeds():
