@@ -5,9 +5,10 @@
 
 Both search with the options that they come with, but for who holds which data, and for what the new one may cost: with
 each seed as much as the old one cost in training, all of its run included (equal_cost/cost.py). The new one pays its
-scores and tests from that, too, and tries as many trials as it can; it trains its finalists once each, as the old one
-did its winner. Costs are MACs of one example forward x examples. Each trains its winner by its own recipe for its own
-`final.rounds`; both are tested on the same examples, which come with the data.
+scores and tests from that, too, tries as many trials as it can, and trains its finalists once each. Where all that does
+not pay for its final training, which is far longer than the old one's, the old one tries as many trials as it takes.
+Costs are MACs of one example forward x examples. Each trains its winner by its own recipe for its own `final.rounds`;
+both are tested on the same examples, which come with the data.
 
 A search that has finished is not run again: the same command goes on with a benchmark that was interrupted, and prints
 the table again once all is there. Figures only; nothing is asserted.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
 import sys
 import tempfile
@@ -33,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from rich.console import Console
 from rich.table import Table
 
-from common.errors import FlwrNasError
+from common.errors import FlwrNasError, SearchError
 from common.files import write_aside
 from common.groups import UNBOUNDED
 from tests.benchmarks.equal_cost.data import CASES
@@ -41,6 +43,12 @@ from tests.benchmarks.equal_cost.runs import Found, found_in, run_once
 from tests.benchmarks.equal_cost.sides import Commit, Side, WorkingTree
 
 ROOT = Path(__file__).resolve().parents[2]
+TRIALS = 27
+"""Of the old side by default."""
+LEAST = re.compile(r"for one trial on all rungs and for the final training, which cost ([\d,]+) here")
+"""What a search says that cannot be paid."""
+SPARE = 1.5
+"""How many times that the old side may cost: with the least there would be one trial."""
 SHOWN = ("winner", "baseline", "linear", "constant")
 
 
@@ -123,15 +131,28 @@ class Benchmark:
 
     def rows(self, name: str, seeds: Sequence[int]) -> list[Row]:
         """Search on one data set with both sides."""
-        found: dict[Side, list[Found]] = {self._old: [], self._new: []}
-        for seed in seeds:
-            old = self._run(name, self._old, seed, ())
-            found[self._old].append(old)
-            found[self._new].append(self._run(name, self._new, seed, at_most(old.cost)))
-        return [Row(name, side.label, of_side) for side, of_side in found.items()]
+        found = [self._pair(name, seed) for seed in seeds]
+        return [
+            Row(name, self._old.label, [old for old, _ in found]),
+            Row(name, self._new.label, [new for _, new in found]),
+        ]
 
-    def _run(self, name: str, side: Side, seed: int, own: Sequence[str]) -> Found:
-        what, folder = f"{name}, {side.label}, seed {seed}", self._out / name / side.label / f"seed-{seed}"
+    def _pair(self, name: str, seed: int) -> tuple[Found, Found]:
+        """Search with both sides; where what the old one cost does not pay for the new one, the old one tries more."""
+        trials = TRIALS
+        while True:
+            old = self._run(name, self._old, seed, [f"search.trials={trials}"], f"trials-{trials}")
+            try:
+                return old, self._run(name, self._new, seed, at_most(old.cost), f"trials-{trials}")
+            except SearchError as error:
+                if (least := LEAST.search(str(error))) is None:
+                    raise
+                wanted = SPARE * float(least[1].replace(",", "")) / old.cost
+                trials = max(trials + TRIALS, round(trials * wanted))
+
+    def _run(self, name: str, side: Side, seed: int, own: Sequence[str], kind: str) -> Found:
+        what = f"{name}, {side.label}, seed {seed}, {kind}"
+        folder = self._out / name / side.label / f"seed-{seed}-{kind}"
         overrides = [*CASES[name].federation, *self._more, *own]
         with self._console.status(what):
             sources, now = run_once(side, folder, seed, overrides, lambda: self._file(name))

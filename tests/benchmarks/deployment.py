@@ -1,6 +1,6 @@
 """Throughput of a real deployment: a SuperLink and SuperNodes as processes, over TLS, with keys.
 
-    python tests/benchmarks/deployment.py [--quick] [--sample 2] [--only a,a2,b,c] [--folder FOLDER]
+    python tests/benchmarks/deployment.py [--quick] [--sample 2] [--only a,a2,b,c,d] [--folder FOLDER]
 
 The same 20 candidates for 3 rounds on the same nodes and data, with the same training
 
@@ -9,8 +9,9 @@ The same 20 candidates for 3 rounds on the same nodes and data, with the same tr
     a2 the same with our training loop in the client, which needs no torch.optim
     b  with a search that trains all at once (controller=random)
     c  with a search in batches of 4 (controller=evolution, which makes other candidates of the same space)
+    d  with a supernet: as many parts of it train in each of as many rounds, and then the candidates are scored
 
-and where the time of one message goes. The clock of (b) and (c) runs from the start of the ServerApp to the end of
+and where the time of one message goes. The clock of (b) to (d) runs from the start of the ServerApp to the end of
 the last trial, the handshake included; that of (a) from `FedAvg.start` to its end. Figures only; nothing is asserted.
 """
 
@@ -103,12 +104,10 @@ def give_data(folder: Path) -> list[Path]:
     return paths
 
 
-def overrides(trials: int, rounds: int, seed: int) -> list[str]:
-    """Return what (b) and (c) have in common."""
+def overrides(trials: int, seed: int) -> list[str]:
+    """Return what the searches have in common."""
     return [
         "dataset=local",
-        "fidelity=full",
-        f"fidelity.max_rounds={rounds}",
         f"search.trials={trials}",
         f"federation.nodes={NODES}",
         "space.max_macs=1000000",
@@ -143,7 +142,8 @@ def measure_ours(federation: Federation, name: str, title: str, options: list[st
     history = json.loads((run.folder / "history.json").read_text(encoding="utf-8"))
     assert all(trial["state"] == "finished" for trial in history), history
     messages = messages_of(read(federation.folder / "trace"), began, began + last)
-    down, up = (sum(trial[key] for trial in history) for key in ("bytes_down", "bytes_up"))
+    paths = [event for event in events if event["event"] == "round" and event["trial"].startswith("path")]
+    down, up = (sum(trial[key] for trial in [*history, *paths]) for key in ("bytes_down", "bytes_up"))
     accuracy = {trial["spec_id"]: trial["score"] for trial in history}
     return Measured(title, last, len(history), messages, down, up, accuracy)
 
@@ -236,7 +236,7 @@ def show(measured: dict[str, Measured], trials: int, rounds: int, console: Conso
             if name in measured:
                 goal = f" (wanted: {wanted:g})" if title == TITLES["a"] else ""
                 console.print(f"{name} is {base / measured[name].per_candidate:.1f} times as fast as {title}{goal}")
-    same = [name for name in measured if name != "c"]
+    same = [name for name in measured if name not in ("c", "d")]
     for spec in sorted(set.intersection(*(set(measured[name].accuracy) for name in same))) if len(same) > 1 else ():
         scores = ", ".join(f"{name} {measured[name].accuracy[spec]:.4f}" for name in same)
         console.print(f"validation accuracy of the same candidate {spec}: {scores}")
@@ -266,17 +266,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="6 candidates, 2 rounds, batches of 3, a sample of 1")
     parser.add_argument("--sample", type=int, default=2, help="candidates that (a) trains")
-    parser.add_argument("--only", default="a,a2,b,c", help="which of a, a2, b, c; a2 is (a) with our training loop")
+    parser.add_argument("--only", default="a,a2,b,c", help="which of a, a2, b, c, d; a2 is (a) with our training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keep logs, run folders and traces there")
-    parser.add_argument("--set", action="append", default=[], help="an override of (b) and (c)")
+    parser.add_argument("--set", action="append", default=[], help="an override of (b) to (d)")
     parser.add_argument("--env", action="append", default=[], help="NAME=VALUE for all processes")
     arguments = parser.parse_args()
     trials, rounds, sample, batch = (6, 2, 1, 3) if arguments.quick else (20, 3, arguments.sample, 4)
-    common = [*overrides(trials, rounds, arguments.seed), *arguments.set]
-    config, _ = without_foreign_options(
-        compose_config(["federation=deployment", "controller=random", f"search.concurrency={trials}", *common])
-    )
+    common = [*overrides(trials, arguments.seed), *arguments.set]
+    alone = ["fidelity=full", f"fidelity.max_rounds={rounds}"]
+    shared = ["weights=supernet", f"weights.rounds={rounds}", f"weights.paths={trials}", "weights.sampling=uniform"]
+    shared += ["fidelity=one_shot", "search.start=[]"]
+    at_once = ["controller=random", f"search.concurrency={trials}", *common]
+    config, _ = without_foreign_options(compose_config(["federation=deployment", *at_once, *alone]))
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
         (folder / "trace").mkdir(parents=True)
@@ -293,10 +295,11 @@ def main() -> None:
             for way in arguments.only.split(","):
                 began = time.monotonic()
                 if way == "b":
-                    options = ["controller=random", f"search.concurrency={trials}", *common]
-                    measured[way] = measure_ours(federation, way, "b, all at once", options)
+                    measured[way] = measure_ours(federation, way, "b, all at once", [*at_once, *alone])
+                elif way == "d":
+                    measured[way] = measure_ours(federation, way, "d, a supernet", [*at_once, *shared])
                 elif way == "c":
-                    options = ["controller=evolution", f"search.concurrency={batch}", *common]
+                    options = ["controller=evolution", f"search.concurrency={batch}", *common, *alone]
                     options.append(f"controller.population_size={2 * batch}")
                     measured[way] = measure_ours(federation, way, f"c, evolution in batches of {batch}", options)
                 else:
