@@ -104,24 +104,35 @@ class Allowance:
         total = replace(spent + self.before(), seconds=sum(seconds.values()))
         return shortage_of(self.limits, total, priced(to_come, spent, phases))
 
-    def shortage_of_round(self, warm_up: WarmUp, paths: Sequence[Trial], part: float) -> Shortage | None:
-        """Return which limit a round of a warm-up would exceed of its part of the budget; None where it can be paid.
+    def shortage_of_round(
+        self, warm_up: WarmUp, search: Search, paths: Sequence[Trial], part: float
+    ) -> Shortage | None:
+        """Return which limit a round of a warm-up would exceed; None where it can be paid, and a search after it.
 
         Parameters
         ----------
         warm_up : WarmUp
             With all that it has trained.
+        search : Search
+            That follows; a trial of it must be payable, as dear as the dearest path, with the final training.
         paths : sequence of Trial
             Of the round.
         part : float
-            Of each limit.
+            Of each limit, what the warm-up may spend.
         """
-        workers = self._trainers(self.placement, warm_up.held_out)
-        to_come = sum((training_cost(self.load(path.identity), Workers(workers, ()), 1) for path in paths), Bill())
+        if not self.limits.limits:
+            return None
+        workers = self._workers(search, self.placement, search.held_out)
+        to_come = sum((training_cost(self.load(path.identity), workers, 1) for path in paths), Bill())
+        dearest_path = max(paths, key=lambda path: self.load(path.identity).macs)
+        first = replace(dearest_path, number=0)
+        after = to_come + self._step(first, 0, search.fidelity.rungs[0], workers) + self._final(search, first)
         seconds = self.elapsed()
         spent = replace(Spent.of(warm_up.trials), seconds=seconds.get(warm_up.name, 0.0))
-        total = replace(spent, seconds=sum(seconds.values()))
-        return shortage_of(self.limits.part(part), total, priced(to_come, spent, len(warm_up.trials)))
+        total, phases = replace(spent, seconds=sum(seconds.values())), len(warm_up.trials)
+        return shortage_of(self.limits.part(part), total, priced(to_come, spent, phases)) or shortage_of(
+            self.limits, total, priced(after, spent, phases)
+        )
 
     def _step(self, trial: Trial, start: int, rounds: int, workers: Workers) -> Bill:
         load = self.load(trial.identity)
@@ -157,13 +168,10 @@ class Allowance:
 
     def _workers(self, search: Search, placement: Placement, held_out: Collection[str]) -> Workers:
         """Return who trains, all but some, and who of the panel scores."""
-        score = tuple(self.held(name, search.split) for name in search.panel)
-        return Workers(self._trainers(placement, held_out), score)
-
-    def _trainers(self, placement: Placement, held_out: Collection[str]) -> tuple[int, ...]:
-        """Return the examples of those that train in a round, all but some; the most that they may be."""
         train = [self.held(name, "train") for name in self.names() if name not in held_out]
-        return tuple(sorted(train, reverse=True)[: placement.most(len(train))])
+        most = placement.most(len(train))
+        score = tuple(self.held(name, search.split) for name in search.panel)
+        return Workers(tuple(sorted(train, reverse=True)[:most]), score)
 
 
 def examples_of(roster: Roster) -> Callable[[str, Split], int]:

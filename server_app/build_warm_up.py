@@ -63,7 +63,7 @@ def build_warm_up(
         weights=search.weights,
         objectives=search.objectives,
         scoring=scoring_of(config),
-        shortage=lambda stage, paths: allowance.shortage_of_round(stage, paths, options.part),
+        shortage=lambda stage, paths: allowance.shortage_of_round(stage, search, paths, options.part),
         journal=journal,
         excess=excess_of_node(roster, task),
         held=roster.held,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from common.errors import SearchError
+from common.errors import ConfigError, SearchError
 from server_app.stages.base import Active
 from server_app.stages.rounds import Rounds
 from server_app.supernet.paths import LARGEST
@@ -81,6 +81,8 @@ class WarmUp(Rounds):
 
         Raises
         ------
+        ConfigError
+            The budget does not pay for a first round and for what follows.
         SearchError
             All paths of a round failed.
         """
@@ -107,7 +109,14 @@ class WarmUp(Rounds):
             Trial(first + place, spec, self.recipe, origin, rounds=self.begun)
             for place, (spec, origin) in enumerate(drawn)
         ]
-        if self.shortage(self, trials) is not None:
+        if (shortage := self.shortage(self, trials)) is not None:
+            if not self.begun:
+                raise ConfigError(
+                    f"search.budget.{shortage.currency} must pay for a round of the warm-up (weights.part alone), "
+                    f"and for what follows, together {shortage.spent + shortage.reserved:,.0f} here",
+                    shortage.limit,
+                    fix="Raise it, or lower weights.paths, final.rounds, final.finalists or final.seeds",
+                )
             self._spent = True
             self.journal.write("warmed_up", rounds=self.begun, of=self.rounds)
             return

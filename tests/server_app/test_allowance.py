@@ -13,7 +13,7 @@ from common.groups import NO_LIMITS, FinalConfig
 from common.jobs import NodeReport
 from common.tasks import Classification, Task
 from server_app.allowance import Allowance, allowance_of, examples_of
-from server_app.budget import Shortage
+from server_app.budget import Shortage, Spent
 from server_app.fidelity.base import Climb
 from server_app.forecast import Load
 from server_app.placement.shared import Shared
@@ -61,7 +61,7 @@ def search_of(trials=(), under_way=(), held_out=(), climbs=()):
         held_out=held_out,
         split="validation",
         name="search",
-        fidelity=SimpleNamespace(climbs=lambda _: list(climbs)),
+        fidelity=SimpleNamespace(climbs=lambda _: list(climbs), rungs=[0]),
     )
 
 
@@ -175,3 +175,31 @@ def test_of_a_configuration_it_is_what_was_chosen(configure):
     assert (made.linear.macs, made.baseline.macs, made.constant.macs) == (12, 12, 0)
     assert (made.folds, made.placement.most(10), made.placement.slots, made.final_placement.slots) == (2, 3, 3, 1)
     assert made.load((SPECS[1], Recipe())).bytes == 4 * (4 * 2 + 2 + 2 * 3 + 3)
+
+
+def warm_up_of(cost=0):
+    return SimpleNamespace(name="warm_up", trials=[trial(0, SPECS[0], ledger=Ledger(0, 0, 0, cost))])
+
+
+def test_a_round_of_a_warm_up_leaves_the_search_its_part_and_enough_for_one_trial():
+    """Of widths 1 and 2: one round of both; then the wider is scored, and trains in the end."""
+    paths = [trial(1, SPECS[0]), trial(2, SPECS[1])]
+    one_round = (100 + 200) * 30
+    after = 200 * 3 + 200 * (2 * 30 + 7) + REFERENCES
+
+    def shortage(limit, part, cost=0):
+        return allowance(mac_examples=limit).shortage_of_round(warm_up_of(cost), search_of(), paths, part)
+
+    assert shortage(1e9, 0.5) is None
+    assert allowance().shortage_of_round(warm_up_of(), search_of(), paths, 0.5) is None, "without a budget all is paid"
+    assert shortage(20 * one_round, 0.05) is None
+    assert shortage(20 * one_round - 1, 0.05) == Shortage("mac_examples", 0, one_round, pytest.approx(one_round - 0.05))
+    enough = 5000 + one_round + after
+    assert shortage(enough, 0.99, cost=5000) is None
+    assert shortage(enough - 1, 0.99, cost=5000) == Shortage("mac_examples", 5000, one_round + after, enough - 1)
+
+
+def test_what_came_before_a_search_is_spent():
+    before = Spent(mac_examples=777)
+    needed = least(search_of(), trial(0, SPECS[0]), 2)
+    assert least(search_of(), trial(0, SPECS[0]), 2, before=lambda: before) == needed + 777

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from common.errors import SearchError
+from common.errors import ConfigError, SearchError
 from common.jobs import Result
 from common.settings import TrainingSettings
 from common.tasks import Classification, Task
@@ -157,6 +157,12 @@ def test_what_the_budget_does_not_pay_for_is_left_to_the_search():
     play(stage)
     assert len(stage.trials) == 6
     assert [(event["rounds"], event["of"]) for event in events if event["event"] == "warmed_up"] == [(2, 3)]
+
+
+def test_a_budget_that_pays_for_no_round_is_refused():
+    stage, _ = warm_up(shortage=lambda *_: Shortage("mac_examples", 0, 1500, 1000))
+    with pytest.raises(ConfigError, match=r"must pay for a round of the warm-up.*1,500 here, got 1000"):
+        stage.refill(NODES)
 
 
 @pytest.mark.parametrize("stop", range(4))
