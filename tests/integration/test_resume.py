@@ -23,12 +23,11 @@ def place(lines, event, part):
     return places[len(places) * part // 100] + 1
 
 
-@pytest.mark.parametrize("case", ["within a round", "during a write", "in the final"])
+@pytest.mark.parametrize("case", ["during a write", "in the final"])
 def test_killed_and_resumed_equals_never_interrupted(whole, tmp_path, case):
     lines = whole.lines()
     moment = {
-        "within a round": Moment(place(lines, "round", 40), pause=0.03, victim="all"),
-        "during a write": Moment(place(lines, "round", 60), writing=True, victim="simulation"),
+        "during a write": Moment(place(lines, "round", 60), writing=True, victim="all"),
         "in the final": Moment(place(lines, "final", 0) + 2, victim="command"),
     }[case]
     run = Killable(tmp_path / "killable")
