@@ -88,7 +88,7 @@ def _train(job: Job, order: Order, node: Node, examples: Examples) -> Result:
 def _teacher(job: Job, order: Order) -> nn.Module | None:
     """Return the network that a job learns from; None where it learns from none, or that is not in its message."""
     name = job.work.teacher
-    found = next((other for other in order.jobs if name and other.trial == name), None)
+    found = next((other for other in order.jobs if name and other.trial == name and other.work.kind == "train"), None)
     return None if found is None else build(found.spec.lower(order.task), found.arrays["weights"], device())
 
 

@@ -37,6 +37,12 @@ def check_combination(config: Config) -> None:
             f"scoring.folds={config.scoring.folds}",
             fix="Hold people out instead (scoring.held_out=0.2), or set weights=scratch",
         )
+    if config.weights.get("distillation") and config.placement["name"] != "shared":
+        raise ConfigError(
+            "weights.distillation needs a node that trains all paths of a round",
+            f"placement={config.placement['name']}",
+            fix="Set placement=shared, or weights.distillation=false",
+        )
     if not fidelity.trains and not weights.shares:
         raise ConfigError(
             f"fidelity={config.fidelity['name']} needs weights that trials share, for it trains none",

@@ -83,15 +83,19 @@ class WarmUp(Rounds):
         ------
         ConfigError
             The budget does not pay for a first round and for what follows.
-        SearchError
-            All paths of a round failed.
         """
         free = set(nodes) - set(unavailable)
         self._leave_out_absent(free)
         if not self._active and not self.done:
-            self._check_round()
             self._begin_round()
         self._start_phases(nodes, free)
+
+    def settle(self) -> bool:
+        """Close what is complete, see `Stage.settle`; raises `SearchError` where all paths of a round failed."""
+        settled = super().settle()
+        if not self._active:
+            self._check_round()
+        return settled
 
     def state_dict(self) -> dict[str, Any]:
         """Return all state as JSON, but for what is under way; it is asked again."""

@@ -78,7 +78,7 @@ class Paths:
         """
         rng = generator(self.seed, "paths", number)
         turn = [(self.given[(number - 1) % len(self.given)], "given")] if self.given else []
-        return [*turn, *SAMPLINGS[self.sampling](self, rng, max(1, self.count - len(turn)), before)]
+        return [*turn, *SAMPLINGS[self.sampling](self, rng, self.count - len(turn), before)]
 
     @cached_property
     def ends(self) -> tuple[ArchitectureSpec, ArchitectureSpec]:

@@ -45,7 +45,7 @@ class Supernet(WeightStore):
         rounds : int
             Of the warm-up; 0 for none, where trials train the supernet themselves.
         paths : int
-            That train in a round.
+            That train in a round, at least 2: one may be of those that the search begins with.
         sampling : {"uniform", "sandwich", "fair", "pareto"}
             Which; see `server_app.supernet.paths`.
         largest : float
@@ -65,7 +65,7 @@ class Supernet(WeightStore):
         part: float = 0.5
 
         def __post_init__(self) -> None:
-            for name, least in (("rounds", 0), ("paths", 1), ("largest", 1)):
+            for name, least in (("rounds", 0), ("paths", 2), ("largest", 1)):
                 if (value := getattr(self, name)) < least:
                     raise ConfigError(f"weights.{name} must be {least} or more", value, fix="Leave it out")
             if self.sampling not in SAMPLINGS:

@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 
@@ -83,7 +84,7 @@ def main() -> None:
     files = {path.stem: path for path in arguments.data}
     cases = {name: case_of(name) for name in files} or {"digits": EMBEDDED["digits"]}
     table = Table(title=f"rank correlation of {arguments.specs} specs", caption="Spearman's rho, mean over seeds")
-    for column in ("data", "shared, alone", "alone, alone again", "best of shared is alone"):
+    for column in ("data", "shared, alone", "alone, alone again", "best of shared is alone", "shared", "alone"):
         table.add_column(column, justify="right" if column != "data" else "left")
     own = [*options(arguments.specs, arguments.rounds, arguments.final), *arguments.set]
     with tempfile.TemporaryDirectory(prefix="flwr-nas-ranks-") as scratch:
@@ -100,8 +101,16 @@ def main() -> None:
                 f"{fmean((rho(each, 0, 1) + rho(each, 0, 2)) / 2 for each in found):+.2f}",
                 f"{fmean(rho(each, 1, 2) for each in found):+.2f}",
                 ", ".join(f"{place_of_best(each)} of {len(each)}" for each in found),
+                spread(score for each in found for score, *_ in each.values()),
+                spread(score for each in found for _, *alone in each.values() for score in alone),
             )
     console.print(table)
+
+
+def spread(scores: Iterable[float]) -> str:
+    """Return the least and the greatest of scores."""
+    values = list(scores)
+    return f"{min(values):.2f} to {max(values):.2f}"
 
 
 def place_of_best(scores: Scores) -> int:

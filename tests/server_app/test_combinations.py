@@ -60,6 +60,13 @@ def test_weights_go_with_any_placement(weights, placement):
     check(config_of("controller=evolution", f"weights={weights}", f"placement={placement}"))
 
 
+def test_who_teaches_and_who_learns_must_be_on_one_node():
+    options = ["weights=supernet", "weights.distillation=true"]
+    check(config_of(*options))
+    with pytest.raises(ConfigError, match="needs a node that trains all paths of a round, got 'placement=split'"):
+        check(config_of(*options, "placement=split"))
+
+
 @pytest.mark.parametrize("weights", choices("weights"))
 def test_one_network_cannot_leave_folds_out(weights):
     config = config_of("controller=evolution", f"weights={weights}", "scoring.folds=3")

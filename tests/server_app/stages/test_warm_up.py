@@ -78,8 +78,8 @@ def test_each_round_trains_its_paths_on_all_nodes_and_scores_nothing():
     rounds = []
     while not stage.done:
         rounds.append(exchange(stage))
-    *rounds, _ = [*rounds, None] if rounds[-1] else rounds
-    for number, sent in enumerate([sent for sent in rounds if sent], start=1):
+    assert len(rounds) == 3
+    for number, sent in enumerate(rounds, start=1):
         assert sorted(sent) == NODES
         for jobs in sent.values():
             assert [(job.work.kind, job.work.round, job.work.rounds) for job in jobs] == [("train", number, 3)] * 3
@@ -95,8 +95,7 @@ def test_all_paths_of_a_round_start_from_what_those_of_the_one_before_came_to():
     before = stage.weights._shared.cut(largest.lower(TASK))
     for step in (1, 2, 3):
         exchange(stage)
-        exchange_free = stage.weights._shared.cut(largest.lower(TASK))
-        np.testing.assert_allclose(exchange_free, before + step, atol=1e-5)
+        np.testing.assert_allclose(stage.weights._shared.cut(largest.lower(TASK)), before + step, atol=1e-5)
 
 
 def test_specs_that_the_search_begins_with_take_turns():
@@ -144,11 +143,14 @@ def test_a_path_that_failed_leaves_the_others():
     assert len(states) == 9
 
 
-def test_a_round_that_failed_altogether_ends_the_run():
-    stage, _ = warm_up()
-    exchange(stage, fails={f"path-{number:04d}" for number in range(3)})
-    with pytest.raises(SearchError, match="All paths of round 1 of the warm-up failed"):
-        stage.refill(NODES)
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_round_that_failed_altogether_ends_the_run_also_the_last_one(rounds):
+    stage, _ = warm_up(rounds)
+    for _ in range(rounds - 1):
+        exchange(stage)
+    names = {f"path-{3 * (rounds - 1) + number:04d}" for number in range(3)}
+    with pytest.raises(SearchError, match=f"All paths of round {rounds} of the warm-up failed"):
+        exchange(stage, fails=names)
 
 
 def test_what_the_budget_does_not_pay_for_is_left_to_the_search():

@@ -15,6 +15,7 @@ from common.architecture.layout import layout, state_size, views_of
 from common.architecture.operations import BatchNorm, Convolution, GlobalPool
 from common.architecture.operations import Linear as LinearMap
 from server_app.blobs import Blobs
+from server_app.supernet.blocks import blocks_of
 from server_app.supernet.shared import Part, Shared
 from tests.support.kinds import NO_NETWORKS, SPACES, TASKS, space_of
 
@@ -108,17 +109,17 @@ def test_in_every_space_a_part_comes_back_as_it_was_trained_and_the_rest_stays(c
 
 
 @pytest.mark.parametrize(("case", "data"), CASES)
-def test_all_parts_together_are_the_whole(case, data):
-    """Its numbers are those that the networks have that were cut out of it, each once."""
+def test_the_whole_is_as_large_as_its_largest_parts(case, data):
+    """Each tensor is one of some network, and as wide along each axis as the widest of these; so nothing is beside."""
     rng, space, shared = np.random.default_rng(0), space_of(case, data), Shared(0)
     graphs = [space.sample(rng).lower(TASKS[data]) for _ in range(12)]
+    extents: dict[str, tuple[int, ...]] = {}
     for graph in graphs:
         shared.cut(graph)
-    marked = [Part(graph, np.full(state_size(layout(graph)), np.float32(7)), 1) for graph in graphs]
-    shared.merge(marked)
-    corners = shared.state_dict()["tensors"] != 7  # a network with the most channels and one with the largest window
-    assert corners.mean() < 0.5
-    assert shared.size <= sum(part.weights.size for part in marked)
+        for block in blocks_of(graph):
+            extents[block.key] = tuple(map(max, extents.get(block.key, block.shape), block.shape))
+    assert {key: tensor.shape for key, tensor in shared.tensors.items()} == extents
+    assert not any(shared.missing(graph) for graph in graphs)
 
 
 def test_the_order_of_networks_does_not_matter():

@@ -99,7 +99,7 @@ def test_its_state_has_what_was_trained_and_not_merged_yet(tmp_path):
     ("options", "message"),
     [
         ({"rounds": -1}, "weights.rounds must be 0 or more, got -1"),
-        ({"paths": 0}, "weights.paths must be 1 or more"),
+        ({"paths": 1}, "weights.paths must be 2 or more"),
         ({"largest": 0.5}, "weights.largest must be 1 or more"),
         ({"sampling": "all"}, "weights.sampling must be one of uniform, sandwich, fair, pareto"),
         ({"distillation": True, "sampling": "fair"}, "weights.distillation needs the largest path in each round"),
@@ -109,3 +109,14 @@ def test_its_state_has_what_was_trained_and_not_merged_yet(tmp_path):
 def test_odd_options_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         Supernet.Options(**options)
+
+
+def test_what_is_adopted_is_merged_as_that_of_one_trial():
+    weights, trial = store(), Trial(0, NARROW)
+    wide = weights.lend(Trial(1, WIDE))["weights"].copy()
+    weights.adopt(trial, np.full_like(weights.lend(trial)["weights"], 9))
+    assert set(weights.lend(trial, "score")["weights"]) == {9}
+    assert set(weights.weights(0)) == {9}
+    weights.rest(Trial(1, WIDE))
+    np.testing.assert_array_equal(hidden(weights, Trial(1, WIDE))[:2], [[9.0] * 6] * 2)
+    assert (weights.lend(Trial(1, WIDE))["weights"] != wide).any()
