@@ -20,10 +20,12 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor  # type: ignore[import-untyped]
 
-from common.architecture.cost import Cost, cost_of
+from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpecError, StorageError
+from common.limits import Limits, needs_of
 from common.seeding import child_seed, generator
+from common.settings import TrainingSettings
 from common.tasks import Task, task_from_record
 from server_app.build import build_space
 from server_app.registry import load_choice
@@ -37,26 +39,6 @@ _TREES = 300
 _DRAWN = 1000
 """Specs that are drawn from the space, and as many mutations of the best trials that keep the limits."""
 _PARENTS = 10
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What an architecture may cost; None is no limit.
-
-    Parameters
-    ----------
-    macs, parameters, message_bytes : int, optional
-        As of `Cost`.
-    """
-
-    macs: int | None = None
-    parameters: int | None = None
-    message_bytes: int | None = None
-
-    def keeps(self, cost: Cost) -> bool:
-        """Tell whether nothing is exceeded."""
-        pairs = ((cost.macs, self.macs), (cost.parameters, self.parameters), (cost.message_bytes, self.message_bytes))
-        return all(most is None or value <= most for value, most in pairs)
 
 
 @dataclass(frozen=True)
@@ -155,13 +137,13 @@ def read_run(folder: Path) -> Finished:
     return Finished(build_space(config, task), task, config.seed, scored, weights.shares)
 
 
-def best_scored(run: Finished, bounds: Bounds) -> Scored | None:
+def best_scored(run: Finished, limits: Limits) -> Scored | None:
     """Return the best trial that keeps the limits; None where there is none."""
-    kept = (trial for trial in run.scored if bounds.keeps(cost_of(trial.spec.lower(run.task))))
+    kept = (trial for trial in run.scored if _keeps(run, limits, trial.spec))
     return next(kept, None)
 
 
-def best_predicted(run: Finished, bounds: Bounds) -> Predicted | None:
+def best_predicted(run: Finished, limits: Limits) -> Predicted | None:
     """Return what a forest thinks best of the space within the limits, beside what was tried.
 
     Returns
@@ -178,7 +160,7 @@ def best_predicted(run: Finished, bounds: Bounds) -> Predicted | None:
     forest.fit(_rows(run, [trial.spec for trial in trials]), scores)
     unseen = np.nan_to_num(forest.oob_prediction_, nan=float(scores.mean()))
     tried = {trial.spec for trial in run.scored}
-    candidates = [spec for spec in dict.fromkeys(_candidates(run, bounds, seed)) if spec not in tried]
+    candidates = [spec for spec in dict.fromkeys(_candidates(run, limits, seed)) if spec not in tried]
     if not candidates:
         return None
     predicted = forest.predict(_rows(run, candidates))
@@ -214,17 +196,22 @@ def _rows(run: Finished, specs: Sequence[ArchitectureSpec]) -> np.ndarray[Any, n
     )
 
 
-def _candidates(run: Finished, bounds: Bounds, seed: int) -> Iterator[ArchitectureSpec]:
+def _candidates(run: Finished, limits: Limits, seed: int) -> Iterator[ArchitectureSpec]:
     """Yield specs of the space that keep the limits: of draws, and of mutations of the best trials that do."""
     rng, space = generator(seed, "candidates"), run.space
 
     def kept(specs: Iterator[ArchitectureSpec], most: int) -> Iterator[ArchitectureSpec]:
-        return (spec for spec in islice(specs, most) if bounds.keeps(space.cost(spec)))
+        return (spec for spec in islice(specs, most) if _keeps(run, limits, spec))
 
     yield from kept((spec for spec, reason in space.draws(rng) if reason is None), _DRAWN)
-    within = (trial.spec for trial in run.scored if bounds.keeps(space.cost(trial.spec)) and space.contains(trial.spec))
+    specs = (trial.spec for trial in run.scored)
+    within = (spec for spec in specs if _keeps(run, limits, spec) and space.contains(spec))
     for parent in (parents := list(islice(within, _PARENTS))):
         yield from kept((space.mutate(parent, rng) for _ in repeat(None)), _DRAWN // len(parents))
+
+
+def _keeps(run: Finished, limits: Limits, spec: ArchitectureSpec) -> bool:
+    return not limits.exceeded(needs_of(spec, run.task, TrainingSettings()))
 
 
 def _read(path: Path) -> Any:

@@ -26,7 +26,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--max-macs", type=_number, metavar="N", help="of one example, forward, such as 1e6")
     parser.add_argument("--max-params", type=_number, metavar="N", help="trainable parameters")
-    parser.add_argument("--max-message-bytes", type=_number, metavar="N", help="of the weights, one way")
     parser.add_argument("--scored", action="store_true", help="among the trials only: predict nothing")
     parser.add_argument("--spec", type=Path, metavar="FILE", help="write the spec of the best of all there")
     parser.add_argument(
@@ -42,14 +41,15 @@ def _pick(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from common.files import write_aside
-    from server_app.pick import Bounds, best_predicted, best_scored, read_run
+    from common.limits import Limits
+    from server_app.pick import best_predicted, best_scored, read_run
 
-    bounds = Bounds(arguments.max_macs, arguments.max_params, arguments.max_message_bytes)
+    limits = Limits(arguments.max_params, arguments.max_macs)
     run, console = read_run(arguments.folder), Console()
-    scored = best_scored(run, bounds)
-    predicted = None if arguments.scored else best_predicted(run, bounds)
+    scored = best_scored(run, limits)
+    predicted = None if arguments.scored else best_predicted(run, limits)
     if scored is None and predicted is None:
-        raise ConfigError("Nothing that is known of this run keeps the limits", bounds, fix="Loosen them")
+        raise ConfigError("Nothing that is known of this run keeps the limits", limits, fix="Loosen them")
     console.print(_table(run, scored, predicted))
     for name, found in (("best scored", scored), ("best predicted", predicted)):
         if found is not None:

@@ -12,11 +12,12 @@ from common.architecture.layout import layout, state_size
 from common.architecture.spec import ArchitectureSpec
 from common.config import compose_config
 from common.errors import StorageError
+from common.limits import Limits
 from common.models.export import load_model
 from common.tasks import Classification, Task
 from server_app.build import build_space
 from server_app.cli import main
-from server_app.pick import LEAST, Bounds, best_predicted, best_scored, read_run
+from server_app.pick import LEAST, best_predicted, best_scored, read_run
 from server_app.results import write_config
 from server_app.supernet.file import write_supernet
 from server_app.supernet.shared import Part, Shared
@@ -60,42 +61,42 @@ def write_run(folder, count=30, rung=1, weights="scratch", failed=0):
 def test_the_best_scored_is_the_first_of_the_history_that_keeps_the_limits(tmp_path):
     specs = write_run(tmp_path, failed=1)
     run = read_run(tmp_path)
-    assert best_scored(run, Bounds()).spec == specs[1], "the first one failed"
+    assert best_scored(run, Limits()).spec == specs[1], "the first one failed"
     for place in (5, 20):
-        found = best_scored(run, Bounds(parameters=parameters(specs[place])))
+        found = best_scored(run, Limits(max_parameters=parameters(specs[place])))
         assert parameters(found.spec) == parameters(specs[place])
-    assert best_scored(run, Bounds(parameters=1)) is None
+    assert best_scored(run, Limits(max_parameters=1)) is None
     macs = cost_of(specs[9].lower(TASK)).macs
-    assert cost_of(best_scored(run, Bounds(macs=macs)).spec.lower(TASK)).macs <= macs
+    assert cost_of(best_scored(run, Limits(max_macs=macs)).spec.lower(TASK)).macs <= macs
 
 
 def test_what_is_predicted_keeps_the_limits_is_new_and_is_about_as_good_as_there_is(tmp_path):
     specs = write_run(tmp_path, count=60)
     run = read_run(tmp_path)
-    bounds = Bounds(parameters=int(np.median([parameters(spec) for spec in specs])))
-    found = best_predicted(run, bounds)
-    assert parameters(found.spec) <= bounds.parameters
+    limits = Limits(max_parameters=int(np.median([parameters(spec) for spec in specs])))
+    found = best_predicted(run, limits)
+    assert parameters(found.spec) <= limits.max_parameters
     assert found.spec not in specs
     assert found.rho > 0.8, "the forest knows the costs"
     assert abs(found.score - worth(found.spec)) < 4 * found.error
-    assert found == best_predicted(run, bounds), "the same whenever it is asked"
-    within = [spec for spec in specs if parameters(spec) <= bounds.parameters]
+    assert found == best_predicted(run, limits), "the same whenever it is asked"
+    within = [spec for spec in specs if parameters(spec) <= limits.max_parameters]
     assert worth(found.spec) > np.median([worth(spec) for spec in within])
 
 
 def test_the_highest_rung_with_enough_trials_is_learnt_from(tmp_path):
     write_run(tmp_path, count=3 * LEAST)
-    assert (best_predicted(read_run(tmp_path), Bounds()).rung, best_predicted(read_run(tmp_path), Bounds()).trials) == (
+    assert (best_predicted(read_run(tmp_path), Limits()).rung, best_predicted(read_run(tmp_path), Limits()).trials) == (
         2,
         LEAST,
     )
     write_run(tmp_path, count=3 * LEAST - 3)
-    assert best_predicted(read_run(tmp_path), Bounds()).rung == 1
+    assert best_predicted(read_run(tmp_path), Limits()).rung == 1
 
 
 def test_few_scores_tell_nothing(tmp_path):
     write_run(tmp_path, count=LEAST)
-    assert best_predicted(read_run(tmp_path), Bounds()) is None
+    assert best_predicted(read_run(tmp_path), Limits()) is None
 
 
 def test_the_command_tells_both_and_writes_the_spec(tmp_path, capsys):
