@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from server_app.comparison import ByNode, Standing, by_node_from_json, standings
+from server_app.fidelity.scoreboard import Scoreboard
 from server_app.noise import clearly_better, repetition_error
 
 
@@ -25,32 +25,31 @@ class Bracket:
         count, or each rung would double what the one before has doubled.
     racing : dict of int to str
         Those that have not failed, and what each is a trial of.
-    scores, ties : dict of int to dict
-        By trial, of those that completed the rung: the scores of its nodes, and what decides a tie; see `standings`.
-    infeasible : list of int
-        Those of them that break a hard constraint; they rank behind the others.
+    board : Scoreboard
+        Of those that completed the rung.
     """
 
     filling: bool = True
     rung: int = 0
     entered: int = 0
     racing: dict[int, str] = field(default_factory=dict)
-    scores: dict[int, ByNode] = field(default_factory=dict)
-    ties: dict[int, ByNode] = field(default_factory=dict)
-    infeasible: list[int] = field(default_factory=list)
+    board: Scoreboard = field(default_factory=Scoreboard)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nobody is missing any more."""
+        return not self.filling and len(self.board.scores) == len(self.racing)
 
     def decide(self, eta: int, doubt: float) -> tuple[list[int], list[int]]:
         """Return who goes on, best first, and who cannot be told apart among them; all have been scored."""
-        numbers = sorted(self.racing)
-        found = standings([self.scores[n] for n in numbers], [self.ties[n] for n in numbers])
-        standing = dict(zip(numbers, found, strict=True))
-        order = sorted(numbers, key=lambda n: (n in self.infeasible, *(-part for part in standing[n]), n))
+        scores, infeasible = self.board.scores, self.board.infeasible
+        order = self.board.order(sorted(self.racing))
         places = max(1, self.entered // eta)
         best, last = order[:places], order[places - 1 : places]
-        noise = repetition_error(self._repetitions(standing))
+        noise = repetition_error(self._repetitions())
         for number in order[places : 2 * places] if doubt else []:
-            apart = (number in self.infeasible) != (last[0] in self.infeasible)
-            if apart or clearly_better(self.scores[last[0]], self.scores[number], doubt, noise):
+            apart = (number in infeasible) != (last[0] in infeasible)
+            if apart or clearly_better(scores[last[0]], scores[number], doubt, noise):
                 break  # who follows is no better, and may only have the noisier score
             best.append(number)
         return best, sorted(best[places - 1 :]) if len(best) > places else []
@@ -60,34 +59,32 @@ class Bracket:
         self.entered = min(len(promoted), max(1, self.entered // eta))
         self.rung += 1
         self.racing = {number: self.racing[number] for number in sorted(promoted)}
-        self.scores, self.ties, self.infeasible = {}, {}, []
+        self.board = Scoreboard()
 
     def leave(self, number: int) -> None:
         """Let a trial go that trains no more."""
         del self.racing[number]
-        self.scores.pop(number, None)
-        self.ties.pop(number, None)
-        self.infeasible = [other for other in self.infeasible if other != number]
+        self.board.forget(number)
 
-    def _repetitions(self, standing: dict[int, Standing]) -> list[list[float]]:
+    def _repetitions(self) -> list[list[float]]:
         """Return the scores of the trials of each identity."""
         groups: defaultdict[str, list[float]] = defaultdict(list)
-        for number, (value, _) in standing.items():
+        for number, (value, _) in self.board.standing(sorted(self.racing)).items():
             groups[self.racing[number]].append(value)
         return list(groups.values())
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; those have no numbers as keys."""
         return {
-            name: [list(pair) for pair in value.items()] if isinstance(value, dict) else value
-            for name, value in asdict(self).items()
+            "filling": self.filling,
+            "rung": self.rung,
+            "entered": self.entered,
+            "racing": [list(pair) for pair in self.racing.items()],
+            "board": self.board.to_json(),
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Bracket:
         """Build from what `to_json` wrote."""
-        by_trial = {
-            name: {number: by_node_from_json(by_node) for number, by_node in values[name]}
-            for name in ("scores", "ties")
-        }
-        return cls(**{**values, "racing": dict(values["racing"]), "infeasible": list(values["infeasible"]), **by_trial})
+        racing, board = dict(values["racing"]), Scoreboard.from_json(values["board"])
+        return cls(**{**values, "racing": racing, "board": board})

@@ -113,18 +113,12 @@ class SuccessiveHalving(Fidelity):
         if trial.state is TrialState.FAILED:
             bracket.leave(trial.number)
             return self._decide(bracket)
-        score = trial.last
-        finite = score is not None and score.value is not None and math.isfinite(score.value)
-        if score is None or not finite or trial.number in bracket.scores:
-            raise ConfigError("A trial reports one finite score a rung", trial.score, fix="Report a bug")
+        bracket.board.take(trial)
         if bracket.rung == len(self.rungs) - 1:
             # Nobody is compared any more; the finished trial must not wait for a bracket to fill either.
             bracket.leave(trial.number)
             self._forget_empty()
             return [Ending(trial.number, "finish")]
-        bracket.scores[trial.number], bracket.ties[trial.number] = score.comparable, score.ties
-        if not score.feasible:
-            bracket.infeasible.append(trial.number)
         return self._decide(bracket)
 
     def next(self) -> Promotion | None:
@@ -186,7 +180,7 @@ class SuccessiveHalving(Fidelity):
         self._brackets = [bracket for bracket in self._brackets if bracket.racing or bracket.filling]
 
     def _decide(self, bracket: Bracket) -> list[Ending]:
-        if bracket.filling or len(bracket.scores) < len(bracket.racing):
+        if not bracket.complete:
             return []
         promoted, doubtful = bracket.decide(self.options.eta, self.options.doubt)
         endings = [Ending(number, "stop") for number in sorted(bracket.racing) if number not in promoted]
