@@ -69,7 +69,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "unpaid": lambda e: f"{e['trial']} does not train on: the budget does not pay for {e['rounds']} rounds of it",
     "budget": lambda e: (
         f"The budget is spent (search.budget.{e['currency']}): {counted(e['trials'], 'trial')}; "
-        "what is left is for these and for the final training"
+        f"what is left is for these and for the final training{_mostly_final(e)}"
     ),
     "finished": lambda e: f"{e['trial']} finished: {worth(e['values'])}",
     "stopped": lambda e: f"{e['trial']} stopped at rung {e['rung']}: {worth(e['values'])}",
@@ -134,6 +134,14 @@ def _budget(event: dict[str, Any]) -> str:
     """Return what all may cost."""
     limits = [f"{name} {shortened(limit).rstrip()}" for name, limit in event.get("budget", {}).items()]
     return f", within {listed(limits)}" if limits else ""
+
+
+def _mostly_final(event: dict[str, Any]) -> str:
+    """Return how a search could try more, where most of a budget is left for what follows it."""
+    part = (event["limit"] - event["spent"]) / event["limit"]
+    if part <= 0.5:
+        return ""
+    return f", {part:.0%} of the budget: with a lower final.rounds, final.finalists or final.seeds the search would try more"
 
 
 def _left_out(event: dict[str, Any]) -> str:

@@ -260,6 +260,8 @@ def test_a_budget_is_told_at_the_start_and_when_it_is_spent():
         "The budget is spent (search.budget.mac_examples): 14 trials; "
         "what is left is for these and for the final training"
     )
+    mostly_final = line_of({"event": "budget", **SAMPLES["budget"], "spent": 300.0})
+    assert "for the final training, 70% of the budget: with a lower final.rounds" in mostly_final
     assert line_of({"event": "unpaid", **SAMPLES["unpaid"]}).startswith("trial-0001 does not train on")
 
 
