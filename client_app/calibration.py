@@ -28,7 +28,7 @@ def calibrate(model: nn.Module, examples: Examples, batches: int, batch_size: in
     examples : Examples
         At least one; of training.
     batches, batch_size : int
-        How many are seen at most, and how large they are; `common.models.norms.WINDOW` of them count.
+        How many are seen at most, and how large they are; `WINDOW` of `common.architecture.operations.norms` count.
     seed : int
         Of their order.
     """

@@ -6,15 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from common.architecture.operations.norms import WINDOW
 from common.models.undrawn import META, Undrawn
 
 
 class GroupNorm(Undrawn, nn.GroupNorm):
     """``nn.GroupNorm`` without a draw."""
-
-
-WINDOW = 10
-"""Batches whose statistics count in batch norm: the last one has a tenth, as in torch."""
 
 
 class BatchNorm(nn.Module):

@@ -138,10 +138,9 @@ def _budget(event: dict[str, Any]) -> str:
 
 def _mostly_final(event: dict[str, Any]) -> str:
     """Return how a search could try more, where most of a budget is left for what follows it."""
-    part = (event["limit"] - event["spent"]) / event["limit"]
-    if part <= 0.5:
-        return ""
-    return f", {part:.0%} of the budget: with a lower final.rounds, final.finalists or final.seeds the search would try more"
+    part = 1 - event["spent"] / event["limit"]
+    shorter = "with a lower final.rounds, final.finalists or final.seeds the search would try more"
+    return f", {part:.0%} of the budget: {shorter}" if part > 0.5 else ""
 
 
 def _left_out(event: dict[str, Any]) -> str:

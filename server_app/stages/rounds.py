@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from common.architecture.operations.norms import WINDOW
 from common.errors import ConfigError, FlwrNasError, SearchError
 from common.jobs import Split, Work
 from common.metrics import Measured
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """How often nodes are asked before their silence fails a trial."""
-
-CALIBRATION = 10
-"""Batches by which a node counts the statistics of batch norm anew: as many as count in it."""
 
 NAMED = 20
 """Most nodes that a line of the journal names; with thousands of them it would hold little else."""
@@ -272,7 +270,7 @@ class Rounds(Stage):
 
     def _calibration(self, trial: Trial) -> int:
         """Return by how many batches statistics are counted anew that are those of many networks."""
-        return CALIBRATION if self.weights.shares and self._cost(trial).buffers else 0
+        return WINDOW if self.weights.shares and self._cost(trial).buffers else 0
 
     def _teacher(self, trial: Trial) -> str:  # noqa: ARG002 - a subclass may have some
         """Return the name of the trial from whose outputs another one learns; empty for none."""

@@ -63,10 +63,16 @@ class Shared:
         What numbers begin as comes from it, from the tensor's name and from how it grew.
     tensors : mapping of str to Weights
         What it begins with, which is not written into.
+
+    Attributes
+    ----------
+    changes : int
+        How often numbers have changed or come since it was built; while it stands still, so does `state_dict`.
     """
 
     def __init__(self, seed: int, tensors: Mapping[str, Weights] = MappingProxyType({})) -> None:
         self._seed = seed
+        self.changes = 0
         self._tensors = {name: tensor.copy() for name, tensor in tensors.items()}
 
     @property
@@ -121,6 +127,7 @@ class Shared:
         for key, total in sums.items():
             trained = weights[key] > 0
             self._tensors[key][trained] = (total[trained] / weights[key][trained]).astype(np.float32)
+        self.changes += len(sums)
 
     def state_dict(self) -> dict[str, Any]:
         """Return names and shapes, and all numbers as one array, which is no longer written into."""
@@ -131,6 +138,7 @@ class Shared:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
         self._tensors, start = {}, 0
+        self.changes += 1
         for key, shape in state["shapes"]:
             size = math.prod(shape)
             self._tensors[key] = state["tensors"][start : start + size].reshape(shape).copy()
@@ -147,4 +155,5 @@ class Shared:
         if old is not None:
             new[within(old.shape, shape, block.windows)] = old
         self._tensors[block.key] = new
+        self.changes += 1
         return new

@@ -86,6 +86,7 @@ class Supernet(WeightStore):
         self._lent: dict[int, Arrays] = {}
         self._rules: dict[int, Aggregation] = {}
         self._trained: dict[int, Part] = {}
+        self._stored: tuple[int, Any] = (-1, None)
 
     def lend(self, trial: Trial, kind: WorkKind = "train") -> Arrays:  # noqa: ARG002 - both start from the same
         """Return the trial's part: the same until it trained, or its turn is over."""
@@ -146,8 +147,10 @@ class Supernet(WeightStore):
     def state_dict(self) -> dict[str, Any]:
         """Return the supernet, which parts the trials have, and what they were lent, if they train or wait with it."""
         self._merge()
+        if self._stored[0] != self._shared.changes:  # the warm-up and the search both store the one that they share
+            self._stored = self._shared.changes, self.blobs.put_state(self._shared.state_dict())
         return {
-            "shared": self.blobs.put_state(self._shared.state_dict()),
+            "shared": self._stored[1],
             "specs": [[number, spec.to_dict()] for number, spec in sorted(self._specs.items())],
             "lent": [[number, self.blobs.put_state(dict(arrays))] for number, arrays in sorted(self._lent.items())],
         }

@@ -32,7 +32,7 @@ def test_one_node_has_no_spread() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 500)), min_size=2, max_size=12), st.randoms())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_summary_is_the_same_in_any_order(nodes: list[tuple[float, int]], random: object) -> None:
     def summary(pairs: list[tuple[float, int]]) -> dict[str, float]:
         return summarise([value for value, _ in pairs], [weight for _, weight in pairs])
@@ -42,7 +42,7 @@ def test_a_summary_is_the_same_in_any_order(nodes: list[tuple[float, int]], rand
 
 
 @given(st.floats(0, 1), st.lists(st.integers(1, 500), min_size=1, max_size=12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_weights_sum_to_one(value: float, weights: list[int]) -> None:
     assert summarise([value] * len(weights), weights)["mean"] == pytest.approx(value)
 

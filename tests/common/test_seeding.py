@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.seeding import block, child_seed, generator, ranked, ranked_sample
@@ -34,13 +34,11 @@ def test_other_processes_get_the_same_seed():
 
 
 @given(st.integers(0, 2**31), IDENTITY)
-@settings(deadline=None)
 def test_a_seed_has_63_bits(seed, identity):
     assert 0 <= child_seed(seed, *identity) < 2**63
 
 
 @given(st.tuples(st.integers(0, 9), IDENTITY), st.tuples(st.integers(0, 9), IDENTITY))
-@settings(deadline=None)
 def test_different_things_have_different_seeds(one, other):
     same = child_seed(one[0], *one[1]) == child_seed(other[0], *other[1])
     assert same == (one == other)
@@ -81,20 +79,17 @@ def test_the_bits_of_many_seeds_are_even():
 
 
 @given(NAMES, st.integers(0, 2**31), IDENTITY)
-@settings(deadline=None)
 def test_names_are_ranked_by_the_seeds_of_their_own(names, seed, identity):
     assert ranked(names, seed, *identity) == sorted(names, key=lambda name: child_seed(seed, *identity, name))
 
 
 @given(NAMES.filter(len), IDENTITY, st.data())
-@settings(deadline=None)
 def test_whoever_comes_or_goes_the_others_keep_their_order(names, identity, data):
     stay = data.draw(st.lists(st.sampled_from(names), unique=True))
     assert ranked(stay, 1, *identity) == [name for name in ranked(names, 1, *identity) if name in stay]
 
 
 @given(NAMES, st.none() | st.integers(0, 40), IDENTITY)
-@settings(deadline=None)
 def test_a_sample_is_the_first_of_the_order(names, count, identity):
     sample = ranked_sample(names, count, 1, *identity)
     assert sample == tuple(sorted(ranked(names, 1, *identity)[: len(names) if count is None else count]))

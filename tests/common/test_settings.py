@@ -43,7 +43,7 @@ TRAININGS = st.builds(
 
 
 @given(st.one_of(DATASETS, TRAININGS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_json_there_and_back_changes_nothing(ours):
     text = json.dumps(ours.to_json(), allow_nan=False)
     again = type(ours).from_json(json.loads(text))

@@ -47,7 +47,7 @@ def test_the_order_of_names_does_not_matter(make, wanted):
 
 
 @given(count=st.integers(4, 20), slots=st.integers(1, 4), wanted=ANY_WANTED)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_so_many_nodes_train_at_most_and_sometimes_do(name, count, slots, wanted):
     placement, nodes = build(name, wanted, slots=slots), NODES + [f"more-{index}" for index in range(8)]
     sizes = {
@@ -59,7 +59,7 @@ def test_so_many_nodes_train_at_most_and_sometimes_do(name, count, slots, wanted
 
 
 @given(nodes=ANY_NODES, seed=ANY_SEED, request_=ANY_REQUEST, wanted=ANY_WANTED)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_node_that_joins_or_leaves_changes_one_place_at_most(name, nodes, seed, request_, wanted):
     """Read from `after` to `before`, the first node leaves; where nobody samples, it is one place of a whole cohort."""
     before = build(name, wanted, seed).select(request_, nodes[1:])
@@ -69,7 +69,7 @@ def test_a_node_that_joins_or_leaves_changes_one_place_at_most(name, nodes, seed
 
 
 @given(nodes=ANY_NODES, seed=ANY_SEED, request_=ANY_REQUEST, wanted=ANY_WANTED, data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_names_in_any_order_give_the_same_nodes(name, nodes, seed, request_, wanted, data):
     chosen = build(name, wanted, seed).select(request_, nodes)
     assert build(name, wanted, seed).select(request_, data.draw(st.permutations(nodes))) == chosen

@@ -183,7 +183,7 @@ def test_what_there_is_to_choose_from_is_told_by_names_of_the_file(name, kind):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_all_that_is_drawn_is_legal(space, seed):
     rng = generator(seed)
     a, b = space.sample(rng), space.sample(rng)
@@ -197,7 +197,7 @@ def test_all_that_is_drawn_is_legal(space, seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_same_generator_draws_the_same(space, seed):
     def drawn(rng):
         a, b = space.sample(rng), space.sample(rng)
@@ -207,7 +207,7 @@ def test_the_same_generator_draws_the_same(space, seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_equal_specs_and_no_others_have_one_encoding_and_one_id(space, seed):
     rng = generator(seed)
     first = space.sample(rng)
@@ -222,7 +222,7 @@ def test_equal_specs_and_no_others_have_one_encoding_and_one_id(space, seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_what_belongs_is_the_nearest_to_itself(space, seed):
     spec = space.sample(generator(seed))
     assert space.nearest(spec) == spec
@@ -291,7 +291,7 @@ def test_each_spec_that_is_counted_is_listed_once(finite):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_all_that_is_drawn_is_on_the_list(finite, seed):
     rng, listed = generator(seed), set(finite.enumerate())
     a, b = finite.sample(rng), finite.sample(rng)

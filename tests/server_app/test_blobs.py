@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -27,7 +27,6 @@ def same(a, b):
 
 
 @given(data=st.data())
-@settings(deadline=None)
 def test_any_array_comes_back_bit_for_bit(data, tmp_path_factory):
     """NaNs with a payload, negative zeros and subnormal numbers included: the bytes are drawn, not the values."""
     dtype = data.draw(st.sampled_from(sorted(BYTES)))

@@ -27,7 +27,7 @@ def test_a_panel_depends_on_the_seed_and_the_names_only():
 
 
 @given(NAMES, st.integers(1, 9), st.integers(0, 2**31))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_node_that_joins_takes_one_place_or_none(nodes, panel, seed):
     scoring = Scoring(panel=panel)
     before, after = scoring.panel_of(nodes[1:], seed), scoring.panel_of(nodes, seed)
@@ -81,7 +81,7 @@ def test_those_held_out_are_the_panel():
 
 
 @given(NAMES, PARTS, st.integers(0, 2**31))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_node_that_joins_changes_one_of_those_held_out_besides_their_number(nodes, part, seed):
     scoring = Scoring(held_out=part)
     numbers = scoring.num_held_out(len(nodes) - 1), scoring.num_held_out(len(nodes))
@@ -138,7 +138,7 @@ def test_a_panel_of_those_who_train_does_not_go_with_people_held_out(configure):
 
 
 @given(NAMES, st.integers(2, 3), st.integers(0, 2**31))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_folds_share_all_nodes_out_nearly_evenly(nodes, folds, seed):
     found = Scoring(folds=folds).folds_of(nodes, seed)
     assert sorted(name for fold in found for name in fold) == sorted(nodes)

@@ -13,6 +13,9 @@ from common.errors import SpecError
 _MAX_GROUPS = 8
 _MIN_GROUP_SIZE = 16
 
+WINDOW = 10
+"""Batches whose statistics count in batch norm: the last one has a tenth, as in torch."""
+
 
 @dataclass(frozen=True)
 class GroupNorm(Operation):

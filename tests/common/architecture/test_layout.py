@@ -55,7 +55,7 @@ def test_trainable_tensors_come_first_then_the_buffers():
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_unpack_gives_views_that_cover_the_packed_state_once(random_case, seed):
     spec, task = random_case(seed)
     tensors = layout(spec.lower(task))

@@ -23,7 +23,7 @@ def spec_of(*layers, **more):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_json_goes_there_and_back_in_its_one_form(random_case, seed):
     spec, _ = random_case(seed)
     text = spec.to_json()

@@ -19,7 +19,7 @@ def windows(recordings: list[int], seed: int = 0, length: int = 8, step: int = 4
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_shuffled_windows_come_back_recording_by_recording(recordings: list[int], seed: int) -> None:
     shuffled = np.random.default_rng(seed).permutation(sum(recordings))
     x = windows(recordings)[shuffled]

@@ -24,7 +24,7 @@ def same(first: list[Index], second: list[Index]) -> bool:
 
 
 @given(st.integers(1, 30), st.integers(0, 200), st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_iid_parts_are_disjoint_cover_all_and_have_one_size(partitions: int, extra: int, seed: int) -> None:
     count = partitions * MIN_EXAMPLES + extra
     parts = iid(count, partitions, rng(seed))
@@ -35,7 +35,7 @@ def test_iid_parts_are_disjoint_cover_all_and_have_one_size(partitions: int, ext
 
 
 @given(st.integers(1, 20), st.sampled_from([0.05, 0.5, 5.0, 500.0]), st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_dirichlet_parts_are_disjoint_cover_all_and_are_large_enough(partitions: int, alpha: float, seed: int) -> None:
     parts = dirichlet(labels(1000), partitions, alpha, rng(seed))
     assert len(parts) == partitions

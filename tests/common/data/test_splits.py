@@ -29,7 +29,7 @@ label_lists = st.lists(st.integers(0, 4), min_size=6, max_size=80)
 
 
 @given(label_lists, st.integers(0, 5))
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=60)
 def test_random_parts_are_disjoint_cover_all_and_are_never_empty(labels: list[int], seed: int) -> None:
     split = split_of(labels, settings(), seed=seed)
     assert all_rows(split) == list(range(len(labels)))
@@ -37,7 +37,7 @@ def test_random_parts_are_disjoint_cover_all_and_are_never_empty(labels: list[in
 
 
 @given(label_lists, st.integers(1, 3))
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=60)
 def test_block_parts_never_have_neighbours_across_a_border(labels: list[int], gap: int) -> None:
     try:
         split = split_of(labels, settings("block", gap))

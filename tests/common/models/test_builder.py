@@ -32,7 +32,7 @@ def inputs(task, n, seed=0):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_layout_and_costs_are_those_of_torch(random_case, seed):
     spec, task = random_case(seed)
     module = build(spec.lower(task)).eval()
@@ -52,7 +52,7 @@ def test_layout_and_costs_are_those_of_torch(random_case, seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_spec_trains_and_its_training_shows_in_the_flat_state(random_case, seed):
     spec, task = random_case(seed)
     weights = initial_weights(spec.lower(task), generator(seed))

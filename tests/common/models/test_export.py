@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_model_comes_back_with_identical_logits(random_case, tmp_path_factory, seed):
     spec, task = random_case(seed)
     weights = initial_weights(spec.lower(task), generator(seed))

@@ -175,7 +175,7 @@ def test_a_score_that_cannot_be_is_refused(change: dict[str, float | None]) -> N
 
 
 @given(st.lists(st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=9), min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mean_and_scale_are_those_of_all_targets_together(nodes: list[list[float]]) -> None:
     parts = [column(*values) for values in nodes]
     everything = np.concatenate(parts).astype(np.float64)

@@ -406,7 +406,7 @@ VALUES = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_an_order_holds_it_is_read_or_refused(data: st.DataObject):
     """One field, setting, spec or array of a good order is replaced by nonsense."""
     content = encoded()

@@ -88,7 +88,7 @@ VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(ma
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_results_hold_they_are_read_or_refused(data: st.DataObject):
     """One column or array of good results is replaced by nonsense, or comes on top."""
     content = over_the_wire(encode_results(DIGEST, RESULTS))

@@ -32,7 +32,7 @@ def test_samples_are_uniform():
 
 
 @given(st.sets(st.sampled_from(NODES), min_size=1), st.integers(1, 10), st.integers(1, 99))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_who_is_drawn_among_all_is_drawn_among_fewer(there, wanted, round_):
     """Whoever leaves, the others keep their places: a sample is the first of one order of all names."""
     of_all = select(wanted, round_=round_)

@@ -28,7 +28,7 @@ def test_cohorts_are_disjoint_and_use_every_node(round_):
 
 
 @given(st.integers(1, 9), st.sets(st.text(max_size=6), min_size=9, max_size=40), st.integers(0, 99), st.integers(1, 9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_cohorts_share_out_any_nodes_evenly(slots, nodes, seed, round_):
     dealt = cohorts(round_, slots, seed=seed, nodes=sorted(nodes))
     assert sorted(node for cohort in dealt for node in cohort) == sorted(nodes)
@@ -37,7 +37,7 @@ def test_cohorts_share_out_any_nodes_evenly(slots, nodes, seed, round_):
 
 
 @given(st.integers(1, 9), st.lists(st.text(max_size=6), unique=True, min_size=10, max_size=40), st.integers(0, 99))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_node_that_joins_or_leaves_moves_one_node_at_each_border_at_most(slots, nodes, seed):
     """Cohorts are blocks of one order with slots - 1 borders, and each lets one node through or none."""
     before, after = cohorts(1, slots, seed=seed, nodes=nodes[1:]), cohorts(1, slots, seed=seed, nodes=nodes)

@@ -74,7 +74,7 @@ def test_some_of_these_spaces_hold_what_is_illegal():
 
 
 @given(st.sampled_from(FINITE), st.integers(0, 2**31))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_all_that_is_drawn_is_on_the_list(space, seed):
     rng, legal = generator(seed), set(space.legal())
     a, b = space.sample(rng), space.sample(rng)

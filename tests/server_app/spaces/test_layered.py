@@ -186,7 +186,7 @@ def test_skips_and_reductions_that_are_not_offered_are_refused():
 
 
 @given(seed=SEEDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mutants_are_legal_and_differ(spaces, seed):
     rng = generator(seed)
     for space in spaces:
@@ -198,7 +198,7 @@ def test_mutants_are_legal_and_differ(spaces, seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_children_are_legal_and_made_of_their_parents(spaces, seed):
     rng = generator(seed)
     for space in spaces:
@@ -348,7 +348,7 @@ def test_encodings_of_a_whole_space_differ_pairwise():
 
 
 @given(seed=SEEDS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_encodings_differ_where_specs_do(spaces, seed):
     rng = generator(seed)
     for space in spaces:

@@ -25,7 +25,7 @@ def real(stages, writing, width):
 
 @pytest.mark.parametrize("stages", [FILLED, FULL])
 @given(seed=st.integers(0, 2**32 - 1), width=st.sampled_from([4, 5, 6]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_was_drawn_is_found_again_in_the_network(stages, seed, width):
     rng = generator(seed)
     blocks = real(stages, stages.draw(rng), width)

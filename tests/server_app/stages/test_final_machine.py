@@ -70,7 +70,7 @@ class FinalMachine(FederationMachine):
 
 
 TestFinal = FinalMachine.TestCase
-TestFinal.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestFinal.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 def score_here(trial, weights):
@@ -109,7 +109,7 @@ def play(sampled, odd, here, seeds, kills):
     return told, [trial.to_json() for trial in final.trials], [final.weights_of(number) for number in range(2 * seeds)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sampled=st.none() | st.integers(1, 3),
     odd=st.sets(st.tuples(st.sampled_from(["node-0", "node-1", "node-2"]), st.integers(1, ROUNDS)), max_size=3),

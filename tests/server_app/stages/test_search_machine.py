@@ -457,4 +457,4 @@ class FederationMachine(RuleBasedStateMachine):
 
 
 TestFederation = FederationMachine.TestCase
-TestFederation.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestFederation.settings = settings(max_examples=200, stateful_step_count=40)

@@ -64,7 +64,7 @@ def handed_down(old, new, task, seed=0):
 
 
 @pytest.mark.parametrize(("case", "data"), CASES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**32 - 1), mutations=st.integers(1, 2))
 def test_what_is_said_to_be_kept_is_kept(case, data, seed, mutations):
     rng = np.random.default_rng(seed)

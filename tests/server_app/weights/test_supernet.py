@@ -95,6 +95,29 @@ def test_its_state_has_what_was_trained_and_not_merged_yet(tmp_path):
     assert set(other.weights(0)) == {4.0}
 
 
+def test_the_network_is_packed_again_only_where_it_has_changed():
+    """The state of the warm-up and that of the search both have it."""
+    packed = []
+
+    class Counted(Blobs):
+        def put(self, array):
+            packed.append(array.size)
+            return super().put(array)
+
+    weights = store(Counted(None))
+    train(weights, Trial(0, NARROW), 1.0)
+    states = [weights.state_dict() for _ in range(2)]
+    assert states[0] == states[1]
+    assert len(packed) == 1
+    train(weights, Trial(1, NARROW), 2.0)
+    assert weights.state_dict()["shared"] != states[0]["shared"]
+    hidden(weights, Trial(2, WIDE))  # it grows
+    weights.rest(Trial(2, WIDE))
+    assert weights.state_dict()["shared"] != states[0]["shared"]
+    assert len(packed) == 3
+    assert packed[0] == packed[1] < packed[2]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -34,7 +34,7 @@ def extents_of(graph):
 
 
 @given(cell_specs(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_specs_that_are_written_in_another_order_are_equal(spec, data):
     form = FORMS[spec.form]
     names = ("normal", "reduction") if form.reduces else ("normal",)
@@ -45,7 +45,7 @@ def test_specs_that_are_written_in_another_order_are_equal(spec, data):
 
 
 @given(cell_specs(), st.sampled_from([SEQUENCE, IMAGE]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_all_that_is_written_out_is_read(spec, task):
     assert len(extents_of(spec.lower(task))) >= 2  # a graph checks itself
 

@@ -89,14 +89,14 @@ def test_two_cells_have_one_form_exactly_where_they_are_isomorphic(form, nodes, 
 
 
 @given(st.data(), st.sampled_from([DARTS, NAS_BENCH_201]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_order_in_which_a_cell_is_written_does_not_matter(data, form):
     cell = data.draw(cells(form))
     assert form_of(data.draw(another_order(cell, form)), form) == form_of(cell, form)
 
 
 @given(st.data(), st.sampled_from([DARTS, NAS_BENCH_201]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_one_form_is_its_own(data, form):
     found = form_of(data.draw(cells(form)), form)
     if found is not None:

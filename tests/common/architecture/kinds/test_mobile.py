@@ -31,7 +31,7 @@ SPEC = MobileSpec(
 
 
 @given(mobile_specs(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_nothing_more_or_less_is_the_same_network(spec, data):
     place = data.draw(st.integers(0, len(spec.blocks)))
     width = spec.blocks[place - 1].width if place else spec.stem_width
@@ -43,7 +43,7 @@ def test_nothing_more_or_less_is_the_same_network(spec, data):
 
 
 @given(mobile_specs())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_block_that_is_left_does_nothing(spec):
     widths = [spec.stem_width, *(block.width for block in spec.blocks)]
     for block, width in zip(spec.blocks, widths, strict=False):
@@ -51,7 +51,7 @@ def test_no_block_that_is_left_does_nothing(spec):
 
 
 @given(mobile_specs(), st.sampled_from([SEQUENCE, IMAGE]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_block_gives_its_width_and_its_share_of_the_extents(spec, task):
     shapes = {node.name.partition("_")[0]: node.output_shape for node in spec.lower(task).nodes}
     extents = task.input_shape[1:]
