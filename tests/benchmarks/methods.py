@@ -1,7 +1,7 @@
 """Which way of sharing weights pays: what each finds for the same cost, trained alone and tested.
 
     python tests/benchmarks/methods.py --data FILE [OVERRIDE ...] [--data ...] [--only NAME ...] [--seeds 0 1 2]
-        [--out FOLDER] [--quick]
+        [--out FOLDER] [--known FILE ...] [--quick]
 
 On the digits, which come with what is installed, and on files as those of suite.py, in the mobile space, with samples
 to begin with and one recipe. What an evolution costs by default, of its search alone, is one; each way then has a

@@ -1,7 +1,7 @@
 """Which space to search: each of them against the best of a portfolio that gets as much compute.
 
     python tests/benchmarks/spaces.py [--data FILE [OVERRIDE ...]]... [--only NAME ...] [--quick]
-        [--seeds 0 1 2] [--out FOLDER]
+        [--seeds 0 1 2] [--out FOLDER] [--known FILE ...]
 
 The digits come with what is installed, other images and sequences by FILE, as those of suite.py. By its rules: a search
 of the layered space with its default options says what a run costs, and then cost the same in MACs x examples, all

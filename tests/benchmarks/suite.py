@@ -1,7 +1,7 @@
 """Whether a search pays: against the best of a portfolio that gets as much compute, and against a random search.
 
     python tests/benchmarks/suite.py [--data FILE [OVERRIDE ...]]... [--only NAME ...] [--quick]
-        [--seeds 0 1 2] [--out FOLDER]
+        [--seeds 0 1 2] [--out FOLDER] [--known FILE ...]
 
 Four data sets come with what is installed. A FILE adds one: uci_har.npz, mnist_writers.npz and fashion_mnist.npz are
 known by their names and partitioned as the README says; any other is taken as it is, with the overrides that say who

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeAlias
@@ -51,6 +51,9 @@ def arguments_of(description: str, embedded: Mapping[str, Case], kept: str) -> a
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"among {', '.join(embedded)} and the files' names")
     parser.add_argument("--quick", action="store_true", help="small searches; seed 0 unless --seeds says more")
     parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument(
+        "--known", type=Path, nargs="+", default=[], metavar="FILE", help=f"a {kept} of elsewhere: it is not run again"
+    )
     parser.add_argument("--out", type=Path, help=f"keeps the runs, and {kept}; runs/suite, or runs/suite-quick")
     arguments = parser.parse_args()
     if arguments.seeds is None:
@@ -68,6 +71,8 @@ def run_all(
     kept: str,
 ) -> dict[str, list[Arms]]:
     """Run the arms with each seed on each data set; return what they came to, which is also kept.
+
+    What another call came to, perhaps on another machine, and kept is taken as it is.
 
     Parameters
     ----------
@@ -87,20 +92,40 @@ def run_all(
     cases = {**embedded, **{name: case_of(name, words[1:]) for name, words in given.items()}}
     chosen = {name: case for name, case in cases.items() if name in (arguments.only or cases)}
     out, more = arguments.out.absolute(), QUICK if arguments.quick else ()
+    known = _known(arguments.known)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and what is temporary goes too
-    found: dict[str, list[Arms]] = {}
+    found: dict[str, dict[int, Arms]] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="flwr-nas-suite-") as scratch:
             runner = Runner(chosen, files, more, out, Path(scratch), console)
             for name in chosen:
-                found[name] = [arms(runner, name, seed) for seed in arguments.seeds]
-                write_aside(out / kept, json.dumps(_plain(found), indent=2) + "\n")
+                found[name] = {}
+                for seed in arguments.seeds:
+                    found[name][seed] = known.get((name, seed)) or arms(runner, name, seed)
+                    write_aside(out / kept, json.dumps(_plain(found), indent=2) + "\n")
     except FlwrNasError as error:
         raise SystemExit(f"{Path(sys.argv[0]).name}: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    return found
+    return {name: list(seeds.values()) for name, seeds in found.items()}
 
 
-def _plain(found: dict[str, list[Arms]]) -> dict[str, list[dict[str, dict[str, object]]]]:
-    return {name: [{arm: asdict(one) for arm, one in each.items()} for each in seeds] for name, seeds in found.items()}
+def _plain(found: Mapping[str, Mapping[int, Arms]]) -> dict[str, dict[int, dict[str, dict[str, object]]]]:
+    return {
+        name: {seed: {arm: asdict(one) for arm, one in each.items()} for seed, each in seeds.items()}
+        for name, seeds in found.items()
+    }
+
+
+def _known(files: Iterable[Path]) -> dict[tuple[str, int], Arms]:
+    """Return by data set and seed what other calls came to; raises `SystemExit` for what is no summary."""
+    known: dict[tuple[str, int], Arms] = {}
+    for file in files:
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+            for name, seeds in found.items():
+                for seed, each in seeds.items():
+                    known[name, int(seed)] = {arm: Reached(**one) for arm, one in each.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise SystemExit(f"{Path(sys.argv[0]).name}: --known must name summaries; of {file}: {error}") from None
+    return known

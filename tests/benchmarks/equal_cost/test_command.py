@@ -41,7 +41,23 @@ def test_the_arms_run_with_each_seed_on_each_chosen_set(tmp_path: Path, monkeypa
     found = run_all(arguments, EMBEDDED, arms, Console(file=io.StringIO()), "kept.json")
     assert asked == [("wine", 5), ("wine", 6), ("set", 5), ("set", 6)]
     assert found == {name: [{"search": ONE}] * 2 for name in ("wine", "set")}
-    assert json.loads((tmp_path / "kept.json").read_text())["set"][1]["search"]["value"] == 0.5
+    assert json.loads((tmp_path / "kept.json").read_text())["set"]["6"]["search"]["value"] == 0.5
+
+    asked.clear()
+    words += ["7", "--known", str(tmp_path / "kept.json")]
+    arguments = read(*words, "--out", str(tmp_path / "other"), monkeypatch=monkeypatch)
+    again = run_all(arguments, EMBEDDED, arms, Console(file=io.StringIO()), "kept.json")
+    assert asked == [("wine", 7), ("set", 7)]
+    assert again == {name: [{"search": ONE}] * 3 for name in ("wine", "set")}
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", '{"wine": {"0": {"search": {"value": 1}}}}', None])
+def test_what_is_known_must_be_a_summary(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if content is not None:
+        (tmp_path / "kept.json").write_text(content)
+    arguments = read("--known", str(tmp_path / "kept.json"), "--out", str(tmp_path / "runs"), monkeypatch=monkeypatch)
+    with pytest.raises(SystemExit, match="--known must name summaries"):
+        run_all(arguments, EMBEDDED, lambda *_: {}, Console(file=io.StringIO()), "kept.json")
 
 
 def test_a_run_has_the_overrides_of_its_data_of_all_arms_and_its_own(
