@@ -94,6 +94,7 @@ class Controller(ABC):
         self.under_way: dict[int, Observation] = {}
         self._proposed: list[Identity] = []
         self._withdrawn: list[Identity] = []
+        self._put_off: list[Identity] = []
         self._seen: set[Identity] = set()
         self._exhausted = False
         first: dict[Identity, Suggestion] = {}
@@ -101,6 +102,7 @@ class Controller(ABC):
             space.check(one.tried)
             first.setdefault(one.tried, one)
         self.start = list(first.values())
+        self._queue = list(self.start)
 
     # ------------------------------------------------------------ what a subclass provides
 
@@ -138,7 +140,7 @@ class Controller(ABC):
     @property
     def done(self) -> bool:
         """Whether there will be no further proposal."""
-        return self._exhausted or len(self._proposed) >= self.max_trials
+        return (self._exhausted and not self._put_off) or len(self._proposed) >= self.max_trials
 
     @final
     def propose(self, n: int) -> list[Proposal]:
@@ -152,6 +154,8 @@ class Controller(ABC):
             number = len(self._proposed)
             self._proposed.append(suggestion.tried)
             self._seen.add(suggestion.tried)
+            if self._queue and suggestion is self._queue[0]:
+                self._queue.pop(0)
             proposals.append(Proposal(number, spec, recipe, suggestion.origin, suggestion.parent, suggestion.repeats))
         return proposals
 
@@ -159,13 +163,27 @@ class Controller(ABC):
     def withdraw(self, proposal: Proposal) -> None:
         """Take back the last proposal, whose trial has not begun and never will; the next one has its number.
 
-        What it was to try is not proposed again. A search withdraws what its budget does not pay for, and asks for
-        something else: what a proposal costs is known only once it was made.
+        What it was to try is not proposed again.
         """
-        if proposal.number != len(self._proposed) - 1:
-            raise ConfigError("The last proposal alone can be withdrawn", proposal.number, fix="Report a bug")
-        self._withdrawn.append(self._proposed.pop())
-        del self.start[proposal.number : proposal.number + 1]
+        self._withdrawn.append(self._taken_back(proposal))
+
+    @final
+    def put_off(self, proposal: Proposal) -> None:
+        """Withdraw a proposal until `reconsider` is called.
+
+        A search puts off what its budget does not pay for, and asks for something else: what a proposal costs is known
+        only once it was made.
+        """
+        self._put_off.append(self._taken_back(proposal))
+
+    @final
+    def reconsider(self) -> None:
+        """Let what was put off be proposed again, what is to be tried first before all else."""
+        if self._put_off:
+            left = {*self._put_off, *(one.tried for one in self._queue)}
+            self._queue = [one for one in self.start if one.tried in left]
+            self._put_off, self._exhausted = [], False
+            self._seen = self._tried()
 
     @final
     def observe(self, trial: Trial, final: bool) -> None:
@@ -207,8 +225,10 @@ class Controller(ABC):
         """Return all state as JSON: restored and continued equals never interrupted."""
         return {
             "start": [[*_to_json(one.tried), one.origin] for one in self.start],
+            "queue": [_to_json(one.tried) for one in self._queue],
             "proposed": [_to_json(identity) for identity in self._proposed],
             "withdrawn": [_to_json(identity) for identity in self._withdrawn],
+            "put_off": [_to_json(identity) for identity in self._put_off],
             "history": [seen.to_json() for seen in self.history],
             "under_way": [seen.to_json() for seen in self.under_way.values()],
             "exhausted": self._exhausted,
@@ -219,8 +239,11 @@ class Controller(ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
         self.start = [Suggestion(_from_json(spec, recipe), origin) for spec, recipe, origin in state["start"]]
+        left = {_from_json(spec, recipe) for spec, recipe in state["queue"]}
+        self._queue = [one for one in self.start if one.tried in left]
         self._proposed = [_from_json(spec, recipe) for spec, recipe in state["proposed"]]
         self._withdrawn = [_from_json(spec, recipe) for spec, recipe in state["withdrawn"]]
+        self._put_off = [_from_json(spec, recipe) for spec, recipe in state["put_off"]]
         self.history = [self._observation(row) for row in state["history"]]
         self.under_way = {row["number"]: self._observation(row) for row in state["under_way"]}
         self._seen = self._tried()
@@ -228,6 +251,11 @@ class Controller(ABC):
         self.load_extra_state(state["extra"])
 
     # ------------------------------------------------------------ inside
+
+    def _taken_back(self, proposal: Proposal) -> Identity:
+        if proposal.number != len(self._proposed) - 1:
+            raise ConfigError("The last proposal alone can be withdrawn", proposal.number, fix="Report a bug")
+        return self._proposed.pop()
 
     def _remember(self, observation: Observation) -> None:
         """Add to the history; the scores of its rung stay comparable."""
@@ -249,15 +277,15 @@ class Controller(ABC):
         """Return what is not to be proposed again."""
         unheard = {seen.number for seen in self.history if seen.unheard}
         heard = (identity for number, identity in enumerate(self._proposed) if number not in unheard)
-        return {*heard, *self._withdrawn}
+        return {*heard, *self._withdrawn, *self._put_off}
 
     def _observation(self, row: dict[str, Any]) -> Observation:
         return Observation.from_json(row, self._proposed[row["number"]])
 
     def _next(self) -> Suggestion | None:
         number = len(self._proposed)
-        if number < len(self.start):
-            return self.start[number]
+        if self._queue:
+            return self._queue[0]
         rng = generator(self.seed, "propose", number)
         failures = 0
         for _ in range(_ATTEMPTS):

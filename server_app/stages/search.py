@@ -64,7 +64,6 @@ class Search(Folded):
     _closed: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
     _spent: bool = field(default=False, init=False)
-    _short: Shortage | None = field(default=None, init=False)
 
     # ------------------------------------------------------------ what the strategy asks
 
@@ -141,6 +140,7 @@ class Search(Folded):
         """
         free = set(nodes) - set(unavailable)
         self._leave_out_absent(free)
+        self.controller.reconsider()
         self._fill()
         if (self._all_proposed and not self._closed) or self._stalled:
             self._closed = self._all_proposed
@@ -168,7 +168,6 @@ class Search(Folded):
             "closed": self._closed,
             "over": self._over,
             "spent": self._spent,
-            "short": None if self._short is None else asdict(self._short),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -178,16 +177,16 @@ class Search(Folded):
         self.fidelity.load_state_dict(state["fidelity"])
         self._best, self._closed = state["best"], state["closed"]
         self._over, self._spent = state["over"], state["spent"]
-        self._short = None if state["short"] is None else Shortage(**state["short"])
         self._ranking = None
 
     # ------------------------------------------------------------ starting
 
     def _fill(self) -> None:
         taken = {active.slot for active in self._active.values()}
-        for slot in range(self.concurrency):
-            if slot not in taken and (active := self._promoted() or self._proposed()) is not None:
-                active.slot, active.trial.state = slot, TrialState.RUNNING
+        for slot in sorted(set(range(self.concurrency)) - taken):
+            if (active := self._promoted() or self._proposed()) is None:
+                break  # nor would there be anything for the next place
+            active.slot, active.trial.state = slot, TrialState.RUNNING
 
     @property
     def _all_proposed(self) -> bool:
@@ -212,19 +211,21 @@ class Search(Folded):
         return active
 
     def _proposed(self) -> Active | None:
-        """Start what the controller proposes; what cannot be paid it takes back, and proposes something else."""
-        tries = 0
-        while not self._spent and (proposals := self.controller.propose(1)):
+        """Start what the controller proposes; what cannot be paid it puts off, and proposes something else.
+
+        Where nothing can be paid while others are under way, their results may show that less is to be reserved.
+        """
+        unpaid: list[Shortage] = []
+        while len(unpaid) < _OTHERS and not self._spent and (proposals := self.controller.propose(1)):
             trial = Trial.of(proposals[0])
             if (shortage := self.shortage(self, trial, self.fidelity.rungs[0])) is None:
                 self._ranking = None
                 return self._enter(trial, self.fidelity.start(trial))
-            self.controller.withdraw(proposals[0])
-            self._short = min(self._short or shortage, shortage, key=lambda one: one.part)
-            tries += 1
-            self._spent = tries == _OTHERS
-        if self._short is not None and self._all_proposed and len(self.trials) < self.controller.max_trials:
-            self._say_spent(self._short)
+            self.controller.put_off(proposals[0])
+            unpaid.append(shortage)
+        if unpaid and not self._active:
+            self._spent = True
+            self._say_spent(min(unpaid, key=lambda one: one.part))
         return None
 
     def _say_spent(self, least: Shortage) -> None:
@@ -232,7 +233,6 @@ class Search(Folded):
         if not self.trials:
             raise too_little(least)
         self.journal.write("budget", trials=len(self.trials), **asdict(least))
-        self._short = None
 
     @property
     def _stalled(self) -> bool:

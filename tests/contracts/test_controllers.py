@@ -390,15 +390,39 @@ def test_what_is_withdrawn_leaves_its_number_to_another_and_does_not_come_back(m
     assert drive.controller.in_flight == 0
 
 
-def test_a_controller_that_withdrew_is_restored(make, space):
+def test_what_is_put_off_comes_back_once_it_is_reconsidered_what_was_given_first(make, space):
     start = [space.spec("000000"), space.spec("333333")]
     drive = Drive(make(start=start), width=2)
     for _ in range(4):
-        drive.controller.withdraw(drive.controller.propose(1)[0])
+        drive.controller.put_off(drive.controller.propose(1)[0])
+    drive.advance()
+    assert all(proposal.spec not in start for proposal in drive.log)
+    drive.controller.reconsider()
+    assert [proposal.spec for proposal in drive.controller.propose(2)] == start
+
+
+def test_a_space_of_which_all_is_put_off_is_not_done_before_it_is_tried(make, space):
+    few = space.spec("000000")
+    controller = make(start=[few])
+    controller.put_off(controller.propose(1)[0])
+    controller._exhausted = True  # as where there is nothing else
+    assert not controller.done
+    controller.reconsider()
+    (again,) = controller.propose(1)
+    assert (again.number, again.spec) == (0, few)
+
+
+def test_a_controller_that_withdrew_is_restored(make, space):
+    start = [space.spec("000000"), space.spec("333333"), space.spec("123123")]
+    drive = Drive(make(start=start), width=2)
+    for taken_back in (drive.controller.put_off, drive.controller.withdraw) * 2:
+        taken_back(drive.controller.propose(1)[0])
         drive.advance()
     restored = Drive(make(start=start), width=2)
     restored.controller.load_state_dict(json.loads(json.dumps(drive.controller.state_dict())))
     restored.open, restored.log, restored.step = copy.deepcopy(drive.open), list(drive.log), drive.step
+    restored.controller.reconsider()
+    drive.controller.reconsider()
     assert restored.run() == drive.run()
 
 

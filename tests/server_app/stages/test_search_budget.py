@@ -39,10 +39,10 @@ def listed(widths):
 def with_budget(configure, base_config):
     """A function to a configuration of twelve trials by successive halving, one run of each model in the final."""
 
-    def make(limits, widths=WIDTHS, fidelity=HALVING, places=3):
+    def make(limits, widths=WIDTHS, fidelity=HALVING, places=3, final=FINAL):
         budget = replace(base_config.search.budget, **limits)
         search = {"trials": len(widths), "concurrency": places, "budget": budget}
-        return configure(space=listed(widths), fidelity=fidelity, search=search, final=FINAL)
+        return configure(space=listed(widths), fidelity=fidelity, search=search, final=final)
 
     return make
 
@@ -194,5 +194,22 @@ def test_a_trial_under_way_is_reserved_for(run, whole):
     full = {"name": "full", "max_rounds": 2}
     limit = spent(run({}, fidelity=full)).mac_examples // 2
     played = run({"mac_examples": limit}, fidelity=full, places=len(WIDTHS))
-    assert played.kinds("budget")[0]["spent"] == 0
+    kinds = [event["event"] for event in played.events if event["event"] in ("proposed", "round")]
+    assert kinds.index("round") < len(WIDTHS)
     assert spent(played).mac_examples <= limit
+
+
+def test_what_those_under_way_turn_out_not_to_need_pays_for_others(run):
+    """Before any has a score the widest may win, whose final training is the dearest; after that it is known who did.
+
+    The budget pays for 2 rounds of the widest, for 40 of it in the final, and for 3 in a hundred more. A narrow one
+    costs a hundredth to a seventh of that.
+    """
+    full, final = {"name": "full", "max_rounds": 2}, {**FINAL, "rounds": 40}
+    played = run({"mac_examples": 1}, widths=(200,), fidelity=full, final=final)
+    least = int(str(played.error).split("which cost ")[1].split(" ")[0].replace(",", ""))
+    played = run({"mac_examples": 1.03 * least}, widths=(200, *range(2, 30)), fidelity=full, final=final, places=40)
+    assert played.error is None
+    (told,) = played.kinds("budget") or [None]
+    assert told is None or told["spent"] == Spent.of(played.search.trials).mac_examples
+    assert spent(played).mac_examples <= 1.03 * least
