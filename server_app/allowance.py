@@ -4,20 +4,25 @@ A step is a trial's training up to a rung with the score there. It fits where no
 by what the run has cost, what the trials under way cost until their rungs, the step, and the final training of the
 dearest that may come out of the search then. A new trial must leave enough for the promotions to come, too: else the
 budget would go into beginnings, and what is left into the cheapest of them.
+
+Where nobody says how long the final training is, half of each limit is reserved for it, or as much as its least rounds
+cost, and no more than it needs. It then has as many rounds as what is left pays for, up to those that it would have
+without a budget. So a small budget makes both shorter, the search and what follows it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from common.config import options_of
 from common.groups import PORTFOLIO
 from server_app.budget import Shortage, Spent, shortage_of
 from server_app.candidates import constant, linear
-from server_app.final_rounds import with_rounds
+from server_app.final_rounds import least_rounds, with_rounds
 from server_app.forecast import Bill, Load, Workers, dearest, final_cost, may_be_best, priced, score_cost, training_cost
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
@@ -33,6 +38,12 @@ if TYPE_CHECKING:
     from server_app.stages.warm_up import WarmUp
     from server_app.trials import Identity, Trial
 
+    Price = Callable[[Bill], Spent]
+    """From work to come to what it costs in each currency."""
+
+_FOR_FINAL = 0.5
+"""Of a budget, what is reserved for a final training of which nobody said how long it is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
@@ -43,7 +54,9 @@ class Allowance:
     limits : BudgetConfig
         Of the run.
     final : FinalConfig
-        What follows the search, with its rounds.
+        What follows the search, with its rounds where the budget pays for them.
+    least_rounds : int
+        Of these, what is reserved in any case.
     load : callable
         What of an identity its cost depends on.
     linear, constant : Load
@@ -66,6 +79,7 @@ class Allowance:
 
     limits: BudgetConfig
     final: FinalConfig
+    least_rounds: int
     load: Callable[[Identity], Load]
     linear: Load
     constant: Load
@@ -97,12 +111,20 @@ class Allowance:
         to_come = sum((self._step(one, one.rounds, until, workers) for one, until in steps), Bill())
         if trial.number == len(search.trials):
             to_come += self._climbs(search, trial, workers)
-        to_come += self._final(search, trial)
-        seconds = self.elapsed()
-        spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
-        phases = sum(one.rounds + one.rung for one in search.trials)
-        total = replace(spent + self.before(), seconds=sum(seconds.values()))
-        return shortage_of(self.limits, total, priced(to_come, spent, phases))
+        total, price = self._prices(search)
+        return shortage_of(self.limits, total, price(to_come + self._reserved(search, trial, price)))
+
+    def final_rounds(self, search: Search) -> int:
+        """Return for how many rounds what a search has found trains: as many as what it left pays for.
+
+        Parameters
+        ----------
+        search : Search
+            That is done, and found something.
+        """
+        total, price = self._prices(search)
+        cost = self._final(search, search.found())
+        return self._most_rounds(lambda rounds: shortage_of(self.limits, total, price(cost(rounds))) is None)
 
     def shortage_of_round(
         self, warm_up: WarmUp, search: Search, paths: Sequence[Trial], part: float
@@ -126,13 +148,32 @@ class Allowance:
         to_come = sum((training_cost(self.load(path.identity), workers, 1) for path in paths), Bill())
         dearest_path = max(paths, key=lambda path: self.load(path.identity).macs)
         first = replace(dearest_path, number=0)
-        after = to_come + self._step(first, 0, search.fidelity.rungs[0], workers) + self._final(search, first)
         seconds = self.elapsed()
         spent = replace(Spent.of(warm_up.trials), seconds=seconds.get(warm_up.name, 0.0))
-        total, phases = replace(spent, seconds=sum(seconds.values())), len(warm_up.trials)
-        return shortage_of(self.limits.part(part), total, priced(to_come, spent, phases)) or shortage_of(
-            self.limits, total, priced(after, spent, phases)
+        total, price = replace(spent, seconds=sum(seconds.values())), _pricing(spent, len(warm_up.trials))
+        after = to_come + self._step(first, 0, search.fidelity.rungs[0], workers)
+        after += self._reserved(search, first, price)
+        return shortage_of(self.limits.part(part), total, price(to_come)) or shortage_of(
+            self.limits, total, price(after)
         )
+
+    def _prices(self, search: Search) -> tuple[Spent, Price]:
+        """Return what the run has cost by now, and what tells what work costs, by what the search has cost."""
+        seconds = self.elapsed()
+        spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
+        phases = sum(one.rounds + one.rung for one in search.trials)
+        return replace(spent + self.before(), seconds=sum(seconds.values())), _pricing(spent, phases)
+
+    def _reserved(self, search: Search, trial: Trial, price: Price) -> Bill:
+        """Return what is left for the final training, should the dearest come out of the search then."""
+        cost, most = self._final(search, trial), self.limits.part(_FOR_FINAL)
+        return cost(self._most_rounds(lambda rounds: shortage_of(most, Spent(), price(cost(rounds))) is None))
+
+    def _most_rounds(self, paid: Callable[[int], bool]) -> int:
+        """Return the most rounds of the final training that are paid, or the least there may be."""
+        assert self.final.rounds is not None
+        more = range(self.least_rounds + 1, self.final.rounds + 1)
+        return self.least_rounds + bisect_left(more, True, key=lambda rounds: not paid(rounds))
 
     def _step(self, trial: Trial, start: int, rounds: int, workers: Workers) -> Bill:
         load = self.load(trial.identity)
@@ -146,7 +187,8 @@ class Allowance:
             total += dearest(steps, climb.places)
         return total
 
-    def _final(self, search: Search, trial: Trial) -> Bill:
+    def _final(self, search: Search, trial: Trial) -> Callable[[int], Bill]:
+        """Return what tells what the final training costs, by its rounds, where a trial goes a step further."""
         new = trial.number == len(search.trials)
         ranking = [trial, *search.ranking] if new else search.ranking
         baselines = [] if self.baseline is None else [self.baseline]
@@ -155,16 +197,17 @@ class Allowance:
         selection = self._workers(search, self.final_placement, search.held_out)
         test = self._workers(search, self.final_placement, ())
         tests = tuple(self.held(name, "test") for name in self.names())
-        return final_cost(
-            self.final,
-            [self.load(one.identity) for one in may_be_best(ranking, self.final.finalists)],
-            baselines,
-            self.linear,
-            self.constant,
-            selection,
-            replace(test, score=tests if any(tests) else ()),  # there are none where the test is on the server
+        cost = partial(
+            final_cost,
+            finalists=[self.load(one.identity) for one in may_be_best(ranking, self.final.finalists)],
+            baselines=baselines,
+            linear=self.linear,
+            constant=self.constant,
+            selection=selection,
+            test=replace(test, score=tests if any(tests) else ()),  # there are none where the test is on the server
             held_out=bool(search.held_out),
         )
+        return lambda rounds: cost(replace(self.final, rounds=rounds))
 
     def _workers(self, search: Search, placement: Placement, held_out: Collection[str]) -> Workers:
         """Return who trains, all but some, and who of the panel scores."""
@@ -172,6 +215,10 @@ class Allowance:
         most = placement.most(len(train))
         score = tuple(self.held(name, search.split) for name in search.panel)
         return Workers(tuple(sorted(train, reverse=True)[:most]), score)
+
+
+def _pricing(spent: Spent, phases: int) -> Price:
+    return lambda bill: priced(bill, spent, phases)
 
 
 def examples_of(roster: Roster) -> Callable[[str, Split], int]:
@@ -220,6 +267,7 @@ def allowance_of(
     return Allowance(
         limits=config.search.budget,
         final=with_rounds(config.final, roster.steps_per_round(recipes.default)),
+        least_rounds=least_rounds(config.final),
         load=load,
         linear=load(linear(recipes.default)),
         constant=load(constant(roster.most_examples)),

@@ -93,7 +93,7 @@ def build_strategy(
 
     strategy = FedNASStrategy(
         lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits, elapsed, warmed),
-        closing_of(config, journal, blobs),
+        closing_of(config, journal, blobs, elapsed, warmed),
         lambda task, search, roster: build_warm_up(config, task, search, journal, roster, elapsed),
         facts=facts_of(config, _metric(config), lambda task: reach_of(config, task)),
         journal=journal,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,9 @@ from common.architecture.cost import cost_of
 from common.config import Config
 from common.seeding import child_seed
 from common.tasks import Task
+from server_app.allowance import allowance_of
 from server_app.blobs import Blobs
+from server_app.budget import Spent
 from server_app.candidates import ONCE, candidates_of, finalists_of
 from server_app.capacity import excess_of_node
 from server_app.closing import Closing
@@ -29,8 +31,32 @@ from server_app.weights.scratch import Scratch
 from server_app.wiring import chosen, maker, objectives_of
 
 
-def closing_of(config: Config, journal: Journal, blobs: Blobs) -> Closing:
-    """Return how the stages after the search are built."""
+def closing_of(
+    config: Config,
+    journal: Journal,
+    blobs: Blobs,
+    elapsed: Callable[[], Mapping[str, float]] = dict,
+    before: Callable[[], Spent] = Spent,
+) -> Closing:
+    """Return how the stages after the search are built.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    journal, blobs, elapsed, before
+        As in `build_search`.
+    """
+
+    def rounds(outcome: Outcome, roster: Roster) -> int:
+        placement, _ = chosen(config, "placement")
+        return allowance_of(config, outcome.task, roster, elapsed, placement, before).final_rounds(outcome.search)
+
+    def finalists(outcome: Outcome, roster: Roster) -> Finalists | None:
+        stage = build_finalists(config, outcome.task, outcome.search, journal, blobs, roster)
+        if stage is not None:
+            stage.rounds = rounds(outcome, roster)
+        return stage
 
     def final(outcome: Outcome, roster: Roster) -> Final:
         winner, earlier = outcome.winner, outcome.finalists
@@ -39,13 +65,13 @@ def closing_of(config: Config, journal: Journal, blobs: Blobs) -> Closing:
             earlier = None  # in the final training those who were held out train too
         ranking = outcome.search.ranking
         stage = build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier)
-        if outcome.finalists is not None:
-            stage.rounds = outcome.finalists.rounds  # whoever joined since
+        known = outcome.finalists  # and stays, whoever joined since
+        stage.rounds = rounds(outcome, roster) if known is None else known.rounds
         return stage
 
     return Closing(
         lambda task, roster: _rounds(config, task, roster),
-        lambda outcome, roster: build_finalists(config, outcome.task, outcome.search, journal, blobs, roster),
+        finalists,
         final,
     )
 

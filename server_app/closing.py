@@ -29,7 +29,7 @@ class Closing:
     Parameters
     ----------
     rounds : callable
-        Returns from the task and the nodes how many rounds a model trains in either.
+        Returns from the task and the nodes how many rounds a model trains in either, unless a budget makes them fewer.
     finalists : callable
         Builds the finalists' stage from what was found so far, and the nodes; returns None where there is nothing to
         choose.
@@ -78,7 +78,7 @@ class Closing:
 
 def _tell_finalists(stage: Finalists, outcome: Outcome, journal: Journal) -> None:
     names = [_name(identity, outcome) for identity in stage.contenders]
-    journal.write("finalists", finalists=names, seeds=stage.seeds, trials=len(stage.plan))
+    journal.write("finalists", finalists=names, seeds=stage.seeds, trials=len(stage.plan), rounds=stage.rounds)
 
 
 def _tell_choice(stage: Finalists, outcome: Outcome, journal: Journal) -> None:
@@ -102,4 +102,6 @@ def _name(identity: Identity, outcome: Outcome) -> str:
 
 def _tell_final(stage: Final, journal: Journal) -> None:
     roles = {role: spec.id for role, (spec, _) in stage.candidates.items()}
-    journal.write("final", winner=roles["winner"], trials=len(stage.plan), seeds=stage.seeds, roles=roles)
+    journal.write(
+        "final", winner=roles["winner"], trials=len(stage.plan), seeds=stage.seeds, rounds=stage.rounds, roles=roles
+    )

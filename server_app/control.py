@@ -1,9 +1,9 @@
 """Was it the controller? A random search of the same cost beside a run, and the gain over it.
 
 The control has the run's configuration and seed, and with these its nodes, its data and the seeds of its final
-training, so that the tests of both winners are pairs. What it does not have is what people or a controller know:
-nothing is tried first, and each proposal is drawn from the space. It ends, its final training included, before it costs
-more MACs x examples than the run did.
+training, which is as long, so that the tests of both winners are pairs. What it does not have is what people or a
+controller know: nothing is tried first, and each proposal is drawn from the space. It ends, its final training
+included, before it costs more MACs x examples than the run did.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> C
         weights={"name": "scratch"},
         fidelity=config.fidelity if fidelity.trains else {"name": "successive_halving"},
         search=replace(config.search, trials=UNBOUNDED, start=[], budget=budget),
+        final=replace(config.final, rounds=result.get("final_rounds") or config.final.rounds),
         run=replace(config.run, dir=str(folder), resume=False),
     )
 

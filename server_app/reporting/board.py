@@ -201,6 +201,7 @@ class Board:
     def _enter(self, label: str, event: dict[str, Any]) -> None:
         self.stage, self.stage_began, self.rounds_before = label, event["time"], self.rounds
         self.models[label] = event["trials"]
+        self.final_rounds = event.get("rounds", self.final_rounds)
 
     def _on_proposed(self, event: dict[str, Any]) -> None:
         spec = ArchitectureSpec.from_dict(event["spec"])

@@ -81,11 +81,11 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "reopened": lambda e: f"{e['trial']} goes on after {counted(e['rounds'], 'round')}; it had failed: {e['reason']}",
     "journal_lost": lambda e: f"The journal cannot be written: {e['reason']}",
     "finalists": lambda e: (
-        f"{listed(e['finalists'])} train again, from scratch{_with_seeds(e)}, and one of them is chosen"
+        f"{listed(e['finalists'])} train again, from scratch{_how_long(e)}, and one of them is chosen"
     ),
     "chosen": lambda e: f"{e['trial']} is chosen: {_why(e)}",
     "final": lambda e: (
-        f"Final training of {e['winner']}{_with_seeds(e)}, compared with: {', '.join(list(e['roles'])[1:])}"
+        f"Final training of {e['winner']}{_how_long(e)}, compared with: {', '.join(list(e['roles'])[1:])}"
     ),
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
@@ -149,9 +149,10 @@ def _left_out(event: dict[str, Any]) -> str:
     return f"; left out of the portfolio, for reasons that journal.jsonl tells: {names}" if names else ""
 
 
-def _with_seeds(event: dict[str, Any]) -> str:
-    """Return with how many seeds a stage trains each model, where that is more than one."""
-    return f" with {event['seeds']} seeds" if event.get("seeds", 1) > 1 else ""
+def _how_long(event: dict[str, Any]) -> str:
+    """Return for how many rounds a stage trains each model, and with how many seeds, where that is more than one."""
+    rounds = f" for {counted(event['rounds'], 'round')}" if "rounds" in event else ""
+    return rounds + (f" with {event['seeds']} seeds" if event.get("seeds", 1) > 1 else "")
 
 
 def _why(event: dict[str, Any]) -> str:

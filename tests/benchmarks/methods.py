@@ -65,7 +65,7 @@ WARM_UP = 1000
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run an evolution by default, and then each way with each budget."""
     first = runner.run(name, "evolution-once", seed, [*COMMON, *METHODS["evolution"]])
-    search, final = _costs(runner.folder(name, "evolution-once", seed))
+    search, final, rounds = _costs(runner.folder(name, "evolution-once", seed))
     found = {"evolution-once": first}
     for budget, part in BUDGETS.items():
         for method, own in METHODS.items():
@@ -74,14 +74,15 @@ def arms(runner: Runner, name: str, seed: int) -> Arms:
                 continue
             shared = [f"weights.rounds={WARM_UP}"] if "weights=supernet" in own else []
             limits = [f"search.trials={UNBOUNDED}", f"search.budget.mac_examples={part * search + final:.0f}"]
-            found[arm] = runner.run(name, arm, seed, [*COMMON, *own, *shared, *limits])
+            found[arm] = runner.run(name, arm, seed, [*COMMON, *own, *shared, *limits, f"final.rounds={rounds}"])
     return found
 
 
-def _costs(folder: Path) -> tuple[float, float]:
-    """Return what the search of a run cost, and what its final training did."""
-    costs = json.loads((folder / RESULT).read_text(encoding="utf-8"))["mac_examples"]
-    return float(costs["search"]), float(costs["final"])
+def _costs(folder: Path) -> tuple[float, float, int]:
+    """Return what the search of a run cost, what its final training did, and how many rounds that had."""
+    result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    costs = result["mac_examples"]
+    return float(costs["search"]), float(costs["final"]), int(result["final_rounds"])
 
 
 def show(found: dict[str, list[Arms]], console: Console) -> None:

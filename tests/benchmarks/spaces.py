@@ -54,7 +54,7 @@ def arms(runner: Runner, name: str, seed: int) -> Arms:
     return {
         "search": first,
         "portfolio": runner.run(name, "portfolio", seed, portfolio(folder)),
-        **{arm: runner.run(name, arm, seed, [*own, *as_dear(first.cost)]) for arm, own in others.items()},
+        **{arm: runner.run(name, arm, seed, [*own, *as_dear(folder)]) for arm, own in others.items()},
     }
 
 

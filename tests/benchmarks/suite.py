@@ -39,11 +39,11 @@ OTHERS = ARMS[1:]
 
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run the search, and then what may cost as much."""
-    search = runner.run(name, "search", seed)
+    search, folder = runner.run(name, "search", seed), runner.folder(name, "search", seed)
     return {
         "search": search,
-        "portfolio": runner.run(name, "portfolio", seed, portfolio(runner.folder(name, "search", seed))),
-        "random": runner.run(name, "random", seed, random_search(search.cost)),
+        "portfolio": runner.run(name, "portfolio", seed, portfolio(folder)),
+        "random": runner.run(name, "random", seed, random_search(folder)),
     }
 
 

@@ -37,6 +37,7 @@ def allowance(**changes):
     made = Allowance(
         limits=NO_LIMITS,
         final=FINAL,
+        least_rounds=2,
         load=load_of,
         linear=LINEAR,
         constant=CONSTANT,
@@ -197,6 +198,28 @@ def test_a_round_of_a_warm_up_leaves_the_search_its_part_and_enough_for_one_tria
     enough = 5000 + one_round + after
     assert shortage(enough, 0.99, cost=5000) is None
     assert shortage(enough - 1, 0.99, cost=5000) == Shortage("mac_examples", 5000, one_round + after, enough - 1)
+
+
+def final_of(rounds):
+    """What the final training costs: the winner of width 1, the linear model and the baseline."""
+    return (100 + 5 + 50) * (rounds * 30 + 7)
+
+
+@pytest.mark.parametrize(("paid", "reserved"), [(3, 3), (6.9, 6), (100, 20), (1, 2)])
+def test_a_final_training_that_may_be_shorter_has_half_of_a_budget_or_what_it_needs(paid, reserved):
+    """Half of the limit pays for 3 rounds, for less than 7, for more than all 20, for less than the least, 2."""
+    limit, final = 2 * final_of(paid), replace(FINAL, rounds=20)
+    shortage = allowance(mac_examples=limit, final=final).shortage(search_of(), trial(0, SPECS[0]), 10**6)
+    assert shortage.reserved == 100 * (10**6 * 30 + 3) + final_of(reserved)
+
+
+@pytest.mark.parametrize(("left", "rounds"), [(5, 5), (5.9, 5), (21, 20), (0.5, 2)])
+def test_the_final_training_has_as_many_rounds_as_the_search_left_pays_for(left, rounds):
+    done = trial(0, SPECS[0], 0.5, state=TrialState.FINISHED, ledger=Ledger(0, 0, 0, 777))
+    search, final = search_of([done]), replace(FINAL, rounds=20)
+    search.found = lambda: done
+    assert allowance(mac_examples=777 + final_of(left), final=final).final_rounds(search) == rounds
+    assert allowance(final=final).final_rounds(search) == 20, "without a budget"
 
 
 def test_what_came_before_a_search_is_spent():

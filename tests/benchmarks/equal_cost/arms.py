@@ -65,14 +65,25 @@ def reached(folder: Path) -> Reached:
     )
 
 
-def as_dear(cost: float) -> list[str]:
-    """Return the overrides of a search that tries as much as it can pay, its final training included."""
-    return [f"search.trials={UNBOUNDED}", f"search.budget.mac_examples={cost:.0f}"]
+def as_dear(search: Path) -> list[str]:
+    """Return the overrides of a search that tries as much as it can at the cost of another one that has finished.
+
+    The final training is as long, and part of the cost.
+
+    Parameters
+    ----------
+    search : Path
+        The run folder of the other.
+    """
+    result = _read(search / RESULT)
+    cost = sum(result["mac_examples"].values())
+    limits = [f"search.trials={UNBOUNDED}", f"search.budget.mac_examples={cost:.0f}"]
+    return [*limits, f"final.rounds={result['final_rounds']}"]
 
 
-def random_search(cost: float) -> list[str]:
-    """Return the overrides of a random search that may cost as much."""
-    return ["controller=random", "search.start=[]", *as_dear(cost)]
+def random_search(search: Path) -> list[str]:
+    """Return the overrides of a random search at the cost of a search that has finished."""
+    return ["controller=random", "search.start=[]", *as_dear(search)]
 
 
 def portfolio(search: Path) -> list[str]:

@@ -29,6 +29,7 @@ def leave(folder: Path, held_out: int = 0, **winner: Any) -> Path:
         "task": TASK.to_record(),
         "mac_examples": {"search": 6_000_000, "final": 4_000_000},
         "seconds": {"search": 1.5, "final": 2.0},
+        "final_rounds": 17,
     }
     rows = [(LARGE, 2, "portfolio"), (SMALL, 1, "mutation"), (SMALL, 1, "portfolio")]
     history = [{"spec": spec.to_dict(), "recipe": {"epochs": e}, "origin": origin} for spec, e, origin in rows]
@@ -80,8 +81,8 @@ def test_all_entries_of_the_portfolio_are_finalists(held_out: int, tmp_path: Pat
     assert config.fidelity["name"] == "full"
 
 
-def test_a_random_search_starts_from_nothing_and_may_cost_so_much() -> None:
-    config = compose_config(random_search(1.5e9))
+def test_a_random_search_starts_from_nothing_and_may_cost_as_much(tmp_path: Path) -> None:
+    config = compose_config(random_search(leave(tmp_path / "run")))
     assert (config.controller["name"], config.search.start) == ("random", [])
-    assert config.search.budget.mac_examples == 1.5e9
+    assert (config.search.budget.mac_examples, config.final.rounds) == (1e7, 17)
     assert config.search.trials > 1000

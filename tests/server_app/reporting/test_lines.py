@@ -132,7 +132,10 @@ def test_the_finalists_are_named_and_why_one_of_them_is_chosen(thorough):
     lines = [line for line in map(line_of, thorough.events) if line is not None]
     (again,) = [line for line in lines if "train again" in line]
     names = [f"trial-{each['trial']:04d}" for each in thorough.result["finalists"]]
-    assert again == f"{names[0]} and {names[1]} train again, from scratch with 2 seeds, and one of them is chosen"
+    assert (
+        again
+        == f"{names[0]} and {names[1]} train again, from scratch for 1 round with 2 seeds, and one of them is chosen"
+    )
     (chosen,) = [each for each in thorough.result["finalists"] if each["chosen"]]
     told = f"trial-{chosen['trial']:04d} is chosen: {chosen['why']} (mean accuracy {chosen['mean']:.4f}"
     assert any(line.startswith(told) for line in lines)
