@@ -2,14 +2,16 @@
 
 The files are conf/portfolio/<kind of data>.yaml. An entry is written for inputs of ordinary size. For others it changes
 as little as it must: what an input is too small for is left out, long and large inputs are passed through with greater
-strides, what exceeds a limit becomes narrower, then shallower, and what the space does not offer is exchanged for the
-nearest that it does.
+strides, and what the space does not offer is exchanged for the nearest that it does. What exceeds a limit becomes
+narrower and coarser, by what A. G. Howard et al., "MobileNets", 2017, section 3.3, call multipliers of width and of
+resolution, and only then shallower.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from common.architecture.graph import INPUT, GraphBuilder
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
 
 LEAST = 2
 """Steps, or pixels of a side, that are left at least before features are reduced to a vector."""
-HALVINGS = 3
-"""How often widths are halved before an entry counts as too large."""
+HALVINGS, STRIDES = 3, 2
+"""How often widths are halved, and how many more convolutions get strides, before an entry loses a layer."""
+_SHRINKINGS = sorted(product(range(HALVINGS + 1), range(STRIDES + 1)), key=lambda pair: (sum(pair), pair[1]))
+"""So many halvings with so many strides, few of both first: in two dimensions one saves about as much as the other."""
 _NOT_FLAT = {"flatten": "avg+max"}
 """What takes the place of a reduction that costs too much with large inputs."""
 
@@ -84,8 +88,9 @@ def forms_of(spec: ArchitectureSpec, task: Task) -> Iterator[ArchitectureSpec]:
     reduced = dict.fromkeys((fitted.reduce, _NOT_FLAT.get(fitted.reduce, fitted.reduce)))
     for depth in range(len(fitted.layers), 0, -1):
         for reduce in reduced:
-            for halvings in range(HALVINGS + 1):
-                yield narrower(replace(fitted, layers=fitted.layers[:depth], reduce=reduce), 2**halvings)
+            for halvings, strides in _SHRINKINGS:
+                form = replace(fitted, layers=fitted.layers[:depth], reduce=reduce)
+                yield narrower(smaller(strided(form, strides), task), 2**halvings)
 
 
 def smaller(spec: LayeredSpec, task: Task) -> LayeredSpec:
@@ -110,11 +115,18 @@ def smaller(spec: LayeredSpec, task: Task) -> LayeredSpec:
 
 def coarser(spec: LayeredSpec, task: Task) -> LayeredSpec:
     """Return `spec` with strides of 2, from the first convolution on, until little enough of a large input is left."""
-    for index, layer in enumerate(spec.layers):
-        if max(_extents(spec, task), default=0) <= GREATEST.get(task.kind, 0):
+    for strides in range(len(spec.layers) + 1):
+        found = strided(spec, strides)
+        if max(_extents(found, task), default=0) <= GREATEST.get(task.kind, 0):
             break
-        if isinstance(layer, Convolution) and layer.stride == 1:
-            spec = replace_layer(spec, index, replace(layer, stride=2))
+    return found
+
+
+def strided(spec: LayeredSpec, count: int) -> LayeredSpec:
+    """Return `spec` with strides of 2 in the first `count` convolutions that have none, if there are so many."""
+    convolutions = [(index, layer) for index, layer in enumerate(spec.layers) if isinstance(layer, Convolution)]
+    for index, layer in [(index, layer) for index, layer in convolutions if layer.stride == 1][:count]:
+        spec = replace_layer(spec, index, replace(layer, stride=2))
     return spec
 
 
@@ -150,10 +162,12 @@ def _extents(spec: LayeredSpec, task: Task) -> tuple[int, ...]:
 
 def _fitting(spec: ArchitectureSpec, task: Task, space: SearchSpace) -> ArchitectureSpec:
     """Return the first form of `spec` that belongs to the space; raises `SpecError`, for the last, where none does."""
-    forms = [space.nearest(form) for form in forms_of(spec, task)]
-    found = next(filter(space.contains, forms), forms[-1])
-    space.check(found)
-    return found
+    form = spec
+    for form in map(space.nearest, forms_of(spec, task)):
+        if space.contains(form):
+            break
+    space.check(form)
+    return form
 
 
 def _parsed(values: Mapping[str, Any], recipes: RecipeSpace) -> Identity:

@@ -131,7 +131,7 @@ class LayeredOptions:
     max_layers: int = 5
     operations: list[str] | None = None
     begin: str | None = None
-    width: list[int] = field(default_factory=lambda: [16, 32, 64, 128])
+    width: list[int] = field(default_factory=lambda: [8, 16, 32, 64, 128])
     kernel: list[int] | None = None
     stride: list[int] = field(default_factory=lambda: [1, 2])
     activation: list[str] = field(default_factory=lambda: ["relu", "gelu"])

@@ -70,7 +70,7 @@ def test_values_are_those_of_what_is_chosen(capsys):
     assert "experiment=digits or har, tutorial" in text
     assert "experiment=digits: The default" in text
     assert "scoring.held_out=null" in text
-    assert "space.width=[16, 32, 64, 128] " in text
+    assert "space.width=[8, 16, 32, 64, 128] " in text
 
 
 def test_every_group_of_the_configuration_is_explained(capsys):

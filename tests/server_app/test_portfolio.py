@@ -10,7 +10,7 @@ from common.config import compose_config, read_portfolio
 from common.recipes import check_recipe
 from common.settings import TrainingSettings
 from common.tasks import Classification, Regression, Task
-from server_app.portfolio import coarser, forms_of, narrower, portfolio_of, smaller
+from server_app.portfolio import coarser, forms_of, narrower, portfolio_of, smaller, strided
 from server_app.registry import load_choice
 from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.layered_options import LayeredOptions
@@ -140,18 +140,46 @@ def test_widths_are_halved():
     assert narrower(spec, 2).layers == (Conv2d(4), MaxPool(2), Linear(1))
 
 
-def test_forms_are_as_written_then_narrower_then_with_less_to_flatten_then_shallower():
-    spec = LayeredSpec((Conv2d(16), Linear(8)))
-    forms = [(len(form.layers), form.reduce, form.layers[0].width) for form in forms_of(spec, task_of((1, 8, 8)))]
-    assert forms == [(d, reduce, width) for d in (2, 1) for reduce in ("flatten", "avg+max") for width in (16, 8, 4, 2)]
-    assert [form.layers[0].width for form in forms_of(LayeredSpec((Linear(8),), "avg"), task_of((3,)))] == [8, 4, 2, 1]
+def test_the_first_convolutions_get_strides():
+    spec = LayeredSpec((Conv2d(8, stride=2), Conv2d(8), MaxPool(2), Conv2d(8), Linear(4)))
+    assert strided(spec, 0) == spec
+    assert [layer.stride for layer in strided(spec, 1).layers if isinstance(layer, Conv2d)] == [2, 2, 1]
+    assert strided(spec, 2) == strided(spec, 9)
 
 
-def test_entries_keep_tight_limits_by_fewer_layers():
-    """With widths of 16 at least, one convolution and the head are 16 x 10 + 16 x 2 + 17 x 10 or 33 x 10 parameters."""
+def test_forms_are_as_written_then_narrower_and_coarser_then_with_less_to_flatten_then_shallower():
+    spec = LayeredSpec((Conv2d(16), Conv2d(16)))
+    forms = list(dict.fromkeys(forms_of(spec, task_of((1, 8, 8)))))
+    told = [(len(form.layers), form.reduce) for form in forms]
+    assert list(dict.fromkeys(told)) == [(depth, reduce) for depth in (2, 1) for reduce in ("flatten", "avg+max")]
+    first = [(form.layers[0].width, *(layer.stride for layer in form.layers)) for form in forms[: told.count(told[0])]]
+    whole, one = (16, 1, 1), [(8, 1, 1), (16, 2, 1)]
+    assert first[:6] == [whole, *one, (4, 1, 1), (8, 2, 1), (16, 2, 2)]  # none, one, and two halvings or strides
+    assert first[-1] == (2, 2, 2)
+    dense = dict.fromkeys(forms_of(LayeredSpec((Linear(8),), "avg"), task_of((3,))))
+    assert [form.layers[0].width for form in dense] == [8, 4, 2, 1]
+
+
+def test_no_form_is_coarser_than_its_input_has_places():
+    spec = LayeredSpec((Conv2d(16), Conv2d(16), Conv2d(16)))
+    for form in forms_of(spec, task_of((1, 4, 4))):
+        assert sum(layer.stride == 2 for layer in form.layers) <= 1  # 4 pixels are 2, and no fewer
+
+
+def test_under_a_limit_entries_keep_their_layers_as_long_as_they_can():
+    """A hundredth of what they cost as they are written leaves all of them their depth."""
+    task = task_of((1, 28, 28))
+    written = {name: len(values["spec"]["layers"]) for name, values in read_portfolio("image").items()}
+    found = offered(task, max_macs=300_000)
+    assert {name: len(spec.layers) for name, (spec, _) in found.entries.items()} == written
+    assert all(cost_of(spec.lower(task)).macs <= 300_000 for spec, _ in found.entries.values())
+
+
+def test_entries_keep_the_tightest_limits_by_fewer_layers():
+    """With 8 channels at least, a convolution of 5 x 5 and the head are 25 x 8 + 8 + 2 x 8 + 17 x 10 parameters."""
     task = task_of((1, 8, 8))
     space = LayeredSpace(task)
-    space.excess = lambda spec: "too large" if cost_of(spec.lower(task)).parameters > 3_000 else ""
+    space.excess = lambda spec: "too large" if cost_of(spec.lower(task)).parameters > 394 else ""
     found = portfolio_of(task, space, RecipeSpace.of(SEARCHED, task))
     assert len(found.entries) == 6
 

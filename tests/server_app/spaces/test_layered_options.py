@@ -124,7 +124,7 @@ def test_each_number_of_bands_may_join():
         ({"mutation": Mutation(insert={"depth": [1]})}, "space.mutation.insert knows only .*, got 'depth'"),
         ({"mutation": Mutation(insert={"reduce": ["avg"]})}, "space.mutation.insert knows only"),
         ({"mutation": Mutation(insert={"join": ["none"]})}, "space.mutation.insert knows only"),
-        ({"mutation": Mutation(insert={"width": [17]})}, r"insert.width must lie within space.width \(16, 32"),
+        ({"mutation": Mutation(insert={"width": [17]})}, r"insert.width must lie within space.width \(8, 16"),
         ({"mutation": Mutation(insert={"width": []})}, "space.mutation.insert.width must be a list of choices"),
     ],
 )

@@ -214,8 +214,8 @@ def test_experiments_that_name_their_operations_draw_what_they_drew(experiment, 
     ids=lambda value: getattr(value, "kind", value),
 )
 def test_spaces_that_name_their_operations_draw_what_they_drew(task, expected):
-    operations = ["linear", "conv1d", "conv2d", "max_pool", "avg_pool"]
-    assert trace(LayeredSpace(task, LayeredSpace.Options(operations=operations))) == expected
+    operations, width = ["linear", "conv1d", "conv2d", "max_pool", "avg_pool"], [16, 32, 64, 128]
+    assert trace(LayeredSpace(task, LayeredSpace.Options(operations=operations, width=width))) == expected
 
 
 def test_the_default_of_an_image_has_no_front_end():
