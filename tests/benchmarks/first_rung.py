@@ -12,9 +12,9 @@ nothing is asserted.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from itertools import combinations
-from math import sqrt
 from pathlib import Path
 from statistics import fmean
 
@@ -51,12 +51,14 @@ MOST_MACS = 300_000
 Scores = NDArray[np.float64]
 
 
-def draw(count: int, seed: int, name: str) -> Examples:
-    """Draw images: float32, shape ``(count, 1, SIDE, SIDE)``."""
+def draw(count: int, seed: int, name: str, alpha: float = math.inf) -> Examples:
+    """Draw images: float32, shape ``(count, 1, SIDE, SIDE)``; shares of classes are even, or by Dirichlet's `alpha`."""
     patterns = generator(seed, "patterns").normal(size=(CLASSES, SIDE, SIDE))
     smooth = np.sum([np.roll(patterns, (i, j), (1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)], axis=0) / 3
     rng = generator(seed, "images", name)
     y = rng.integers(0, CLASSES, count)
+    if math.isfinite(alpha):
+        y = rng.choice(CLASSES, count, p=rng.dirichlet([alpha] * CLASSES))
     moves = rng.integers(-SHIFT, SHIFT + 1, (count, 2))
     x = np.stack([np.roll(smooth[label], move, (0, 1)) for label, move in zip(y, moves, strict=True)])
     return Examples((x + rng.normal(0, NOISE, x.shape)).astype(np.float32)[:, None], y)
@@ -100,7 +102,7 @@ def kendall(one: Scores, other: Scores) -> float:
     """Return tau-b (M. G. Kendall, Biometrika 33, 1945) of two rankings, of which equal places are told."""
     pairs = [(np.sign(one[i] - one[j]), np.sign(other[i] - other[j])) for i, j in combinations(range(len(one)), 2)]
     untied = [sum(1 for pair in pairs if pair[side]) for side in (0, 1)]
-    return float(sum(a * b for a, b in pairs) / sqrt(untied[0] * untied[1])) if all(untied) else 0.0
+    return float(sum(a * b for a, b in pairs) / math.sqrt(untied[0] * untied[1])) if all(untied) else 0.0
 
 
 def measured(curves: list[Scores], steps: int) -> tuple[float, float, float]:
