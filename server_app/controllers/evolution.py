@@ -39,7 +39,7 @@ class Evolution(Controller):
             Probability that a child has two parents instead of one that mutates.
         """
 
-        population_size: int = 20
+        population_size: int = 10
         sample_size: int = 5
         crossover_probability: float = 0.0
 
@@ -48,7 +48,7 @@ class Evolution(Controller):
                 raise ConfigError(
                     "controller.population_size must be 2 or more",
                     self.population_size,
-                    fix="Set controller.population_size=20",
+                    fix="Set controller.population_size=10",
                 )
             if not 1 <= self.sample_size <= self.population_size:
                 raise ConfigError(

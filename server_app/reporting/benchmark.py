@@ -56,12 +56,31 @@ def render(found: Mapping[str, Any]) -> RenderableType:
     found : mapping
         Content of benchmark.json.
     """
+    short = told_apart([contender["name"] for contender in found["contenders"]])
+    contenders = [{**contender, "name": name} for contender, name in zip(found["contenders"], short, strict=True)]
+    found = {**found, "contenders": contenders}
     return Group(
         Text(_headline(found), style="bold"),
         *(_regrets(found, kind) for kind in KINDS),
         _times(found),
         Text(_footnote(found), style="dim"),
     )
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Return names without the words that all of them have, as long as that leaves something of each.
+
+    Examples
+    --------
+    >>> told_apart(["evolution population_size=5", "evolution population_size=10"])
+    ['population_size=5', 'population_size=10']
+    >>> told_apart(["random", "evolution"])
+    ['random', 'evolution']
+    """
+    words = [name.split() for name in names]
+    common = set.intersection(*map(set, words)) if len(words) > 1 else set()
+    short = [" ".join(word for word in each if word not in common) for each in words]
+    return short if all(short) else list(names)
 
 
 def _headline(found: Mapping[str, Any]) -> str:
@@ -78,7 +97,7 @@ def _regrets(found: Mapping[str, Any], kind: str) -> Table:
     several = len(contenders) > 1
     table = Table(title=f"Regret of {KINDS[kind]}", title_justify="left", title_style="italic")
     table.add_column("after", justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for title in ("mean", "median", "quartiles", *(("difference", "p") if several else ())):
         table.add_column(title, justify="right", no_wrap=True)
     for point in found["checkpoints"]:

@@ -81,7 +81,7 @@ def test_never_waits_for_trials_in_flight(space):
 
 
 def test_crossover_mixes_two_parents(space, search):
-    trials = search(make(space, 60, crossover_probability=1.0))
+    trials = search(make(space, 60, population_size=20, crossover_probability=1.0))
     assert [trial.origin for trial in trials[:20]] == ["sample"] * 20
     assert "crossover" in {trial.origin for trial in trials[20:]}
     assert "mutation" not in {trial.origin for trial in trials}

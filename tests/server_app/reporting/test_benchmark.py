@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from server_app.reporting.benchmark import bars, figure, render
+from server_app.reporting.benchmark import bars, figure, render, told_apart
 
 STATISTICS = {"median": 0.25, "lower": 0.1, "upper": 0.6}
 
@@ -80,6 +80,19 @@ def test_long_names_are_folded():
     text = shown(found(contender("evolution population_size=10 sample_size=3 crossover_probability=0.25", 0.351)))
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "0.100 to 0.600" in text
+
+
+def test_options_of_one_controller_are_told_without_its_name():
+    names = ["evolution population_size=5", "evolution population_size=10"]
+    text = shown(found(*(contender(name, 0.3, difference=0.0, p=0.5) for name in names)))
+    assert "evolution" not in text
+    assert "…" not in text
+    assert told_apart(names) == ["population_size=5", "population_size=10"]
+
+
+@pytest.mark.parametrize("names", [["random"], ["random", "evolution"], ["evolution", "evolution sample_size=3"]])
+def test_names_that_have_nothing_else_stay_as_they_are(names):
+    assert told_apart(names) == names
 
 
 @pytest.mark.parametrize(
