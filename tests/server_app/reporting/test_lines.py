@@ -274,6 +274,6 @@ def test_where_a_budget_alone_ends_a_search_no_number_of_trials_is_told():
 
 def test_a_node_that_lied_about_its_speed_is_told_of():
     assert line_of({"event": "speed", **SAMPLES["speed"]}) == (
-        "a said that it does 40.0 G MACs a second, and by its jobs it would have to say 4.1 G: what it can do in time is "
-        "told from its jobs"
+        "a said that it does 40.0 G MACs a second, and by its jobs it would have to say 4.1 G: what it can do in "
+        "time is told from its jobs"
     )

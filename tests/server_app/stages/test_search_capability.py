@@ -154,9 +154,7 @@ def test_what_is_saved_in_the_middle_goes_on_as_if_never_interrupted():
     half = make().run(until=whole.now / 2)
     state = json.loads(json.dumps([half.search.state_dict(), half.roster.speeds.state_dict()]))
     now = {name: Machine(machine.speed, 4, machine.limits, machine.bias) for name, machine in nodes.items()}
-    resumed = Clocked(
-        other, Capability(1, 4), trials=16, basis="word", fidelity=halving, blobs=half.blobs
-    )  # they say 4 now
+    resumed = Clocked(now, Capability(1, 4), trials=16, basis="word", fidelity=halving, blobs=half.blobs)
     resumed.search.load_state_dict(state[0])
     resumed.roster.speeds.load_state_dict(state[1])
     resumed.machines, resumed.now = nodes, half.now
