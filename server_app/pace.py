@@ -13,6 +13,7 @@ with. So there are three bases, and the configuration says which one holds:
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from common.architecture.cost import cost_of
@@ -121,10 +122,16 @@ def load_of(spec: ArchitectureSpec, task: Task, recipe: TrainingSettings, split:
     >>> load_of(spec, task, recipe, "train", 100) == 3 * (100 * 12 + 4 * operations * 2**17)
     True
     """
-    graph = spec.lower(task)
+    macs, operations = _macs_and_operations(spec, task)
     batch, passes = (recipe.batch_size, _WAYS * recipe.epochs) if split == "train" else (SCORING_BATCH, 1)
-    calls = len(graph.nodes) * -(-examples // batch)
-    return passes * (cost_of(graph).macs * examples + calls * _CALL)
+    calls = operations * -(-examples // batch)
+    return passes * (macs * examples + calls * _CALL)
+
+
+@lru_cache(maxsize=1024)  # asked for each node
+def _macs_and_operations(spec: ArchitectureSpec, task: Task) -> tuple[int, int]:
+    graph = spec.lower(task)
+    return cost_of(graph).macs, len(graph.nodes)
 
 
 def pace_of(config: Config, task: Task, roster: Roster, journal: Journal) -> Pace | None:

@@ -195,6 +195,7 @@ def main() -> None:
         overrides += ["controller=random", f"search.trials={trials}", "search.start=[]", f"seed={arguments.seed}"]
         overrides += [f"fidelity={arguments.fidelity}", f"fidelity.max_rounds={rounds}", "federation.order=arrival"]
         overrides += ["final.rounds=1", "final.finalists=1", "final.seeds=1", "scoring.min_nodes=2"]
+        overrides += ["federation.patience=300"]  # the slow node takes long to say who it is
         overrides += arguments.set
         try:
             with quota(f"flwr-nas-slow-{os.getpid()}", cores) as slow:

@@ -115,3 +115,37 @@ def test_the_state_of_a_run_knows_how_fast_nodes_said_they_are(configure, make_g
     assert sorted(speeds["words"]) == list("abcd")
     assert min(speeds["words"].values()) > 10**6
     assert speeds["measured"] == {}, "with order=rounds no clock decides"
+
+
+def test_slices_of_a_supernet_go_to_who_can_hold_them_and_each_class_has_its_own(
+    configure, make_grid, play, tmp_path, monkeypatch
+):
+    widths = {"name": "layered", "max_layers": 1, "width": [3, 8], "operations": ["linear"], "norm": ["none"]}
+    supernet = {"weights": {"name": "supernet", "rounds": 2, "paths": 2}, "fidelity": {"name": "one_shot"}}
+    config = configure(**CAPABILITY, **supernet, space=widths)
+    grid = make_grid()
+    join(grid)
+    played = play(grid, config)
+    assert played.error is None
+    for round_ in played.kinds("round"):
+        if round_["trial"].startswith("path"):
+            path = next(e for e in played.kinds("proposed", trial=round_["trial"]))
+            assert ("d" in round_["nodes"]) is (path["macs"] <= SMALL)
+    search = played.search
+    best = max(search.trials, key=lambda t: search.controller.space.cost(t.spec).macs)
+    monkeypatch.setattr(search, "_ranking", [best, *(t for t in search.ranking if t is not best)])
+    first, second = write_results(tmp_path, config, played.strategy.outcome, "finished")["classes"]
+    assert (first["winner"]["id"], second["nodes"]) == (best.spec.id, ["d"])
+    weights = search.weights.weights(second["winner"]["trial"])
+    model = load_model(tmp_path / "classes" / "2")
+    np.testing.assert_array_equal(np.concatenate([p.detach().numpy().ravel() for p in model.parameters()]), weights)
+
+
+def test_in_order_of_arrival_speeds_are_measured_and_the_run_ends(configure, make_grid, play):
+    grid = make_grid()
+    join(grid)
+    config = configure(**{**CAPABILITY, "federation": {"nodes": 4, "order": "arrival"}})
+    played = play(grid, config, final=False)
+    assert played.error is None
+    assert sorted(played.strategy._desk.roster.speeds.measured) == list("abcd")
+    assert all(trial.state == "finished" for trial in played.search.trials)
