@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, SearchError
 from common.jobs import Split
+from server_app.held import HeldBefore
 from server_app.members import Member
 from server_app.placement.base import Request
 from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
+    from server_app.pace import Pace
     from server_app.placement.base import Placement
     from server_app.scoring import Scoring
     from server_app.trials import Trial
@@ -56,6 +58,10 @@ class Assigner:
         Says why a node cannot hold a trial.
     seed : int
         The run's seed; the panel is drawn from it.
+    pace : Pace, optional
+        Foresees how long nodes compute; None where nodes are not told apart.
+    trials : callable
+        Returns all trials so far, by number.
 
     Attributes
     ----------
@@ -72,11 +78,21 @@ class Assigner:
         Scores of so many of them count.
     """
 
-    def __init__(self, placement: Placement, scoring: Scoring, excess: Excess, seed: int) -> None:
+    def __init__(
+        self,
+        placement: Placement,
+        scoring: Scoring,
+        excess: Excess,
+        seed: int,
+        pace: Pace | None = None,
+        trials: Callable[[], Sequence[Trial]] = tuple,
+    ) -> None:
         self._placement = placement
         self._scoring = scoring
         self._excess = excess
         self._seed = seed
+        self._pace = pace
+        self._held_before = HeldBefore(excess, trials)
         self.panel: tuple[str, ...] = ()
         self.held_out: tuple[str, ...] = ()
         self.folds: tuple[tuple[str, ...], ...] = ()
@@ -162,6 +178,7 @@ class Assigner:
         out = set(self.folds[trial.fold] if isinstance(trial, Member) else self.held_out)
         candidates = [node for node in nodes if node not in out]
         unable = self._unable(trial, candidates, least)
+        request = self._told(request, trial, "train", candidates, unable, least)
         try:
             chosen = self._placement.select(request, candidates)
         except ConfigError as error:  # at the start there were enough
@@ -176,15 +193,38 @@ class Assigner:
         return _assignment(chosen, unable, free, least)
 
     def scorers(
-        self, trial: Trial, nodes: Collection[str], free: Collection[str], known: Collection[str] = ()
+        self,
+        trial: Trial,
+        nodes: Collection[str],
+        free: Collection[str],
+        known: Collection[str] = (),
+        request: Request | None = None,
     ) -> Assignment:
         """Return who of the panel is there and did not give its score yet, as those `known` did.
 
-        Errors as in `trainers`.
+        With a `request` the placement says which of them are asked. Errors as in `trainers`.
         """
         there, least = set(nodes) - set(known), max(1, self.min_scores - len(known))
-        left = [node for node in self.panel if node in there]
-        return _assignment(left, self._unable(trial, left, least), free, least)
+        left: Sequence[str] = [node for node in self.panel if node in there]
+        unable = self._unable(trial, left, least)
+        if request is not None:
+            left = self._placement.judges(self._told(request, trial, self.split, left, unable, least), left)
+        return _assignment(left, unable, free, least)
+
+    def _told(
+        self, request: Request, trial: Trial, split: Split, nodes: Sequence[str], unable: Collection[str], least: int
+    ) -> Request:
+        """Return the request with what is known of the nodes; where they are not told apart nothing is foreseen."""
+        if self._pace is None:
+            return replace(request, least=least, unable=unable)
+        return replace(
+            request,
+            least=least,
+            unable=unable,
+            seconds={node: self._pace.seconds(node, trial, split) for node in nodes},
+            deadline=self._pace.deadline,
+            held_before=lambda node: self._held_before(node, trial.number),
+        )
 
     def _set_folds(self, folds: Sequence[Sequence[str]]) -> None:
         self.folds = tuple(map(tuple, folds))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from logging import WARNING
 from types import MappingProxyType
@@ -24,12 +24,13 @@ from server_app.blobs import Blobs, keys_in
 from server_app.budget import Spent
 from server_app.build_closing import closing_of
 from server_app.build_warm_up import build_warm_up
-from server_app.capacity import Reach, excess_of_any, excess_of_node
+from server_app.capacity import Reach, excess_of_any, excess_of_most, excess_of_node
 from server_app.combinations import check_combination
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
 from server_app.given import baseline_of, check_given, start_of
 from server_app.journal import Journal
+from server_app.pace import pace_of
 from server_app.portfolio import Portfolio, portfolio_of
 from server_app.registry import AXES, choices, option_names
 from server_app.roster import Roster
@@ -210,7 +211,7 @@ def build_search(
     roster : Roster, optional
         The nodes.
     limits : mapping of str to Limits
-        By node: no proposal exceeds any of them.
+        By node: no proposal exceeds any of them; or, where the placement tells nodes apart, those of most of them.
     elapsed, before : callable
         As of `Allowance`.
 
@@ -226,13 +227,17 @@ def build_search(
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
     baseline_of(config, task, recipes, ())  # or nobody would notice before the search is over
     start = start_of(config, recipes.default)
-    space.excess = excess_of_any(limits, task, _largest(recipes, start), objectives)
+    placement, placement_options = chosen(config, "placement")
+    weights, about = _weights(config, task, config.seed, blobs), (limits, task, _largest(recipes, start), objectives)
+    if placement.tells_apart:
+        space.excess = excess_of_most(*about, most_of(config, limits, weights.minimum))
+    else:
+        space.excess = excess_of_any(*about)
     space.sample(_rehearsal(config))
     portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
     start += [Suggestion(entry, PORTFOLIO) for entry in portfolio.entries.values()]
     controller, controller_options = chosen(config, "controller")
     fidelity, fidelity_options = chosen(config, "fidelity")
-    placement, placement_options = chosen(config, "placement")
     trials = TrialSpace(space, recipes if fidelity.trains else RecipeSpace.fixed(recipes.default))
     return Search(
         seed=config.seed,
@@ -241,7 +246,7 @@ def build_search(
         controller=controller(trials, config.seed, config.search.trials, controller_options, start),
         fidelity=fidelity(fidelity_options, roster.steps_per_round(recipes.default)),
         placement=placement(config.seed, config.search.concurrency, placement_options),
-        weights=_weights(config, task, config.seed, blobs),
+        weights=weights,
         objectives=objectives,
         scoring=scoring_of(config),
         left_out=portfolio.left_out,
@@ -250,7 +255,31 @@ def build_search(
         excess=excess_of_node(roster, task),
         held=roster.held,
         precision=config.federation.precision,
+        pace=pace_of(config, task, roster, journal),
     )
+
+
+def most_of(config: Config, nodes: Collection[str], minimum: int) -> list[tuple[Collection[str], int]]:
+    """Return who trains and who scores, and of how many of each a trial cannot do without.
+
+    Those are more than half of who trains, and as many of the panel as make a score count.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    nodes : collection of str
+        Names of those that are there when the search begins.
+    minimum : int
+        Updates that a round needs.
+    """
+    if not nodes:
+        return []
+    scoring = scoring_of(config)
+    panel = scoring.panel_of(sorted(nodes), config.seed)
+    out = set(panel) if scoring.num_held_out(len(nodes)) else set()
+    trainers = [name for name in sorted(nodes) if name not in out]
+    return [(trainers, max(minimum, len(trainers) // 2 + 1)), (panel, max(1, scoring.least(panel)))]
 
 
 def _rehearsal(config: Config) -> np.random.Generator:

@@ -19,6 +19,7 @@ from server_app.closing import Closing
 from server_app.final_rounds import with_rounds
 from server_app.journal import Journal
 from server_app.outcome import Outcome
+from server_app.pace import pace_of
 from server_app.roster import Roster
 from server_app.scoring import Scoring, scoring_of
 from server_app.spaces.recipes import RecipeSpace
@@ -174,4 +175,5 @@ def _training(config: Config, task: Task, stage: str, journal: Journal, blobs: B
         "excess": excess_of_node(roster, task),
         "held": roster.held,
         "precision": config.federation.precision,
+        "pace": pace_of(config, task, roster, journal),
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from common.seeding import child_seed
 from server_app.allowance import allowance_of
 from server_app.capacity import excess_of_node
+from server_app.pace import pace_of
 from server_app.scoring import scoring_of
 from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.warm_up import WarmUp
@@ -68,4 +69,5 @@ def build_warm_up(
         excess=excess_of_node(roster, task),
         held=roster.held,
         precision=config.federation.precision,
+        pace=pace_of(config, task, roster, journal),
     )

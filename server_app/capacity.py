@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
@@ -97,5 +98,37 @@ def excess_of_any(
         if not least.exceeded(needs):
             return ""
         return next(f"node {name!r}: {reason}" for name in sorted(limits) if (reason := limits[name].exceeded(needs)))
+
+    return excess
+
+
+def excess_of_most(
+    limits: Mapping[str, Limits],
+    task: Task,
+    largest: Recipe,
+    objectives: Objectives,
+    groups: Sequence[tuple[Collection[str], int]],
+) -> Callable[[ArchitectureSpec], str]:
+    """Return what says that too few nodes can hold a spec, and why, or which hard constraint the spec breaks.
+
+    Parameters
+    ----------
+    limits, task, largest, objectives
+        As of `excess_of_any`.
+    groups : sequence of pairs
+        Names, and how many of these must be able to hold a spec: who trains, and who scores.
+    """
+    counted = [(Counter(limits[name] for name in names), least) for names, least in groups]
+
+    def excess(spec: ArchitectureSpec) -> str:
+        if broken := objectives.violations(cost_of(spec.lower(task))):
+            return broken[0]
+        needs = needs_of(spec, task, largest)
+        for nodes, least in counted:
+            reasons = {one: reason for one in nodes if (reason := one.exceeded(needs))}
+            able = nodes.total() - sum(nodes[one] for one in reasons)
+            if able < least and reasons:
+                return f"{able} of {nodes.total()} nodes can hold it, of the {least} it takes: {min(reasons.values())}"
+        return ""
 
     return excess

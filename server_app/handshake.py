@@ -158,6 +158,7 @@ class Handshake:
         self._roster.reach = self._reach(self._roster.task)
         self._by_name = state["by_name"]
         self.register.load_state_dict(state["register"])
+        self._roster.speeds.load_state_dict(state["speeds"])
         admitted: list[str] = state["admitted"]
         self._roster.doubt({name for name, _ in self.register.refused}.difference(admitted))
         self._wait_for(exchange, {*admitted, *state["there"]})
@@ -175,6 +176,7 @@ class Handshake:
             "there": self._roster.there,
             "admitted": sorted(self._roster.reports),
             "register": self.register.state_dict(),
+            "speeds": self._roster.speeds.state_dict(),
         }
 
     def _enough(self, exchange: Exchange, there: int, min_nodes: int) -> Task:

@@ -35,7 +35,8 @@ class Outcome:
     task : Task
         Agreed in the handshake.
     nodes : dict of str to Limits
-        Who was admitted at the start, with the limits that every proposal keeps.
+        Who was admitted at the start, with the limits that every proposal keeps; or those of most of them, where the
+        placement tells nodes apart.
     search : Search
         The search; `search.ranking` is its history.
     counts : Counts

@@ -1,4 +1,4 @@
-"""What a run leaves behind: result.json, history.json, best/."""
+"""What a run leaves behind: result.json, history.json, best/, classes/."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from common.files import write_aside
 from common.models.export import save_model
 from server_app.budget import Spent
 from server_app.candidates import ROLES
+from server_app.classes import class_entries, classes_of, write_classes
 from server_app.entries import entry_of, finalist_entries
 from server_app.journal import write_json
 from server_app.kept import kept_of
@@ -51,13 +52,14 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
     write_json(folder / RESULT, result)
     if (tensors := outcome.search.weights.network()) is not None:
         write_supernet(folder, tensors)
+    facts = {"seed": config.seed, **outcome.task.head.facts()}
+    write_classes(folder, outcome, classes_of(outcome), facts)
     if (kept := kept_of(outcome)) is not None:
         metadata = {
             "score": result["winner"]["score"],
             "test": kept.test,
             "trained": result["model"],
-            "seed": config.seed,
-            **outcome.task.head.facts(),
+            **facts,
         }
         save_model(folder / "best", kept.trial.spec, outcome.task, kept.weights, metadata)
     return result
@@ -73,6 +75,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
         "finalists": finalist_entries(outcome),
         "final_rounds": None if outcome.final is None else outcome.final.rounds,
         "model": None if kept is None else kept.told,
+        "classes": class_entries(outcome, classes_of(outcome)),
         "counts": {
             "trials": len(search.trials),
             "states": dict(Counter(str(trial.state) for trial in search.trials)),

@@ -12,6 +12,7 @@ from common.jobs import NodeReport, Split
 from common.limits import Limits, Needs
 from common.settings import TrainingSettings
 from common.tasks import Task
+from server_app.speeds import Speeds
 
 if TYPE_CHECKING:
     from server_app.capacity import Reach
@@ -32,11 +33,14 @@ class Roster:
         What the nodes have data for, once `agree` was called; who does not fit is not admitted from then on.
     reach : Reach, optional
         What of the space the limits of a node allow, once there is a task; who could hold nothing is not admitted.
+    speeds : Speeds
+        How fast the nodes compute, as far as that is known.
     """
 
     reports: dict[str, NodeReport] = field(default_factory=dict)
     task: Task | None = None
     reach: Reach | None = None
+    speeds: Speeds = field(default_factory=Speeds)
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
@@ -57,6 +61,8 @@ class Roster:
             raise ProtocolError("Nodes must have different names", name, fix="Set name=... in the node config")
         if former != node_id:
             self.reports.pop(name, None)  # it may have started again with other data
+        if former not in (None, node_id):
+            self.speeds.forget(name)
         self._id_of[name] = node_id
 
     def admit(self, node_id: int, report: NodeReport) -> None:
@@ -71,6 +77,7 @@ class Roster:
         if (misfit := self._misfit(report)) is not None:
             raise misfit
         self.reports[report.name] = report
+        self.speeds.hear(report.name, report.macs_per_second)
 
     def refuse(self, node_id: int) -> str:
         """Forget a node and do not ask it again; return its name, empty where that was not known.

@@ -6,6 +6,7 @@
 - ``history.json``: all trials, ranked
 - ``supernet.safetensors``: of a run with ``weights=supernet``, the weights that its trials shared
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
+- ``classes/1/`` and so on: of a run with ``placement=capability``, the best for each class of nodes, where they differ
 - ``proxies.json``: of a run that scored specs without training, in place of all these but the journal
 - ``stop``: there for as long as the run was asked to end and has not
 

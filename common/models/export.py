@@ -60,15 +60,22 @@ def save_model(
         Where the folder cannot be written.
     """
     tensors = views_of(np.ascontiguousarray(weights, dtype=np.float32), layout(spec.lower(task)))
+    content = save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
+    write_aside(Path(folder) / MODEL_FILE, content)
+    save_spec(folder, spec, task, metadata)
+
+
+def save_spec(
+    folder: Path | str, spec: ArchitectureSpec, task: Task, metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Write what a model is, without its weights; parameters and errors as of `save_model`."""
     description = {
         "id": spec.id,
         "spec": spec.to_dict(),
         "task": task.to_record(),
         "metadata": dict(metadata or {}),
     }
-    folder = Path(folder)
-    write_aside(folder / MODEL_FILE, save({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
-    write_aside(folder / SPEC_FILE, json.dumps(description, indent=2))
+    write_aside(Path(folder) / SPEC_FILE, json.dumps(description, indent=2))
 
 
 def load_model(folder: Path | str, examples: NDArray[np.float32] | None = None) -> nn.Module:

@@ -27,6 +27,9 @@ _APART = ("limits", "sums", "counts")
 """Fields of a report that have records of their own."""
 _MOST_HELD = 2**25
 """Examples of one kind that a node may say it holds: it weighs in every mean by what it says."""
+_MACHINE = {"cores": (1, 2**16), "memory_mb": (0, 2**32), "macs_per_second": (0, 10**17)}
+"""Least and most that a machine can be: 4 PiB, and a thousand times what a GPU does."""
+_MAX_DEVICE = 50
 
 
 def encode_call(digest: str) -> RecordDict:
@@ -110,6 +113,7 @@ def decode_report(content: RecordDict) -> NodeReport:
     _check_task(report)
     _check_name(report.name)
     _check_counts(report)
+    _check_machine(report)
     _check_classes(report)
     return replace(report, sums=_read_sums(content, report))
 
@@ -161,6 +165,15 @@ def _check_counts(report: NodeReport) -> None:
             counts,
             fix="Check the node's data and its config",
         )
+
+
+def _check_machine(report: NodeReport) -> None:
+    """Raise `ProtocolError` unless a node computes with something that there is."""
+    for name, (least, most) in _MACHINE.items():
+        if not least <= getattr(report, name) <= most:
+            raise ProtocolError(f"The {name} of a node must be {least} to {most:,}", getattr(report, name))
+    if not (report.device.isprintable() and 0 < len(report.device) <= _MAX_DEVICE):
+        raise ProtocolError(f"The device of a node must be printable, with 1 to {_MAX_DEVICE} characters")
 
 
 def _check_classes(report: NodeReport) -> None:

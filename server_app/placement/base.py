@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Request:
-    """One trial that needs nodes for its next round.
+    """One trial that needs nodes for its next round, or for its score.
 
     Parameters
     ----------
@@ -21,19 +22,34 @@ class Request:
     slot : int
         Which of the concurrent places it holds, from 0.
     round : int
-        The trial's round, from 1.
+        The trial's round, from 1; of a score, the last one that it trained.
     turn : int
         How often the search has handed out rounds, from 1; the same for all trials that begin a round together.
+    least : int
+        With fewer nodes nothing comes of it.
+    unable : collection of str
+        Nodes that cannot hold the trial.
+    seconds : mapping of str to float
+        By node of which that is foreseen: how long it computes.
+    deadline : float
+        Seconds that a node may be foreseen to compute, to be in time.
+    held_before : callable, optional
+        From a node's name: how many of the trials with lower numbers it could hold; None for all of them.
     """
 
     trial: int
     slot: int
     round: int
     turn: int
+    least: int = 1
+    unable: Collection[str] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    deadline: float = math.inf
+    held_before: Callable[[str], int] | None = None
 
 
 class Placement(ABC):
-    """Chooses the nodes that train a trial in a round.
+    """Chooses the nodes that train a trial in a round, and those of the panel that are asked for its score.
 
     The choice is a pure function of the run's seed, the request and the nodes' names: it depends
     neither on the order of replies nor on Flower's node ids.
@@ -47,6 +63,9 @@ class Placement(ABC):
     options : Options
         What only this placement knows.
     """
+
+    tells_apart: ClassVar[bool] = False
+    """Whether nodes are told apart by what they can hold and finish: so a trial need not suit all of them."""
 
     @dataclass(frozen=True)
     class Options:
@@ -75,3 +94,7 @@ class Placement(ABC):
     @abstractmethod
     def select(self, request: Request, nodes: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the nodes that train, sorted; raises `ConfigError` where there are too few."""
+
+    def judges(self, request: Request, panel: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the names of those of the panel that are asked for a score in the search, sorted: all of them."""
+        return tuple(sorted(panel))

@@ -47,6 +47,10 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"smallest): trials are ranked by {e['metric'].replace('_', ' ')}"
     ),
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
+    "speed": lambda e: (
+        f"{e['node']} said that it does {shortened(e['said']).strip()} MACs a second, and by its jobs it would have to "
+        f"say {shortened(e['true']).strip()}: what it can do in time is told from its jobs"
+    ),
     "proposed": lambda e: (
         f"{e['trial']} proposed ({e['origin']}), {counted(e['parameters'], 'parameter')}, {e['macs']:,} MACs"
     ),
@@ -99,6 +103,7 @@ _WARNINGS = {
     "refused",
     "absent",
     "scoreless",
+    "speed",
     "retried",
     "journal_lost",
     "state_lost",

@@ -13,6 +13,7 @@ from rich.text import Text
 from common.tasks import task_from_record
 from server_app.candidates import ROLES
 from server_app.reporting.best import INFEASIBLE
+from server_app.reporting.classes import render_classes
 from server_app.reporting.columns import add_rows, tests_of, titles
 from server_app.reporting.cost import costs_in_words
 from server_app.reporting.judgement import judgement
@@ -56,7 +57,9 @@ def render(result: dict[str, Any]) -> RenderableType:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
     lines += [Text(sentence) for sentence in (*_chosen(result.get("finalists", [])), *judgement(there, head))]
     small_print = [_summary(result), *costs_in_words(result)]
-    return Group(table, *lines, *(Text(line, style="dim") for line in small_print))
+    classes = render_classes(result.get("classes", []))
+    tables = [table] if classes is None else [table, classes]
+    return Group(*tables, *lines, *(Text(line, style="dim") for line in small_print))
 
 
 def _chosen(finalists: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -32,6 +32,7 @@ from server_app.phases import Phase
 
 if TYPE_CHECKING:
     from server_app.journal import Journal
+    from server_app.pace import Pace
     from server_app.trials import Trial
     from server_app.weights.base import WeightStore
 
@@ -87,6 +88,8 @@ class Stage(ABC):
         From a node's name and a split: how many such examples it has; a result that claims more is none.
     precision : {"float32", "float16"}
         In which type weights travel, for the ledgers.
+    pace : Pace, optional
+        Foresees how long nodes compute, and learns it; None where nodes are not told apart.
 
     Attributes
     ----------
@@ -107,6 +110,7 @@ class Stage(ABC):
     excess: Excess = lambda node, trial: ""  # noqa: ARG005
     held: Callable[[str, Split], float] = lambda node, split: math.inf  # noqa: ARG005
     precision: Precision = "float32"
+    pace: Pace | None = None
     blocked: str = field(default="", init=False)
     retries: int = field(default=0, init=False)
     _active: dict[int, Active] = field(default_factory=dict, init=False)
@@ -189,6 +193,8 @@ class Stage(ABC):
 
     def take(self, node: str, job: Job, result: Result) -> None:
         """Take the result of one job of one node; what makes no sense is refused with its reason in the journal."""
+        if self.pace is not None:
+            self.pace.learn(node, job, result)
         try:
             active = self._owed(node, job)
             ledger = active.trial.ledger

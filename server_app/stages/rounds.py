@@ -64,7 +64,7 @@ class Rounds(Stage):
     _open: set[int] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self._assigner = Assigner(self.placement, self.scoring, self.excess, self.seed)
+        self._assigner = Assigner(self.placement, self.scoring, self.excess, self.seed, self.pace, lambda: self.trials)
 
     # ------------------------------------------------------------ what a subclass provides
 
@@ -188,7 +188,11 @@ class Rounds(Stage):
 
     def _scorers(self, active: Active, nodes: Sequence[str], free: Collection[str]) -> Assignment:
         """Return who scores; errors as in `Assigner.scorers`."""
-        return self._assigner.scorers(active.trial, nodes, free, active.scores)
+        return self._assigner.scorers(active.trial, nodes, free, active.scores, self._asks(active))
+
+    def _asks(self, active: Active) -> Request | None:  # noqa: ARG002 - a subclass may leave some out
+        """Return by what it goes who of the panel is asked for a score; None asks all."""
+        return None
 
     def _start_phase(self, active: Active, nodes: Sequence[str], free: Collection[str], turn: int) -> None:
         """Start a trial's next phase; it stays where it is while too few of its nodes are free."""

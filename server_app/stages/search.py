@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.errors import SearchError
 from server_app.budget import Shortage, too_little
+from server_app.placement.base import Request
 from server_app.stages.base import Active
 from server_app.stages.folds import Folded
+from server_app.suited import best_for_any
 from server_app.trials import Trial, TrialState, ranked
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class Search(Folded):
     _closed: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
     _spent: bool = field(default=False, init=False)
+    _there: tuple[str, ...] = field(default=(), init=False)
 
     # ------------------------------------------------------------ what the strategy asks
 
@@ -138,7 +141,7 @@ class Search(Folded):
         SearchError
             All trials wait for a decision that nobody makes.
         """
-        free = set(nodes) - set(unavailable)
+        free, self._there = set(nodes) - set(unavailable), tuple(nodes)
         self._leave_out_absent(free)
         self.controller.reconsider()
         self._fill()
@@ -244,8 +247,14 @@ class Search(Folded):
     def _cost(self, trial: Trial) -> Cost:
         return self.controller.space.cost(trial.spec)
 
+    def _asks(self, active: Active) -> Request | None:
+        trial = active.trial
+        assert active.slot is not None
+        return Request(trial.number, active.slot, max(1, trial.rounds), active.turn or self._turn + 1)
+
     def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
-        if not phase.left_out:  # who is missing might have reported it
+        unasked = self.pace is not None and len(phase.scores) < len(self.panel)
+        if not (phase.left_out or unasked):  # who is missing might have reported it
             self.objectives.check_ranks([metrics for metrics, _ in phase.scores.values()])
         super()._close_scoring(active, phase)
 
@@ -298,11 +307,12 @@ class Search(Folded):
             self._apply(self.fidelity.report(trial))
 
     def _retain(self) -> None:
-        """Keep the weights of the best, of those that may train on, and of those that children may start from."""
+        """Keep the weights of the best, also for some nodes, of who may train on, and of who may have children."""
         best = [trial for trial in self.ranking if trial.ranks]
         same_nodes = len({frozenset(trial.scores[-1].comparable) for trial in best}) <= 1
         kept = best[: self.keep + (0 if same_nodes else _SPARE)]
-        self.weights.retain({*self._active, *(trial.number for trial in kept), *self._parents()})
+        own = best_for_any(self, self._there)
+        self.weights.retain({*self._active, *(trial.number for trial in kept), *self._parents(), *own})
 
     def _parents(self) -> set[int]:
         """Return the trials of which weights may yet be inherited."""

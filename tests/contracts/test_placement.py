@@ -1,5 +1,7 @@
 """What every placement must hold: run for each choice that the registry finds."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,15 @@ ANY_NODES = st.lists(st.text(min_size=1, max_size=6), unique=True, min_size=5, m
 ANY_SEED = st.integers(0, 2**31)
 ANY_REQUEST = st.builds(Request, st.integers(0, 9), st.integers(0, 3), st.integers(1, 50), st.integers(1, 50))
 ANY_WANTED = st.none() | st.integers(1, 8)
+
+
+ANY_TOLD = st.tuples(st.integers(0, 3), st.integers(2, 99), st.booleans())
+
+
+def told(request, nodes, slow, times, unable):
+    """Say of a request that some of the first nodes are slow, and that the last one cannot hold its trial."""
+    seconds = {node: float(times) if index < min(slow, len(nodes) // 3) else 1.0 for index, node in enumerate(nodes)}
+    return replace(request, seconds=seconds, unable=nodes[-1:] if unable else [])
 
 
 def build(name, wanted=None, seed=0, slots=4):
@@ -111,3 +122,62 @@ def test_no_nodes_at_all(make):
 def test_nodes_per_round_must_be_positive(make, wanted):
     with pytest.raises(ConfigError, match="nodes_per_round"):
         make(wanted)
+
+
+# ---------------------------------------------------------------- what is known of nodes
+
+
+@given(nodes=ANY_NODES, request_=ANY_REQUEST, wanted=ANY_WANTED, known=ANY_TOLD, data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_slow_and_small_nodes_are_chosen_whatever_the_order_of_names(name, nodes, request_, wanted, known, data):
+    asked, shuffled = told(request_, nodes, *known), data.draw(st.permutations(nodes))
+    placement = build(name, wanted)
+    for choose in (placement.select, placement.judges):
+        chosen = choose(asked, nodes)
+        assert list(chosen) == sorted(set(chosen) & set(nodes))
+        assert chosen
+        assert choose(asked, shuffled) == chosen
+
+
+@given(nodes=ANY_NODES, request_=ANY_REQUEST, wanted=ANY_WANTED, known=ANY_TOLD)
+@settings(max_examples=200, deadline=None)
+def test_a_usual_node_that_joins_changes_one_place_at_most_whoever_is_slow(name, nodes, request_, wanted, known):
+    """Beside slow nodes, a third at most, and one that cannot hold the trial."""
+    newcomer = "the newcomer"
+    before = told(request_, nodes, *known)
+    after = replace(before, seconds={**before.seconds, newcomer: 1.0})
+    placement = build(name, wanted)
+    for choose in (placement.select, placement.judges):
+        fewer, more = set(choose(before, nodes)), set(choose(after, [*nodes, newcomer]))
+        assert len(fewer - more) <= 1
+        assert len(more - fewer) <= 1
+
+
+@given(nodes=ANY_NODES, known=ANY_TOLD, wanted=ANY_WANTED)
+@settings(max_examples=50, deadline=None)
+def test_one_that_is_made_anew_in_the_middle_goes_on_as_before(name, nodes, known, wanted):
+    """It has no state that a run would have to save."""
+    placement, requests = build(name, wanted), [told(request, nodes, *known) for request in REQUESTS]
+    whole = [placement.select(request, nodes) for request in requests]
+    half = len(requests) // 2
+    resumed = [build(name, wanted).select(request, nodes) for request in requests[half:]]
+    assert whole[half:] == resumed
+
+
+@given(nodes=ANY_NODES, request_=ANY_REQUEST, wanted=ANY_WANTED, known=ANY_TOLD)
+@settings(max_examples=50, deadline=None)
+def test_only_who_says_so_tells_nodes_apart(name, nodes, request_, wanted, known):
+    placement, asked = build(name, wanted), told(request_, nodes, *known)
+    if not placement.tells_apart:
+        assert placement.select(asked, nodes) == placement.select(request_, nodes)
+        assert placement.judges(asked, nodes) == tuple(sorted(nodes))
+    elif asked.unable:
+        assert nodes[-1] not in {*placement.select(asked, nodes), *placement.judges(asked, nodes)}
+
+
+def test_those_that_are_needed_are_chosen_however_slow_they_are(make):
+    nodes = NODES[:4]
+    seconds = dict(zip(nodes, (1.0, 1.0, 50.0, 90.0), strict=True))
+    for request in REQUESTS:
+        asked = replace(request, seconds=seconds, least=3, deadline=60.0)
+        assert len(make(slots=1).select(asked, nodes)) >= 3

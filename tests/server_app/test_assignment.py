@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from common.errors import ConfigError, SearchError
 from server_app.assignment import Assigner, TooFewFree
 from server_app.members import Member
 from server_app.placement.base import Request
+from server_app.placement.capability import Capability
 from server_app.placement.shared import Shared
 from server_app.placement.split import Split
 from server_app.scoring import Scoring
@@ -166,3 +168,57 @@ def test_each_member_needs_nodes_that_train_it():
     Assigner(Shared(0, 1), Scoring(folds=4), lambda *_: "", seed=0).begin(NODES, NODES, 1, 3)
     with pytest.raises(ConfigError, match=r"scoring\.folds=5 takes a node for each fold, got 4"):
         assigner(folds=5)
+
+
+# ---------------------------------------------------------------- nodes that differ
+
+
+class Foreseen:
+    """Stands for `server_app.pace.Pace`: so many seconds of each node, ten times less for a score."""
+
+    deadline = 50.0
+
+    def __init__(self, **seconds):
+        self._of = seconds
+
+    def seconds(self, node, trial, split):  # noqa: ARG002
+        return self._of[node] / (1 if split == "train" else 10)
+
+
+def differing(*unable, trials=(), **seconds):
+    reasons = dict.fromkeys(unable, "too large")
+    placement, pace = Capability(0, 1), Foreseen(**{**dict.fromkeys("abcd", 1.0), **seconds})
+    made = Assigner(placement, Scoring(min_nodes=2), lambda n, _: reasons.get(n, ""), 0, pace, lambda: list(trials))
+    made.begin(NODES, NODES, 1, 1)
+    return made
+
+
+def test_with_capability_who_cannot_hold_a_trial_is_not_chosen_at_all():
+    made = differing("b")
+    chosen = [made.trainers(TRIAL, REQUEST, NODES, NODES, 1), made.scorers(TRIAL, NODES, NODES, request=REQUEST)]
+    assert [(one.nodes, one.left_out) for one in chosen] == [(("a", "c", "d"), {})] * 2
+
+
+def test_with_capability_a_slow_node_is_chosen_in_some_rounds_and_for_some_scores():
+    trials = [Trial(number, LayeredSpec()) for number in range(16)]
+    made = differing(d=8.0, trials=trials)
+    asked = [replace(REQUEST, trial=trial.number) for trial in trials]
+    trainers = [made.trainers(t, r, NODES, NODES, 1).nodes for t, r in zip(trials, asked, strict=True)]
+    scorers = [made.scorers(t, NODES, NODES, request=r).nodes for t, r in zip(trials, asked, strict=True)]
+    assert sum("d" in nodes for nodes in trainers) == sum("d" in nodes for nodes in scorers) == 2
+    assert made.scorers(TRIAL, NODES, NODES).nodes == tuple(NODES), "without a request all are asked, as for a test"
+
+
+def test_with_capability_who_would_be_late_trains_only_where_others_are_too_few():
+    made = differing(d=51.0)
+    assert made.trainers(TRIAL, REQUEST, NODES, NODES, 1).nodes == ("a", "b", "c")
+    assert made.trainers(TRIAL, REQUEST, NODES, NODES, 4).nodes == tuple(NODES)
+    assert made.trainers(TRIAL, REQUEST, ["d"], ["d"], 1).nodes == ("d",)
+
+
+def test_with_capability_scores_that_are_missing_are_asked_of_whoever_is_left():
+    made = differing(c=99.0, d=99.0)
+    assert made.scorers(TRIAL, ["a", "c", "d"], NODES, known=["b"], request=REQUEST).nodes[0] == "a"
+    assert made.scorers(TRIAL, ["c", "d"], NODES, known=["b"], request=REQUEST).nodes
+    with pytest.raises(SearchError, match="2 nodes that can hold its spec, but 1 can"):
+        differing("a", "b", "c").scorers(TRIAL, NODES, NODES, request=REQUEST)

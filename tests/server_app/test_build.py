@@ -23,7 +23,7 @@ from common.tasks import Classification, Task
 from server_app import build as wiring
 from server_app.aggregation.krum import Krum
 from server_app.blobs import Blobs
-from server_app.build import build_search, build_space, build_strategy, check, rehearse
+from server_app.build import build_search, build_space, build_strategy, check, most_of, rehearse
 from server_app.build_closing import build_final
 from server_app.candidates import candidates_of
 from server_app.controllers.hill_climb import HillClimb
@@ -144,6 +144,27 @@ def test_what_is_proposed_fits_the_nodes_with_the_largest_recipe(configure, give
     limits = {"a": Limits(max_memory_mb=limit)}
     controller = build_search(config, TASK, Journal(), Blobs(None), limits=limits).controller
     assert {proposal.spec for proposal in controller.propose(9)} == {spec()}
+
+
+def test_with_capability_what_is_proposed_fits_most_nodes_that_train_and_as_many_as_a_score_takes(configure):
+    wide = {**LINEAR, "layers": [{"op": "linear", "width": 2000}]}
+    most, few = Limits(), Limits(max_parameters=needs_of(spec(), TASK, Recipe()).parameters)
+
+    def proposed(limits, **changes):
+        changes = {"placement": {"name": "capability"}, **changes}
+        config = configure(space={"name": "listed", "specs": [LINEAR, wide]}, search={"trials": 2}, **changes)
+        search = build_search(config, TASK, Journal(), Blobs(None), limits=limits)
+        return {proposal.spec for proposal in search.controller.propose(2)}
+
+    nodes = dict(zip("abcd", (most, most, most, few), strict=True))
+    assert proposed(nodes) == {spec(), spec(wide)}
+    assert proposed(nodes, placement={"name": "shared"}) == {spec()}
+    assert proposed(nodes | {"c": few}) == {spec()}  # 2 of 4 are not more than half
+    assert proposed(nodes, scoring={"min_nodes": 4}) == {spec()}
+    assert proposed(nodes, aggregation={"name": "krum", "num_malicious_nodes": 1}) == {spec()}  # it takes more than 3
+    assert most_of(configure(), (), 1) == []
+    (_, trainers), (panel, scores) = most_of(configure(scoring={"held_out": 0.5}), "abcd", 1)
+    assert (trainers, len(panel), scores) == (2, 2, 2)
 
 
 def test_the_space_is_that_of_the_task(configure):

@@ -11,7 +11,8 @@ from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits, needs_of
 from common.seeding import generator
 from common.tasks import Classification, Task
-from server_app.capacity import Reach, excess_of_node
+from server_app.capacity import Reach, excess_of_most, excess_of_node
+from server_app.objectives.accuracy import Accuracy
 from server_app.registry import load_choice
 from server_app.roster import Roster
 from server_app.spaces.listed import ListedSpace
@@ -110,3 +111,21 @@ def test_no_more_is_drawn_than_the_limits_ask_for():
     for _ in range(100):
         assert reach.excess(NO_LIMITS) == ""
     assert len(drawn) == 1
+
+
+# ---------------------------------------------------------------- most of the nodes
+
+
+def test_a_spec_needs_so_many_of_each_group_and_not_all_of_them():
+    """Width 9 needs 75 parameters, width 8 with its norm 83."""
+    limits = {"a": Limits(80), "b": Limits(80), "c": NO_LIMITS, "d": Limits(10)}
+
+    def excess(spec, *groups):
+        return excess_of_most(limits, FEW, Recipe(), Accuracy(FEW.head), groups)(spec)
+
+    assert excess(PLAIN, ("abcd", 3)) == excess(PLAIN, ("abc", 3), ("c", 1)) == ""
+    assert excess(PLAIN, ("abcd", 4)).startswith("3 of 4 nodes can hold it, of the 4 it takes: the node takes 10 para")
+    assert excess(BATCH, ("abcd", 1)) == ""
+    assert excess(BATCH, ("abcd", 2)).startswith("1 of 4 nodes can hold it, of the 2 it takes: ")
+    assert excess(BATCH, ("abcd", 1), ("ab", 1)).startswith("0 of 2 nodes can hold it, of the 1 it takes: ")
+    assert excess(PLAIN) == excess(PLAIN, ("a", 5)) == "", "where nodes are missing it is no fault of the spec"

@@ -63,8 +63,24 @@ def test_weights_go_with_any_placement(weights, placement):
 def test_who_teaches_and_who_learns_must_be_on_one_node():
     options = ["weights=supernet", "weights.distillation=true"]
     check(config_of(*options))
-    with pytest.raises(ConfigError, match="needs a node that trains all paths of a round, got 'placement=split'"):
-        check(config_of(*options, "placement=split"))
+    for placement in set(choices("placement")) - {"shared"}:  # a slow node has its turn in some paths of a round only
+        told = f"needs a node that trains all paths of a round, got 'placement={placement}'"
+        with pytest.raises(ConfigError, match=told):
+            check(config_of(*options, f"placement={placement}"))
+
+
+@pytest.mark.parametrize("placement", choices("placement"))
+@pytest.mark.parametrize("fidelity", choices("fidelity"))
+def test_a_placement_goes_with_any_fidelity_with_people_held_out_and_with_folds_unless_it_splits(placement, fidelity):
+    weights = "supernet" if fidelity == "one_shot" else "scratch"
+    options = [f"placement={placement}", f"fidelity={fidelity}", f"weights={weights}"]
+    check(config_of(*options, "scoring.held_out=0.2"))
+    folds = config_of(f"placement={placement}", "scoring.folds=3")
+    if placement == "split":
+        with pytest.raises(ConfigError, match="placement=split keeps nodes for one"):
+            check(folds)
+    else:
+        check(folds)
 
 
 @pytest.mark.parametrize("weights", choices("weights"))

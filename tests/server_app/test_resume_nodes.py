@@ -18,6 +18,7 @@ NAMES = "abcdefghij"
 PLACEMENTS = [
     {"name": "shared", "nodes_per_round": 3},
     {"name": "split", "nodes_per_round": 2},
+    {"name": "capability", "nodes_per_round": 3},
 ]
 
 

@@ -53,12 +53,12 @@ REPORTS = {
         *(head(classes=names) for names in ([1, 2], ["a", "a"], "ab", None)),
         {"kind": "regression", "mean": [0], "scale": [-1]},
     ],
-    "macs_per_second": ["fast", 10**400, -(10**400)],
+    "macs_per_second": ["fast", 10**400, -(10**400), -1, 10**17 + 1],
     "num_train": [0, "100", None, True],
     "num_validation": ["x"],
-    "cores": ["x"],
-    "memory_mb": [1.5],
-    "device": [None],
+    "cores": ["x", 0, -1, 10**9],
+    "memory_mb": [1.5, -1, 2**32 + 1],
+    "device": [None, "", "cpu\n", "c" * 51],
     "colour": ["red"],
 }
 

@@ -21,6 +21,7 @@ SAMPLES = {
     "anew": {},
     "journal_lost": {"reason": "the disk is full"},
     "limits": {"node": "a", "limits": {"max_macs": 5000}},
+    "speed": {"node": "a", "said": 40_000_000_000, "true": 4_100_000_000},
     "unfinished": {"node": "a", "trial": "trial-0001", "round": 1},
     "resuming": {"line": 7, "changes": []},
     "member_failed": {"trial": "trial-0001.2", "reason": "Round 2 failed, no answer"},
@@ -93,6 +94,8 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 "specs",
                 "wanted",
                 "of",
+                "said",
+                "true",
             )
             if key in ("spent", "limit"):
                 return 1.0
@@ -274,3 +277,10 @@ def test_where_a_budget_alone_ends_a_search_no_number_of_trials_is_told():
     event = {"event": "search", "nodes": ["a", "b"], "rungs": [2]}
     assert line_of({**event, "trials": 20}) == "20 trials on 2 nodes, scored after 2 rounds"
     assert line_of({**event, "trials": UNBOUNDED}).startswith("As many trials as the budget pays for on 2 nodes")
+
+
+def test_a_node_that_lied_about_its_speed_is_told_of():
+    assert line_of({"event": "speed", **SAMPLES["speed"]}) == (
+        "a said that it does 40.0 G MACs a second, and by its jobs it would have to say 4.1 G: what it can do in "
+        "time is told from its jobs"
+    )

@@ -1,0 +1,136 @@
+"""How fast nodes compute: by their word at first, and by what their jobs took from then on.
+
+A node says how many multiply-accumulates it does in a second in products of two matrices. Real networks reach a part of
+that, which is about the same part on every machine, so before a node has done anything its word counts times the usual
+part. After its first job its word counts no more: its speed is the median of its last jobs. A node that says too much
+or too little is found out then, by those that said what is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, NamedTuple
+
+NOMINAL = 1e9
+"""MACs in a second of a node that did not say how many, and of which nothing is known yet."""
+_PART = 0.25
+"""Of its word that a node reaches, while nobody has done a job."""
+_KEPT = 9
+"""Jobs of a node that count."""
+_FAR = 4.0
+"""How many times less, or more, than others of its word a node must do to be told of."""
+_WITNESSES = 2
+"""Other nodes that it takes to say that a node's word is wrong; with one it would be word against word."""
+
+
+class Contradiction(NamedTuple):
+    """A node's word that its jobs do not bear out: what it said, and what would be true by them, in MACs a second."""
+
+    node: str
+    said: int
+    true: float
+
+
+@dataclass
+class Speeds:
+    """What nodes said of their speed, and what their jobs say.
+
+    Attributes
+    ----------
+    words : dict of str to int
+        By name, MACs a second of one thread as the node said first; a resumed run goes by the same, whatever it would
+        measure now.
+    measured : dict of str to list of float
+        By name, MACs a second in its last jobs.
+
+    Examples
+    --------
+    Two nodes keep their word: they do a quarter of it, as is usual. The third says the same, and does a fortieth.
+
+    >>> speeds = Speeds()
+    >>> for name in ("a", "b", "liar"):
+    ...     speeds.hear(name, 4000)
+    >>> speeds.of("liar")
+    1000.0
+    >>> speeds.learn("a", 1000.0), speeds.learn("b", 1000.0)
+    ([], [])
+    >>> speeds.learn("liar", 100.0)
+    [Contradiction(node='liar', said=4000, true=400.0)]
+    >>> speeds.of("liar")
+    100.0
+    """
+
+    words: dict[str, int] = field(default_factory=dict)
+    measured: dict[str, list[float]] = field(default_factory=dict)
+    _parts: dict[str, float] = field(default_factory=dict, init=False)
+    _unjudged: set[str] = field(default_factory=set, init=False)
+    _usual: float | None = field(default=None, init=False)
+
+    def hear(self, name: str, macs_per_second: int) -> None:
+        """Take note of what a node says of itself, the first time; 0 where it did not measure."""
+        self.words.setdefault(name, macs_per_second)
+
+    def forget(self, name: str) -> None:
+        """Forget a node that was started again: it may be on another machine."""
+        for table in (self.words, self.measured, self._parts):
+            table.pop(name, None)
+        self._unjudged.discard(name)
+        self._usual = None
+
+    def learn(self, name: str, speed: float) -> list[Contradiction]:
+        """Take note of the speed of one job, in MACs a second; return whose word turns out to be wrong with that."""
+        found = self.measured.setdefault(name, [])
+        if not found:
+            self._unjudged.add(name)
+        found.append(speed)
+        del found[:-_KEPT]
+        self._weigh(name)
+        return self._judged()
+
+    def of(self, name: str) -> float:
+        """Return how many MACs a second a node is expected to do in jobs; above 0."""
+        if own := self.measured.get(name):
+            return median(own)
+        return (self.words.get(name) or NOMINAL / _PART) * self._usual_part()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON."""
+        return {
+            "words": dict(sorted(self.words.items())),
+            "measured": {name: list(found) for name, found in sorted(self.measured.items())},
+            "unjudged": sorted(self._unjudged),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+        self.words = dict(state["words"])
+        self.measured = {name: list(found) for name, found in state["measured"].items()}
+        self._unjudged, self._parts = set(state["unjudged"]), {}
+        for name in self.measured:
+            self._weigh(name)
+
+    def _weigh(self, name: str) -> None:
+        """Note which part of its word a node does."""
+        self._usual = None
+        if word := self.words.get(name):
+            self._parts[name] = median(self.measured[name]) / word
+
+    def _usual_part(self) -> float:
+        if self._usual is None:
+            self._usual = median(self._parts.values()) if self._parts else _PART
+        return self._usual
+
+    def _judged(self) -> list[Contradiction]:
+        """Return whose word is wrong, of those that nobody could judge before."""
+        told = []
+        for name in sorted(self._unjudged):
+            others = [part for other, part in self._parts.items() if other != name]
+            if len(others) < _WITNESSES:
+                continue
+            self._unjudged.remove(name)
+            part, usual = self._parts.get(name), median(others)
+            if part is not None and not usual / _FAR <= part <= usual * _FAR:
+                told.append(Contradiction(name, self.words[name], median(self.measured[name]) / usual))
+        return told
