@@ -165,10 +165,12 @@ class Final(Replicated):
         else:
             self._trained(active)
 
-    def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
+    def _worth(
+        self, table: Mapping[str, float], cost: Cost
+    ) -> tuple[float | None, dict[str, float], tuple[float, ...]]:
         """Return what was reported: nobody is ranked by a test, so it does not fail for want of a metric."""
         value = self.objectives.ranking_value(table, cost) if self.objectives.ranks(table) else None
-        return value, self.objectives.reported(table, cost)
+        return value, self.objectives.reported(table, cost), ()
 
     def _ended(self, trial: Trial) -> None:
         """Keep what it has: a test that failed does not undo the training."""
