@@ -19,6 +19,7 @@ from server_app.budget import Shortage, Spent, shortage_of
 from server_app.candidates import constant, linear
 from server_app.final_rounds import with_rounds
 from server_app.forecast import Bill, Load, Workers, dearest, final_cost, may_be_best, priced, score_cost, training_cost
+from server_app.front import num_of_front
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
 
@@ -155,15 +156,22 @@ class Allowance:
         selection = self._workers(search, self.final_placement, search.held_out)
         test = self._workers(search, self.final_placement, ())
         tests = tuple(self.held(name, "test") for name in self.names())
+        final, most, winners = self.final, self.final.finalists, 1
+        if search.objectives.several:
+            final, most = replace(final, finalists=1), max(1, len(search.front))
+        best = [self.load(one.identity) for one in may_be_best(ranking, most)]
+        if search.objectives.several:
+            winners = num_of_front(final, len(best))
         return final_cost(
-            self.final,
-            [self.load(one.identity) for one in may_be_best(ranking, self.final.finalists)],
+            final,
+            best,
             baselines,
             self.linear,
             self.constant,
             selection,
             replace(test, score=tests if any(tests) else ()),  # there are none where the test is on the server
             held_out=bool(search.held_out),
+            winners=winners,
         )
 
     def _workers(self, search: Search, placement: Placement, held_out: Collection[str]) -> Workers:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from common.architecture.cost import cost_of
@@ -15,6 +16,7 @@ from server_app.candidates import ONCE, candidates_of, finalists_of
 from server_app.capacity import excess_of_node
 from server_app.closing import Closing
 from server_app.final_rounds import with_rounds
+from server_app.front import of_front
 from server_app.journal import Journal
 from server_app.outcome import Outcome
 from server_app.roster import Roster
@@ -38,7 +40,8 @@ def closing_of(config: Config, journal: Journal, blobs: Blobs) -> Closing:
         if outcome.search.held_out:
             earlier = None  # in the final training those who were held out train too
         ranking = outcome.search.ranking
-        stage = build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier)
+        front = {outcome.search.name_of(trial): trial.identity for trial in of_front(outcome.search, config.final)[1:]}
+        stage = build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier, front)
         if outcome.finalists is not None:
             stage.rounds = outcome.finalists.rounds  # whoever joined since
         return stage
@@ -55,6 +58,8 @@ def build_finalists(
 ) -> Finalists | None:
     """Build the training of the best again; None where there is nothing to choose.
 
+    With several objectives the front says what is as good as what, and a mean score cannot choose.
+
     It has seeds of its own, and the panel of the search. Folds are the search's alone: they would make it so many times
     dearer.
 
@@ -70,7 +75,7 @@ def build_finalists(
         As in `build_search`.
     """
     contenders = finalists_of(search.ranking, config.final.finalists)
-    if len(contenders) < 2:
+    if len(contenders) < 2 or search.objectives.several:
         return None
     stage = Finalists(
         contenders=tuple(contenders),
@@ -92,6 +97,7 @@ def build_final(
     blobs: Blobs,
     roster: Roster | None = None,
     earlier: Finalists | None = None,
+    front: Mapping[str, Identity] = MappingProxyType({}),
 ) -> Final:
     """Build the final training: of all candidates, from scratch, with the same full budget, then the test.
 
@@ -112,10 +118,13 @@ def build_final(
         As in `build_search`.
     earlier : Finalists, optional
         As of `Final`.
+    front : mapping of str to Identity
+        As of `candidates_of`.
     """
     roster = roster or Roster()
     return Final(
-        candidates=candidates_of(config, task, winner, ranking, roster.most_examples),
+        candidates=candidates_of(config, task, winner, ranking, roster.most_examples, front),
+        exported=tuple(front),
         seeds=config.final.seeds,
         once=ONCE,
         earlier=earlier,

@@ -85,6 +85,8 @@ class Objectives(ABC):
 
     by_balance: ClassVar[bool] = False
     """Whether the balance of classes decides what ranks; nodes are then asked how many examples they have of each."""
+    several: ClassVar[bool] = False
+    """Whether trials are compared in all objectives, so that there may be several best: a front."""
     instead: ClassVar[str] = "primary"
     """The choice to make where no node has the examples that this one takes."""
 
@@ -139,9 +141,10 @@ class Objectives(ABC):
     def terms(self) -> tuple[Objective, ...]:
         """Return the objectives, the one that ranks first."""
 
+    @final
     def dimensions(self) -> tuple[Objective, ...]:
-        """Return those objectives in which trials are compared: by default the first alone."""
-        return self.terms()[:1]
+        """Return those objectives in which trials are compared: all, or the first alone."""
+        return self.terms() if self.several else self.terms()[:1]
 
     @classmethod
     def metric(cls, options: Any) -> Callable[[Head], str] | None:

@@ -19,6 +19,7 @@ from server_app.objectives.terms import Listed
 class Pareto(Listed):
     """Terms in which trials are compared without weights; costs by their logarithm, where distances count."""
 
+    several: ClassVar[bool] = True
     least: ClassVar[int] = 2
 
     @dataclass(frozen=True)
@@ -49,8 +50,4 @@ class Pareto(Listed):
 
     def terms(self) -> tuple[Objective, ...]:
         """Return the terms that are listed."""
-        return self.given()
-
-    def dimensions(self) -> tuple[Objective, ...]:
-        """Return all of them."""
         return self.given()

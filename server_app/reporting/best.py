@@ -10,6 +10,8 @@ INFEASIBLE = "breaks a hard constraint"
 
 def figure(value: float) -> str:
     """Return the value of an objective for people, in its own unit."""
+    if abs(value) >= 100_000:
+        return f"{value:,.0f}"
     return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
 
 
@@ -43,4 +45,6 @@ def why_lower(event: Mapping[str, Any]) -> str:
         return f"{had} at rung {before['rung']}: scores of different rungs do not compare"
     if not before["feasible"] and event["feasible"]:
         return f"{had}, but {INFEASIBLE}"
+    if "front" in event:
+        return f"{had}: of {event['front']} that none is better than this is the knee"
     return f"{had} from other nodes: trials are compared over those that they have in common"

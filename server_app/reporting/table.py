@@ -15,6 +15,7 @@ from server_app.candidates import ROLES
 from server_app.reporting.best import INFEASIBLE
 from server_app.reporting.columns import add_rows, tests_of, titles
 from server_app.reporting.cost import costs_in_words
+from server_app.reporting.front import front_of_result
 from server_app.reporting.judgement import judgement
 from server_app.reporting.words import counted, in_words, size
 from server_app.selection import ALONE, BEST, CHEAPEST
@@ -56,7 +57,7 @@ def render(result: dict[str, Any]) -> RenderableType:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
     lines += [Text(sentence) for sentence in (*_chosen(result.get("finalists", [])), *judgement(there, head))]
     small_print = [_summary(result), *costs_in_words(result)]
-    return Group(table, *lines, *(Text(line, style="dim") for line in small_print))
+    return Group(table, *front_of_result(result), *lines, *(Text(line, style="dim") for line in small_print))
 
 
 def _chosen(finalists: Sequence[Mapping[str, Any]]) -> list[str]:
