@@ -125,8 +125,10 @@ def _objective(config: Config, result: dict[str, Any]) -> dict[str, Any]:
     """
     metric = task_from_record(result["task"]).head.primary[0]
     known = config.objective["name"] in ("primary", "pareto", "weighted") and metric in choices("objective")
-    kept = {name: config.objective[name] for name in ("constraints", "latency") if name in config.objective}
-    return {"name": metric, **kept} if known else config.objective
+    if not known:
+        return config.objective
+    kept = {name: value for name, value in config.objective.items() if name in ("constraints", "latency")}
+    return {**kept, "name": metric}
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:

@@ -88,4 +88,4 @@ class Nsga2(Controller):
 def _tournament(population: list[Observation], rng: np.random.Generator) -> Observation:
     """Return the better one of two that are drawn, or the only one."""
     places = rng.choice(len(population), size=min(2, len(population)), replace=False)
-    return population[min(places)]
+    return population[int(min(places))]
