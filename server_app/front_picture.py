@@ -51,12 +51,14 @@ def draw_front(folder: Path, search: Search) -> Path | None:
     except ModuleNotFoundError:
         return None
     first, *others = search.objectives.dimensions()
-    figure = figures.Figure(figsize=(1.2 + 5 * len(others), 4.6), layout="constrained")
+    figure = figures.Figure(figsize=(1.8 + 5 * len(others), 4.6), layout="constrained")
     panels = figure.subplots(1, len(others), sharey=True, squeeze=False)[0]
     for axes, other in zip(panels, others, strict=True):
         _panel(axes, search, scored, first, other)
     panels[0].set_ylabel(first.name)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize="small"
+    )
     path = folder / FILE
     try:
         figure.savefig(path, dpi=150)

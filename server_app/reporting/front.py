@@ -33,16 +33,18 @@ def front_of_result(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield _table(front[:_SHOWN])
     if len(front) > _SHOWN:
         yield Text(f"These are {_SHOWN} of {len(front)}; result.json has all.")
-    yield Text(f"{_size(front)} Hypervolume {result['hypervolume']:.5g}, measured from {_point(result['reference'])}.")
+    yield Text(
+        f"{_size(front)} Hypervolume {figure(result['hypervolume'])}, measured from {_point(result['reference'])}."
+    )
 
 
 def _size(front: Sequence[Mapping[str, Any]]) -> str:
-    rung = f"of those that reached rung {front[0]['rung']}"
+    others = f"no other trial that reached rung {front[0]['rung']} is"
     if len(front) == 1:
-        return f"The front has one member: {rung} no other one is better in anything."
+        return f"The front has one member: {others} better in anything."
     equal = len(front) - len({tuple(member["values"].items()) for member in front})
     same = f", {equal} of them equal to another" if equal else ""
-    return f"The front has {len(front)} members{same}: {rung} none is better than one of these and nowhere worse."
+    return f"The front has {len(front)} members{same}: {others} better than one of them and nowhere worse."
 
 
 def _point(reference: Mapping[str, float]) -> str:

@@ -28,12 +28,12 @@ def test_a_search_with_one_objective_has_nothing_to_say():
 
 def test_each_member_has_a_row_the_knee_first():
     front = [member(3, 0.9, 2000.0, knee=True, test=0.875), member(1, 0.5, 10.0), member(7, 0.95, 900000.0, test=0.9)]
-    text = said(front, 4321.0, {"accuracy": 0.25, "macs": 100000.0})
+    text = said(front, 4321.5, {"accuracy": 0.25, "macs": 100000.0})
     assert text.index("linear 3 [bold]") < text.index("linear 1 [bold]") < text.index("linear 7 [bold]")
     assert "test accuracy" in text
     assert "900,000" in text
-    assert "The front has 3 members: of those that reached rung 2 none is better" in text
-    assert "Hypervolume 4321, measured from accuracy 0.2500 and macs 100,000." in text
+    assert "The front has 3 members: no other trial that reached rung 2 is better than one of them" in text
+    assert "Hypervolume 4321.5, measured from accuracy 0.2500 and macs 100,000." in text
 
 
 def test_one_member_equal_ones_and_none_are_told_apart():
