@@ -104,10 +104,13 @@ class FinalConfig:
     finalists: int
     seeds: int
     baseline: Any
+    front: int | Literal["knee", "all"] = "knee"
 
     def __post_init__(self) -> None:
         for name in ("finalists", "seeds"):
             _at_least(f"final.{name}", getattr(self, name), 1)
+        if isinstance(self.front, int):
+            _at_least("final.front", self.front, 1)
         if self.rounds is not None:
             _at_least("final.rounds", self.rounds, 1)
         _at_least("final.min_steps", self.min_steps, 0)

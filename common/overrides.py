@@ -20,7 +20,7 @@ from typing import Any
 from common.errors import ConfigError
 from common.settings import DatasetSettings
 
-PATHS = ("dataset.path", "federation.root_certificates", "run.dir", "space.table")
+PATHS = ("dataset.path", "objective.latency", "federation.root_certificates", "run.dir", "space.table")
 TEXTS = ("dataset.options.label", "federation.address", "run.name")
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""

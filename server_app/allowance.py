@@ -24,6 +24,7 @@ from server_app.budget import Shortage, Spent, shortage_of
 from server_app.candidates import constant, linear
 from server_app.final_rounds import least_rounds, with_rounds
 from server_app.forecast import Bill, Load, Workers, dearest, final_cost, may_be_best, priced, score_cost, training_cost
+from server_app.front import num_of_front
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
 
@@ -197,17 +198,24 @@ class Allowance:
         selection = self._workers(search, self.final_placement, search.held_out)
         test = self._workers(search, self.final_placement, ())
         tests = tuple(self.held(name, "test") for name in self.names())
+        final, most, winners = self.final, self.final.finalists, 1
+        if search.objectives.several:
+            final, most = replace(final, finalists=1), max(1, len(search.front))
+        best = [self.load(one.identity) for one in may_be_best(ranking, most)]
+        if search.objectives.several:
+            winners = num_of_front(final, len(best))
         cost = partial(
             final_cost,
-            finalists=[self.load(one.identity) for one in may_be_best(ranking, self.final.finalists)],
+            finalists=best,
             baselines=baselines,
             linear=self.linear,
             constant=self.constant,
             selection=selection,
             test=replace(test, score=tests if any(tests) else ()),  # there are none where the test is on the server
             held_out=bool(search.held_out),
+            winners=winners,
         )
-        return lambda rounds: cost(replace(self.final, rounds=rounds))
+        return lambda rounds: cost(replace(final, rounds=rounds))
 
     def _workers(self, search: Search, placement: Placement, held_out: Collection[str]) -> Workers:
         """Return who trains, all but some, and who of the panel scores."""

@@ -295,7 +295,8 @@ def _largest(recipes: RecipeSpace, start: Sequence[Suggestion]) -> TrainingSetti
 def _metric(config: Config) -> Callable[[Head], str] | None:
     """Return what tells the metric by which a search goes; None where the balance of classes decides."""
     cls, options = chosen(config, "objective")
-    return None if cls.by_balance else lambda head: str(cls(head, options).terms()[0].name)
+    tells: Callable[[Head], str] | None = cls.metric(options)
+    return tells
 
 
 def _weights(config: Config, task: Task, seed: int, blobs: Blobs) -> WeightStore:

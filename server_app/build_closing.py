@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from common.architecture.cost import cost_of
@@ -17,6 +18,7 @@ from server_app.candidates import ONCE, candidates_of, finalists_of
 from server_app.capacity import excess_of_node
 from server_app.closing import Closing
 from server_app.final_rounds import with_rounds
+from server_app.front import of_front
 from server_app.journal import Journal
 from server_app.outcome import Outcome
 from server_app.pace import pace_of
@@ -65,7 +67,8 @@ def closing_of(
         if outcome.search.held_out:
             earlier = None  # in the final training those who were held out train too
         ranking = outcome.search.ranking
-        stage = build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier)
+        front = {outcome.search.name_of(trial): trial.identity for trial in of_front(outcome.search, config.final)[1:]}
+        stage = build_final(config, outcome.task, winner.identity, ranking, journal, blobs, roster, earlier, front)
         known = outcome.finalists  # and stays, whoever joined since
         stage.rounds = rounds(outcome, roster) if known is None else known.rounds
         return stage
@@ -82,6 +85,8 @@ def build_finalists(
 ) -> Finalists | None:
     """Build the training of the best again; None where there is nothing to choose.
 
+    With several objectives the front says what is as good as what, and a mean score cannot choose.
+
     It has seeds of its own, and the panel of the search. Folds are the search's alone: they would make it so many times
     dearer.
 
@@ -97,7 +102,7 @@ def build_finalists(
         As in `build_search`.
     """
     contenders = finalists_of(search.ranking, config.final.finalists)
-    if len(contenders) < 2:
+    if len(contenders) < 2 or search.objectives.several:
         return None
     stage = Finalists(
         contenders=tuple(contenders),
@@ -119,6 +124,7 @@ def build_final(
     blobs: Blobs,
     roster: Roster | None = None,
     earlier: Finalists | None = None,
+    front: Mapping[str, Identity] = MappingProxyType({}),
 ) -> Final:
     """Build the final training: of all candidates, from scratch, with the same full budget, then the test.
 
@@ -139,10 +145,13 @@ def build_final(
         As in `build_search`.
     earlier : Finalists, optional
         As of `Final`.
+    front : mapping of str to Identity
+        As of `candidates_of`.
     """
     roster = roster or Roster()
     return Final(
-        candidates=candidates_of(config, task, winner, ranking, roster.most_examples),
+        candidates=candidates_of(config, task, winner, ranking, roster.most_examples, front),
+        exported=tuple(front),
         seeds=config.final.seeds,
         once=ONCE,
         earlier=earlier,

@@ -11,7 +11,8 @@ the constant one is, nothing was learnt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
@@ -31,9 +32,16 @@ _ALL = 10_000
 
 
 def candidates_of(
-    config: Config, task: Task, winner: Identity, ranking: Sequence[Trial], most: int
+    config: Config,
+    task: Task,
+    winner: Identity,
+    ranking: Sequence[Trial],
+    most: int,
+    front: Mapping[str, Identity] = MappingProxyType({}),
 ) -> dict[str, Identity]:
-    """Return what is trained, by role, in the order of `ROLES`; the baseline is left out where there is none.
+    """Return what is trained, by role: in the order of `ROLES`, then what else is of the front.
+
+    The baseline is left out where there is none.
 
     Parameters
     ----------
@@ -47,6 +55,8 @@ def candidates_of(
         Those of the search, best first.
     most : int
         Training examples of the node that has most.
+    front : mapping of str to Identity
+        Of a search with several objectives, by name, those that are as good as the winner.
 
     Raises
     ------
@@ -57,14 +67,25 @@ def candidates_of(
     found = {"winner": winner}
     if (baseline := baseline_of(config, task, recipes, ranking)) is not None:
         found["baseline"] = baseline
-    return {**found, "linear": linear(recipes.default), "constant": constant(most)}
+    return {**found, "linear": linear(recipes.default), "constant": constant(most), **front}
 
 
-def models_to_train(final: FinalConfig) -> dict[str, int]:
-    """Return how many models train after the search, by label of their stage: at most, as it is known at the start."""
-    several = [role for role in ROLES if role not in ONCE]
+def models_to_train(final: FinalConfig, several: bool = False) -> dict[str, int]:
+    """Return how many models train after the search, by label of their stage: at most, as it is known at the start.
+
+    Parameters
+    ----------
+    final : FinalConfig
+        Of the search.
+    several : bool
+        Whether it has several objectives; how many are of the front is known later, if all of them train.
+    """
+    seeded = [role for role in ROLES if role not in ONCE]
+    if several:
+        others = final.front - 1 if isinstance(final.front, int) else 0
+        return {"finalist": 0, "final": (len(seeded) + others) * final.seeds + len(ONCE)}
     finalists = final.finalists * final.seeds if final.finalists > 1 else 0
-    return {"finalist": finalists, "final": len(several) * final.seeds + len(ONCE)}
+    return {"finalist": finalists, "final": len(seeded) * final.seeds + len(ONCE)}
 
 
 def finalists_of(ranking: Sequence[Trial], most: int) -> list[Identity]:

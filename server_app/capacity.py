@@ -92,7 +92,8 @@ def excess_of_any(
     least = tightest(limits.values())
 
     def excess(spec: ArchitectureSpec) -> str:
-        if broken := objectives.violations(cost_of(spec.lower(task))):
+        cost = objectives.cost(cost_of(spec.lower(task)), spec, largest)
+        if broken := objectives.violations(cost):
             return broken[0]
         needs = needs_of(spec, task, largest)
         if not least.exceeded(needs):

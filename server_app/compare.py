@@ -107,6 +107,7 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
             rounds=result.get("final_rounds") or config.final.rounds,
             finalists=1,
             seeds=repeats,
+            front="knee",
             baseline=_given(baseline) if baseline else config.final.baseline,
         ),
         space={"name": "listed", "specs": [winner["spec"]]},
@@ -118,10 +119,16 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
 
 
 def _objective(config: Config, result: dict[str, Any]) -> dict[str, Any]:
-    """Return the objective, by name where the run found out: other splits may make classes look even that were not."""
+    """Return the objective, by name where the run found out: other splits may make classes look even that were not.
+
+    Of several objectives that is the one which the run's gains are told in: there is nothing to choose.
+    """
     metric = task_from_record(result["task"]).head.primary[0]
-    known = config.objective["name"] == "primary" and metric in choices("objective")
-    return {**config.objective, "name": metric} if known else config.objective
+    known = config.objective["name"] in ("primary", "pareto", "weighted") and metric in choices("objective")
+    if not known:
+        return config.objective
+    kept = {name: value for name, value in config.objective.items() if name in ("constraints", "latency")}
+    return {**kept, "name": metric}
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,9 @@ Vector = NDArray[np.float64]
 ByNode = Mapping[str, tuple[float, int]]
 """By name of a node: a score, and the examples behind it (at least 1)."""
 
+WHOLE = ""
+"""In place of a node's name, of a score that is known on the whole only."""
+
 Standing = tuple[float, float]
 """What a trial is worth among others, and what decides where that is equal; more is better."""
 

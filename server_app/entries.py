@@ -10,10 +10,12 @@ from common.architecture.cost import cost_of
 from common.config import Config
 from common.groups import PORTFOLIO
 from common.precision import number_bytes
+from server_app.front import feasible, of_front
 from server_app.gains import Gain, clearest_gain_over, gain_over
 from server_app.given import best_of_portfolio
 from server_app.one_class import one_class
 from server_app.outcome import Outcome
+from server_app.run_folder import FRONT
 from server_app.scores import Score
 from server_app.stages.final import Final, test_of
 from server_app.trials import Trial
@@ -83,6 +85,45 @@ def finalist_entries(outcome: Outcome) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def front_entries(config: Config, outcome: Outcome) -> list[dict[str, Any]]:
+    """Return what is told of each of the front of a search with several objectives, the knee first.
+
+    ``values`` are of the search, by objective; ``tests`` and their mean, ``test``, are of those that the final training
+    trained, whose models lie in ``folder``. Where no trial keeps all constraints there is no front.
+    """
+    front, final = outcome.search.front, outcome.final
+    trained = {} if final is None else dict(zip(_of_front(config, outcome), ("winner", *final.exported), strict=False))
+    found = []
+    for place, trial in enumerate(front if feasible(front) else []):
+        cost, role = cost_of(trial.spec.lower(outcome.task)), trained.get(trial.number)
+        runs = [] if final is None or role is None else final.runs(role)
+        tests = [test_of(run) for run in runs]
+        found.append(
+            {
+                "trial": trial.number,
+                "knee": place == 0,
+                "origin": trial.origin,
+                "id": trial.spec.id,
+                "architecture": trial.spec.describe(),
+                "spec": trial.spec.to_dict(),
+                "recipe": trial.recipe.to_json(),
+                "rung": trial.rung,
+                "values": dict(trial.scores[-1].values),
+                "parameters": cost.parameters,
+                "macs": cost.macs,
+                "test": mean_of([test.metrics for test in tests if test]),
+                "tests": [dict(test.metrics) if test else {} for test in tests],
+                "folder": None if not runs else "best" if role == "winner" else f"{FRONT}/{role}",
+                "failure": next((run.failure for run in runs if run.failure), ""),
+            }
+        )
+    return found
+
+
+def _of_front(config: Config, outcome: Outcome) -> list[int]:
+    return [trial.number for trial in of_front(outcome.search, config.final)]
 
 
 def mean_of(tests: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -113,6 +113,7 @@ def final_cost(
     test: Workers,
     *,
     held_out: bool,
+    winners: int = 1,
 ) -> Bill:
     """Return what follows a search: the finalists, each with every seed, then the winner and what it is compared with.
 
@@ -135,6 +136,8 @@ def final_cost(
         Who trains the winner and the others, and who tests them.
     held_out : bool
         Whether nodes that select do not train then.
+    winners : int
+        How many of the finalists are trained to the end and tested, at most: with several objectives, of the front.
     """
     assert final.rounds is not None
     rounds, selected = final.rounds, final.finalists > 1
@@ -148,8 +151,8 @@ def final_cost(
         runs = [training_cost(load, selection, rounds) + score_cost(load, selection) for load in finalists]
         total += dearest(runs, final.finalists)
     trained_before = selected and not held_out
-    winners = [score_cost(load, test) if trained_before else run(load) for load in finalists]
-    return (total + dearest(winners, 1)) * final.seeds + run(constant)
+    chosen = [score_cost(load, test) if trained_before else run(load) for load in finalists]
+    return (total + dearest(chosen, winners)) * final.seeds + run(constant)
 
 
 def may_be_best(ranking: Sequence[Trial], most: int) -> list[Trial]:

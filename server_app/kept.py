@@ -60,3 +60,15 @@ def kept_of(outcome: Outcome) -> Kept | None:
         if trial.ranks and (weights := search.weights.weights(trial.number)) is not None:
             return Kept("search", trial, weights)
     return None
+
+
+def kept_front(outcome: Outcome) -> dict[str, Kept]:
+    """Return what else of the front the final training has trained, by name of the trial."""
+    final = outcome.final
+    shown = {} if final is None else {role: final.shown(role) for role in final.exported}
+    found = {}
+    for role, run in shown.items():
+        assert final is not None
+        if run is not None and (weights := final.weights_of(run.number)) is not None:
+            found[role] = Kept(final.name, run, weights, final.runs(role).index(run))
+    return found

@@ -16,11 +16,13 @@ from common.models.export import save_model
 from server_app.budget import Spent
 from server_app.candidates import ROLES
 from server_app.classes import class_entries, classes_of, write_classes
-from server_app.entries import entry_of, finalist_entries
+from server_app.entries import entry_of, finalist_entries, front_entries
+from server_app.front import measured
+from server_app.front_picture import draw_front
 from server_app.journal import write_json
-from server_app.kept import kept_of
+from server_app.kept import kept_front, kept_of
 from server_app.outcome import Outcome
-from server_app.run_folder import HISTORY, RESULT
+from server_app.run_folder import FRONT, HISTORY, RESULT
 from server_app.supernet.file import write_supernet
 from server_app.trials import Trial, TrialState
 
@@ -62,7 +64,24 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
             **facts,
         }
         save_model(folder / "best", kept.trial.spec, outcome.task, kept.weights, metadata)
+    if outcome.search.objectives.several:
+        _write_front(folder, config, outcome)
     return result
+
+
+def _write_front(folder: Path, config: Config, outcome: Outcome) -> None:
+    """Write the models of the front but for the winner's, and its picture."""
+    for name, kept in kept_front(outcome).items():
+        scores = {trial.identity: trial.score for trial in outcome.search.front}
+        metadata = {
+            "score": scores.get(kept.trial.identity),
+            "test": kept.test,
+            "trained": kept.told,
+            "seed": config.seed,
+            **outcome.task.head.facts(),
+        }
+        save_model(folder / FRONT / name, kept.trial.spec, outcome.task, kept.weights, metadata)
+    draw_front(folder, outcome.search)
 
 
 def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
@@ -73,6 +92,7 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
         "name": config.run.name,
         **{role: entry_of(config, outcome, role) for role in ROLES},
         "finalists": finalist_entries(outcome),
+        **({"front": front_entries(config, outcome), **measured(search)} if search.objectives.several else {}),
         "final_rounds": None if outcome.final is None else outcome.final.rounds,
         "model": None if kept is None else kept.told,
         "classes": class_entries(outcome, classes_of(outcome)),

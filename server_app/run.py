@@ -39,6 +39,7 @@ from server_app.run_folder import (
 )
 from server_app.state import config_of, misread, read_state, this_code, write_state
 from server_app.watch import stop_watch
+from server_app.wiring import chosen
 
 _SHARE = 0.04
 """Of a run's time that saving it may take."""
@@ -267,7 +268,7 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 seed=config.seed,
                 folder=str(folder),
                 started_at=config.run.started_at,
-                models=models_to_train(config.final),
+                models=models_to_train(config.final, chosen(config, "objective")[0].several),
                 budget=config.search.budget.limits,
             )
             if again:

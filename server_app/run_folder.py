@@ -7,6 +7,7 @@
 - ``supernet.safetensors``: of a run with ``weights=supernet``, the weights that its trials shared
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
 - ``classes/1/`` and so on: of a run with ``placement=capability``, the best for each class of nodes, where they differ
+- ``front.png``, ``front/trial-NNNN/``: of a search with several objectives its front, and the models of others on it
 - ``proxies.json``: of a run that scored specs without training, in place of all these but the journal
 - ``stop``: there for as long as the run was asked to end and has not
 
@@ -37,6 +38,7 @@ JOURNAL = "journal.jsonl"
 RESULT = "result.json"
 HISTORY = "history.json"
 SCORES = "proxies.json"
+FRONT = "front"
 STATE = "state.json"
 WEIGHTS = "weights"
 LOCK = "lock"

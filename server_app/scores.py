@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from server_app.comparison import ByNode
+from server_app.comparison import WHOLE, ByNode
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,31 @@ class NodeScore:
         What ranks, by this node alone; more is better. None where its metric is not defined on the node's examples.
     tie : float, optional
         What decides between equal values, see `Head.tie`; more is better. None where the node did not report it.
+    further : tuple of float or None
+        As `value`, of the other objectives in which trials are compared; None of what no node can tell for itself.
     """
 
     metrics: Mapping[str, float]
     examples: int
     value: float | None
     tie: float | None = None
+    further: tuple[float | None, ...] = ()
 
     def to_json(self) -> list[Any]:
         """Return plain JSON values."""
-        return [dict(self.metrics), self.examples, self.value, self.tie]
+        return [
+            dict(self.metrics),
+            self.examples,
+            self.value,
+            self.tie,
+            *([list(self.further)] if self.further else []),
+        ]
+
+    @classmethod
+    def from_json(cls, row: Sequence[Any]) -> NodeScore:
+        """Build from what `to_json` wrote."""
+        metrics, examples, value, tie, *further = row
+        return cls(metrics, examples, value, tie, *map(tuple, further))
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,10 @@ class Score:
         Whether no hard constraint is broken.
     tie : float, optional
         What decides between equal values, so that more is better; None where nobody reported it.
+    further : tuple of float
+        As `value`, of the other objectives in which trials are compared; none where there is one objective.
+    violation : float
+        By how much hard constraints are broken, see `Objectives.violation`; 0 where it is `feasible`.
     """
 
     rung: int
@@ -69,19 +88,33 @@ class Score:
     by_node: Mapping[str, NodeScore] = field(default_factory=dict)
     feasible: bool = True
     tie: float | None = None
+    further: tuple[float, ...] = ()
+    violation: float = 0.0
 
     @cached_property
     def comparable(self) -> ByNode:
-        """By node that has one the value and the examples behind it: scores are compared by these."""
-        if not self.by_node:
-            return {} if self.value is None else {"": (self.value, 1)}
-        return {name: (score.value, score.examples) for name, score in self.by_node.items() if score.value is not None}
+        """By node that has one the value and the examples behind it: scores are compared by these.
+
+        Of what no node has for itself, as of the spread over nodes, there is the whole alone.
+        """
+        by_node = {name: (one.value, one.examples) for name, one in self.by_node.items() if one.value is not None}
+        return by_node or ({} if self.value is None else {WHOLE: (self.value, 1)})
+
+    @cached_property
+    def terms(self) -> tuple[ByNode, ...]:
+        """Of each objective in which trials are compared what `comparable` is of the first."""
+        return (self.comparable, *map(self._further, range(len(self.further))))
+
+    @property
+    def broken(self) -> tuple[bool, float]:
+        """Whether a hard constraint is broken, and by how much all are."""
+        return not self.feasible, self.violation
 
     @cached_property
     def ties(self) -> ByNode:
         """By node that reported it what decides between equal values, as `comparable`; empty where nobody did."""
         if not self.by_node:
-            return {} if self.tie is None else {"": (self.tie, 1)}
+            return {} if self.tie is None else {WHOLE: (self.tie, 1)}
         return {name: (score.tie, score.examples) for name, score in self.by_node.items() if score.tie is not None}
 
     def to_json(self) -> dict[str, Any]:
@@ -95,10 +128,17 @@ class Score:
             "by_node": {name: score.to_json() for name, score in sorted(self.by_node.items())},
             "feasible": self.feasible,
             "tie": self.tie,
+            **({"further": list(self.further)} if self.further else {}),
+            **({"violation": self.violation} if self.violation else {}),
         }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Score:
         """Build from what `to_json` wrote."""
-        by_node = {name: NodeScore(*row) for name, row in values["by_node"].items()}
-        return cls(**{**values, "by_node": by_node})
+        by_node = {name: NodeScore.from_json(row) for name, row in values["by_node"].items()}
+        return cls(**{**values, "by_node": by_node, "further": tuple(values.get("further", ()))})
+
+    def _further(self, place: int) -> ByNode:
+        found = {name: (one.further[place], one.examples) for name, one in self.by_node.items() if one.further}
+        by_node = {name: (value, examples) for name, (value, examples) in found.items() if value is not None}
+        return by_node or {WHOLE: (self.further[place], 1)}

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.architecture.spec import ArchitectureSpec
 from common.settings import TrainingSettings
-from server_app.comparison import Standing, standings
+from server_app.ranking import Entry, entries, leaders, order
 from server_app.scores import Score
 
 Recipe = TrainingSettings
@@ -199,23 +199,37 @@ class Trial:
         )
 
 
-def comparable(trials: Sequence[Trial]) -> dict[int, Standing]:
-    """Return by number what compares, of trials of one rung; see `standings`."""
+def compared(trials: Sequence[Trial]) -> list[Entry]:
+    """Return by what trials of one rung are ordered; each has a score."""
     scores = [trial.scores[-1] for trial in trials]
-    found = standings([score.comparable for score in scores], [score.ties for score in scores])
-    return {trial.number: standing for trial, standing in zip(trials, found, strict=True)}
+    return entries(
+        [trial.number for trial in trials],
+        [score.terms for score in scores],
+        [score.ties for score in scores],
+        [score.broken for score in scores],
+    )
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Sort trials best first: by rung (scores of different rungs do not compare), feasibility, then comparable score.
+    """Sort trials best first: by rung, since scores of different rungs do not compare, then as in `order`.
 
-    Where scores are equal the head's other metric decides (`Head.tie`), and then the earlier trial is first; those
-    without a score that counts come last.
+    Of each rung the knee of the first front comes first. Those without a score that counts come last, by number.
     """
-    standing: dict[int, tuple[int, bool, float, float]] = {}
-    for rung in {trial.rung for trial in trials if trial.ranks}:
-        same = [trial for trial in trials if trial.ranks and trial.rung == rung]
-        values = comparable(same)
-        standing |= {trial.number: (rung, trial.scores[-1].feasible, *values[trial.number]) for trial in same}
-    last = (-1, False, 0.0, 0.0)
-    return sorted(trials, key=lambda t: (*(-part for part in standing.get(t.number, last)), t.number))
+    by_number = {trial.number: trial for trial in trials}
+    found: list[Trial] = []
+    for rung in sorted({trial.rung for trial in trials if trial.ranks}, reverse=True):
+        same = compared([trial for trial in trials if trial.ranks and trial.rung == rung])
+        first = leaders(same)
+        found += [by_number[entry.number] for entry in dict.fromkeys([*first, *order(same)])]
+    return [*found, *sorted((trial for trial in trials if not trial.ranks), key=lambda trial: trial.number)]
+
+
+def front_of(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the best of those that came furthest, which none is better than: the knee first; empty where none ranks.
+
+    Who was stopped at a lower rung is left out: its score does not compare with theirs.
+    """
+    ranking = [trial for trial in trials if trial.ranks]
+    rung = max((trial.rung for trial in ranking), default=0)
+    by_number = {trial.number: trial for trial in ranking}
+    return [by_number[entry.number] for entry in leaders(compared([t for t in ranking if t.rung == rung]))]

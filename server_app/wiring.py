@@ -7,6 +7,7 @@ from typing import Any
 
 from common.config import Choice, Config, options_of
 from common.tasks import Task
+from server_app.footprint import footprints
 from server_app.objectives.base import Objectives
 from server_app.registry import load_choice
 
@@ -27,5 +28,5 @@ def maker(config: Config, axis: str) -> Callable[[], Any]:
 def objectives_of(config: Config, task: Task) -> Objectives:
     """Return the objectives for a task."""
     cls, options = chosen(config, "objective")
-    objectives: Objectives = cls(task.head, options)
+    objectives: Objectives = cls(task.head, options, footprints(task, options.latency))
     return objectives

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import FlwrNasError
+from common.errors import ConfigError, FlwrNasError
 from server_app.cli.control import go_on_after
 from server_app.cli.resume import FLAG, asks_for_help, resume, resumption
 
 if TYPE_CHECKING:
     from common.config import Config
+
+_FINAL = "--final"
 
 
 def search(overrides: Sequence[str]) -> int:
@@ -23,6 +25,7 @@ def search(overrides: Sequence[str]) -> int:
     began = time.time()
     if (asked := resumption(overrides)) is not None:
         return resume(*asked, began)
+    overrides = with_final(overrides)
     if asks_for_help(overrides) and any(word.partition("=")[0] == FLAG for word in overrides):
         overrides = ["--help"]  # Hydra does not know that flag
     from common.config import run_hydra
@@ -40,6 +43,26 @@ def search(overrides: Sequence[str]) -> int:
 
     run_hydra(task, overrides)
     return max(codes, default=0)
+
+
+def with_final(arguments: Sequence[str]) -> list[str]:
+    """Return a command line with ``--final knee|all|N`` as the option that it stands for, ``final.front``.
+
+    Raises
+    ------
+    ConfigError
+        There is nothing after it.
+    """
+    found, words = list[str](), iter(arguments)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag != _FINAL:
+            found.append(word)
+        elif value := value if equals else next(words, ""):
+            found.append(f"final.front={value}")
+        else:
+            raise ConfigError(f"{_FINAL} needs knee, all or a number after it", fix=f"Write {_FINAL} all")
+    return found
 
 
 def _search_and_control(config: Config, began: float) -> int:
@@ -87,6 +110,8 @@ def launch_search(config: Config, began: float, again: str | None = None) -> tup
         run = replace(run, launcher_pid=os.getpid())
         if config.dataset.path is not None:
             config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
+        if (profile := config.objective.get("latency")) is not None:
+            config = replace(config, objective={**config.objective, "latency": str(Path(profile).absolute())})
     made, config = config.run.dir is None, replace(config, run=run)
     check_free(folder, config)
     return launch({"config": config.to_json()}, config.federation, folder, check, made=made, again=again), folder

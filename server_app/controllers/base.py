@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, final
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, SpaceError, SpecError
 from common.seeding import generator
-from server_app.comparison import standings
 from server_app.controllers.observations import Observation, Suggestion
+from server_app.ranking import entries
 from server_app.trials import Identity, Proposal, Recipe, Trial, TrialState
 
 if TYPE_CHECKING:
@@ -211,6 +211,9 @@ class Controller(ABC):
             final,
             None if score is None else score.tie,
             {} if score is None else score.ties,
+            () if score is None else score.further,
+            () if score is None else score.terms[1:],
+            0.0 if score is None else score.violation,
         )
         if final:
             self.under_way.pop(trial.number, None)
@@ -267,11 +270,12 @@ class Controller(ABC):
                 i for i, seen in enumerate(self.history) if seen.score is not None and seen.rung == observation.rung
             ]
             seen = [self.history[i] for i in rung]
-            found = standings([one.by_node for one in seen], [one.ties for one in seen])
-            for i, one, (score, tie) in zip(rung, seen, found, strict=True):
-                standing = (score, tie if one.ties else None)
-                if standing != (one.score, one.tie):  # most stay as they are
-                    self.history[i] = replace(one, score=standing[0], tie=standing[1])
+            terms = [(one.by_node, *one.further_by_node) for one in seen]
+            found = entries(rung, terms, [one.ties for one in seen], [one.broken for one in seen])
+            for one, entry in zip(seen, found, strict=True):
+                (score, *further), tie = entry.point, entry.tie if one.ties else None
+                if (score, tuple(further), tie) != (one.score, one.further, one.tie):  # most stay as they are
+                    self.history[entry.number] = replace(one, score=score, further=tuple(further), tie=tie)
 
     def _tried(self) -> set[Identity]:
         """Return what is not to be proposed again."""

@@ -7,7 +7,7 @@ child is born, however good it is; the best of S random members is the parent of
 Where we depart: the age of a trial is the time of its observation, failed trials never live, and the
 tournament compares by rung first (trials that were stopped early have low-rung scores). With several
 trials in flight, whoever was observed is the population; the search never waits. Crossover is an
-option that the paper does not have.
+option that the paper does not have. With several objectives the best of a tournament is the knee of its front.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
 from server_app.controllers.base import Controller, Observation, Suggestion
+from server_app.controllers.observations import best_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,5 +84,4 @@ class Evolution(Controller):
         return [seen for seen in self.history if seen.score is not None][-self.options.population_size :]
 
     def _tournament(self, living: list[Observation], rng: np.random.Generator) -> Observation:
-        members = [living[rng.integers(len(living))] for _ in range(self.options.sample_size)]
-        return max(members, key=lambda seen: (seen.rank, -seen.number))
+        return best_of([living[rng.integers(len(living))] for _ in range(self.options.sample_size)])

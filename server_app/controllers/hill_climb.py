@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
 from server_app.controllers.base import Controller, Observation, Suggestion
+from server_app.controllers.observations import best_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,17 +50,13 @@ class HillClimb(Controller):
         scored = self._scored()
         if not scored or rng.random() >= self.options.mutation_probability:
             return Suggestion(self.space.sample(rng), "sample")
-        best = _best(scored)
+        best = best_of(scored)
         return Suggestion(self.space.mutate(best.identity, rng), "mutation", best.number)
 
     def parents(self) -> list[int]:
         """Return the best."""
         scored = self._scored()
-        return [_best(scored).number] if scored else []
+        return [best_of(scored).number] if scored else []
 
     def _scored(self) -> list[Observation]:
         return [seen for seen in self.history if seen.score is not None]
-
-
-def _best(scored: list[Observation]) -> Observation:
-    return max(scored, key=lambda seen: (seen.rank, -seen.number))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from common.architecture.spec import ArchitectureSpec
 from server_app.comparison import ByNode, by_node_from_json
+from server_app.ranking import Entry, leaders, order
 from server_app.trials import Identity, Recipe
 
 
@@ -53,6 +54,12 @@ class Observation:
         What decides between equal scores; more is better. Comparable as the score is; None where nobody reported it.
     ties : mapping
         As `by_node`, of what decides.
+    further : tuple of float
+        As `score`, in the other objectives in which trials are compared; none where there is one objective.
+    further_by_node : tuple of mappings
+        As `by_node`, of each of these.
+    violation : float
+        By how much hard constraints are broken.
     unheard : bool
         The trial failed because nodes were silent; it may be proposed again.
     feasible : bool
@@ -72,6 +79,9 @@ class Observation:
     final: bool = True
     tie: float | None = None
     ties: ByNode = field(default_factory=dict)
+    further: tuple[float, ...] = ()
+    further_by_node: tuple[ByNode, ...] = ()
+    violation: float = 0.0
 
     @property
     def identity(self) -> Identity:
@@ -79,11 +89,16 @@ class Observation:
         return self.spec, self.recipe
 
     @property
-    def rank(self) -> tuple[int, bool, float, float]:
-        """Sort key, more is better: by rung, feasibility, score, then what decides a tie."""
-        if self.score is None:
-            return (-1, False, 0.0, 0.0)
-        return (self.rung, self.feasible, self.score, -math.inf if self.tie is None else self.tie)
+    def broken(self) -> tuple[bool, float]:
+        """As of `Entry`."""
+        return not self.feasible, self.violation
+
+    @property
+    def entry(self) -> Entry:
+        """What it is among others of its rung; it has a score."""
+        assert self.score is not None
+        tie = -math.inf if self.tie is None else self.tie
+        return Entry(self.number, (self.score, *self.further), tie, self.broken)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values of all but what was tried, which the controller knows by the number."""
@@ -93,5 +108,26 @@ class Observation:
     def from_json(cls, values: Mapping[str, Any], tried: Identity) -> Observation:
         """Build from what `to_json` wrote."""
         spec, recipe = tried
-        by_node, ties = by_node_from_json(values["by_node"]), by_node_from_json(values["ties"])
-        return cls(spec=spec, recipe=recipe, **{**values, "by_node": by_node, "ties": ties})
+        read = {
+            "by_node": by_node_from_json(values["by_node"]),
+            "ties": by_node_from_json(values["ties"]),
+            "further": tuple(values["further"]),
+            "further_by_node": tuple(map(by_node_from_json, values["further_by_node"])),
+        }
+        return cls(spec=spec, recipe=recipe, **{**values, **read})
+
+
+def best_first(scored: Collection[Observation]) -> list[Observation]:
+    """Sort observations that have a score: by rung, since scores of different rungs do not compare, then as `order`."""
+    by_number, found = {seen.number: seen for seen in scored}, list[Observation]()
+    for rung in sorted({seen.rung for seen in scored}, reverse=True):
+        same = [seen.entry for seen in by_number.values() if seen.rung == rung]
+        found += [by_number[entry.number] for entry in order(same)]
+    return found
+
+
+def best_of(scored: Collection[Observation]) -> Observation:
+    """Return the best of observations that have a score; of several that nobody is better than, the knee."""
+    rung = max(seen.rung for seen in scored)
+    by_number = {seen.number: seen for seen in scored if seen.rung == rung}
+    return by_number[leaders([seen.entry for seen in by_number.values()])[0].number]

@@ -8,6 +8,7 @@ from typing import Any
 
 from server_app.fidelity.scoreboard import Scoreboard
 from server_app.noise import clearly_better, repetition_error
+from server_app.ranking import as_good
 
 
 @dataclass
@@ -41,15 +42,21 @@ class Bracket:
         return not self.filling and len(self.board.scores) == len(self.racing)
 
     def decide(self, eta: int, doubt: float) -> tuple[list[int], list[int]]:
-        """Return who goes on, best first, and who cannot be told apart among them; all have been scored."""
-        scores, infeasible = self.board.scores, self.board.infeasible
-        order = self.board.order(sorted(self.racing))
+        """Return who goes on, best first, and who cannot be told apart among them; all have been scored.
+
+        Whom doubt keeps is at least as good as the last of the best, but for what may be chance. With several
+        objectives it is compared, by the first of them, with the last of the best that is as good in all of them; one
+        that none of these is as good as fell behind for want of room in a front, which is no matter of chance.
+        """
+        scores, order = self.board.scores, self.board.order(sorted(self.racing))
         places = max(1, self.entered // eta)
-        best, last = order[:places], order[places - 1 : places]
+        best, first = order[:places], order[:places]
+        entry = {entry.number: entry for entry in self.board.entries(sorted(self.racing))}
         noise = repetition_error(self._repetitions())
         for number in order[places : 2 * places] if doubt else []:
-            apart = (number in infeasible) != (last[0] in infeasible)
-            if apart or clearly_better(scores[last[0]], scores[number], doubt, noise):
+            rivals = [other for other in first if as_good(entry[other], entry[number])]
+            apart = not rivals or entry[rivals[-1]].broken[0] != entry[number].broken[0]
+            if apart or clearly_better(scores[rivals[-1]], scores[number], doubt, noise):
                 break  # who follows is no better, and may only have the noisier score
             best.append(number)
         return best, sorted(best[places - 1 :]) if len(best) > places else []

@@ -9,6 +9,7 @@ from typing import Any
 
 from common.errors import ConfigError
 from server_app.comparison import ByNode, Standing, by_node_from_json, standings
+from server_app.ranking import Entry, entries, order
 from server_app.trials import Trial
 
 
@@ -22,11 +23,17 @@ class Scoreboard:
         By trial: the scores of its nodes, and what decides a tie; see `standings`.
     infeasible : list of int
         Those of them that break a hard constraint; they rank behind the others.
+    further : dict of int to list of dict
+        By trial: as `scores`, of each other objective in which trials are compared; none where there is one objective.
+    violations : dict of int to float
+        By how much those that are infeasible break their constraints.
     """
 
     scores: dict[int, ByNode] = field(default_factory=dict)
     ties: dict[int, ByNode] = field(default_factory=dict)
     infeasible: list[int] = field(default_factory=list)
+    further: dict[int, list[ByNode]] = field(default_factory=dict)
+    violations: dict[int, float] = field(default_factory=dict)
 
     @property
     def numbers(self) -> list[int]:
@@ -40,13 +47,16 @@ class Scoreboard:
         if score is None or not finite or trial.number in self.scores:
             raise ConfigError("A trial reports one finite score a rung", trial.score, fix="Report a bug")
         self.scores[trial.number], self.ties[trial.number] = score.comparable, score.ties
+        if score.further:
+            self.further[trial.number] = list(score.terms[1:])
         if not score.feasible:
             self.infeasible.append(trial.number)
+            self.violations[trial.number] = score.violation
 
     def forget(self, number: int) -> None:
         """Forget what a trial scored, if it did."""
-        self.scores.pop(number, None)
-        self.ties.pop(number, None)
+        for known in (self.scores, self.ties, self.further, self.violations):
+            known.pop(number, None)
         self.infeasible = [other for other in self.infeasible if other != number]
 
     def standing(self, numbers: Collection[int]) -> dict[int, Standing]:
@@ -54,10 +64,18 @@ class Scoreboard:
         found = standings([self.scores[n] for n in numbers], [self.ties[n] for n in numbers])
         return dict(zip(numbers, found, strict=True))
 
+    def entries(self, numbers: Collection[int]) -> list[Entry]:
+        """Return by what these trials are ordered, likewise."""
+        return entries(
+            list(numbers),
+            [[self.scores[n], *self.further.get(n, [])] for n in numbers],
+            [self.ties[n] for n in numbers],
+            [(n in self.infeasible, self.violations.get(n, 0.0)) for n in numbers],
+        )
+
     def order(self, numbers: Collection[int]) -> list[int]:
-        """Return these trials best first: feasible ones, then by score, by what decides a tie, and by number."""
-        standing = self.standing(numbers)
-        return sorted(numbers, key=lambda n: (n in self.infeasible, *(-part for part in standing[n]), n))
+        """Return these trials best first: see `server_app.ranking.order`."""
+        return [entry.number for entry in order(self.entries(numbers))]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; those have no numbers as keys."""
@@ -73,4 +91,6 @@ class Scoreboard:
             name: {number: by_node_from_json(by_node) for number, by_node in values[name]}
             for name in ("scores", "ties")
         }
-        return cls(**by_trial, infeasible=list(values["infeasible"]))
+        further = {number: [by_node_from_json(term) for term in terms] for number, terms in values["further"]}
+        violations = dict(map(tuple, values["violations"]))
+        return cls(**by_trial, infeasible=list(values["infeasible"]), further=further, violations=violations)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from server_app.reporting.words import counted
+
 INFEASIBLE = "breaks a hard constraint"
 
 
 def figure(value: float) -> str:
     """Return the value of an objective for people, in its own unit."""
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
     return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
 
 
@@ -41,6 +45,8 @@ def why_lower(event: Mapping[str, Any]) -> str:
         return f"{had} at rung {before['rung']}, and failed"
     if before["rung"] != event["rung"]:
         return f"{had} at rung {before['rung']}: scores of different rungs do not compare"
-    if not before["feasible"] and event["feasible"]:
-        return f"{had}, but {INFEASIBLE}"
+    if not before["feasible"]:
+        return f"{had}, but {INFEASIBLE if event['feasible'] else 'breaks hard constraints by more'}"
+    if "front" in event:
+        return f"{had}: the knee of the front has moved, which has {counted(event['front'], 'member')} now"
     return f"{had} from other nodes: trials are compared over those that they have in common"

@@ -39,6 +39,8 @@ class Final(Replicated):
         What is trained, by role, that of the winner first: specs with their recipes. Equal ones share their runs.
     once : collection of str
         Roles that one run is enough for, since no seed changes it.
+    exported : collection of str
+        Roles beside the winner of which a model is shown, too.
     earlier : Finalists, optional
         Runs of candidates that trained on the same nodes: these are taken over.
     server_test : callable, optional
@@ -57,6 +59,7 @@ class Final(Replicated):
 
     candidates: Mapping[str, Identity]
     once: Collection[str] = ()
+    exported: Collection[str] = ()
     earlier: Finalists | None = None
     server_test: ServerTest | None = None
     adopted: dict[int, int] = field(default_factory=dict, init=False)
@@ -86,12 +89,18 @@ class Final(Replicated):
         """Return the runs of a candidate, by seed; none where there is no such candidate, or it has not begun."""
         return self.runs_of(self.candidates[role]) if role in self.candidates else []
 
-    def shown(self) -> Trial | None:
+    def shown(self, role: str | None = None) -> Trial | None:
         """Return the run of the winner whose model is the result; None where none has trained to its end.
 
         Of those that were tested it is the one with the best score on validation; where nobody gave one, the first.
+
+        Parameters
+        ----------
+        role : str, optional
+            One of `exported`, to be shown in place of the winner.
         """
-        trained = [run for run in self.runs_of(self._winner) if self.weights_of(run.number) is not None]
+        identity = self._winner if role is None else self.candidates[role]
+        trained = [run for run in self.runs_of(identity) if self.weights_of(run.number) is not None]
         runs = [run for run in trained if test_of(run)] or trained
         scores = {run.number: score for run in runs if (score := validation_of(run)) and score.value is not None}
         if not scores:
@@ -146,8 +155,9 @@ class Final(Replicated):
             self._fail(active, str(error))
 
     def _unjudged(self, trial: Trial) -> bool:
-        """Whether a run needs a score on validation, since it is one of several of the winner."""
-        return self.replicates(trial.identity) > 1 and trial.identity == self._winner and not trial.scores
+        """Whether a run needs a score on validation, since it is one of several of which one is shown."""
+        shown = [self._winner, *(self.candidates[role] for role in self.exported)]
+        return self.replicates(trial.identity) > 1 and trial.identity in shown and not trial.scores
 
     def _split(self, trial: Trial) -> Split:
         return "validation" if self._unjudged(trial) else super()._split(trial)
@@ -165,10 +175,12 @@ class Final(Replicated):
         else:
             self._trained(active)
 
-    def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
+    def _worth(
+        self, table: Mapping[str, float], cost: Cost
+    ) -> tuple[float | None, dict[str, float], tuple[float, ...]]:
         """Return what was reported: nobody is ranked by a test, so it does not fail for want of a metric."""
         value = self.objectives.ranking_value(table, cost) if self.objectives.ranks(table) else None
-        return value, self.objectives.reported(table, cost)
+        return value, self.objectives.reported(table, cost), ()
 
     def _ended(self, trial: Trial) -> None:
         """Keep what it has: a test that failed does not undo the training."""

@@ -283,11 +283,12 @@ class Rounds(Stage):
     def _complete(self, active: Active, table: dict[str, float], by_node: Mapping[str, Measured], split: Split) -> None:
         """Note what a trial was worth at the rung that it completed."""
         trial = active.trial
-        cost = self._cost(trial)
+        cost = self.objectives.cost(self._cost(trial), trial.spec, trial.recipe)
         nodes = {name: self._node_score(metrics, examples, cost) for name, (metrics, examples) in by_node.items()}
-        value, values = self._worth(table, cost)
-        feasible, tie = self.objectives.feasible(table, cost), self.objectives.tie(table)
-        score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible, tie)
+        value, values, further = self._worth(table, cost)
+        violation, tie = self.objectives.violation(table, cost), self.objectives.tie(table)
+        feasible = violation == 0
+        score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible, tie, further, violation)
         trial.scores.append(score)
         self.journal.write(
             "scored",
@@ -302,13 +303,21 @@ class Rounds(Stage):
         )
         self._scored(active, split)
 
-    def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
-        """Return what ranks, and the value of each objective; raises `ProtocolError` where one was not reported."""
-        return self.objectives.ranking_value(table, cost), self.objectives.values(table, cost)
+    def _worth(
+        self, table: Mapping[str, float], cost: Cost
+    ) -> tuple[float | None, dict[str, float], tuple[float, ...]]:
+        """Return what ranks, the value of each objective, and what else trials are compared by.
+
+        Raises `ProtocolError` where one was not reported.
+        """
+        objectives = self.objectives
+        return objectives.ranking_value(table, cost), objectives.values(table, cost), objectives.further(table, cost)
 
     def _node_score(self, metrics: Mapping[str, float], examples: int, cost: Cost) -> NodeScore:
         value = self.objectives.ranking_value(metrics, cost) if self.objectives.ranks(metrics) else None
-        return NodeScore(metrics, examples, value, self.objectives.tie(metrics))
+        return NodeScore(
+            metrics, examples, value, self.objectives.tie(metrics), self.objectives.further_on_node(metrics)
+        )
 
     def _fail(self, active: Active, reason: str, *, unheard: bool = False) -> None:
         active.trial.unheard = unheard

@@ -16,7 +16,7 @@ from server_app.placement.base import Request
 from server_app.stages.base import Active
 from server_app.stages.folds import Folded
 from server_app.suited import best_for_any
-from server_app.trials import Trial, TrialState, ranked
+from server_app.trials import Identity, Trial, TrialState, front_of, ranked
 
 if TYPE_CHECKING:
     from common.architecture.cost import Cost
@@ -107,6 +107,19 @@ class Search(Folded):
         """The best trial, if one has a score to show."""
         best = self.ranking[0] if self.trials else None
         return best if best is not None and best.ranks else None
+
+    @property
+    def front(self) -> list[Trial]:
+        """Those that nobody is better than, each identity once, the winner first; with one objective it is alone.
+
+        They are of the highest rung that any has reached, and empty where none has a score to show.
+        """
+        if not self.objectives.several:
+            return [] if self.winner is None else [self.winner]
+        found: dict[Identity, Trial] = {}
+        for trial in front_of(self.trials):
+            found.setdefault(trial.identity, trial)
+        return list(found.values())
 
     def found(self) -> Trial:
         """Return the winner; raises `SearchError` where there is none."""
@@ -289,6 +302,7 @@ class Search(Folded):
             "values": dict(score.values),
             "rung": score.rung,
             "feasible": score.feasible,
+            **({"front": len(self.front)} if self.objectives.several else {}),
         }
 
     def _apply(self, endings: Sequence[Ending]) -> None:
@@ -311,8 +325,8 @@ class Search(Folded):
         best = [trial for trial in self.ranking if trial.ranks]
         same_nodes = len({frozenset(trial.scores[-1].comparable) for trial in best}) <= 1
         kept = best[: self.keep + (0 if same_nodes else _SPARE)]
-        own = best_for_any(self, self._there)
-        self.weights.retain({*self._active, *(trial.number for trial in kept), *self._parents(), *own})
+        numbers = {trial.number for trial in [*kept, *self.front]}
+        self.weights.retain({*self._active, *numbers, *self._parents(), *best_for_any(self, self._there)})
 
     def _parents(self) -> set[int]:
         """Return the trials of which weights may yet be inherited."""

@@ -43,8 +43,8 @@ def worth(spec):
 class Drive:
     """A controller with up to `width` trials in flight; they end in a scrambled order, at rung 1 or 2."""
 
-    def __init__(self, controller, width=1, fails=lambda number: number % 5 == 3):
-        self.controller, self.width, self.fails = controller, width, fails
+    def __init__(self, controller, width=1, fails=lambda number: number % 5 == 3, further=lambda _: ()):
+        self.controller, self.width, self.fails, self.further = controller, width, fails, further
         self.open, self.log, self.step = [], [], 0
 
     def advance(self):
@@ -68,7 +68,8 @@ class Drive:
         else:
             value = worth(trial.spec)
             for rung in range(1, 2 + trial.number % 2):
-                scored(trial, value, rung, tie=-value * rung).state = TrialState.WAITING
+                scored(trial, value, rung, tie=-value * rung, further=self.further(trial.spec))
+                trial.state = TrialState.WAITING
                 self.controller.observe(trial, final=False)
             trial.state = TrialState.FINISHED if trial.rung == 2 else TrialState.STOPPED
         self.controller.observe(trial, final=True)
@@ -367,6 +368,25 @@ def test_restored_and_continued_equals_never_interrupted(make, space, width):
         assert restored.controller.in_flight == len(in_flight)
         restored.open, restored.log, restored.step = copy.deepcopy(in_flight), list(log), step
         assert restored.run() == whole.log
+
+
+def test_several_objectives_are_restored_too(make):
+    """The first wants wide layers, the second narrow ones at the beginning and a different width at each place."""
+
+    def further(spec):
+        first, *rest = (layer.width for layer in spec.layers)
+        return (-float(first), float(len(set(rest))))
+
+    whole = Drive(make(), 4, further=further)
+    for _ in range(TRIALS // 2):
+        whole.advance()
+    state = json.dumps(whole.controller.state_dict(), allow_nan=False)
+    restored = Drive(make(), 4, further=further)
+    restored.controller.load_state_dict(json.loads(state))
+    assert json.dumps(restored.controller.state_dict()) == state
+    restored.open, restored.log, restored.step = copy.deepcopy(whole.open), list(whole.log), whole.step
+    assert restored.run() == whole.run()
+    assert len(identities(whole.log)) == TRIALS
 
 
 def test_what_is_withdrawn_leaves_its_number_to_another_and_does_not_come_back(make, space):

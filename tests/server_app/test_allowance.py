@@ -55,6 +55,7 @@ def search_of(trials=(), under_way=(), held_out=(), climbs=()):
     ranking = sorted(trials, key=lambda one: -(one.score or 0))
     panel = tuple(held_out) or ("a", "b")
     return SimpleNamespace(
+        objectives=SimpleNamespace(several=False),
         trials=list(trials),
         under_way=list(under_way),
         ranking=ranking,

@@ -87,6 +87,12 @@ def test_where_nobody_was_the_winner_is_tested_only():
     assert bill.mac_examples == 3 * (selected + 300 * (2 + 3) + run_of(LINEAR, TEST, 2))
 
 
+def test_of_a_front_so_many_train_the_dearest_of_all_that_may_be_of_it():
+    final = FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=3, baseline="portfolio")
+    bill = final_cost(final, [ONE, THREE, TWO], [], LINEAR, CONSTANT, SELECTION, TEST, held_out=False, winners=2)
+    assert bill.mac_examples == 3 * sum(run_of(load, TEST, 2) for load in (THREE, TWO, LINEAR))
+
+
 def test_fewer_trials_than_finalists_are_all_of_them():
     final = FinalConfig(rounds=1, min_steps=0, finalists=3, seeds=1, baseline="portfolio")
     assert cost(final, [ONE]).mac_examples == sum(

@@ -58,6 +58,14 @@ CHOICES = {
         "placement": {"name": "split"},
         "search": {"trials": 5, "concurrency": 2},
     },
+    "a front by NSGA-II, halving": {
+        "objective": {"name": "pareto"},
+        "controller": {"name": "nsga2", "population_size": 2},
+        "fidelity": {"name": "successive_halving", "max_rounds": 2, "min_steps": 0, "eta": 2, "bracket_size": 2},
+        "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
+        "search": {"trials": 5, "concurrency": 2},
+        "final": {"front": "all", "seeds": 2},
+    },
     "the least": {},
 }
 

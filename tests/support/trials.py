@@ -17,10 +17,13 @@ def scored(
     feasible: bool = True,
     tie: float | None = None,
     by_node: Mapping[str, NodeScore] = MappingProxyType({}),
+    further: tuple[float, ...] = (),
+    violation: float = 0.0,
 ) -> Trial:
     """Give a trial the scores of `rung` rungs, all of the same value."""
     steps = range(1, rung + 1)
-    trial.scores = [Score(step, trial.rounds, value, by_node=by_node, feasible=feasible, tie=tie) for step in steps]
+    whole = {"feasible": feasible, "tie": tie, "further": further, "violation": violation}
+    trial.scores = [Score(step, trial.rounds, value, by_node=by_node, **whole) for step in steps]  # type: ignore[arg-type]
     return trial
 
 

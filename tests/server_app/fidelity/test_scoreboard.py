@@ -45,6 +45,32 @@ def test_who_is_forgotten_may_score_again() -> None:
         found.take(trial(0, 0.4))
 
 
+def test_with_several_objectives_fronts_come_one_after_the_other() -> None:
+    """The first three are a front, whose ends have most room; they dominate the fourth, and the last is infeasible."""
+    points = [(0.8, -3.0), (0.9, -9.0), (0.5, -1.0), (0.4, -4.0)]
+    trials = [Trial(number, LayeredSpec(), state=TrialState.WAITING) for number in range(5)]
+    made = [scored(one, value, further=(cost,)) for one, (value, cost) in zip(trials, points, strict=False)]
+    found = board(*made, scored(trials[4], 1.0, feasible=False, further=(0.0,), violation=0.5))
+    assert found.order(found.numbers) == [1, 2, 0, 3, 4]
+    assert Scoreboard.from_json(json.loads(json.dumps(found.to_json()))) == found
+    found.forget(4)
+    found.forget(1)
+    assert found.order(found.numbers) == [0, 2, 3]
+
+
+def test_each_objective_is_compared_over_common_nodes() -> None:
+    """The first scores as the second does on the node that both have, and better in the other objective there."""
+
+    def by_node(**pairs: tuple[float, float]) -> Trial:
+        nodes = {name: NodeScore({}, 5, value, None, (loss,)) for name, (value, loss) in pairs.items()}
+        whole = [sum(column) / len(pairs) for column in zip(*pairs.values(), strict=True)]
+        one = Trial(len(pairs), LayeredSpec(), state=TrialState.WAITING)
+        return scored(one, whole[0], by_node=nodes, further=(whole[1],))
+
+    found = board(by_node(hard=(0.5, -2.0)), by_node(hard=(0.5, -3.0), easy=(0.9, -0.1)))
+    assert found.order(found.numbers) == [1, 2]
+
+
 def test_json_holds_all_of_it() -> None:
     found = board(trial(0, 0.9, tie=-0.3, easy=0.9), trial(1, 0.8, feasible=False))
     assert Scoreboard.from_json(json.loads(json.dumps(found.to_json()))) == found

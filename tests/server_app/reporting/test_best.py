@@ -40,6 +40,10 @@ def best(before=None, **fields):
             best({"rung": 2}),
             "trial-0003 had accuracy 0.9300 from other nodes: trials are compared over those that they have in common",
         ),
+        (
+            best({"rung": 2, "feasible": False}, feasible=False),
+            "trial-0003 had accuracy 0.9300, but breaks hard constraints by more",
+        ),
         # a mean squared error: less is better, and the score is its negative
         (best({"score": -5.0, "values": {"mse": 5.0}}, score=-6.0, values={"mse": 6.0}), "trial-0003 had mse 5.0000"),
         (best({"score": -6.0, "values": {"mse": 6.0}}, score=-5.0, values={"mse": 5.0}), ""),
@@ -63,3 +67,8 @@ def test_values_have_the_units_of_their_objectives():
     assert worth({}) == "no score"
     assert worth_at_rung(best(values={"mse": 3050.25, "macs": 1200.0})) == "mse 3050.2, macs 1200 at rung 2"
     assert figure(0.5) == "0.5000"
+
+
+def test_of_a_front_the_knee_moves():
+    told = why_lower(best({"rung": 2}, front=3))
+    assert told == "trial-0003 had accuracy 0.9300: the knee of the front has moved, which has 3 members now"
