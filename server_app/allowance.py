@@ -100,7 +100,7 @@ class Allowance:
         to_come += self._final(search, trial)
         seconds = self.elapsed()
         spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
-        phases = sum(one.rounds + one.rung for one in search.trials)
+        phases = sum(one.rounds + len(one.scores) for one in search.trials)
         total = replace(spent + self.before(), seconds=sum(seconds.values()))
         return shortage_of(self.limits, total, priced(to_come, spent, phases))
 
@@ -126,7 +126,7 @@ class Allowance:
         to_come = sum((training_cost(self.load(path.identity), workers, 1) for path in paths), Bill())
         dearest_path = max(paths, key=lambda path: self.load(path.identity).macs)
         first = replace(dearest_path, number=0)
-        after = to_come + self._step(first, 0, search.fidelity.rungs[0], workers) + self._final(search, first)
+        after = to_come + self._step(first, 0, search.fidelity.first, workers) + self._final(search, first)
         seconds = self.elapsed()
         spent = replace(Spent.of(warm_up.trials), seconds=seconds.get(warm_up.name, 0.0))
         total, phases = replace(spent, seconds=sum(seconds.values())), len(warm_up.trials)

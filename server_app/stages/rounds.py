@@ -285,7 +285,7 @@ class Rounds(Stage):
         nodes = {name: self._node_score(metrics, examples, cost) for name, (metrics, examples) in by_node.items()}
         value, values = self._worth(table, cost)
         feasible, tie = self.objectives.feasible(table, cost), self.objectives.tie(table)
-        score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible, tie)
+        score = Score(self._rung(trial), trial.rounds, value, values, table, nodes, feasible, tie)
         trial.scores.append(score)
         self.journal.write(
             "scored",
@@ -299,6 +299,10 @@ class Rounds(Stage):
             metrics=table,
         )
         self._scored(active, split)
+
+    def _rung(self, trial: Trial) -> int:
+        """Return the rung that a trial has completed with the score that is taken now, from 1."""
+        return len(trial.scores) + 1
 
     def _worth(self, table: Mapping[str, float], cost: Cost) -> tuple[float | None, dict[str, float]]:
         """Return what ranks, and the value of each objective; raises `ProtocolError` where one was not reported."""

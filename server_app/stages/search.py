@@ -216,7 +216,7 @@ class Search(Folded):
         tries = 0
         while not self._spent and (proposals := self.controller.propose(1)):
             trial = Trial.of(proposals[0])
-            if (shortage := self.shortage(self, trial, self.fidelity.rungs[0])) is None:
+            if (shortage := self.shortage(self, trial, self.fidelity.first)) is None:
                 self._ranking = None
                 return self._enter(trial, self.fidelity.start(trial))
             self.controller.withdraw(proposals[0])
@@ -243,6 +243,9 @@ class Search(Folded):
 
     def _cost(self, trial: Trial) -> Cost:
         return self.controller.space.cost(trial.spec)
+
+    def _rung(self, trial: Trial) -> int:
+        return self.fidelity.rung_of(trial.rounds)
 
     def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
         if not phase.left_out:  # who is missing might have reported it
