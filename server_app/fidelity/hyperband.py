@@ -40,4 +40,5 @@ def bracket_size(most: int, above: int, eta: int) -> int:
     eta : int
         Reduction factor.
     """
-    return -(-(most + 1) * eta**above // (above + 1))
+    size: int = -(-(most + 1) * eta**above // (above + 1))
+    return size
