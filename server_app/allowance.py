@@ -152,7 +152,7 @@ class Allowance:
         seconds = self.elapsed()
         spent = replace(Spent.of(warm_up.trials), seconds=seconds.get(warm_up.name, 0.0))
         total, price = replace(spent, seconds=sum(seconds.values())), _pricing(spent, len(warm_up.trials))
-        after = to_come + self._step(first, 0, search.fidelity.rungs[0], workers)
+        after = to_come + self._step(first, 0, search.fidelity.first, workers)
         after += self._reserved(search, first, price)
         return shortage_of(self.limits.part(part), total, price(to_come)) or shortage_of(
             self.limits, total, price(after)
@@ -162,7 +162,7 @@ class Allowance:
         """Return what the run has cost by now, and what tells what work costs, by what the search has cost."""
         seconds = self.elapsed()
         spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
-        phases = sum(one.rounds + one.rung for one in search.trials)
+        phases = sum(one.rounds + len(one.scores) for one in search.trials)
         return replace(spent + self.before(), seconds=sum(seconds.values())), _pricing(spent, phases)
 
     def _reserved(self, search: Search, trial: Trial, price: Price) -> Bill:

@@ -58,7 +58,8 @@ class Score:
     Parameters
     ----------
     rung : int
-        Rungs completed with this score, from 1.
+        Which rung was completed with this score, from 1: of a search the number of its fidelity's rung at so many
+        rounds, since a trial may begin above the lowest.
     rounds : int
         Rounds trained.
     value : float, optional

@@ -122,7 +122,7 @@ class Trial:
 
     @property
     def rung(self) -> int:
-        """Rungs completed; 0 before the first score."""
+        """The last rung completed, from 1; 0 before the first score."""
         return self.scores[-1].rung if self.scores else 0
 
     @property

@@ -116,7 +116,7 @@ class _Drive:
             promotion = self._fidelity.next()
             if promotion is not None:
                 self._start(self._trials[promotion.trial], promotion.rounds)
-            elif self._started + self._fidelity.rungs[0] > self._limit or not self._propose():
+            elif self._started + self._fidelity.first > self._limit or not self._propose():
                 return
 
     def _propose(self) -> bool:
@@ -144,7 +144,7 @@ class _Drive:
         curves_of = self._space.entry(trial.spec).curves
         training = int(generator(self._seed, "training", number).integers(len(curves_of)))
         trial.rounds, trial.state = target, TrialState.WAITING
-        trial.scores.append(Score(trial.rung + 1, target, curves_of[training][target - 1]))
+        trial.scores.append(Score(self._fidelity.rung_of(target), target, curves_of[training][target - 1]))
         self._observe(trial, final=False)
         self._note(trial)
         self._apply(self._fidelity.report(trial))

@@ -44,7 +44,7 @@ class Observation:
     spec, recipe : ArchitectureSpec, Recipe
         What was tried.
     rung : int
-        Rungs completed.
+        The last rung completed.
     score : float, optional
         More is better; None for a failed trial. Comparable within a rung, so it may move while trials are observed
         that other nodes scored.

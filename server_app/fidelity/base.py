@@ -8,6 +8,7 @@ that waits, or leaves the place to a new one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -114,12 +115,21 @@ class Fidelity(ABC):
 
     @property
     def rungs(self) -> list[int]:
-        """Rounds in all at each rung: that of a new trial first, the top one last."""
+        """Rounds in all at each rung: the lowest first, the top one last."""
         return [self.max_rounds]
+
+    @property
+    def first(self) -> int:
+        """Rounds of the first rung of the trial that would start now."""
+        return self.rungs[0]
+
+    def rung_of(self, rounds: int) -> int:
+        """Return which rung a trial has completed after so many rounds in all, from 1; that ranks its scores."""
+        return bisect_left(self.rungs, rounds) + 1
 
     @abstractmethod
     def start(self, trial: Trial) -> int:
-        """Take in a new trial; return the rounds of its first rung."""
+        """Take in a new trial; return the rounds of its first rung, which were `first` until now."""
 
     @abstractmethod
     def report(self, trial: Trial) -> list[Ending]:

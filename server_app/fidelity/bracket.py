@@ -17,10 +17,12 @@ class Bracket:
 
     Parameters
     ----------
+    size : int
+        Trials that it has when it is full.
+    rung : int
+        Index of the rung that its trials train for, from 0; a bracket may begin above the lowest.
     filling : bool
         Whether further trials may join; nothing is decided before.
-    rung : int
-        Index of the rung that its trials train for, from 0.
     entered : int
         Trials that entered this rung, failed ones included: the n of the paper. Those that train on out of doubt do not
         count, or each rung would double what the one before has doubled.
@@ -30,8 +32,9 @@ class Bracket:
         Of those that completed the rung.
     """
 
-    filling: bool = True
+    size: int
     rung: int = 0
+    filling: bool = True
     entered: int = 0
     racing: dict[int, str] = field(default_factory=dict)
     board: Scoreboard = field(default_factory=Scoreboard)
@@ -40,6 +43,12 @@ class Bracket:
     def complete(self) -> bool:
         """Whether nobody is missing any more."""
         return not self.filling and len(self.board.scores) == len(self.racing)
+
+    def enter(self, number: int, identity: str) -> None:
+        """Take in a trial, and what it is a trial of."""
+        self.racing[number] = identity
+        self.entered += 1
+        self.filling = self.entered < self.size
 
     def decide(self, eta: int, doubt: float) -> tuple[list[int], list[int]]:
         """Return who goes on, best first, and who cannot be told apart among them; all have been scored.
@@ -76,15 +85,16 @@ class Bracket:
     def _repetitions(self) -> list[list[float]]:
         """Return the scores of the trials of each identity."""
         groups: defaultdict[str, list[float]] = defaultdict(list)
-        for number, (value, _) in self.board.standing(sorted(self.racing)).items():
+        for number, value in self.board.values(sorted(self.racing)).items():
             groups[self.racing[number]].append(value)
         return list(groups.values())
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; those have no numbers as keys."""
         return {
-            "filling": self.filling,
+            "size": self.size,
             "rung": self.rung,
+            "filling": self.filling,
             "entered": self.entered,
             "racing": [list(pair) for pair in self.racing.items()],
             "board": self.board.to_json(),

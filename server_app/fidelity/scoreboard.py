@@ -64,6 +64,10 @@ class Scoreboard:
         found = standings([self.scores[n] for n in numbers], [self.ties[n] for n in numbers])
         return dict(zip(numbers, found, strict=True))
 
+    def values(self, numbers: Collection[int]) -> dict[int, float]:
+        """Return what these trials score, compared over the nodes that they have in common; more is better."""
+        return {number: value for number, (value, _) in self.standing(numbers).items()}
+
     def entries(self, numbers: Collection[int]) -> list[Entry]:
         """Return by what these trials are ordered, likewise."""
         return entries(

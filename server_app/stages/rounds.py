@@ -288,7 +288,7 @@ class Rounds(Stage):
         value, values, further = self._worth(table, cost)
         violation, tie = self.objectives.violation(table, cost), self.objectives.tie(table)
         feasible = violation == 0
-        score = Score(trial.rung + 1, trial.rounds, value, values, table, nodes, feasible, tie, further, violation)
+        score = Score(self._rung(trial), trial.rounds, value, values, table, nodes, feasible, tie, further, violation)
         trial.scores.append(score)
         self.journal.write(
             "scored",
@@ -302,6 +302,10 @@ class Rounds(Stage):
             metrics=table,
         )
         self._scored(active, split)
+
+    def _rung(self, trial: Trial) -> int:
+        """Return the rung that a trial has completed with the score that is taken now, from 1."""
+        return len(trial.scores) + 1
 
     def _worth(
         self, table: Mapping[str, float], cost: Cost

@@ -234,7 +234,7 @@ class Search(Folded):
         unpaid: list[Shortage] = []
         while len(unpaid) < _OTHERS and not self._spent and (proposals := self.controller.propose(1)):
             trial = Trial.of(proposals[0])
-            if (shortage := self.shortage(self, trial, self.fidelity.rungs[0])) is None:
+            if (shortage := self.shortage(self, trial, self.fidelity.first)) is None:
                 self._ranking = None
                 return self._enter(trial, self.fidelity.start(trial))
             self.controller.put_off(proposals[0])
@@ -264,6 +264,9 @@ class Search(Folded):
         trial = active.trial
         assert active.slot is not None
         return Request(trial.number, active.slot, max(1, trial.rounds), active.turn or self._turn + 1)
+
+    def _rung(self, trial: Trial) -> int:
+        return self.fidelity.rung_of(trial.rounds)
 
     def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
         unasked = self.pace is not None and len(phase.scores) < len(self.panel)

@@ -63,7 +63,7 @@ def search_of(trials=(), under_way=(), held_out=(), climbs=()):
         held_out=held_out,
         split="validation",
         name="search",
-        fidelity=SimpleNamespace(climbs=lambda _: list(climbs), rungs=[0]),
+        fidelity=SimpleNamespace(climbs=lambda _: list(climbs), first=0),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from common.architecture.kinds.layered import LayeredSpec
 from common.errors import ConfigError
 from server_app.fidelity.base import Climb, Ending, Promotion
-from server_app.fidelity.successive_halving import SuccessiveHalving, rungs
+from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.scores import NodeScore
 from server_app.trials import Recipe, Trial, TrialState
 from tests.support import trials as support
@@ -57,20 +57,6 @@ def start(fidelity, *numbers):
     return [fidelity.start(Trial(number, LayeredSpec())) for number in numbers]
 
 
-@pytest.mark.parametrize(
-    ("limits", "expected"),
-    [
-        ((1, 9, 3), [1, 3, 9]),
-        ((1, 10, 3), [1, 3, 9, 10]),  # capped, not dropped
-        ((2, 10, 2), [2, 4, 8, 10]),
-        ((5, 5, 2), [5]),
-        ((4, 5, 3), [4, 5]),
-    ],
-)
-def test_rungs(limits, expected):
-    assert rungs(*limits) == expected
-
-
 def test_the_paper_s_halving():
     # n = 4, eta = 2: 4 trials for 1 round, the best 2 for 2 rounds in all, the best 1 for 4.
     fidelity = make(max_rounds=4, eta=2, bracket_size=4)
@@ -84,7 +70,7 @@ def test_the_paper_s_halving():
     assert fidelity.report(scored(0, 0.5)) == [Ending(0, "stop")]
     assert promoted(fidelity) == [(3, 4)]
     assert fidelity.report(scored(3, 0.1)) == [Ending(3, "finish")]
-    assert fidelity.state_dict() == {"rungs": [1, 2, 4], "brackets": [], "promotions": []}
+    assert fidelity.state_dict() == {"rungs": [1, 2, 4], "brackets": [], "opened": 1, "promotions": []}
 
 
 def test_a_promotion_that_waits_for_a_place_is_part_of_the_state():

@@ -18,6 +18,7 @@ from server_app.aggregation.fedavg import FedAvg
 from server_app.blobs import Blobs
 from server_app.controllers.random import Random
 from server_app.fidelity.full import Full
+from server_app.fidelity.hyperband import Hyperband
 from server_app.fidelity.successive_halving import SuccessiveHalving
 from server_app.journal import Journal
 from server_app.objectives.accuracy import Accuracy
@@ -105,6 +106,22 @@ def test_a_trial_of_k_rounds_takes_k_exchanges_and_one_for_its_score():
     (trial,) = search.trials
     assert (trial.state, trial.rounds, trial.rung) == (TrialState.FINISHED, 2, 1)
     assert trial.score == pytest.approx(0.01)
+
+
+def test_trials_rank_by_how_far_they_trained_though_they_began_there():
+    """Of 5 trials 3 begin with 1 round, and the best trains 3; 2 begin with 3: their first score is of that rung."""
+    search, events = make(SPECS[:5], fidelity=Hyperband(Hyperband.Options(max_rounds=3, min_steps=0, doubt=0.0)))
+    play(search)
+    assert [(trial.rounds, trial.rung, len(trial.scores)) for trial in search.trials] == [
+        *[(1, 1, 1)] * 2,
+        (3, 2, 2),
+        *[(3, 2, 1)] * 2,
+    ]
+    assert [trial.number for trial in search.ranking] == [4, 3, 2, 1, 0]
+    assert {(event["trial"], event["rung"]) for event in kinds(events, "scored")} == {
+        *((f"trial-000{number}", 1) for number in range(3)),
+        *((f"trial-000{number}", 2) for number in (2, 3, 4)),
+    }
 
 
 def test_a_node_is_sent_only_what_it_can_hold_and_the_journal_says_why():
