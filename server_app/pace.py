@@ -87,7 +87,8 @@ class Pace:
         split: Split = "train" if job.work.kind == "train" else job.work.split
         examples = min(result.num_examples, self._roster.held(node, split))
         size = load_of(job.spec, self._task, job.work.training, split, examples)
-        for found in self._roster.speeds.learn(node, size / result.seconds) if size else ():
+        found = self._roster.speeds.learn(node, size / result.seconds) if size else None
+        if found is not None:
             self._journal.write("speed", node=found.node, said=found.said, true=round(found.true))
 
 

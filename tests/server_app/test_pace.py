@@ -84,7 +84,7 @@ def test_a_node_gains_nothing_by_examples_that_it_does_not_have():
 
 def test_who_lied_is_told_of_in_the_journal():
     made, _, events = make("jobs", a=4000, b=4000, liar=400_000)
-    for name in ("a", "b", "liar"):
+    for name in ("a", "b", "liar", "liar", "liar", "liar"):
         made.learn(name, job(), Result("id", "done", num_examples=40, seconds=2.0))
     (event,) = events
     assert (event["event"], event["node"], event["said"]) == ("speed", "liar", 400_000)

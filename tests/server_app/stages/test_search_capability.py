@@ -94,7 +94,7 @@ def test_each_node_has_a_best_trial_and_its_weights_are_kept():
     assert all(search.weights.weights(trial.number) is not None for trial in best.values())
 
 
-def test_a_node_that_lies_about_its_speed_is_found_out_after_one_job():
+def test_a_node_that_lies_about_its_speed_is_measured_by_one_job_and_told_of_after_three():
     liar = Machine(speed=1e7, word=int(4e8), bias=-0.2)
     run = Clocked({**FAST, "liar": liar}, Capability(1, 4), trials=24).run()
     (event,) = run.kinds("speed")
