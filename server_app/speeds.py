@@ -5,6 +5,10 @@ that, which is about the same part on every machine, so before a node has done a
 part. After its first job its word counts no more: its speed is the median of its last jobs. What a node says in 20 ms
 and does in one job is noisy where a machine has other things to do, so that a word is wrong is said after three jobs,
 where it is far from what others make of theirs; nothing else follows from that.
+
+What a message takes beside its jobs (on a deployed node a process starts and imports torch, which is most of what small
+networks take) is measured on the server, by its own clock: from when the message was sent until the reply came, less
+what the node says that its jobs took. So who says that they took less gains nothing.
 """
 
 from __future__ import annotations
@@ -48,6 +52,8 @@ class Speeds:
         measure now.
     measured : dict of str to list of float
         By name, MACs a second in its last jobs.
+    delays : dict of str to list of float
+        By name, seconds that its last messages took beside their jobs.
 
     Examples
     --------
@@ -71,9 +77,11 @@ class Speeds:
 
     words: dict[str, int] = field(default_factory=dict)
     measured: dict[str, list[float]] = field(default_factory=dict)
+    delays: dict[str, list[float]] = field(default_factory=dict)
     _parts: dict[str, float] = field(default_factory=dict, init=False)
     _judged: set[str] = field(default_factory=set, init=False)
     _usual: float | None = field(default=None, init=False)
+    _usual_delay: float | None = field(default=None, init=False)
 
     def hear(self, name: str, macs_per_second: int) -> None:
         """Take note of what a node says of itself, the first time; 0 where it did not measure."""
@@ -81,10 +89,10 @@ class Speeds:
 
     def forget(self, name: str) -> None:
         """Forget a node that was started again: it may be on another machine."""
-        for table in (self.words, self.measured, self._parts):
+        for table in (self.words, self.measured, self.delays, self._parts):
             table.pop(name, None)
         self._judged.discard(name)
-        self._usual = None
+        self._usual = self._usual_delay = None
 
     def learn(self, name: str, speed: float) -> Contradiction | None:
         """Take note of the speed of one job, in MACs a second; return what the node said if that turns out wrong."""
@@ -93,6 +101,21 @@ class Speeds:
         del found[:-_KEPT]
         self._weigh(name)
         return self._judge(name) if len(found) >= _JOBS and name not in self._judged else None
+
+    def wait(self, name: str, seconds: float) -> None:
+        """Take note of what a message took beside its jobs."""
+        found = self.delays.setdefault(name, [])
+        found.append(max(0.0, seconds))
+        del found[:-_KEPT]
+        self._usual_delay = None
+
+    def delay_of(self, name: str) -> float:
+        """Return the seconds that a message is expected to take beside its jobs; of a new node, those of others."""
+        if own := self.delays.get(name):
+            return median(own)
+        if self._usual_delay is None:
+            self._usual_delay = median(map(median, self.delays.values())) if self.delays else 0.0
+        return self._usual_delay
 
     def of(self, name: str) -> float:
         """Return how many MACs a second a node is expected to do in jobs; above 0."""
@@ -105,6 +128,7 @@ class Speeds:
         return {
             "words": dict(sorted(self.words.items())),
             "measured": {name: list(found) for name, found in sorted(self.measured.items())},
+            "delays": {name: list(found) for name, found in sorted(self.delays.items())},
             "judged": sorted(self._judged),
         }
 
@@ -112,6 +136,7 @@ class Speeds:
         """Take back what `state_dict` returned."""
         self.words = dict(state["words"])
         self.measured = {name: list(found) for name, found in state["measured"].items()}
+        self.delays, self._usual_delay = {name: list(found) for name, found in state["delays"].items()}, None
         self._judged, self._parts = set(state["judged"]), {}
         for name in self.measured:
             self._weigh(name)

@@ -50,6 +50,15 @@ def test_seconds_are_the_job_over_the_speed():
     assert size["validation"] == 10 * 12 + operations * 2**17
 
 
+def test_what_a_message_takes_beside_comes_on_top_where_a_clock_may_decide():
+    for basis, more in (("equal", 0.0), ("word", 0.0), ("jobs", 7.0)):
+        made, *_ = make(basis, a=4000)
+        before = made.seconds("a", TRIAL, "train")
+        made.wait("a", 7.0)
+        assert made.seconds("a", TRIAL, "train") == before + more
+        assert made.seconds("nobody", TRIAL, "train") == 0
+
+
 def test_a_node_is_in_time_where_it_takes_half_of_the_deadline():
     made, *_ = make("word", a=4000)
     exactly = SAFETY * made.seconds("a", TRIAL, "train")

@@ -100,3 +100,19 @@ def test_saved_in_the_middle_it_goes_on_as_if_never_interrupted():
         after.hear("a", 7)  # what it would measure now
         assert [after.learn(*job) for job in jobs[cut:]] == told[cut:]
         assert {name: after.of(name) for name in words} == {name: whole.of(name) for name in words}
+
+
+def test_what_messages_take_beside_their_jobs_is_that_of_others_at_first():
+    made = heard(a=400, b=400)
+    assert made.delay_of("a") == 0.0
+    for seconds in (3.0, 30.0, -1.0):  # a node may say that its jobs took longer than its message
+        made.wait("a", seconds)
+    assert (made.delay_of("a"), made.delay_of("b")) == (3.0, 3.0)
+    for seconds in (40.0, 50.0, 60.0):
+        made.wait("c", seconds)
+    assert (made.delay_of("b"), made.delay_of("c")) == ((3.0 + 50.0) / 2, 50.0)
+    after = Speeds()
+    after.load_state_dict(json.loads(json.dumps(made.state_dict())))
+    assert [after.delay_of(name) for name in "abc"] == [made.delay_of(name) for name in "abc"]
+    made.forget("c")
+    assert made.delay_of("c") == 3.0
