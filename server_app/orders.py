@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -111,6 +112,8 @@ class Orders:
             )
         if results and all(result.status == "unfinished" for result in results):
             raise ProtocolError("A node does the first job of an order, whatever time that takes")
+        if stage.pace is not None:
+            stage.pace.wait(letter.name, time.monotonic() - letter.since - sum(result.seconds for result in results))
         asked = {job.id: job for job in letter.jobs}
         for result in results:
             if (job := asked.pop(result.job, None)) is not None:

@@ -1,4 +1,4 @@
-"""How long a job is going to take a node: what the job is, over how fast the node is.
+"""How long a job is going to take a node: what the job is, over how fast the node is, and what a message takes.
 
 What decides a search must not depend on a clock where the search is to be the same when it is repeated, or gone on
 with. So there are three bases, and the configuration says which one holds:
@@ -7,7 +7,8 @@ with. So there are three bases, and the configuration says which one holds:
              what tells them apart is what they hold: their limits, and their examples
     word     a deployment with order=rounds: what each node said of its speed when it first came; the state of the run
              keeps it, so a resumed run decides as an uninterrupted one would
-    jobs     order=arrival, where the order of replies decides anyhow: their word at first, then what their jobs took
+    jobs     order=arrival, where the order of replies decides anyhow: their word at first, then what their jobs and
+             messages took
 """
 
 from __future__ import annotations
@@ -71,14 +72,22 @@ class Pace:
     def seconds(self, node: str, trial: Trial, split: Split) -> float:
         """Return how long a node is going to train a trial in a round, or to score it on another split than ``train``.
 
-        0 of a node that did not say what it has.
+        With what a message takes beside; 0 of a node that did not say what it has.
         """
-        size = load_of(trial.spec, self._task, trial.recipe, split, self._roster.held(node, split))
-        return size / (NOMINAL if self._basis == "equal" else self._roster.speeds.of(node))
+        speeds, held = self._roster.speeds, self._roster.held(node, split)
+        size = load_of(trial.spec, self._task, trial.recipe, split, held)
+        if self._basis == "equal" or not size:
+            return size / NOMINAL
+        return size / speeds.of(node) + speeds.delay_of(node)
 
     def in_time(self, node: str, trial: Trial) -> bool:
         """Tell whether a node is going to finish a round of a trial, the longest of its jobs."""
         return self.seconds(node, trial, "train") <= self.deadline
+
+    def wait(self, node: str, seconds: float) -> None:
+        """Take note of what a message took beside its jobs, by the server's clock."""
+        if self._basis == "jobs":
+            self._roster.speeds.wait(node, seconds)
 
     def learn(self, node: str, job: Job, result: Result) -> None:
         """Take note of how long a job took, also one that came too late."""
@@ -87,7 +96,8 @@ class Pace:
         split: Split = "train" if job.work.kind == "train" else job.work.split
         examples = min(result.num_examples, self._roster.held(node, split))
         size = load_of(job.spec, self._task, job.work.training, split, examples)
-        for found in self._roster.speeds.learn(node, size / result.seconds) if size else ():
+        found = self._roster.speeds.learn(node, size / result.seconds) if size else None
+        if found is not None:
             self._journal.write("speed", node=found.node, said=found.said, true=round(found.true))
 
 

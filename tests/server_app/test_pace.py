@@ -50,6 +50,15 @@ def test_seconds_are_the_job_over_the_speed():
     assert size["validation"] == 10 * 12 + operations * 2**17
 
 
+def test_what_a_message_takes_beside_comes_on_top_where_a_clock_may_decide():
+    for basis, more in (("equal", 0.0), ("word", 0.0), ("jobs", 7.0)):
+        made, *_ = make(basis, a=4000)
+        before = made.seconds("a", TRIAL, "train")
+        made.wait("a", 7.0)
+        assert made.seconds("a", TRIAL, "train") == before + more
+        assert made.seconds("nobody", TRIAL, "train") == 0
+
+
 def test_a_node_is_in_time_where_it_takes_half_of_the_deadline():
     made, *_ = make("word", a=4000)
     exactly = SAFETY * made.seconds("a", TRIAL, "train")
@@ -84,7 +93,7 @@ def test_a_node_gains_nothing_by_examples_that_it_does_not_have():
 
 def test_who_lied_is_told_of_in_the_journal():
     made, _, events = make("jobs", a=4000, b=4000, liar=400_000)
-    for name in ("a", "b", "liar"):
+    for name in ("a", "b", "liar", "liar", "liar", "liar"):
         made.learn(name, job(), Result("id", "done", num_examples=40, seconds=2.0))
     (event,) = events
     assert (event["event"], event["node"], event["said"]) == ("speed", "liar", 400_000)

@@ -52,12 +52,15 @@ class Machine:
         The most that it takes on.
     bias : float
         Added to each accuracy on its data.
+    start : float
+        Seconds that a message takes beside its jobs.
     """
 
     speed: float = 1e8
     word: int | None = None
     limits: Limits = NO_LIMITS
     bias: float = 0.0
+    start: float = 0.0
 
 
 @dataclass
@@ -133,9 +136,12 @@ class Clocked:
             free = set(self.machines) - {name for _, name, _ in busy}
             for name, jobs in self.search.dispatch(free, self.now).items():
                 self.asked += [(self.now, name, job) for job in jobs]
-                busy.append((self.now + sum(self.seconds(name, job) for job in jobs), name, jobs))
+                took = self.machines[name].start + sum(self.seconds(name, job) for job in jobs)
+                busy.append((self.now + took, name, jobs))
             busy.sort(key=lambda item: item[:2])
             self.now, name, jobs = busy.pop(0)
+            if self.search.pace is not None:
+                self.search.pace.wait(name, self.machines[name].start)
             for job in jobs:
                 self.search.take(name, job, self.answer(name, job))
             self.search.settle()
