@@ -12,7 +12,7 @@ NOISY, SURE = (-0.2, 0.0, 0.2), (-0.001, 0.0, 0.001)
 
 def bracket(points, spread):
     """A bracket of trials at these points, of which every other one is scored with noise."""
-    made = Bracket(filling=False, entered=len(points))
+    made = Bracket(len(points), filling=False, entered=len(points))
     for number, (value, cost) in enumerate(points):
         nodes = {
             f"node{n}": NodeScore({}, 5, value + (noise if number % 2 else 0.0), None, (None,))

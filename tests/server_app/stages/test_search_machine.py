@@ -180,6 +180,7 @@ class FederationMachine(RuleBasedStateMachine):
         return Allowance(
             limits=BudgetConfig(self.limit, None, None, None),
             final=FinalConfig(1, 0, 1, 1, "portfolio"),
+            least_rounds=1,
             load=lambda identity: Load.of(identity, TASK, "float32"),
             linear=Load(12, 60, 1),
             constant=Load(0, 12, 1),
