@@ -3,7 +3,8 @@
 A step is a trial's training up to a rung with the score there. It fits where no limit of ``search.budget`` is exceeded
 by what the run has cost, what the trials under way cost until their rungs, the step, and the final training of the
 dearest that may come out of the search then. A new trial must leave enough for the promotions to come, too: else the
-budget would go into beginnings, and what is left into the cheapest of them.
+budget would go into beginnings, and what is left into the cheapest of them. Where trials are picked by scores without
+training, it leaves enough for another pool.
 """
 
 from __future__ import annotations
@@ -97,9 +98,10 @@ class Allowance:
         to_come = sum((self._step(one, one.rounds, until, workers) for one, until in steps), Bill())
         if trial.number == len(search.trials):
             to_come += self._climbs(search, trial, workers)
+            to_come += Bill(self.load(trial.identity).macs * search.passes_of_pool)
         to_come += self._final(search, trial)
         seconds = self.elapsed()
-        spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
+        spent = replace(search.spent, seconds=seconds.get(search.name, 0.0))
         phases = sum(one.rounds + len(one.scores) for one in search.trials)
         total = replace(spent + self.before(), seconds=sum(seconds.values()))
         return shortage_of(self.limits, total, priced(to_come, spent, phases))

@@ -28,6 +28,7 @@ from server_app.capacity import Reach, excess_of_any, excess_of_node
 from server_app.combinations import check_combination
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
+from server_app.fidelity.base import Proxy
 from server_app.given import baseline_of, check_given, start_of
 from server_app.journal import Journal
 from server_app.portfolio import Portfolio, portfolio_of
@@ -37,6 +38,7 @@ from server_app.scoring import scoring_of
 from server_app.spaces.base import SearchSpace
 from server_app.spaces.recipes import RecipeSpace, largest, read_choices
 from server_app.spaces.trial_space import TrialSpace
+from server_app.stages.screening import Screening
 from server_app.stages.search import Search
 from server_app.strategy import FedNASStrategy, State
 from server_app.testset import server_test
@@ -234,12 +236,14 @@ def build_search(
     fidelity, fidelity_options = chosen(config, "fidelity")
     placement, placement_options = chosen(config, "placement")
     trials = TrialSpace(space, recipes if fidelity.trains else RecipeSpace.fixed(recipes.default))
+    made = fidelity(fidelity_options, roster.steps_per_round(recipes.default))
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
         deadline=config.federation.deadline,
         controller=controller(trials, config.seed, config.search.trials, controller_options, start),
-        fidelity=fidelity(fidelity_options, roster.steps_per_round(recipes.default)),
+        fidelity=made,
+        screening=_screening(config, made.proxy, recipes.default, roster, journal),
         placement=placement(config.seed, config.search.concurrency, placement_options),
         weights=_weights(config, task, config.seed, blobs),
         objectives=objectives,
@@ -251,6 +255,16 @@ def build_search(
         held=roster.held,
         precision=config.federation.precision,
     )
+
+
+def _screening(
+    config: Config, proxy: Proxy, recipe: TrainingSettings, roster: Roster, journal: Journal
+) -> Screening | None:
+    """Return what picks from among candidates; None where whatever is proposed trains."""
+    if proxy.score is None:
+        return None
+    least = config.preprocessing.min_examples
+    return Screening(proxy=proxy, recipe=recipe, min_examples=least, held=roster.held, journal=journal)
 
 
 def _rehearsal(config: Config) -> np.random.Generator:
