@@ -3,7 +3,8 @@
 A step is a trial's training up to a rung with the score there. It fits where no limit of ``search.budget`` is exceeded
 by what the run has cost, what the trials under way cost until their rungs, the step, and the final training of the
 dearest that may come out of the search then. A new trial must leave enough for the promotions to come, too: else the
-budget would go into beginnings, and what is left into the cheapest of them.
+budget would go into beginnings, and what is left into the cheapest of them. Where trials are picked by scores without
+training, it leaves enough for another pool.
 
 Where nobody says how long the final training is, half of each limit is reserved for it, or as much as its least rounds
 cost, and no more than it needs. It then has as many rounds as what is left pays for, up to those that it would have
@@ -112,6 +113,7 @@ class Allowance:
         to_come = sum((self._step(one, one.rounds, until, workers) for one, until in steps), Bill())
         if trial.number == len(search.trials):
             to_come += self._climbs(search, trial, workers)
+            to_come += Bill(self.load(trial.identity).macs * search.passes_of_pool)
         total, price = self._prices(search)
         return shortage_of(self.limits, total, price(to_come + self._reserved(search, trial, price)))
 
@@ -161,7 +163,7 @@ class Allowance:
     def _prices(self, search: Search) -> tuple[Spent, Price]:
         """Return what the run has cost by now, and what tells what work costs, by what the search has cost."""
         seconds = self.elapsed()
-        spent = replace(Spent.of(search.trials), seconds=seconds.get(search.name, 0.0))
+        spent = replace(search.spent, seconds=seconds.get(search.name, 0.0))
         phases = sum(one.rounds + len(one.scores) for one in search.trials)
         return replace(spent + self.before(), seconds=sum(seconds.values())), _pricing(spent, phases)
 

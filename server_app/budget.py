@@ -15,7 +15,7 @@ refused, or that came too late has no examples.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from common.models.proxies import DATA_PASSES
 if TYPE_CHECKING:
     from common.groups import BudgetConfig
     from common.jobs import Work
-    from server_app.trials import Trial
+    from server_app.trials import Ledger, Trial
 
 
 def mac_examples(macs: int, work: Work, examples: int, train: float = math.inf) -> int:
@@ -69,7 +69,11 @@ class Spent:
     @classmethod
     def of(cls, trials: Iterable[Trial]) -> Spent:
         """Return what trials have cost, but for the clock, which they share."""
-        ledgers = [trial.ledger for trial in trials]
+        return cls.of_ledgers([trial.ledger for trial in trials])
+
+    @classmethod
+    def of_ledgers(cls, ledgers: Sequence[Ledger]) -> Spent:
+        """Return what ledgers tell together."""
         return cls(
             sum(ledger.mac_examples for ledger in ledgers),
             sum(ledger.node_seconds for ledger in ledgers),

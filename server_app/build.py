@@ -28,6 +28,7 @@ from server_app.capacity import Reach, excess_of_any, excess_of_most, excess_of_
 from server_app.combinations import check_combination
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
+from server_app.fidelity.base import Proxy
 from server_app.given import baseline_of, check_given, start_of
 from server_app.journal import Journal
 from server_app.pace import pace_of
@@ -38,6 +39,7 @@ from server_app.scoring import scoring_of
 from server_app.spaces.base import SearchSpace
 from server_app.spaces.recipes import RecipeSpace, largest, read_choices
 from server_app.spaces.trial_space import TrialSpace
+from server_app.stages.screening import Screening
 from server_app.stages.search import Search
 from server_app.strategy import FedNASStrategy, State
 from server_app.testset import server_test
@@ -239,12 +241,14 @@ def build_search(
     controller, controller_options = chosen(config, "controller")
     fidelity, fidelity_options = chosen(config, "fidelity")
     trials = TrialSpace(space, recipes if fidelity.trains else RecipeSpace.fixed(recipes.default))
+    made = fidelity(fidelity_options, roster.steps_per_round(recipes.default))
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
         deadline=config.federation.deadline,
         controller=controller(trials, config.seed, config.search.trials, controller_options, start),
-        fidelity=fidelity(fidelity_options, roster.steps_per_round(recipes.default)),
+        fidelity=made,
+        screening=_screening(config, made.proxy, recipes.default, roster, journal),
         placement=placement(config.seed, config.search.concurrency, placement_options),
         weights=weights,
         objectives=objectives,
@@ -280,6 +284,16 @@ def most_of(config: Config, nodes: Collection[str], minimum: int) -> list[tuple[
     out = set(panel) if scoring.num_held_out(len(nodes)) else set()
     trainers = [name for name in sorted(nodes) if name not in out]
     return [(trainers, max(minimum, len(trainers) // 2 + 1)), (panel, max(1, scoring.least(panel)))]
+
+
+def _screening(
+    config: Config, proxy: Proxy, recipe: TrainingSettings, roster: Roster, journal: Journal
+) -> Screening | None:
+    """Return what picks from among candidates; None where whatever is proposed trains."""
+    if proxy.score is None:
+        return None
+    least = config.preprocessing.min_examples
+    return Screening(proxy=proxy, recipe=recipe, min_examples=least, held=roster.held, journal=journal)
 
 
 def _rehearsal(config: Config) -> np.random.Generator:

@@ -178,6 +178,12 @@ def _fitting(fidelity: Choice, named: Collection[str], table: Table) -> Any:
     defaults = {"max_rounds": table.epochs, "doubt": 0.0}
     unnamed = {name: value for name, value in defaults.items() if name in fidelity and name not in named}
     options = _options("fidelity", fidelity | unnamed)
+    if options.proxy.score is not None:
+        raise ConfigError(
+            "fidelity.proxy.score needs nodes that score networks, and a table has none",
+            options.proxy.score,
+            fix="Leave it out",
+        )
     if options.max_rounds > table.epochs:
         raise ConfigError(
             f"fidelity.max_rounds must be {table.epochs} at most, the epochs of the table",

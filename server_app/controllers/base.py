@@ -150,14 +150,43 @@ class Controller(ABC):
             suggestion = self._next()
             if suggestion is None:
                 break
-            spec, recipe = suggestion.tried
-            number = len(self._proposed)
-            self._proposed.append(suggestion.tried)
-            self._seen.add(suggestion.tried)
-            if self._queue and suggestion is self._queue[0]:
-                self._queue.pop(0)
-            proposals.append(Proposal(number, spec, recipe, suggestion.origin, suggestion.parent, suggestion.repeats))
+            proposals.append(self.adopt(suggestion))
         return proposals
+
+    @property
+    def at_start(self) -> bool:
+        """Whether what is proposed next is of the start."""
+        return bool(self._queue)
+
+    @final
+    def candidates(self, n: int) -> list[Suggestion]:
+        """Return up to `n` ideas, no two alike, for what is proposed next, of which `adopt` makes proposals.
+
+        Those that are not adopted may come again. What repeats a trial on purpose has no rivals, and comes alone.
+        """
+        found: list[Suggestion] = []
+        while len(found) < n and not self.done:
+            suggestion = self._next(len(found))
+            if suggestion is None or (found and suggestion.repeats is not None):
+                break
+            found.append(suggestion)
+            self._seen.add(suggestion.tried)
+            if suggestion.repeats is not None:
+                break
+        self._seen = self._tried()
+        self._exhausted &= not found
+        return found
+
+    @final
+    def adopt(self, suggestion: Suggestion) -> Proposal:
+        """Make an idea a proposal, with the next number."""
+        spec, recipe = suggestion.tried
+        number = len(self._proposed)
+        self._proposed.append(suggestion.tried)
+        self._seen.add(suggestion.tried)
+        if self._queue and suggestion is self._queue[0]:
+            self._queue.pop(0)
+        return Proposal(number, spec, recipe, suggestion.origin, suggestion.parent, suggestion.repeats)
 
     @final
     def withdraw(self, proposal: Proposal) -> None:
@@ -286,11 +315,12 @@ class Controller(ABC):
     def _observation(self, row: dict[str, Any]) -> Observation:
         return Observation.from_json(row, self._proposed[row["number"]])
 
-    def _next(self) -> Suggestion | None:
+    def _next(self, *place: int) -> Suggestion | None:
+        """Return the next idea, or one of those for a place that are told apart by their own."""
         number = len(self._proposed)
         if self._queue:
             return self._queue[0]
-        rng = generator(self.seed, "propose", number)
+        rng = generator(self.seed, "propose", number, *place)
         failures = 0
         for _ in range(_ATTEMPTS):
             try:

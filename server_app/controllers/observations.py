@@ -32,6 +32,22 @@ class Suggestion:
     parent: int | None = None
     repeats: int | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        spec, recipe = self.tried
+        return {
+            "tried": [spec.to_dict(), recipe.to_json()],
+            "origin": self.origin,
+            "parent": self.parent,
+            "repeats": self.repeats,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Suggestion:
+        """Build from what `to_json` wrote."""
+        spec, recipe = values["tried"]
+        return cls(**{**values, "tried": (ArchitectureSpec.from_dict(spec), Recipe.from_json(recipe))})
+
 
 @dataclass(frozen=True)
 class Observation:

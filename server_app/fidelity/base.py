@@ -9,11 +9,45 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from common.errors import ConfigError
+from common.models.proxies import OF_NETWORK
 from server_app.trials import Trial
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A rung below the first one, of scores without training, that picks who trains at all.
+
+    Parameters
+    ----------
+    score : str, optional
+        Name of the score, one of `OF_NETWORK`; None: whatever is proposed trains.
+    pool : int
+        Candidates that a controller proposes for a place.
+    keep : int
+        How many of them become trials.
+    """
+
+    score: str | None = None
+    pool: int = 8
+    keep: int = 1
+
+    def __post_init__(self) -> None:
+        if self.score is not None and self.score not in OF_NETWORK:
+            raise ConfigError(
+                f"fidelity.proxy.score must be one of {', '.join(OF_NETWORK)}", self.score, fix="null turns it off"
+            )
+        if self.keep < 1:
+            raise ConfigError("fidelity.proxy.keep must be 1 or more", self.keep, fix="Set fidelity.proxy.keep=1")
+        if self.pool <= self.keep:
+            raise ConfigError(
+                f"fidelity.proxy.pool must be above fidelity.proxy.keep ({self.keep}), or nobody would be left out",
+                self.pool,
+                fix="Set fidelity.proxy.pool=8",
+            )
 
 
 @dataclass(frozen=True)
@@ -94,9 +128,12 @@ class Fidelity(ABC):
         ----------
         max_rounds : int
             Rounds of a trial that goes all the way.
+        proxy : Proxy
+            What picks who trains.
         """
 
         max_rounds: int = 10
+        proxy: Proxy = field(default_factory=Proxy)
 
         def __post_init__(self) -> None:
             if self.max_rounds < 1:
@@ -112,6 +149,12 @@ class Fidelity(ABC):
     def max_rounds(self) -> int:
         """Rounds of a trial that goes all the way."""
         return int(self.options.max_rounds)
+
+    @property
+    def proxy(self) -> Proxy:
+        """What picks who trains; of a fidelity without such an option nothing does."""
+        found: Proxy = getattr(self.options, "proxy", Proxy())
+        return found
 
     @property
     def rungs(self) -> list[int]:

@@ -67,6 +67,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{listed(e['doubtful'])} cannot be told apart at rung {e['rung']}, so "
         f"{'both' if len(e['doubtful']) == 2 else 'all of them'} train on"
     ),
+    "screened": lambda e: f"Of {counted(len(e['candidates']), 'candidate')} {_picked(e)}",
     "warmed_up": lambda e: (
         f"The warm-up ends after {e['rounds']} of {counted(e['of'], 'round')}: the budget pays for no more"
     ),
@@ -152,6 +153,20 @@ def _left_out(event: dict[str, Any]) -> str:
     """Return which entries of the portfolio are not tried."""
     names = ", ".join(event.get("left_out") or {})
     return f"; left out of the portfolio, for reasons that journal.jsonl tells: {names}" if names else ""
+
+
+def _picked(event: dict[str, Any]) -> str:
+    """Return which of the candidates are tried."""
+    number = len(event["kept"])
+    first = "the first is" if number == 1 else f"the first {number} are"
+    best = "the best is" if number == 1 else f"the best {number} are"
+    if any(value is not None for value in event["values"]):  # the best are kept
+        return f"{best} tried, by {event['score']} ({listed([_score_of(value) for value in event['values']])})"
+    return f"{first} tried: no node gave a score ({event['score']})"
+
+
+def _score_of(value: float | None) -> str:
+    return "no score" if value is None else figure(value)
 
 
 def _how_long(event: dict[str, Any]) -> str:

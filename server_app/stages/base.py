@@ -31,6 +31,7 @@ from server_app.budget import mac_examples
 from server_app.phases import Phase
 
 if TYPE_CHECKING:
+    from common.jobs import Arrays, WorkKind
     from server_app.journal import Journal
     from server_app.pace import Pace
     from server_app.trials import Trial
@@ -159,22 +160,22 @@ class Stage(ABC):
     @property
     def idle(self) -> bool:
         """Whether nobody owes a result and nothing is complete: there is nothing to wait for."""
-        return not any(a.phase and (a.phase.sent or a.phase.complete) for a in self._under_way())
+        return not any(a.phase and (a.phase.sent or a.phase.complete) for a in self._asking())
 
     @property
     def waiting(self) -> set[str]:
         """Nodes that have a job to come."""
-        return {node for active in self._under_way() if active.phase for node in active.phase.waiting}
+        return {node for active in self._asking() if active.phase for node in active.phase.waiting}
 
     @property
     def owing(self) -> set[str]:
         """Nodes that still owe a result that they were asked for."""
-        return {node for active in self._under_way() if active.phase for node in active.phase.sent}
+        return {node for active in self._asking() if active.phase for node in active.phase.sent}
 
     @property
     def next_deadline(self) -> float | None:
         """When the next node is late; None where nobody owes anything."""
-        owed = (deadline for a in self._under_way() if a.phase for deadline in a.phase.sent.values())
+        owed = (deadline for a in self._asking() if a.phase for deadline in a.phase.sent.values())
         return min(owed, default=None)
 
     def dispatch(self, free: Collection[str], now: float) -> dict[str, list[Job]]:
@@ -183,7 +184,7 @@ class Stage(ABC):
         The oldest phases come first: where a node's time does not suffice for all, each trial has its turn.
         """
         orders: dict[str, list[Job]] = {}
-        free, phases = set(free), [(active, active.phase) for active in self._under_way() if active.phase]
+        free, phases = set(free), [(active, active.phase) for active in self._asking() if active.phase]
         for active, phase in sorted(phases, key=lambda pair: pair[1].turn):
             for node in sorted(phase.waiting & free):
                 orders.setdefault(node, []).append(self._job(active, node, now + self.deadline))
@@ -233,7 +234,7 @@ class Stage(ABC):
 
     def expire(self, now: float) -> None:
         """Go on without the nodes that let their deadline pass, and no others."""
-        for active in self._under_way():
+        for active in self._asking():
             for node in active.phase.late(now) if active.phase else ():
                 self._absent(active, node, f"no answer within {self.deadline:g} s", undecided=True)
 
@@ -246,13 +247,21 @@ class Stage(ABC):
                 if number in self._active:
                     yield active
 
+    def _asking(self) -> Iterator[Active]:
+        """Yield all that nodes may be asked for: the trials under way, and what a subclass has beside them."""
+        return self._under_way()
+
+    def _lend(self, trial: Trial, kind: WorkKind) -> Arrays:
+        """Return the arrays with which a node begins."""
+        return self.weights.lend(trial, kind)
+
     def _whose(self, active: Active, node: str) -> Active:  # noqa: ARG002
         """Return whose model `node` works on in the phase of `active`: a trial's own, or that of a member."""
         return active
 
     def _leave_out_absent(self, free: Collection[str]) -> None:
         """Go on without the nodes that left or got stuck before their job was sent, or that now have limits."""
-        for active in self._under_way():
+        for active in self._asking():
             phase = active.phase
             if phase is None:
                 continue
@@ -267,7 +276,7 @@ class Stage(ABC):
         trial = whose.trial
         assert phase is not None
         phase.hand_out(node, deadline)
-        arrays = self.weights.lend(trial, phase.work.kind)
+        arrays = self._lend(trial, phase.work.kind)
         trial.ledger.bytes_down += wire_bytes(arrays, self.precision)
         work = phase.work
         return Job(f"{whose.name}/{work.kind}-{work.split}-{work.round}", whose.name, trial.spec, arrays, work)
@@ -280,7 +289,7 @@ class Stage(ABC):
 
     def _asked(self, node: str, job: Job) -> Active | None:
         """Return the trial for which `node` owes this job; None where it does not, or not any more."""
-        owed = (a for a in self._under_way() if a.phase and node in a.phase.sent and a.phase.work == job.work)
+        owed = (a for a in self._asking() if a.phase and node in a.phase.sent and a.phase.work == job.work)
         return next((active for active in owed if self._whose(active, node).name == job.trial), None)
 
     def _absent(self, active: Active, node: str, reason: str, *, undecided: bool = False) -> None:

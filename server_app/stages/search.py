@@ -1,71 +1,58 @@
 """The search: trials proposed, trained up to a rung, scored, promoted or ended.
 
-refill    give free places to promoted trials, then to new ones     (fidelity, controller, placement)
+refill    give free places to promoted trials, then to new ones     (fidelity, controller, screening, placement)
 settle    close what is complete                                    (weights, objectives, fidelity, controller)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.errors import SearchError
-from server_app.budget import Shortage, too_little
 from server_app.placement.base import Request
 from server_app.stages.base import Active
-from server_app.stages.folds import Folded
+from server_app.stages.proposing import Proposing
 from server_app.suited import best_for_any
 from server_app.trials import Identity, Trial, TrialState, front_of, ranked
 
 if TYPE_CHECKING:
-    from common.architecture.cost import Cost
     from common.jobs import Split
-    from server_app.controllers.base import Controller
-    from server_app.fidelity.base import Ending, Fidelity
+    from server_app.fidelity.base import Ending
     from server_app.phases import ScorePhase
     from server_app.scores import Score
 
-_OTHERS = 20
-"""Proposals in a row that cannot be paid before a budget counts as spent; a space holds dear and cheap ones."""
 _SPARE = 4
 """Weights that are kept beside those of the best: where nodes are missing, a later score may compare trials anew."""
 
 
 @dataclass(kw_only=True)
-class Search(Folded):
+class Search(Proposing):
     """Trials that a controller proposes and a fidelity carries on or ends.
 
     Parameters
     ----------
     concurrency : int
         Trials that train at the same time.
-    controller, fidelity : Controller, Fidelity
-        Which trials there are, and how long each trains.
     left_out : mapping of str to str
         By name, entries of the portfolio that are not tried, and why.
     keep : int
         Of so many of the best trials the weights are kept.
-    shortage : callable
-        From the search, a trial and the rounds of its next rung: what the budget lacks for that; None where it is paid.
     others
-        As in `Folded`.
+        As in `Proposing`.
     """
 
     name: ClassVar[str] = "search"
     label: ClassVar[str] = "trial"
 
     concurrency: int
-    controller: Controller
-    fidelity: Fidelity
     left_out: Mapping[str, str] = field(default_factory=dict)
     keep: int = 1
-    shortage: Callable[[Search, Trial, int], Shortage | None] = lambda *_: None
     _ranking: list[Trial] | None = field(default=None, init=False)
     _best: int | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
-    _spent: bool = field(default=False, init=False)
     _there: tuple[str, ...] = field(default=(), init=False)
 
     # ------------------------------------------------------------ what the strategy asks
@@ -78,7 +65,7 @@ class Search(Folded):
     @property
     def done(self) -> bool:
         """Whether every trial has ended and there will be no other."""
-        return not self._active and (self._over or self._all_proposed)
+        return not self._active and not self._screens and (self._over or self._all_proposed)
 
     @property
     def under_way(self) -> list[tuple[Trial, int]]:
@@ -167,8 +154,9 @@ class Search(Folded):
                     f"All trials wait for a decision, and {type(self.fidelity).__name__} makes none",
                     fix="Report a bug of this fidelity, or choose another",
                 )
-        self._over = not self._active
+        self._over = not self._active and not self._screens
         self._start_phases(nodes, free)
+        self._start_screening(free)
 
     def figures(self) -> dict[str, int | list[float]]:
         """Return how many trials there are, and the best score, if there is one."""
@@ -178,35 +166,37 @@ class Search(Folded):
         """Return all state as JSON, but for what is under way; it is asked again."""
         return {
             **super().state_dict(),
-            "controller": self.controller.state_dict(),
             "fidelity": self.fidelity.state_dict(),
             "best": self._best,
             "closed": self._closed,
             "over": self._over,
-            "spent": self._spent,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
         super().load_state_dict(state)
-        self.controller.load_state_dict(state["controller"])
         self.fidelity.load_state_dict(state["fidelity"])
-        self._best, self._closed = state["best"], state["closed"]
-        self._over, self._spent = state["over"], state["spent"]
+        self._best, self._closed, self._over = state["best"], state["closed"], state["over"]
         self._ranking = None
 
     # ------------------------------------------------------------ starting
 
     def _fill(self) -> None:
-        taken = {active.slot for active in self._active.values()}
-        for slot in sorted(set(range(self.concurrency)) - taken):
-            if (active := self._promoted() or self._proposed()) is None:
-                break  # nor would there be anything for the next place
-            active.slot, active.trial.state = slot, TrialState.RUNNING
+        while (places := self._give_places()) and self._screen(places):
+            pass
 
-    @property
-    def _all_proposed(self) -> bool:
-        return self._spent or self.controller.done
+    def _give_places(self) -> int:
+        """Give the free places away; return how many are left for want of a trial."""
+        free = sorted(set(range(self.concurrency)) - {active.slot for active in self._active.values()})
+        for place, slot in enumerate(free):
+            if (active := self._promoted() or self._proposed()) is None:
+                return len(free) - place  # nor would there be anything for the next one
+            active.slot, active.trial.state = slot, TrialState.RUNNING
+        return 0
+
+    def _enter(self, trial: Trial, target: int) -> Active:
+        self._ranking = None
+        return super()._enter(trial, target)
 
     def _promoted(self) -> Active | None:
         """Let the next promoted trial that can be paid train on; those before it stop."""
@@ -226,47 +216,17 @@ class Search(Folded):
         self.journal.write("promoted", trial=active.name, rounds=promotion.rounds)
         return active
 
-    def _proposed(self) -> Active | None:
-        """Start what the controller proposes; what cannot be paid it puts off, and proposes something else.
-
-        Where nothing can be paid while others are under way, their results may show that less is to be reserved.
-        """
-        unpaid: list[Shortage] = []
-        while len(unpaid) < _OTHERS and not self._spent and (proposals := self.controller.propose(1)):
-            trial = Trial.of(proposals[0])
-            if (shortage := self.shortage(self, trial, self.fidelity.first)) is None:
-                self._ranking = None
-                return self._enter(trial, self.fidelity.start(trial))
-            self.controller.put_off(proposals[0])
-            unpaid.append(shortage)
-        if unpaid and not self._active:
-            self._spent = True
-            self._say_spent(min(unpaid, key=lambda one: one.part))
-        return None
-
-    def _say_spent(self, least: Shortage) -> None:
-        """Tell that nothing more is proposed, by what came closest; raise `ConfigError` where nothing ever was."""
-        if not self.trials:
-            raise too_little(least)
-        self.journal.write("budget", trials=len(self.trials), **asdict(least))
-
     @property
     def _stalled(self) -> bool:
         """Whether all wait for each other: the controller for a result, a bracket for more trials."""
-        return bool(self._active) and all(active.slot is None for active in self._active.values())
+        return bool(self._active) and not self._screens and all(a.slot is None for a in self._active.values())
 
     # ------------------------------------------------------------ what follows
-
-    def _cost(self, trial: Trial) -> Cost:
-        return self.controller.space.cost(trial.spec)
 
     def _asks(self, active: Active) -> Request | None:
         trial = active.trial
         assert active.slot is not None
         return Request(trial.number, active.slot, max(1, trial.rounds), active.turn or self._turn + 1)
-
-    def _rung(self, trial: Trial) -> int:
-        return self.fidelity.rung_of(trial.rounds)
 
     def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
         unasked = self.pace is not None and len(phase.scores) < len(self.panel)
@@ -336,4 +296,5 @@ class Search(Folded):
         if not self.weights.inherits:
             return set()
         begin = [active.trial.parent for active in self._active.values() if not active.trial.rounds]
-        return {*self.controller.parents(), *(parent for parent in begin if parent is not None)}
+        picked = set() if self.screening is None else self.screening.parents
+        return {*self.controller.parents(), *(parent for parent in begin if parent is not None), *picked}

@@ -41,9 +41,11 @@ def test_all_options_of_what_is_chosen_are_there_in_lines_that_can_be_read(capsy
     assert max(map(len, lines)) <= WIDTH
     text = words(lines)
     group, _, name = choice.partition("=")
-    for option in options_in((CONF / group / f"{name}.yaml").read_text()):
+    options = options_in((CONF / group / f"{name}.yaml").read_text())
+    for option in options:
         if group != "experiment" and option.path != ("name",):
-            assert f" {'.'.join((group, *option.path))}=" in text
+            below = any(other.path[:-1] == option.path for other in options)
+            assert f" {'.'.join((group, *option.path))}{' ' if below else '='}" in text
             assert option.comment in text
     for option in options_in((CONF / "config.yaml").read_text()):
         if option.path[0] not in ("defaults", "hydra"):

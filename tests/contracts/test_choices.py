@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from common.typed import typed
 from server_app.registry import choices, load_choice
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -24,7 +25,7 @@ def test_a_file_names_its_module_and_all_options_with_their_defaults(path):
     assert values.pop("name") == path.stem
     options = load_choice(path.parent.name, path.stem).Options
     assert set(values) == {field.name for field in fields(options)}
-    assert options(**values) == options()
+    assert typed(options, values, path.stem) == options()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")

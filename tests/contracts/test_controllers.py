@@ -456,6 +456,42 @@ def test_the_last_proposal_alone_can_be_withdrawn(make):
         controller.withdraw(second)
 
 
+def test_candidates_are_new_and_differ_and_those_that_are_adopted_are_numbered(make, space):
+    """Of each 4 the last is adopted; the others are no proposals, and nothing is lost of the trials that there are."""
+    drive = Drive(make(start=space.samples(2, np.random.default_rng(0))))
+    while drive.controller.at_start:
+        drive.advance()
+    while not drive.controller.done:
+        found = drive.controller.candidates(4)
+        assert 1 <= len({one.tried for one in found}) == len(found) <= 4
+        assert {one.tried for one in found}.isdisjoint(identities(drive.log))
+        assert all(space.contains(spec) for spec, _ in (one.tried for one in found))
+        drive.log.append(drive.controller.adopt(found[-1]))
+        drive.end(Trial.of(drive.log[-1]))
+    assert [proposal.number for proposal in drive.log] == list(range(TRIALS))
+    assert drive.controller.candidates(4) == []
+
+
+def test_candidates_are_the_same_whoever_asked_before_and_after_a_resume(make, space):
+    drive = Drive(make())
+    for _ in range(10):
+        drive.advance()
+    first = drive.controller.candidates(6)
+    assert drive.controller.candidates(6) == first
+    restored = make()
+    restored.load_state_dict(json.loads(json.dumps(drive.controller.state_dict())))
+    assert restored.candidates(6) == first
+    assert [Suggestion.from_json(json.loads(json.dumps(one.to_json()))) for one in first] == first
+
+
+def test_of_a_space_with_fewer_left_all_are_candidates_and_it_is_not_exhausted(make):
+    controller = make(space=listed_space(3, 3), trials=9)
+    assert len(controller.candidates(7)) >= 3
+    assert not controller.done
+    controller.adopt(controller.candidates(7)[0])
+    assert not controller.done
+
+
 def test_state_is_a_copy(make):
     drive = Drive(make())
     drive.advance()

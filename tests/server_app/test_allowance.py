@@ -51,12 +51,14 @@ def allowance(**changes):
     return replace(made, limits=replace(NO_LIMITS, **limits), **changes)
 
 
-def search_of(trials=(), under_way=(), held_out=(), climbs=()):
+def search_of(trials=(), under_way=(), held_out=(), climbs=(), passes=0):
     ranking = sorted(trials, key=lambda one: -(one.score or 0))
     panel = tuple(held_out) or ("a", "b")
     return SimpleNamespace(
         objectives=SimpleNamespace(several=False),
         trials=list(trials),
+        spent=Spent.of(trials),
+        passes_of_pool=passes,
         under_way=list(under_way),
         ranking=ranking,
         panel=panel,
@@ -85,6 +87,14 @@ def test_a_step_a_trial_under_way_and_what_follows_are_reserved():
     search = search_of([running], [(running, 3)])
     winner = 200 * (2 * 30 + 7)  # the wider of both
     assert least(search, new, 2) == 999 + STEP + 200 * (2 * 30 + 3) + winner + REFERENCES
+
+
+def test_what_it_takes_to_pick_the_next_trial_is_reserved_with_each_new_one():
+    new, running = trial(0, SPECS[0]), trial(0, SPECS[0], state=TrialState.RUNNING)
+    plain, picked = search_of(), search_of(passes=640)
+    assert least(picked, new, 2) == least(plain, new, 2) + 100 * 640
+    going_on = search_of([running], passes=640)
+    assert least(going_on, running, 2) == least(search_of([running]), running, 2)
 
 
 def test_a_new_trial_leaves_enough_for_the_dearest_that_may_go_on():

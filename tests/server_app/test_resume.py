@@ -66,6 +66,19 @@ CHOICES = {
         "search": {"trials": 5, "concurrency": 2},
         "final": {"front": "all", "seeds": 2},
     },
+    "candidates that are screened, ASHA, split": {
+        "controller": {"name": "evolution", "population_size": 2, "sample_size": 1},
+        "fidelity": {
+            "name": "asha",
+            "max_rounds": 4,
+            "min_steps": 0,
+            "eta": 2,
+            "proxy": {"score": "naswot", "pool": 3, "keep": 1},
+        },
+        "placement": {"name": "split"},
+        "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
+        "search": {"trials": 5, "concurrency": 2},
+    },
     "the least": {},
 }
 

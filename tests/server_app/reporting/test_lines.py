@@ -30,6 +30,7 @@ SAMPLES = {
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "unscaled": {"min_examples": 10},
     "uneven": {"largest": 1812, "smallest": 95, "num_nodes": 3, "metric": "balanced_accuracy"},
+    "screened": {"score": "naswot", "candidates": [["a", 12.5], ["b", None]], "kept": ["a"], "values": [12.5]},
     "undecided": {"doubtful": ["trial-0003", "trial-0005", "trial-0007"], "rung": 1},
     "inherits": {"trial": "trial-0003", "parent": "trial-0001", "preserved": True},
     "warmed_up": {"rounds": 12, "of": 40},
@@ -64,6 +65,20 @@ def written_kinds():
                     assert ast.unparse(argument) == "str(state)"
                     kinds |= {str(state) for state in TrialState if state.ended}
     return kinds
+
+
+@pytest.mark.parametrize(
+    ("candidates", "values", "said"),
+    [
+        ([["a", 1.0], ["b", 2.5]], [2.5], "Of 2 candidates the best is tried, by naswot (2.5000)"),
+        ([["a", 1.0], ["b", 2.5], ["c", 2.0]], [2.5, 2.0], "the best 2 are tried, by naswot (2.5000 and 2.0000)"),
+        ([["a", None], ["b", 2.5], ["c", None]], [2.5, None], "the best 2 are tried, by naswot (2.5000 and no score)"),
+        ([["a", None], ["b", None]], [None], "the first is tried: no node gave a score (naswot)"),
+    ],
+)
+def test_who_of_the_candidates_is_tried(candidates, values, said):
+    line = line_of({"event": "screened", "score": "naswot", "candidates": candidates, "values": values, "kept": values})
+    assert line.endswith(said)
 
 
 def test_every_event_has_a_line_or_is_known_to_be_quiet():
