@@ -97,5 +97,6 @@ def test_a_controller_names_parents_where_it_says_so():
     assert {name for name in choices("controller") if names_parents(load_choice("controller", name))} == {
         "evolution",
         "hill_climb",
+        "nsga2",
     }
     assert not names_parents(Controller)
