@@ -2,9 +2,12 @@
 
 The files are conf/portfolio/<kind of data>.yaml. An entry is written for inputs of ordinary size. For others it changes
 as little as it must: what an input is too small for is left out, long and large inputs are passed through with greater
-strides, and what the space does not offer is exchanged for the nearest that it does. What exceeds a limit becomes
-narrower and coarser, by what A. G. Howard et al., "MobileNets", 2017, section 3.3, call multipliers of width and of
-resolution, and only then shallower.
+strides, and what the space does not offer is exchanged for the nearest that it does.
+
+What exceeds a limit becomes narrower and coarser, by what A. G. Howard et al., "MobileNets", 2017, section 3.3, call
+multipliers of width and of resolution, and only then shallower: what is averaged over all places knows of no more than
+its layers see at once. Where features are flattened their places are known, and few layers do: there a layer goes as
+soon as half of the channels.
 """
 
 from __future__ import annotations
@@ -36,8 +39,8 @@ HALVINGS, STRIDES = 3, 2
 """How often widths are halved, and how many more convolutions get strides, before an entry loses a layer."""
 _SHRINKINGS = sorted(product(range(HALVINGS + 1), range(STRIDES + 1)), key=lambda pair: (sum(pair), pair[1]))
 """So many halvings with so many strides, few of both first: in two dimensions one saves about as much as the other."""
-_NOT_FLAT = {"flatten": "avg+max"}
-"""What takes the place of a reduction that costs too much with large inputs."""
+_FLAT, _NOT_FLAT = "flatten", "avg+max"
+"""A reduction that costs much with large inputs, and what takes its place."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,14 @@ def forms_of(spec: ArchitectureSpec, task: Task) -> Iterator[ArchitectureSpec]:
         yield spec
         return
     fitted = smaller(coarser(smaller(spec, task), task), task)
-    reduced = dict.fromkeys((fitted.reduce, _NOT_FLAT.get(fitted.reduce, fitted.reduce)))
-    for depth in range(len(fitted.layers), 0, -1):
-        for reduce in reduced:
-            for halvings, strides in _SHRINKINGS:
-                form = replace(fitted, layers=fitted.layers[:depth], reduce=reduce)
-                yield narrower(smaller(strided(form, strides), task), 2**halvings)
+    layers, reduce = len(fitted.layers), fitted.reduce
+    if reduce == _FLAT:
+        every = product(_SHRINKINGS, range(layers))
+        for shrinking, lost in sorted(every, key=lambda pair: (sum(pair[0]) + pair[1], -pair[1])):
+            yield _form(fitted, task, _FLAT, layers - lost, shrinking)
+        reduce = _NOT_FLAT
+    for depth, shrinking in product(range(layers, 0, -1), _SHRINKINGS):
+        yield _form(fitted, task, reduce, depth, shrinking)
 
 
 def smaller(spec: LayeredSpec, task: Task) -> LayeredSpec:
@@ -137,6 +142,12 @@ def narrower(spec: LayeredSpec, divisor: int) -> LayeredSpec:
         for layer in spec.layers
     )
     return replace(spec, layers=tuple(layers))
+
+
+def _form(spec: LayeredSpec, task: Task, reduce: str, depth: int, shrinking: tuple[int, int]) -> LayeredSpec:
+    halvings, strides = shrinking
+    form = replace(spec, layers=spec.layers[:depth], reduce=reduce)
+    return narrower(smaller(strided(form, strides), task), 2**halvings)
 
 
 def _after(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...] | None:
