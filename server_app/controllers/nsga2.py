@@ -16,7 +16,7 @@ algorithm.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError
 from server_app.controllers.base import Controller, Observation, Suggestion
@@ -61,6 +61,9 @@ class Nsga2(Controller):
                         f"controller.{name} must lie in [0, 1]", getattr(self, name), fix=f"Leave controller.{name} out"
                     )
 
+    _sorted: tuple[int, list[Observation]] = (0, [])
+    """Trials that had ended when it was made, and the population then: an idea may take many attempts."""
+
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return a child of the population, or something random while there is none."""
         population = self._population()
@@ -80,9 +83,18 @@ class Nsga2(Controller):
         """Return the members of the population."""
         return [seen.number for seen in self._population()]
 
+    def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: ARG002 - there is none
+        """Forget the population of another history."""
+        self._sorted = (0, [])
+
     def _population(self) -> list[Observation]:
         """Return the best of all that has ended, best first."""
-        return best_first([seen for seen in self.history if seen.score is not None])[: self.options.population_size]
+        ended, population = self._sorted
+        if ended != len(self.history):
+            best = best_first([seen for seen in self.history if seen.score is not None])
+            population = best[: self.options.population_size]
+            self._sorted = len(self.history), population
+        return population
 
 
 def _tournament(population: list[Observation], rng: np.random.Generator) -> Observation:
