@@ -52,7 +52,7 @@ def check_control(config: Config) -> None:
 
 
 def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> Config:
-    """Return the configuration of the control, whose trials train from scratch.
+    """Return the configuration of the control, whose trials train from scratch, all that are drawn.
 
     Parameters
     ----------
@@ -65,12 +65,13 @@ def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> C
     """
     budget = replace(NO_LIMITS, mac_examples=sum(result["mac_examples"].values()))
     fidelity: Any = load_choice("fidelity", config.fidelity["name"])
+    unscreened = {name: value for name, value in config.fidelity.items() if name != "proxy"}
     return replace(
         config,
         control=None,
         controller={"name": "random"},
         weights={"name": "scratch"},
-        fidelity=config.fidelity if fidelity.trains else {"name": "successive_halving"},
+        fidelity=unscreened if fidelity.trains else {"name": "successive_halving"},
         search=replace(config.search, trials=UNBOUNDED, start=[], budget=budget),
         final=replace(config.final, rounds=result.get("final_rounds") or config.final.rounds),
         run=replace(config.run, dir=str(folder), resume=False),

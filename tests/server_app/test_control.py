@@ -66,6 +66,12 @@ def test_the_control_is_a_random_search_that_may_cost_as_much(configure, tmp_pat
     assert from_json(control.to_json()) == control
 
 
+def test_none_of_its_trials_is_picked_by_scores_without_training(configure, tmp_path):
+    picked = {"name": "full", "max_rounds": 2, "proxy": {"score": "naswot", "pool": 8, "keep": 1}}
+    config = configure(control="random", fidelity=picked)
+    assert control_config(config, result_of([]), tmp_path).fidelity == {"name": "full", "max_rounds": 2}
+
+
 @pytest.mark.parametrize(
     ("weights", "fidelity"), [("inherit", "full"), ("supernet", "one_shot"), ("supernet", "successive_halving")]
 )
