@@ -73,7 +73,7 @@ def record(
             {
                 "name": contender.name,
                 "controller": {"name": contender.controller, **asdict(contender.controller_options)},
-                "fidelity": {"name": contender.fidelity, **asdict(contender.fidelity_options)},
+                "fidelity": _fidelity_of(contender),
                 "seconds_per_proposal": _seconds(traces[contender.name]),
                 "regret": {
                     kind: {str(point): _told(missing[kind], contender, contenders[0], point) for point in points}
@@ -99,6 +99,12 @@ def write(folder: Path, found: Mapping[str, Any]) -> Path:
     """
     write_aside(folder / FILE, json.dumps(found, indent=1))
     return folder / FILE
+
+
+def _fidelity_of(contender: Contender) -> dict[str, Any]:
+    """Return a fidelity with its options, but for those that a table has no use for."""
+    options = asdict(contender.fidelity_options)
+    return {"name": contender.fidelity, **{name: value for name, value in options.items() if name != "proxy"}}
 
 
 def _told(missing: Mapping[str, Any], contender: Contender, first: Contender, point: int) -> dict[str, float]:

@@ -21,7 +21,9 @@ from server_app.spaces.table import Table
 
 AXES = ("controller", "fidelity")
 """What contenders differ in."""
-_OF_AXIS = re.compile(rf"\+{{0,2}}({'|'.join(AXES)})(?:\.(\w+))?=(.*)", re.DOTALL)
+_OF_AXIS = re.compile(rf"\+{{0,2}}({'|'.join(AXES)})(?:\.([\w.]+))?=(.*)", re.DOTALL)
+_PROXY = "proxy"
+"""The options of a fidelity that a table has no use for."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,10 @@ def _variants(axis: str, overrides: Sequence[str]) -> Iterator[_Variant]:
     choices = _values(f"{axis}={chosen[-1]}") if chosen else [compose_benchmark()[axis]["name"]]
     known = {choice: option_names(axis, choice) for choice in choices}
     for option in named:
+        if option.partition(".")[0] == _PROXY:
+            raise ConfigError(
+                f"{axis}.{option} needs nodes that score networks, and a table has none", fix="Leave it out"
+            )
         if not any(option in options for options in known.values()):
             there = ", ".join(sorted(set().union(*known.values()))) or "no options"
             raise ConfigError(
@@ -178,12 +184,6 @@ def _fitting(fidelity: Choice, named: Collection[str], table: Table) -> Any:
     defaults = {"max_rounds": table.epochs, "doubt": 0.0}
     unnamed = {name: value for name, value in defaults.items() if name in fidelity and name not in named}
     options = _options("fidelity", fidelity | unnamed)
-    if options.proxy.score is not None:
-        raise ConfigError(
-            "fidelity.proxy.score needs nodes that score networks, and a table has none",
-            options.proxy.score,
-            fix="Leave it out",
-        )
     if options.max_rounds > table.epochs:
         raise ConfigError(
             f"fidelity.max_rounds must be {table.epochs} at most, the epochs of the table",
