@@ -24,14 +24,13 @@ from server_app.blobs import Blobs, keys_in
 from server_app.budget import Spent
 from server_app.build_closing import closing_of
 from server_app.build_warm_up import build_warm_up
-from server_app.capacity import Reach, excess_of_any, excess_of_most, excess_of_node
+from server_app.capacity import Reach, excess_of_any, excess_of_most
 from server_app.combinations import check_combination
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
 from server_app.fidelity.base import Proxy
 from server_app.given import baseline_of, check_given, start_of
 from server_app.journal import Journal
-from server_app.pace import pace_of
 from server_app.portfolio import Portfolio, portfolio_of
 from server_app.registry import AXES, choices, option_names
 from server_app.roster import Roster
@@ -44,7 +43,7 @@ from server_app.stages.search import Search
 from server_app.strategy import FedNASStrategy, State
 from server_app.testset import server_test
 from server_app.weights.base import WeightStore
-from server_app.wiring import chosen, maker, objectives_of
+from server_app.wiring import chosen, maker, objectives_of, told_to_all
 
 
 def build_strategy(
@@ -245,7 +244,6 @@ def build_search(
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
-        deadline=config.federation.deadline,
         controller=controller(trials, config.seed, config.search.trials, controller_options, start),
         fidelity=made,
         screening=_screening(config, made.proxy, recipes.default, roster, journal),
@@ -255,11 +253,7 @@ def build_search(
         scoring=scoring_of(config),
         left_out=portfolio.left_out,
         shortage=allowance_of(config, task, roster, elapsed, placement, before).shortage,
-        journal=journal,
-        excess=excess_of_node(roster, task),
-        held=roster.held,
-        precision=config.federation.precision,
-        pace=pace_of(config, task, roster, journal),
+        **told_to_all(config, task, journal, roster),
     )
 
 

@@ -15,13 +15,11 @@ from server_app.allowance import allowance_of
 from server_app.blobs import Blobs
 from server_app.budget import Spent
 from server_app.candidates import ONCE, candidates_of, finalists_of
-from server_app.capacity import excess_of_node
 from server_app.closing import Closing
 from server_app.final_rounds import with_rounds
 from server_app.front import of_front
 from server_app.journal import Journal
 from server_app.outcome import Outcome
-from server_app.pace import pace_of
 from server_app.roster import Roster
 from server_app.scoring import Scoring, scoring_of
 from server_app.spaces.recipes import RecipeSpace
@@ -31,7 +29,7 @@ from server_app.stages.search import Search
 from server_app.testset import server_test
 from server_app.trials import Identity, Trial
 from server_app.weights.scratch import Scratch
-from server_app.wiring import chosen, maker, objectives_of
+from server_app.wiring import chosen, maker, objectives_of, told_to_all
 
 
 def closing_of(
@@ -174,15 +172,10 @@ def _training(config: Config, task: Task, stage: str, journal: Journal, blobs: B
     placement, placement_options = chosen(config, "placement")
     return {
         "seed": seed,
-        "deadline": config.federation.deadline,
         "rounds": _rounds(config, task, roster),
         "placement": placement(seed, 1, placement_options),
         "weights": Scratch(task, seed, maker(config, "aggregation"), blobs),
         "objectives": objectives_of(config, task),
         "cost": lambda spec: cost_of(spec.lower(task)),
-        "journal": journal,
-        "excess": excess_of_node(roster, task),
-        "held": roster.held,
-        "precision": config.federation.precision,
-        "pace": pace_of(config, task, roster, journal),
+        **told_to_all(config, task, journal, roster),
     }

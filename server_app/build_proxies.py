@@ -9,10 +9,10 @@ from common.data import Holder, load_node_data
 from common.errors import ConfigError, DataError
 from common.seeding import generator
 from server_app.build import build_space, check
-from server_app.capacity import excess_of_any, excess_of_node
+from server_app.capacity import excess_of_any
 from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.proxies import Proxies
-from server_app.wiring import objectives_of
+from server_app.wiring import objectives_of, told_to_all
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -51,11 +51,7 @@ def build_proxies(
     space = build_space(config, task)
     space.excess = excess_of_any(limits, task, recipe, objectives_of(config, task))
     return Proxies(
-        deadline=config.federation.deadline,
-        journal=journal,
-        excess=excess_of_node(roster, task),
-        held=roster.held,
-        precision=config.federation.precision,
+        **told_to_all(config, task, journal, roster),
         specs=space.samples(count, generator(config.seed, "proxies")),
         recipe=recipe,
         lower=lambda spec: spec.lower(task),

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from common.seeding import child_seed
 from server_app.allowance import allowance_of
-from server_app.capacity import excess_of_node
-from server_app.pace import pace_of
 from server_app.scoring import scoring_of
 from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.warm_up import WarmUp
 from server_app.supernet.paths import Paths
-from server_app.wiring import chosen
+from server_app.wiring import chosen, told_to_all
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -55,7 +53,6 @@ def build_warm_up(
     space, given = controller.space.space, [suggestion.tried[0] for suggestion in controller.start]
     return WarmUp(
         seed=config.seed,
-        deadline=config.federation.deadline,
         rounds=options.rounds,
         paths=Paths(space, options.sampling, options.paths, seed, list(dict.fromkeys(given))),
         distils=options.distillation,
@@ -65,9 +62,5 @@ def build_warm_up(
         objectives=search.objectives,
         scoring=scoring_of(config),
         shortage=lambda stage, paths: allowance.shortage_of_round(stage, search, paths, options.part),
-        journal=journal,
-        excess=excess_of_node(roster, task),
-        held=roster.held,
-        precision=config.federation.precision,
-        pace=pace_of(config, task, roster, journal),
+        **told_to_all(config, task, journal, roster),
     )

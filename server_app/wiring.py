@@ -1,4 +1,4 @@
-"""The choice that a configuration makes on an axis, as a class with its options."""
+"""The choice that a configuration makes on an axis, as a class with its options; and what all stages are told."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any
 
 from common.config import Choice, Config, options_of
 from common.tasks import Task
+from server_app.capacity import excess_of_node
 from server_app.footprint import footprints
+from server_app.journal import Journal
 from server_app.objectives.base import Objectives
+from server_app.pace import pace_of
 from server_app.registry import load_choice
+from server_app.roster import Roster
 
 
 def chosen(config: Config, axis: str) -> tuple[Any, Any]:
@@ -30,3 +34,15 @@ def objectives_of(config: Config, task: Task) -> Objectives:
     cls, options = chosen(config, "objective")
     objectives: Objectives = cls(task.head, options, footprints(task, options.latency))
     return objectives
+
+
+def told_to_all(config: Config, task: Task, journal: Journal, roster: Roster) -> dict[str, Any]:
+    """Return what every stage is told of the run; see `Stage`."""
+    return {
+        "deadline": config.federation.deadline,
+        "journal": journal,
+        "excess": excess_of_node(roster, task),
+        "held": roster.held,
+        "precision": config.federation.precision,
+        "pace": pace_of(config, task, roster, journal),
+    }

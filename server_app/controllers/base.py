@@ -93,7 +93,6 @@ class Controller(ABC):
         self.history: list[Observation] = []
         self.under_way: dict[int, Observation] = {}
         self._proposed: list[Identity] = []
-        self._withdrawn: list[Identity] = []
         self._put_off: list[Identity] = []
         self._seen: set[Identity] = set()
         self._exhausted = False
@@ -189,21 +188,15 @@ class Controller(ABC):
         return Proposal(number, spec, recipe, suggestion.origin, suggestion.parent, suggestion.repeats)
 
     @final
-    def withdraw(self, proposal: Proposal) -> None:
-        """Take back the last proposal, whose trial has not begun and never will; the next one has its number.
-
-        What it was to try is not proposed again.
-        """
-        self._withdrawn.append(self._taken_back(proposal))
-
-    @final
     def put_off(self, proposal: Proposal) -> None:
-        """Withdraw a proposal until `reconsider` is called.
+        """Take back the last proposal, whose trial has not begun; the next one has its number.
 
-        A search puts off what its budget does not pay for, and asks for something else: what a proposal costs is known
-        only once it was made.
+        What it was to try is not proposed again before `reconsider` is called. A search puts off what its budget does
+        not pay for, and asks for something else: what a proposal costs is known only once it was made.
         """
-        self._put_off.append(self._taken_back(proposal))
+        if proposal.number != len(self._proposed) - 1:
+            raise ConfigError("The last proposal alone can be put off", proposal.number, fix="Report a bug")
+        self._put_off.append(self._proposed.pop())
 
     @final
     def reconsider(self) -> None:
@@ -259,7 +252,6 @@ class Controller(ABC):
             "start": [[*_to_json(one.tried), one.origin] for one in self.start],
             "queue": [_to_json(one.tried) for one in self._queue],
             "proposed": [_to_json(identity) for identity in self._proposed],
-            "withdrawn": [_to_json(identity) for identity in self._withdrawn],
             "put_off": [_to_json(identity) for identity in self._put_off],
             "history": [seen.to_json() for seen in self.history],
             "under_way": [seen.to_json() for seen in self.under_way.values()],
@@ -274,7 +266,6 @@ class Controller(ABC):
         left = {_from_json(spec, recipe) for spec, recipe in state["queue"]}
         self._queue = [one for one in self.start if one.tried in left]
         self._proposed = [_from_json(spec, recipe) for spec, recipe in state["proposed"]]
-        self._withdrawn = [_from_json(spec, recipe) for spec, recipe in state["withdrawn"]]
         self._put_off = [_from_json(spec, recipe) for spec, recipe in state["put_off"]]
         self.history = [self._observation(row) for row in state["history"]]
         self.under_way = {row["number"]: self._observation(row) for row in state["under_way"]}
@@ -283,11 +274,6 @@ class Controller(ABC):
         self.load_extra_state(state["extra"])
 
     # ------------------------------------------------------------ inside
-
-    def _taken_back(self, proposal: Proposal) -> Identity:
-        if proposal.number != len(self._proposed) - 1:
-            raise ConfigError("The last proposal alone can be withdrawn", proposal.number, fix="Report a bug")
-        return self._proposed.pop()
 
     def _remember(self, observation: Observation) -> None:
         """Add to the history; the scores of its rung stay comparable."""
@@ -310,7 +296,7 @@ class Controller(ABC):
         """Return what is not to be proposed again."""
         unheard = {seen.number for seen in self.history if seen.unheard}
         heard = (identity for number, identity in enumerate(self._proposed) if number not in unheard)
-        return {*heard, *self._withdrawn, *self._put_off}
+        return {*heard, *self._put_off}
 
     def _observation(self, row: dict[str, Any]) -> Observation:
         return Observation.from_json(row, self._proposed[row["number"]])

@@ -389,14 +389,14 @@ def test_several_objectives_are_restored_too(make):
     assert len(identities(whole.log)) == TRIALS
 
 
-def test_what_is_withdrawn_leaves_its_number_to_another_and_does_not_come_back(make, space):
+def test_what_is_put_off_leaves_its_number_to_another_and_does_not_come_back_by_itself(make, space):
     """Every third proposal is taken back before its trial begins, those that were given included."""
     drive = Drive(make(start=[space.spec("000000"), space.spec("333333")]), width=2)
-    withdrawn = []
+    taken_back = []
     for _ in range(30):
         (proposal,) = drive.controller.propose(1)
-        withdrawn.append((proposal.spec, proposal.recipe))
-        drive.controller.withdraw(proposal)
+        taken_back.append((proposal.spec, proposal.recipe))
+        drive.controller.put_off(proposal)
         before = len(drive.log)
         drive.advance()
         assert [one.number for one in drive.log[before:]] == list(range(before, len(drive.log)))
@@ -405,8 +405,8 @@ def test_what_is_withdrawn_leaves_its_number_to_another_and_does_not_come_back(m
             break
     drive.run()
     assert len(drive.log) == TRIALS
-    assert identities(drive.log).isdisjoint(withdrawn)
-    assert len(set(withdrawn)) == len(withdrawn)
+    assert identities(drive.log).isdisjoint(taken_back)
+    assert len(set(taken_back)) == len(taken_back)
     assert drive.controller.in_flight == 0
 
 
@@ -432,11 +432,11 @@ def test_a_space_of_which_all_is_put_off_is_not_done_before_it_is_tried(make, sp
     assert (again.number, again.spec) == (0, few)
 
 
-def test_a_controller_that_withdrew_is_restored(make, space):
+def test_a_controller_that_put_something_off_is_restored(make, space):
     start = [space.spec("000000"), space.spec("333333"), space.spec("123123")]
     drive = Drive(make(start=start), width=2)
-    for taken_back in (drive.controller.put_off, drive.controller.withdraw) * 2:
-        taken_back(drive.controller.propose(1)[0])
+    for _ in range(4):
+        drive.controller.put_off(drive.controller.propose(1)[0])
         drive.advance()
     restored = Drive(make(start=start), width=2)
     restored.controller.load_state_dict(json.loads(json.dumps(drive.controller.state_dict())))
@@ -446,14 +446,14 @@ def test_a_controller_that_withdrew_is_restored(make, space):
     assert restored.run() == drive.run()
 
 
-def test_the_last_proposal_alone_can_be_withdrawn(make):
+def test_the_last_proposal_alone_can_be_put_off(make):
     controller = make()
     first, second = controller.propose(2)
     with pytest.raises(ConfigError, match="last proposal alone"):
-        controller.withdraw(first)
-    controller.withdraw(second)
+        controller.put_off(first)
+    controller.put_off(second)
     with pytest.raises(ConfigError, match="last proposal alone"):
-        controller.withdraw(second)
+        controller.put_off(second)
 
 
 def test_candidates_are_new_and_differ_and_those_that_are_adopted_are_numbered(make, space):
