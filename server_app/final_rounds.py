@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from common.groups import FinalConfig
 
-LEAST, MOST = 10, 50
-"""Rounds, whatever their steps: averaging needs some, and in a deployment a round costs seconds however short it is."""
+LEAST, MOST = 25, 50
+"""Rounds, whatever their steps: averaging needs some, and in a deployment a round costs seconds however short it is.
+
+Under label skew it is rounds that count: over eight nodes of Dirichlet 0.3 the best of a portfolio came to an accuracy
+of 0.752 after 10 rounds of 20 steps, 0.903 after 25 and 0.941 after 50 (--steps 200 500 1000 --alpha 0.3 --nodes 8).
+"""
 
 
 def with_rounds(final: FinalConfig, steps_per_round: float | None) -> FinalConfig:
@@ -35,7 +39,7 @@ def with_rounds(final: FinalConfig, steps_per_round: float | None) -> FinalConfi
     >>> from common.groups import FinalConfig
     >>> final = FinalConfig(rounds=None, min_steps=100, finalists=3, seeds=3, baseline="portfolio")
     >>> [with_rounds(final, steps).rounds for steps in (1, 3, 8, 20, None)]
-    [50, 34, 13, 10, 10]
+    [50, 34, 25, 25, 25]
     """
     if final.rounds is not None:
         return final

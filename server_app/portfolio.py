@@ -89,7 +89,7 @@ def forms_of(spec: ArchitectureSpec, task: Task) -> Iterator[ArchitectureSpec]:
         return
     fitted = smaller(coarser(smaller(spec, task), task), task)
     layers, reduce = len(fitted.layers), fitted.reduce
-    if reduce == _FLAT:
+    if reduce == _FLAT and len(task.input_shape) > 1:
         every = product(_SHRINKINGS, range(layers))
         for shrinking, lost in sorted(every, key=lambda pair: (sum(pair[0]) + pair[1], -pair[1])):
             yield _form(fitted, task, _FLAT, layers - lost, shrinking)

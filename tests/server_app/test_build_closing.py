@@ -93,15 +93,15 @@ def roster_of(examples):
     return roster
 
 
-STEPS = {"final": {"rounds": None, "min_steps": 44, "finalists": 2}, "training": {"batch_size": 4, "epochs": 1}}
-"""Nodes of 9 and 1 examples take 3 and 1 steps a round, 2 in the mean: 22 rounds."""
+STEPS = {"final": {"rounds": None, "min_steps": 60, "finalists": 2}, "training": {"batch_size": 4, "epochs": 1}}
+"""Nodes of 9 and 1 examples take 3 and 1 steps a round, 2 in the mean: 30 rounds."""
 
 
 def test_without_rounds_the_final_training_has_its_steps(configure):
     closing, roster = closing_of(configure(**STEPS), Journal(), Blobs(None)), roster_of([9, 1])
     outcome = Outcome(TASK, {}, search_of(configure(**STEPS), SPECS), Counts())
-    assert closing.rounds(TASK, roster) == closing.finalists(outcome, roster).rounds == 22
-    assert closing.final(outcome, roster).rounds == 22
+    assert closing.rounds(TASK, roster) == closing.finalists(outcome, roster).rounds == 30
+    assert closing.final(outcome, roster).rounds == 30
 
 
 def test_who_joins_later_changes_no_rounds(configure):
@@ -109,8 +109,8 @@ def test_who_joins_later_changes_no_rounds(configure):
     outcome = Outcome(TASK, {}, search_of(configure(**STEPS), SPECS), Counts())
     outcome.finalists = closing.finalists(outcome, roster_of([9, 1]))
     saved, more = outcome.finalists.state_dict(), roster_of([9, 1, 40])
-    assert closing.final(outcome, more).rounds == 22
+    assert closing.final(outcome, more).rounds == 30
     outcome.finalists = closing.finalists(outcome, more)
-    assert outcome.finalists.rounds == 10  # 3, 1 and 10 steps are 14 / 3 in the mean, and 10 rounds are the least
+    assert outcome.finalists.rounds == 25  # 3, 1 and 10 steps are 14 / 3 in the mean, and 25 rounds are the least
     outcome.finalists.load_state_dict(saved)
-    assert outcome.finalists.rounds == closing.final(outcome, more).rounds == 22
+    assert outcome.finalists.rounds == closing.final(outcome, more).rounds == 30

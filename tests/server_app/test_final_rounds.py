@@ -14,7 +14,7 @@ def final(rounds=None, min_steps=400):
 
 @pytest.mark.parametrize(
     ("steps", "rounds"),
-    [(1, 50), (8, 50), (8.1, 50), (11, 37), (40, 10), (41, 10), (1000, 10), (None, 10)],
+    [(1, 50), (8, 50), (8.1, 50), (11, 37), (16, 25), (17, 25), (1000, 25), (None, 25)],
 )
 def test_so_many_rounds_have_the_steps_within_the_least_and_the_most(steps, rounds):
     assert with_rounds(final(), steps) == final(rounds)
@@ -25,4 +25,4 @@ def test_rounds_that_are_named_are_kept():
 
 
 def test_without_steps_there_are_the_least_rounds():
-    assert with_rounds(final(min_steps=0), 1).rounds == 10
+    assert with_rounds(final(min_steps=0), 1).rounds == 25
