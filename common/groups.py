@@ -105,9 +105,10 @@ class FinalConfig:
     seeds: int
     baseline: Any
     front: int | Literal["knee", "all"] = "knee"
+    checkpoints: int = 4
 
     def __post_init__(self) -> None:
-        for name in ("finalists", "seeds"):
+        for name in ("finalists", "seeds", "checkpoints"):
             _at_least(f"final.{name}", getattr(self, name), 1)
         if isinstance(self.front, int):
             _at_least("final.front", self.front, 1)

@@ -198,8 +198,9 @@ class Allowance:
         if self.final.baseline == PORTFOLIO and (tried := [one for one in ranking if one.origin == PORTFOLIO]):
             baselines = [self.load(one.identity) for one in may_be_best(tried, 1)]
         selection = self._workers(search, self.final_placement, search.held_out)
-        test = self._workers(search, self.final_placement, ())
-        tests = tuple(self.held(name, "test") for name in self.names())
+        judges, tests = (tuple(self.held(name, split) for name in self.names()) for split in ("validation", "test"))
+        others = self._workers(search, self.final_placement, ())
+        others = replace(others, score=judges, test=tests if any(tests) else ())  # else the test is on the server
         final, most, winners = self.final, self.final.finalists, 1
         if search.objectives.several:
             final, most = replace(final, finalists=1), max(1, len(search.front))
@@ -213,7 +214,7 @@ class Allowance:
             linear=self.linear,
             constant=self.constant,
             selection=selection,
-            test=replace(test, score=tests if any(tests) else ()),  # there are none where the test is on the server
+            others=others,
             held_out=bool(search.held_out),
             winners=winners,
         )

@@ -173,6 +173,7 @@ def _training(config: Config, task: Task, stage: str, journal: Journal, blobs: B
     return {
         "seed": seed,
         "rounds": _rounds(config, task, roster),
+        "checkpoints": config.final.checkpoints,
         "placement": placement(seed, 1, placement_options),
         "weights": Scratch(task, seed, maker(config, "aggregation"), blobs),
         "objectives": objectives_of(config, task),

@@ -47,6 +47,26 @@ def with_rounds(final: FinalConfig, steps_per_round: float | None) -> FinalConfi
     return replace(final, rounds=min(MOST, max(LEAST, rounds)))
 
 
+def checkpoints(rounds: int, count: int) -> tuple[int, ...]:
+    """Return after which rounds a run is scored: in the end, and before that after half as many each time.
+
+    Overfitting shows on a logarithmic scale of training, so each score is of twice the one before.
+
+    Parameters
+    ----------
+    rounds : int
+        Of the whole run, 1 or more.
+    count : int
+        How many scores there are, at most.
+
+    Examples
+    --------
+    >>> checkpoints(50, 4), checkpoints(3, 4), checkpoints(50, 1)
+    ((7, 13, 25, 50), (1, 2, 3), (50,))
+    """
+    return tuple(sorted({math.ceil(rounds / 2**halvings) for halvings in range(count)}))
+
+
 def least_rounds(final: FinalConfig) -> int:
     """Return the rounds below which no budget shortens the final training: as given, or `LEAST`."""
     return LEAST if final.rounds is None else final.rounds

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from common.architecture.cost import cost_of
 from common.precision import number_bytes
 from server_app.budget import Spent
+from server_app.final_rounds import checkpoints
 
 if TYPE_CHECKING:
     from common.groups import FinalConfig
@@ -78,12 +79,15 @@ class Workers:
     Parameters
     ----------
     train, score : tuple of int
-        Examples of each node that trains in a round, and of each that scores afterwards, or tests; of what is scored
-        on the server there are none.
+        Examples of each node that trains in a round, and of each that scores afterwards; of what is scored on the
+        server there are none.
+    test : tuple of int
+        Of each that tests.
     """
 
     train: tuple[int, ...]
     score: tuple[int, ...]
+    test: tuple[int, ...] = ()
 
 
 def training_cost(load: Load, workers: Workers, rounds: int) -> Bill:
@@ -93,8 +97,17 @@ def training_cost(load: Load, workers: Workers, rounds: int) -> Bill:
 
 
 def score_cost(load: Load, workers: Workers) -> Bill:
-    """Return the cost of one score, or test, of one trial; weights travel to the nodes only."""
-    return Bill(load.macs * sum(workers.score), load.bytes * len(workers.score), 1)
+    """Return the cost of one score of one trial; weights travel to the nodes only."""
+    return _looked_at(load, workers.score)
+
+
+def test_cost(load: Load, workers: Workers) -> Bill:
+    """Return the cost of the test of one trial, as of `score_cost`."""
+    return _looked_at(load, workers.test)
+
+
+def _looked_at(load: Load, examples: tuple[int, ...]) -> Bill:
+    return Bill(load.macs * sum(examples), load.bytes * len(examples), 1)
 
 
 def dearest(bills: Iterable[Bill], most: int) -> Bill:
@@ -110,7 +123,7 @@ def final_cost(
     linear: Load,
     constant: Load,
     selection: Workers,
-    test: Workers,
+    others: Workers,
     *,
     held_out: bool,
     winners: int = 1,
@@ -118,7 +131,8 @@ def final_cost(
     """Return what follows a search: the finalists, each with every seed, then the winner and what it is compared with.
 
     With one finalist there is nothing to select, and its runs are the winner's. Where nobody was held out the winner's
-    runs are those by which it was selected, and are tested only. The constant model has no luck, and one seed.
+    runs are those by which it was selected, and are tested only. The constant model has no luck, and one seed. All are
+    scored at each checkpoint, where there are several.
 
     Parameters
     ----------
@@ -132,8 +146,8 @@ def final_cost(
         What else the winner is compared with.
     selection : Workers
         Who trains the finalists, and who scores them.
-    test : Workers
-        Who trains the winner and the others, and who tests them.
+    others : Workers
+        Who trains the winner and what it is compared with, who scores them meanwhile, and who tests them.
     held_out : bool
         Whether nodes that select do not train then.
     winners : int
@@ -141,17 +155,22 @@ def final_cost(
     """
     assert final.rounds is not None
     rounds, selected = final.rounds, final.finalists > 1
+    scores = len(checkpoints(rounds, final.checkpoints))
 
-    def run(load: Load) -> Bill:
-        return training_cost(load, test, rounds) + score_cost(load, test)
+    def trained(load: Load, workers: Workers, scores: int = scores) -> Bill:
+        return training_cost(load, workers, rounds) + score_cost(load, workers) * scores
+
+    def run(load: Load, several: bool = False) -> Bill:
+        """Return the cost of a run which, where it has one checkpoint, is scored only as one of several of the best."""
+        scored = scores if final.checkpoints > 1 or several else 0
+        return trained(load, others, scored) + test_cost(load, others)
 
     total = dearest(map(run, baselines), 1)
     total += run(linear)
     if selected:
-        runs = [training_cost(load, selection, rounds) + score_cost(load, selection) for load in finalists]
-        total += dearest(runs, final.finalists)
+        total += dearest((trained(load, selection) for load in finalists), final.finalists)
     trained_before = selected and not held_out
-    chosen = [score_cost(load, test) if trained_before else run(load) for load in finalists]
+    chosen = [test_cost(load, others) if trained_before else run(load, final.seeds > 1) for load in finalists]
     return (total + dearest(chosen, winners)) * final.seeds + run(constant)
 
 

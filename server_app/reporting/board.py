@@ -221,6 +221,9 @@ class Board:
         row = self.trials[event["trial"]]
         row.rung, row.values = event["rung"], event["values"]
 
+    def _on_reverted(self, event: dict[str, Any]) -> None:
+        self.trials[event["trial"]].values = event["values"]
+
     def _on_best(self, event: dict[str, Any]) -> None:
         self.best = event
 

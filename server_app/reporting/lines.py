@@ -88,6 +88,9 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "finalists": lambda e: (
         f"{listed(e['finalists'])} train again, from scratch{_how_long(e)}, and one of them is chosen"
     ),
+    "reverted": lambda e: (
+        f"{e['trial']} goes back to what it was after {counted(e['rounds'], 'round')}: {worth(e['values'])}"
+    ),
     "chosen": lambda e: f"{e['trial']} is chosen: {_why(e)}",
     "final": lambda e: (
         f"Final training of {e['winner']}{_how_long(e)}, compared with: {', '.join(list(e['roles'])[1:])}"

@@ -102,10 +102,14 @@ class Final(Replicated):
         identity = self._winner if role is None else self.candidates[role]
         trained = [run for run in self.runs_of(identity) if self.weights_of(run.number) is not None]
         runs = [run for run in trained if test_of(run)] or trained
-        scores = {run.number: score for run in runs if (score := validation_of(run)) and score.value is not None}
+        scores = {run.number: score for run in runs if (score := self.validation_of(run)) is not None}
         if not scores:
             return runs[0] if runs else None
         return self.trials[best_scored(scores)]
+
+    def validations(self, trial: Trial) -> list[Score]:
+        """Return all its scores but the test."""
+        return trial.scores[:-1] if trial.state is TrialState.FINISHED else trial.scores
 
     def check_trained(self) -> None:
         """Raise `SearchError` where every run of the winner failed."""
@@ -147,7 +151,10 @@ class Final(Replicated):
         assert weights is not None
         trial = active.trial
         self.weights.adopt(trial, weights)
-        trial.rounds, trial.scores, self.adopted[trial.number] = run.rounds, [run.scores[-1]], run.number
+        score = earlier.validation_of(run)
+        assert score is not None
+        trial.rounds, trial.scores, self.adopted[trial.number] = run.rounds, [score], run.number
+        active.target = run.rounds
         self.journal.write("adopted", trial=active.name, run=earlier.name_of(run), rounds=run.rounds)
         try:
             self._trained(active)
@@ -155,9 +162,11 @@ class Final(Replicated):
             self._fail(active, str(error))
 
     def _unjudged(self, trial: Trial) -> bool:
-        """Whether a run needs a score on validation, since it is one of several of which one is shown."""
+        """Whether a run needs a score on validation: of its weights, or of several runs, the best are to be kept."""
+        if trial.number in self.adopted or any(score.rounds == self.rounds for score in trial.scores):
+            return False
         shown = [self._winner, *(self.candidates[role] for role in self.exported)]
-        return self.replicates(trial.identity) > 1 and trial.identity in shown and not trial.scores
+        return self.checkpoints > 1 or (self.replicates(trial.identity) > 1 and trial.identity in shown)
 
     def _split(self, trial: Trial) -> Split:
         return "validation" if self._unjudged(trial) else super()._split(trial)
@@ -171,9 +180,12 @@ class Final(Replicated):
 
     def _scored(self, active: Active, split: Split) -> None:
         if split == "test":
-            super()._scored(active, split)
+            self._end(active, TrialState.FINISHED)
         else:
-            self._trained(active)
+            super()._scored(active, split)
+
+    def _judged(self, active: Active) -> None:
+        self._trained(active)
 
     def _worth(
         self, table: Mapping[str, float], cost: Cost
@@ -189,9 +201,3 @@ class Final(Replicated):
 def test_of(trial: Trial) -> Score | None:
     """Return the test of a run of the final training; None where it has none."""
     return trial.scores[-1] if trial.state is TrialState.FINISHED else None
-
-
-def validation_of(trial: Trial) -> Score | None:
-    """Return the score of such a run on validation; None where it has none."""
-    scores = trial.scores[:-1] if trial.state is TrialState.FINISHED else trial.scores
-    return scores[-1] if scores else None

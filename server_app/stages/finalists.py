@@ -7,13 +7,16 @@ is scored as often as there are seeds, by the panel of the search, which judges 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from common.errors import SearchError
 from server_app.selection import Choice, Contender, choose
 from server_app.stages.base import Active
 from server_app.stages.replicated import Replicated, best_scored
 from server_app.trials import Identity, Trial, TrialState
+
+if TYPE_CHECKING:
+    from server_app.scores import Score
 
 
 @dataclass(kw_only=True)
@@ -70,10 +73,16 @@ class Finalists(Replicated):
         """Return the best run of what was chosen; None before that."""
         if self.winner is None:
             return None
-        return self.trials[best_scored({run.number: run.scores[-1] for run in self.runs_of(self.winner) if run.ranks})]
+        found = {run.number: self.validation_of(run) for run in self.runs_of(self.winner) if run.ranks}
+        return self.trials[best_scored({number: score for number, score in found.items() if score is not None})]
+
+    def validations(self, trial: Trial) -> list[Score]:
+        """Return all its scores."""
+        return trial.scores
 
     def _contender(self, identity: Identity) -> Contender:
-        scores = [trial.scores[-1] for trial in self.runs_of(identity) if trial.ranks]
+        found = [self.validation_of(trial) for trial in self.runs_of(identity) if trial.ranks]
+        scores = [score for score in found if score is not None]
         return Contender(
             tuple(score.comparable for score in scores),
             all(score.feasible for score in scores),
@@ -82,6 +91,9 @@ class Finalists(Replicated):
 
     def _trained(self, active: Active) -> None:
         """Go on to the next round, or to the score."""
+
+    def _judged(self, active: Active) -> None:
+        self._end(active, TrialState.FINISHED)
 
     def _ended(self, trial: Trial) -> None:
         """Let what it has wait on disk: it may be taken over."""

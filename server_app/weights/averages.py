@@ -88,6 +88,11 @@ class Averages:
             kept.arrays = None
         self._means.pop(number, None)
 
+    def forget(self, number: int) -> None:
+        """Forget the rounds of a trial."""
+        self._earlier.pop(number, None)
+        self._means.pop(number, None)
+
     def retain(self, numbers: Collection[int]) -> None:
         """Forget all trials but these."""
         for table in (self._earlier, self._means):

@@ -5,7 +5,7 @@
     fold      the round's result becomes the trial's weights
     close     all rounds of a turn have ended: what is shared between trials is merged once
     rest      the trial waits: what waits is on disk, not in memory
-    adopt     weights that were trained elsewhere become the trial's, which trains no further
+    adopt     weights that were trained elsewhere, or before, become the trial's, which trains no further
     retain    the trials whose weights may still be wanted; all others go
     heritage  what a trial took over from another one when it began
 
@@ -128,7 +128,7 @@ class WeightStore(ABC):
 
     @abstractmethod
     def adopt(self, trial: Trial, weights: Weights) -> None:
-        """Make weights that were trained elsewhere those of a trial, which was never lent any and trains no further.
+        """Make weights that were trained elsewhere, or before, those of a trial, which trains no further.
 
         Parameters
         ----------

@@ -60,7 +60,10 @@ class OwnWeights(WeightStore):
         self._rules.pop(trial.number, None)
 
     def adopt(self, trial: Trial, weights: Weights) -> None:
-        """Take weights that were trained elsewhere."""
+        """Take weights that were trained elsewhere, in place of all that there was."""
+        for table in (self._keys, self._rules, self._rule_states):
+            table.pop(trial.number, None)
+        self._averages.forget(trial.number)
         self._arrays[trial.number] = {"weights": weights}
 
     def retain(self, numbers: Collection[int]) -> None:

@@ -20,6 +20,7 @@ from common.errors import ConfigError, SpaceError, SpecError
 from common.tasks import Classification, Task
 from server_app.controllers.observations import Suggestion
 from server_app.registry import choices, load_choice
+from server_app.spaces import base
 from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.listed import ListedSpace
 from server_app.trials import Recipe, Trial, TrialState
@@ -169,24 +170,24 @@ def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
     assert restored.done
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("sizes", [(5, 1), (3, 2)], ids=["300", "18+18**2"])
-def test_all_of_a_small_space_is_proposed_once_before_the_end(make, trials_of, sizes, seed):
-    """400 draws from 300 specs miss the last one in 26 of 100 searches; deep ones are rarer than that."""
-    space = linear_space(sizes[0] if trials_of is with_one_recipe else 1, sizes[1])
-    controller = make(seed, space, trials=400)
-    proposals = Drive(controller, width=3).run(steps=1000)
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("max_layers", [1, 2], ids=["24", "6+6**2"])
+def test_all_of_a_small_space_is_proposed_once_before_the_end(make, max_layers, seed):
+    """100 draws from 24 specs miss the last one in 1 of 70 searches; of chains the short ones are more likely."""
+    space = linear_space(1, max_layers)
+    controller = make(seed, space, trials=200)
+    proposals = Drive(controller, width=3).run(steps=600)
     assert len(identities(proposals)) == len(proposals) == controller.space.size()
     assert controller.done
     assert controller.propose(1) == []
 
 
 def linear_space(widths, max_layers):
-    """``60 * widths`` layers, or chains of up to `max_layers` of ``6 * widths`` layers."""
+    """``24 * widths`` layers, or chains of up to `max_layers` of ``6 * widths`` layers."""
     options = LayeredSpace.Options(
         max_layers=max_layers,
         width=list(range(2, widths + 2)),
-        activation=["relu", "gelu", "silu", "tanh", "none"] if max_layers == 1 else ["relu", "gelu"],
+        activation=["relu", "gelu"],
         norm=["group", "batch", "none"],
         dropout=[0.0, 0.1, 0.2, 0.3] if max_layers == 1 else 0.0,
         skip=0.0,
@@ -242,14 +243,22 @@ def test_a_space_that_cannot_be_listed_is_exhausted_when_nothing_new_is_drawn(ma
     assert controller.done
 
 
+@pytest.fixture
+def few_draws(monkeypatch):
+    """A sample is given up after 100 draws, and not 1000."""
+    monkeypatch.setattr(base, "_ATTEMPTS", 100)
+
+
+@pytest.mark.usefixtures("few_draws")
 def test_rare_specs_of_a_large_space_are_drawn_again_where_draws_failed(make, digit_space):
-    """One spec in 1000 is legal, so 37 of 100 samples give up; 200 of them in a row do not."""
+    """One spec in 100 is legal, so 37 of 100 samples give up; 200 of them in a row do not."""
     space = digit_space(6, 10)
-    space.excess = lambda spec: "" if space.digits(spec).endswith("000") else "not round"
-    proposals = Drive(make(space=space, start=[space.spec("123000")], trials=10)).run()
+    space.excess = lambda spec: "" if space.digits(spec).endswith("00") else "not round"
+    proposals = Drive(make(space=space, start=[space.spec("123400")], trials=10)).run()
     assert len(identities(proposals)) == 10
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_a_space_where_nothing_was_ever_found_is_an_error_and_no_end(make, digit_space):
     space = digit_space(6, 10)
     space.excess = lambda spec: "too large"  # noqa: ARG005
@@ -257,6 +266,7 @@ def test_a_space_where_nothing_was_ever_found_is_an_error_and_no_end(make, digit
         make(space=space).propose(1)
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_a_space_where_only_known_specs_are_found_ends_after_them(make, digit_space):
     space = digit_space(6, 10)
     start = [space.spec("111111"), space.spec("222222")]
@@ -273,14 +283,14 @@ def test_a_space_where_only_known_specs_are_found_ends_after_them(make, digit_sp
 def test_a_search_near_the_end_of_its_space_is_restored(make, trials_of, width):
     """What was listed is not part of the state, and what is drawn does not depend on whether it was listed before."""
     widths = 2 if trials_of is with_one_recipe else 1
-    whole = Drive(make(space=linear_space(widths, 1), trials=400), width, fails=lambda number: number % 5 == 3)
+    whole = Drive(make(space=linear_space(widths, 1), trials=200), width, fails=lambda number: number % 5 == 3)
     points = []
     while whole.advance():
         state = json.dumps(whole.controller.state_dict())
         points.append((state, copy.deepcopy(whole.open), list(whole.log), whole.step))
-    assert len(whole.log) == whole.controller.space.size() in (120, 60 * 4)
-    for state, in_flight, log, step in points[-6:]:
-        restored = Drive(make(space=linear_space(widths, 1), trials=400), width)
+    assert len(whole.log) == whole.controller.space.size() in (48, 24 * 4)
+    for state, in_flight, log, step in points[-4:]:
+        restored = Drive(make(space=linear_space(widths, 1), trials=200), width)
         restored.controller.load_state_dict(json.loads(state))
         restored.open, restored.log, restored.step = copy.deepcopy(in_flight), list(log), step
         assert restored.run() == whole.log
@@ -361,7 +371,7 @@ def test_restored_and_continued_equals_never_interrupted(make, space, width):
     while whole.advance():
         state = json.dumps(whole.controller.state_dict(), allow_nan=False)
         points.append((state, copy.deepcopy(whole.open), list(whole.log), whole.step))
-    for state, in_flight, log, step in points:
+    for state, in_flight, log, step in points[::4]:
         restored = Drive(make(start=start), width)
         restored.controller.load_state_dict(json.loads(state))
         assert json.dumps(restored.controller.state_dict()) == state

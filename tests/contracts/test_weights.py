@@ -111,6 +111,26 @@ def test_what_is_adopted_is_scored_as_it_was_where_it_was_trained(make, tmp_path
     np.testing.assert_array_equal(again.weights(0), weights)
 
 
+@own
+@pytest.mark.parametrize("rests", [False, True])
+def test_what_is_adopted_takes_the_place_of_all_that_was_trained(make, rests, tmp_path):
+    """So a trial goes back to what it was, with no mean over what came after."""
+    blobs, trial = Blobs(tmp_path), Trial(0, SPECS[1], Recipe(average=2))
+    store = make(blobs=blobs)
+    train(store, trial)
+    train(store, trial)
+    before = store.weights(0).copy()
+    train(store, trial)
+    if rests:
+        store.rest(trial)
+    store.adopt(trial, before)
+    again = make(blobs=Blobs(tmp_path))
+    again.load_state_dict(json.loads(json.dumps(store.state_dict())))
+    for one in (store, again):
+        np.testing.assert_array_equal(one.weights(0), before)
+        np.testing.assert_array_equal(one.lend(trial, "score")["weights"], before)
+
+
 @each
 def test_what_rests_comes_back_as_it_was(make, tmp_path):
     store, trial = make(blobs=Blobs(tmp_path)), Trial(0, SPECS[1])

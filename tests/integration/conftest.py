@@ -25,6 +25,7 @@ SMALL = (
     "final.rounds=2",
     "final.finalists=1",
     "final.seeds=1",
+    "final.checkpoints=1",
     "search.start=[]",
     "final.baseline={version: 1, kind: layered, layers: [{op: linear, width: 5}]}",
     "federation.nodes=4",

@@ -21,6 +21,7 @@ SETTINGS = (
     "final.rounds=1",
     "final.finalists=1",
     "final.seeds=1",
+    "final.checkpoints=1",
     "search.start=[]",
     "final.baseline={version: 1, kind: layered, layers: [{op: linear, width: 5}]}",
     "space.operations=[linear]",

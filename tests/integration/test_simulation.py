@@ -138,7 +138,7 @@ def test_people_are_held_out_until_the_final_in_which_each_model_has_its_seeds(s
     x = (rng.normal(size=(200, 4)) + 2 * y[:, None]).astype(np.float32)
     np.savez(tmp_path / "people.npz", x=x, y=y, client=people)
     data = ("dataset=local", f"dataset.path={tmp_path / 'people.npz'}", "dataset.partition=natural")
-    seeds = ("final.finalists=2", "final.seeds=2")
+    seeds = ("final.finalists=2", "final.seeds=2", "final.checkpoints=2")
     run = search(tmp_path / "run", *data, *seeds, "federation.nodes=10", "space.operations=[linear]", "search.trials=2")
     assert run.process.returncode == 0, run.output
     assert "2 trials on 10 nodes, 2 of which are held out to score" in (run.folder / "flower.log").read_text()

@@ -339,6 +339,7 @@ def configure(base_config: Config) -> Callable[..., Config]:
                 base_config.final,
                 rounds=1,
                 finalists=1,
+                checkpoints=1,
                 seeds=1,
                 baseline={"version": 1, "kind": "layered", "layers": []},
             ),

@@ -24,7 +24,7 @@ from tests.support.trials import trial
 SPECS = [LayeredSpec((Linear(width=width, norm="none"),)) for width in range(1, 5)]
 HELD = {"train": {"a": 10, "b": 20}, "validation": {"a": 1, "b": 2}, "test": {"a": 3, "b": 4}}
 LINEAR, CONSTANT, BASELINE = Load(5, 7, 1), Load(0, 1, 1), Load(50, 70, 1)
-FINAL = FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=1, baseline="portfolio")
+FINAL = FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=1, baseline="portfolio", checkpoints=1)
 
 
 def load_of(identity):

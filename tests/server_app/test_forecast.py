@@ -53,50 +53,62 @@ def test_the_dearest_are_looked_for_in_each_currency():
 
 ONE, TWO, THREE = (Load(macs, 10 * macs, 1) for macs in (100, 200, 300))
 LINEAR, CONSTANT = Load(10, 10, 5), Load(0, 1, 1)
-SELECTION, TEST = Workers((5,), (4,)), Workers((5, 5), (2, 3))
+SELECTION, OTHERS = Workers((5,), (4,)), Workers((5, 5), (1, 2), (2, 3))
 
 
 def cost(final, finalists, baselines=(), held_out=True):
-    return final_cost(final, finalists, baselines, LINEAR, CONSTANT, SELECTION, TEST, held_out=held_out)
+    return final_cost(final, finalists, baselines, LINEAR, CONSTANT, SELECTION, OTHERS, held_out=held_out)
 
 
 def run_of(load, workers, rounds):
-    """By hand: MACs x examples of one run."""
-    return load.macs * (load.epochs * sum(workers.train) * rounds + sum(workers.score))
+    """By hand: MACs x examples of one run, which is scored after each round of one or two, and perhaps tested."""
+    return load.macs * (load.epochs * sum(workers.train) * rounds + rounds * sum(workers.score) + sum(workers.test))
 
 
 def test_with_one_finalist_each_model_trains_with_each_seed_and_the_constant_once():
     bill = cost(FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=3, baseline="portfolio"), [ONE, TWO], [ONE])
-    assert bill.mac_examples == 3 * sum(run_of(load, TEST, 2) for load in (TWO, ONE, LINEAR))
-    # 2 nodes are sent weights for 2 rounds and a test, and send them back after a round
-    assert bill.bytes == 2 * (2 + 1 + 2) * (3 * (2000 + 1000 + 10) + 1)
-    assert bill.phases == (2 + 1) * (3 * 3 + 1)
+    assert bill.mac_examples == 3 * sum(run_of(load, OTHERS, 2) for load in (TWO, ONE, LINEAR))
+    # 2 nodes are sent weights for 2 rounds, 2 scores and a test, and send them back after a round
+    assert bill.bytes == 2 * (2 + 2 + 1 + 2) * (3 * (2000 + 1000 + 10) + 1)
+    assert bill.phases == (2 + 2 + 1) * (3 * 3 + 1)
+
+
+def test_a_run_is_scored_as_often_as_it_has_checkpoints():
+    """Of eight rounds: after 1, 2, 4 and 8; with one checkpoint only where one of several runs is to be shown."""
+
+    def of(checkpoints, seeds):
+        final = FinalConfig(8, 0, finalists=1, seeds=seeds, baseline="portfolio", checkpoints=checkpoints)
+        return cost(final, [ONE]).mac_examples
+
+    score = 1 + 2
+    assert of(4, seeds=1) - of(1, seeds=1) == 4 * (100 + 10) * score
+    assert of(4, seeds=2) - of(1, seeds=2) == 2 * (4 * (100 + 10) - 100) * score
 
 
 def test_where_people_were_held_out_the_winner_trains_again():
     final = FinalConfig(rounds=2, min_steps=0, finalists=2, seeds=3, baseline="portfolio")
     bill = cost(final, [ONE, THREE, TWO])
     selected = sum(run_of(load, SELECTION, 2) for load in (THREE, TWO))
-    assert bill.mac_examples == 3 * (selected + run_of(THREE, TEST, 2) + run_of(LINEAR, TEST, 2))
+    assert bill.mac_examples == 3 * (selected + run_of(THREE, OTHERS, 2) + run_of(LINEAR, OTHERS, 2))
 
 
 def test_where_nobody_was_the_winner_is_tested_only():
     final = FinalConfig(rounds=2, min_steps=0, finalists=2, seeds=3, baseline="portfolio")
     bill = cost(final, [ONE, THREE, TWO], held_out=False)
     selected = sum(run_of(load, SELECTION, 2) for load in (THREE, TWO))
-    assert bill.mac_examples == 3 * (selected + 300 * (2 + 3) + run_of(LINEAR, TEST, 2))
+    assert bill.mac_examples == 3 * (selected + 300 * (2 + 3) + run_of(LINEAR, OTHERS, 2))
 
 
 def test_of_a_front_so_many_train_the_dearest_of_all_that_may_be_of_it():
     final = FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=3, baseline="portfolio")
-    bill = final_cost(final, [ONE, THREE, TWO], [], LINEAR, CONSTANT, SELECTION, TEST, held_out=False, winners=2)
-    assert bill.mac_examples == 3 * sum(run_of(load, TEST, 2) for load in (THREE, TWO, LINEAR))
+    bill = final_cost(final, [ONE, THREE, TWO], [], LINEAR, CONSTANT, SELECTION, OTHERS, held_out=False, winners=2)
+    assert bill.mac_examples == 3 * sum(run_of(load, OTHERS, 2) for load in (THREE, TWO, LINEAR))
 
 
 def test_fewer_trials_than_finalists_are_all_of_them():
     final = FinalConfig(rounds=1, min_steps=0, finalists=3, seeds=1, baseline="portfolio")
     assert cost(final, [ONE]).mac_examples == sum(
-        [run_of(ONE, SELECTION, 1), run_of(ONE, TEST, 1), run_of(LINEAR, TEST, 1)]
+        [run_of(ONE, SELECTION, 1), run_of(ONE, OTHERS, 1), run_of(LINEAR, OTHERS, 1)]
     )
 
 

@@ -20,7 +20,7 @@ CHOICES = {
         "aggregation": {"name": "fedadam"},
         "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
         "search": {"trials": 5, "concurrency": 2},
-        "final": {"rounds": 3},
+        "final": {"rounds": 3, "checkpoints": 2},
         "training": {
             "label_smoothing": [0.1, 0],
             "schedule": "cosine",
@@ -29,7 +29,7 @@ CHOICES = {
         },
     },
     "people held out": {"scoring": {"held_out": 0.5}, "final": {"finalists": 2, "seeds": 2}},
-    "finalists": {"final": {"rounds": 2, "finalists": 2, "seeds": 2}},
+    "finalists": {"final": {"rounds": 2, "finalists": 2, "seeds": 2, "checkpoints": 2}},
     "folds, halving, recipes with a mean": {
         "scoring": {"folds": 2},
         "fidelity": {"name": "successive_halving", "max_rounds": 4, "eta": 2, "bracket_size": 2},

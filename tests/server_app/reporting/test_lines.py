@@ -26,6 +26,7 @@ SAMPLES = {
     "resuming": {"line": 7, "changes": []},
     "member_failed": {"trial": "trial-0001.2", "reason": "Round 2 failed, no answer"},
     "reopened": {"trial": "final-0000", "rounds": 1, "reason": "Round 2 failed, no answer"},
+    "reverted": {"trial": "final-0000", "rounds": 7, "values": {"accuracy": 0.75}},
     "state_lost": {"reason": "the disk is full"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "unscaled": {"min_examples": 10},

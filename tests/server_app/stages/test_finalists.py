@@ -23,7 +23,7 @@ from server_app.objectives.accuracy import Accuracy
 from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
 from server_app.selection import BEST, CHEAPEST
-from server_app.stages.final import Final, test_of, validation_of
+from server_app.stages.final import Final, test_of
 from server_app.stages.finalists import Finalists
 from server_app.trials import TrialState
 from server_app.weights.scratch import Scratch
@@ -233,7 +233,7 @@ def test_what_the_finalists_trained_is_only_tested(chosen):
     for number, run in stage.adopted.items():
         np.testing.assert_array_equal(stage.weights_of(number), earlier.weights_of(run))
         assert (stage.trials[number].rounds, stage.trials[number].rung) == (ROUNDS, 2)
-        assert validation_of(stage.trials[number]) == earlier.trials[run].last
+        assert stage.validation_of(stage.trials[number]) == earlier.trials[run].last
     adopted = [(event["trial"], event["run"], event["rounds"]) for event in events if event["event"] == "adopted"]
     assert adopted[0] == ("final-0000", "finalist-0001", ROUNDS)
     assert stage.shown().number == 4, "the run with 0.92 on validation"
@@ -248,7 +248,7 @@ def test_a_run_that_failed_is_trained_again():
     done = play(stage)
     assert stage.adopted == {0: 1, 2: 5}
     assert {job.trial for job in done if job.work.kind == "train"} == {"final-0001"}
-    assert [validation_of(trial) is not None for trial in stage.trials] == [True] * 3
+    assert [stage.validation_of(trial) is not None for trial in stage.trials] == [True] * 3
 
 
 def test_several_runs_of_the_winner_are_scored_on_validation_before_the_test():
