@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from common.architecture.cost import Cost, cost_of
 from common.errors import SpaceError, SpecError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from common.tasks import Task
     from server_app.spaces.domains import Domain
 
+Ask: TypeAlias = "Callable[[str, Domain], Any]"
+"""Answers a question on a network: of its name, and what may be answered, it returns one of the latter."""
+
 LISTED = 10_000
 """Greatest size of a space that is listed: checking so many specs takes a second, once, and only where draws fail."""
 _ATTEMPTS = 1000
@@ -32,9 +35,10 @@ _MISSES = 200
 class SearchSpace(ABC):
     """The set of architectures that may be proposed for one task, with its constraints.
 
-    Subclasses draw freely (`_draw`, `_mutant`, `_child`), list (`_enumerate`) and say what belongs
-    (`_check_membership`); this base class repeats a draw until it is legal. Where that fails in a space of up to
-    10,000 specs before constraints, it chooses among all that are legal, each as likely, and knows when there is none.
+    Subclasses make a network of answers to questions (`_made`, `answers`), change one freely (`_mutant`, `_child`),
+    list (`_enumerate`) and say what belongs (`_check_membership`); this base class repeats a draw until it is legal.
+    Where that fails in a space of up to 10,000 specs before constraints, it chooses among all that are legal, each as
+    likely, and knows when there is none.
 
     Parameters
     ----------
@@ -73,8 +77,28 @@ class SearchSpace(ABC):
         self._legal = None
 
     @abstractmethod
+    def _made(self, ask: Ask) -> ArchitectureSpec:
+        """Make a spec, legal or not, of the answers to questions, no two of one name.
+
+        What is asked next, and what may be answered, follows from the answers so far. Raises `SpecError` where they
+        make no network.
+        """
+
+    @abstractmethod
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return by question the answer by which `made` makes `spec`, in the order in which they are asked.
+
+        Of several ways to make it this is always the same one.
+
+        Raises
+        ------
+        SpecError
+            The space does not offer it.
+        """
+
     def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
-        """Draw a spec, legal or not."""
+        """Draw a spec, legal or not: by default each answer as its domain has it."""
+        return self._made(drawn_by(rng))
 
     @abstractmethod
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
@@ -176,6 +200,24 @@ class SearchSpace(ABC):
             return False
         return True
 
+    def made(self, ask: Ask) -> ArchitectureSpec:
+        """Return the spec that answers make: so a policy draws, a sampler suggests, and an expert is believed.
+
+        Parameters
+        ----------
+        ask : callable
+            Called once for each question, with its name, such as ``layers.2.width``, and the domain of its answers.
+            There may be one answer only. One name may have other domains after other answers.
+
+        Raises
+        ------
+        SpecError
+            The answers make no network, or none that is legal.
+        """
+        spec = self._made(ask)
+        self.check(spec)
+        return spec
+
     def draws(self, rng: np.random.Generator) -> Iterator[tuple[ArchitectureSpec, SpecError | None]]:
         """Yield draws without end, each with the reason why it is not legal, or None where it is."""
         while True:
@@ -266,6 +308,11 @@ class SearchSpace(ABC):
             if self.contains(child):
                 return child
         return a
+
+
+def drawn_by(rng: np.random.Generator) -> Ask:
+    """Return what answers as each domain draws."""
+    return lambda name, domain: domain.draw(rng)  # noqa: ARG005
 
 
 def _choose(specs: Sequence[ArchitectureSpec], rng: np.random.Generator) -> ArchitectureSpec:

@@ -15,7 +15,7 @@ from common.architecture.kinds.cell import MAX_CELLS, MAX_CHANNELS, MIN_CELLS, C
 from common.architecture.kinds.cells import FORMS, MAX_NODES, NONE, OPERATIONS, Cell
 from common.architecture.rules import one_of, optional, whole
 from common.errors import ConfigError, SpecError
-from server_app.spaces.base import SearchSpace
+from server_app.spaces.base import Ask, SearchSpace
 from server_app.spaces.cell_wirings import Wirings
 from server_app.spaces.domains import Choices, check_limits, checked, encode_choice, parse_choices
 from server_app.spaces.layered_places import nearest_in
@@ -114,7 +114,20 @@ class CellSpace(SearchSpace):
             "stem_strides": min(stem_strides(task), MAX_STRIDES) if chosen is None else chosen,
         }
 
+    def _made(self, ask: Ask) -> CellSpec:
+        cells = {name: self._wirings.made(name, ask) for name in self._names}
+        return self._spec(cells, {name: ask(name, domain) for name, domain in self._domains.items()})
+
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return what each node of each cell reads, and by which operations, and then the other fields."""
+        self._check_membership(spec)
+        answers: dict[str, Any] = {}
+        for name in self._names:
+            answers |= self._wirings.answers(name, getattr(spec, name))
+        return {**answers, **{name: getattr(spec, name) for name in self._domains}}
+
     def _draw(self, rng: np.random.Generator) -> CellSpec:
+        """Draw cell by cell: those that lead nowhere are drawn again."""
         cells = {name: self._wirings.draw(rng) for name in self._names}
         return self._spec(cells, {name: domain.draw(rng) for name, domain in self._domains.items()})
 

@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from common.architecture.kinds.cells import NONE, Cell, Edge, Form, Node, canonical
 from common.errors import SpecError
+from server_app.spaces.base import drawn_by
 from server_app.spaces.domains import Choices
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from server_app.spaces.base import Ask
+
 _COUNTED = 20_000
 """Most ways of writing a cell that are gone through to count cells; that takes a second or two."""
 
 _CHANGES = 100
+_Choose: TypeAlias = Callable[[int, int], Iterable[int]]
+"""Of so many places so many different ones."""
+
+
+@dataclass(frozen=True)
+class _Subsets(Choices):
+    """Subsets of so many places, all of one size."""
+
+    places: int = 0
+    size_of_each: int = 0
+
+    @classmethod
+    def of(cls, places: int, count: int) -> Self:
+        return cls(tuple(itertools.combinations(range(places), count)), places, count)
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, ...]:
+        return tuple(sorted(_drawn_by(rng)(self.places, self.size_of_each)))
+
+
+def _drawn_by(rng: np.random.Generator) -> _Choose:
+    return lambda places, count: [int(place) for place in rng.choice(places, count, replace=False)]
 
 
 class Wirings:
@@ -46,9 +71,25 @@ class Wirings:
     def draw(self, rng: np.random.Generator) -> Cell:
         """Return a cell, each way to write one being as likely; those that lead nowhere are drawn again."""
         while True:
-            written = tuple(self._draw_node(index, rng) for index in self._indices())
+            written = self._answered("", drawn_by(rng))
             if (cell := self._sound(written)) is not None:
                 return cell
+
+    def made(self, name: str, ask: Ask) -> Cell:
+        """Return the cell of this name that answers make.
+
+        It is asked what each node reads, such as ``normal.1.sources``, and by which operation, ``normal.1.from0``.
+        Raises `SpecError` where it leads nowhere.
+        """
+        return canonical(self._answered(name, ask), self._form)
+
+    def answers(self, name: str, cell: Cell) -> dict[str, Any]:
+        """Return by question the answer of which `made` makes `cell`; what it lacks is none, from the first places."""
+        answers: dict[str, Any] = {}
+        for place, node in enumerate(self._written(cell, lambda free, count: range(count))):  # noqa: ARG005
+            answers[f"{name}.{place}.sources"] = tuple(source for source, _ in node)
+            answers |= {f"{name}.{place}.from{source}": operation for source, operation in node}
+        return answers
 
     def mutant(self, cell: Cell, rng: np.random.Generator) -> Cell:
         """Return `cell` with another operation, or another source, of one edge.
@@ -56,7 +97,7 @@ class Wirings:
         A change that does not show, such as an edge to a node that nobody reads, is kept, and one more is made: else
         no cell could get a node back. What leads nowhere is taken back. `cell` itself where 100 changes do not show.
         """
-        written = self._written(cell, rng)
+        written = self._written(cell, _drawn_by(rng))
         for _ in range(_CHANGES):
             changed = self._changed(written, rng)
             found = self._sound(changed)
@@ -67,7 +108,7 @@ class Wirings:
 
     def child(self, a: Cell, b: Cell, rng: np.random.Generator) -> Cell:
         """Return a mix, each node from one of the two; `a` where that leads nowhere."""
-        pairs = zip(self._written(a, rng), self._written(b, rng), strict=True)
+        pairs = zip(self._written(a, _drawn_by(rng)), self._written(b, _drawn_by(rng)), strict=True)
         return self._sound(tuple(pair[int(rng.integers(2))] for pair in pairs)) or a
 
     def check(self, name: str, cell: Cell) -> None:
@@ -144,9 +185,12 @@ class Wirings:
     def _edges(self, index: int) -> int:
         return min(self._form.edges, index)
 
-    def _draw_node(self, index: int, rng: np.random.Generator) -> Node:
-        sources = sorted(int(source) for source in rng.choice(index, self._edges(index), replace=False))
-        return tuple((source, self._operations.draw(rng)) for source in sources)
+    def _answered(self, name: str, ask: Ask) -> Cell:
+        return tuple(self._made_node(f"{name}.{place}", index, ask) for place, index in enumerate(self._indices()))
+
+    def _made_node(self, name: str, index: int, ask: Ask) -> Node:
+        sources = ask(f"{name}.sources", _Subsets.of(index, self._edges(index)))
+        return tuple((source, ask(f"{name}.from{source}", self._operations)) for source in sources)
 
     def _every(self, indices: range) -> Iterator[Cell]:
         """Yield each way to write these nodes; a node has too many for `itertools.product` to keep."""
@@ -163,16 +207,16 @@ class Wirings:
             for operations in itertools.product(self._operations.values, repeat=edges):
                 yield tuple(zip(sources, operations, strict=True))
 
-    def _written(self, cell: Cell, rng: np.random.Generator) -> tuple[Node, ...]:
+    def _written(self, cell: Cell, choose: _Choose) -> tuple[Node, ...]:
         """Return the cell with all nodes and edges that it may have, those that it lacks being none, from anywhere."""
         body, last = (cell, ()) if self._form.joins else (cell[:-1], cell[-1:])
         nodes = (*body, *[()] * (self._nodes - len(cell)), *last)
-        return tuple(self._filled(node, index, rng) for node, index in zip(nodes, self._indices(), strict=True))
+        return tuple(self._filled(node, index, choose) for node, index in zip(nodes, self._indices(), strict=True))
 
-    def _filled(self, node: Node, index: int, rng: np.random.Generator) -> Node:
+    def _filled(self, node: Node, index: int, choose: _Choose) -> Node:
         taken = {source for source, _ in node}
         free = [source for source in range(index) if source not in taken]
-        chosen = rng.choice(len(free), self._edges(index) - len(node), replace=False) if free else ()
+        chosen = choose(len(free), self._edges(index) - len(node)) if free else ()
         edges: list[Edge] = [*node, *((free[int(place)], NONE) for place in chosen)]
         return tuple(sorted(edges))
 

@@ -6,14 +6,14 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Layer, Pool
 from common.errors import SpecError
-from server_app.spaces.base import SearchSpace
+from server_app.spaces.base import Ask, SearchSpace, drawn_by
 from server_app.spaces.domains import Choices, Domain
 from server_app.spaces.edits import insert_layer, remove_layer, replace_layer, splice
 from server_app.spaces.layered_options import LayeredOptions
@@ -21,9 +21,10 @@ from server_app.spaces.layered_places import (
     FRONT,
     LINEAR,
     SPATIAL,
-    Operations,
+    Families,
     Places,
     drawn_fields,
+    first_of,
     is_fronted,
     part_of,
 )
@@ -31,10 +32,10 @@ from server_app.spaces.layered_places import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from common.architecture.kinds.layers import FrontEnd
     from common.architecture.spec import ArchitectureSpec
     from common.tasks import Task
 
+_ENDS = ("reduce", "join", "normalise")
 _MUTATIONS = ("add", "remove", "modify")
 _FIRST = "first"
 """What a mutation changes where it exchanges the first layer for one of another operation."""
@@ -62,32 +63,45 @@ class LayeredSpace(SearchSpace):
 
     # ------------------------------------------------------------ draws
 
-    def _draw(self, rng: np.random.Generator) -> LayeredSpec:
-        depth = int(rng.integers(self.options.min_layers, self.options.max_layers + 1))
-        drawn = self._draw_chain(depth, rng)
-        layers = tuple(self._draw_layer(cls, index, self._places.domains, rng) for index, cls in enumerate(drawn))
-        return self._ended(layers, rng)
-
-    def _draw_chain(self, depth: int, rng: np.random.Generator) -> list[type[Layer]]:
-        """Draw operations and put them in order; a front end stands alone where no linear layer may follow it."""
-        if depth == 0:
-            return []
-        first = _draw_operation(self._places.first, rng)
-        later = self._places.after(first, 1)
-        drawn = [first, *(_draw_operation(later, rng) for _ in range(depth - 1) if later)]
-        return sorted(drawn, key=lambda cls: part_of(cls) == LINEAR)
-
-    def _draw_layer(self, cls: type[Layer], index: int, domains: dict[str, Domain], rng: np.random.Generator) -> Layer:
-        return cls(
-            **{name: self._places.domain(option, index, domains).draw(rng) for name, option in drawn_fields(cls)}
-        )
-
-    def _ended(self, layers: tuple[Layer, ...], rng: np.random.Generator) -> LayeredSpec:
-        """Return a spec of these layers, with `reduce`, `join` and `normalise` drawn."""
+    def _made(self, ask: Ask) -> LayeredSpec:
+        chain = self._chain(ask("layers", Choices(tuple(self._depths()))), ask)
         domains = self._places.domains
-        reduce, join = str(domains["reduce"].draw(rng)), cast("FrontEnd | None", domains["join"].draw(rng))
-        normalise = str(domains["normalise"].draw(rng))
+        layers = tuple(self._layer(cls, index, domains, ask) for index, cls in enumerate(chain))
+        return self._ended(layers, ask)
+
+    def _chain(self, depth: int, ask: Ask) -> list[type[Layer]]:
+        """Return operations, put in order; a front end stands alone where no linear layer may follow it."""
+        chain: list[type[Layer]] = []
+        for index in range(depth):
+            offered = self._places.after(chain[0], index) if chain else self._places.first
+            if offered:
+                chain.append(offered[ask(f"layers.{index}.op", Families.of(offered))])
+        return sorted(chain, key=lambda cls: part_of(cls) == LINEAR)
+
+    def _layer(self, cls: type[Layer], index: int, domains: dict[str, Domain], ask: Ask) -> Layer:
+        drawn = ((name, self._places.domain(option, index, domains)) for name, option in drawn_fields(cls))
+        return cls(**{name: ask(f"layers.{index}.{name}", domain) for name, domain in drawn})
+
+    def _ended(self, layers: tuple[Layer, ...], ask: Ask) -> LayeredSpec:
+        """Return a spec of these layers, with `reduce`, `join` and `normalise` asked for."""
+        reduce, join, normalise = (ask(name, self._places.domains[name]) for name in _ENDS)
         return LayeredSpec(layers, reduce, None if is_fronted(layers) else join, normalise)
+
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return depth, operations, fields of layers, and ends; of what plays no part the first value."""
+        self._check_membership(spec)
+        spec = _layered(spec)
+        answers: dict[str, Any] = {"layers": len(spec.layers)}
+        answers |= {f"layers.{index}.op": layer.op for index, layer in enumerate(spec.layers)}
+        for index, layer in enumerate(spec.layers):
+            for name, option in drawn_fields(type(layer)):
+                value, domain = getattr(layer, name), self._places.domain(option, index)
+                answers[f"layers.{index}.{name}"] = first_of(domain) if layer.is_idle(name) else value
+        fronted = is_fronted(spec.layers)
+        for name in _ENDS:
+            idle = fronted and name != "normalise"
+            answers[name] = first_of(self._places.domains[name]) if idle else getattr(spec, name)
+        return answers
 
     # ------------------------------------------------------------ mutation and crossover
 
@@ -97,8 +111,9 @@ class LayeredSpace(SearchSpace):
         depth = len(spec.layers)
         if mutation == "add" and depth < self.options.max_layers:
             index = int(rng.integers(depth + 1))
-            operation = _draw_operation(self._places.at(index), rng)
-            return insert_layer(spec, index, self._draw_layer(operation, index, self._places.inserted, rng))
+            offered = self._places.at(index)
+            operation = offered[Families.of(offered).draw(rng)]
+            return insert_layer(spec, index, self._layer(operation, index, self._places.inserted, drawn_by(rng)))
         if mutation == "remove" and depth > self.options.min_layers:
             return remove_layer(spec, int(rng.integers(depth)))
         return self._modified(spec, rng) if mutation == "modify" else spec
@@ -147,10 +162,10 @@ class LayeredSpace(SearchSpace):
             yield 0, _FIRST, Choices(tuple(op for op, cls in first if fronted or op == now or part_of(cls) == FRONT))
 
     def _with_first(self, spec: LayeredSpec, op: str, rng: np.random.Generator) -> LayeredSpec:
-        first = self._draw_layer(self._places.first[op], 0, self._places.inserted, rng)
+        first = self._layer(self._places.first[op], 0, self._places.inserted, drawn_by(rng))
         layers = (first, *spec.layers[1:])
         if is_fronted(spec.layers):
-            return replace(self._ended(layers, rng), normalise=spec.normalise)
+            return replace(self._ended(layers, drawn_by(rng)), normalise=spec.normalise)
         return replace(spec, layers=layers, join=None)
 
     def _child(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: np.random.Generator) -> LayeredSpec:
@@ -280,14 +295,6 @@ def _layered(spec: ArchitectureSpec) -> LayeredSpec:
     if not isinstance(spec, LayeredSpec):
         raise SpecError("The space holds layered specs", spec.kind, fix="Choose another space")
     return spec
-
-
-def _draw_operation(operations: Operations, rng: np.random.Generator) -> type[Layer]:
-    """Draw a family first: two kinds of pooling should not crowd out convolutions."""
-    families = sorted({cls.family for cls in operations.values()})
-    family = families[int(rng.integers(len(families)))]
-    members = [cls for cls in operations.values() if cls.family == family]
-    return members[int(rng.integers(len(members)))]
 
 
 def _product(counts: tuple[float, ...]) -> float:

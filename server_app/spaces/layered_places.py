@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from common.architecture.kinds.layered import NORMALISATIONS, REDUCTIONS, LayeredSpec
 from common.architecture.kinds.layers import LAYERS, FrontEnd, Layer, Pool, Weighted
@@ -15,12 +15,39 @@ from common.errors import SpaceError, SpecError
 from server_app.spaces.domains import Choices, Domain, Sources
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from common.tasks import Task
     from server_app.spaces.layered_options import LayeredOptions
 
 Operations = dict[str, type[Layer]]
 FRONT, SPATIAL, LINEAR = "front", "spatial", "linear"
 """Parts of a chain, in their order; where there is a front end, it is the first layer, and linear ones follow it."""
+
+
+@dataclass(frozen=True)
+class Families(Choices):
+    """Names of operations, drawn by family first: two kinds of pooling should not crowd out convolutions.
+
+    Parameters
+    ----------
+    families : tuple of tuple of str
+        The same names, each family apart.
+    """
+
+    families: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def of(cls, operations: Operations) -> Self:
+        """Return the names of these operations."""
+        named = sorted({each.family for each in operations.values()})
+        families = (tuple(op for op, each in operations.items() if each.family == family) for family in named)
+        return cls(tuple(operations), tuple(families))
+
+    def draw(self, rng: np.random.Generator) -> str:
+        """Return a name, each family being as likely, and each of its members."""
+        members = self.families[int(rng.integers(len(self.families)))]
+        return members[int(rng.integers(len(members)))]
 
 
 class Places:
@@ -160,6 +187,11 @@ class Places:
                 layer.op,
                 fix="Put it first" if index else "Put one of them before it, or set space.begin=any",
             )
+
+
+def first_of(domain: Domain) -> Any:
+    """Return the first value of a domain, the least of a continuous one."""
+    return domain.values[0] if isinstance(domain, Choices) else domain.low
 
 
 def nearest_in(domain: Domain, value: Any) -> Any:

@@ -13,7 +13,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.errors import SpaceError, SpecError
 from common.tasks import Task
 from server_app.reporting.words import counted
-from server_app.spaces.base import SearchSpace
+from server_app.spaces.base import Ask, SearchSpace
 from server_app.spaces.domains import Choices, Domain
 
 
@@ -51,9 +51,14 @@ class ListedSpace(SearchSpace):
             raise SpaceError("A listed space needs at least one spec", [], fix="Fill space.specs")
         self._members = frozenset(self.specs)
 
-    def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
-        specs = self.legal() or self.specs
-        return specs[int(rng.integers(len(specs)))]
+    def _made(self, ask: Ask) -> ArchitectureSpec:
+        spec: ArchitectureSpec = ask("specs", Choices(self.legal() or self.specs))
+        return spec
+
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return the spec itself."""
+        self._check_membership(spec)
+        return {"specs": spec}
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:  # noqa: ARG002
         return self._draw(rng)

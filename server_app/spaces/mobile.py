@@ -14,7 +14,7 @@ from common.architecture.kinds.blocks import MAX_STRIDES
 from common.architecture.kinds.mobile import RULES, MobileSpec
 from common.architecture.rules import optional, whole
 from common.errors import SpecError
-from server_app.spaces.base import SearchSpace
+from server_app.spaces.base import Ask, SearchSpace
 from server_app.spaces.domains import Choices, check_limits, checked, encode_choice, parse_choices
 from server_app.spaces.layered_places import nearest_in
 from server_app.spaces.mobile_options import parse_kinds, parse_stages
@@ -105,8 +105,15 @@ class MobileSpace(SearchSpace):
         chosen = self.options.stem_strides
         self._stem_strides = min(stem_strides(task), MAX_STRIDES) if chosen is None else chosen
 
-    def _draw(self, rng: np.random.Generator) -> MobileSpec:
-        return self._spec(self._stages.draw(rng), {name: domain.draw(rng) for name, domain in self._domains.items()})
+    def _made(self, ask: Ask) -> MobileSpec:
+        return self._spec(self._stages.made(ask), {name: ask(name, domain) for name, domain in self._domains.items()})
+
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return width, depth and blocks of each stage, identities last, and then the other fields."""
+        self._check_membership(spec)
+        spec = _mobile(spec)
+        writing = self._stages.write(spec.blocks, spec.stem_width)
+        return {**self._stages.answers(writing), **{name: getattr(spec, name) for name in self._domains}}
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> MobileSpec:
         """Change something of the stages, with probability 1/2, or else another field that has a choice."""

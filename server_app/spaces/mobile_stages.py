@@ -16,6 +16,8 @@ from server_app.spaces.mobile_options import IDENTITY, Stage, block_of, kind_of
 if TYPE_CHECKING:
     import numpy as np
 
+    from server_app.spaces.base import Ask
+
 
 @dataclass(frozen=True)
 class Written:
@@ -53,9 +55,19 @@ class Stages:
 
     # ------------------------------------------------------------ drawn and changed
 
-    def draw(self, rng: np.random.Generator) -> Writing:
-        """Return stages, each width, depth and block drawn uniformly."""
-        return tuple(self._draw_stage(stage, rng) for stage in self._stages)
+    def made(self, ask: Ask) -> Writing:
+        """Return stages whose widths, depths and blocks are the answers to ``stages.0.width`` and so on."""
+        return tuple(self._made_stage(f"stages.{index}", stage, ask) for index, stage in enumerate(self._stages))
+
+    def answers(self, writing: Writing) -> dict[str, Any]:
+        """Return by question the answer of which `made` makes `writing`."""
+        answers: dict[str, Any] = {}
+        for index, written in enumerate(writing):
+            answers[f"stages.{index}.width"] = written.width
+            if not self._fills:
+                answers[f"stages.{index}.depth"] = len(written.kinds)
+            answers |= {f"stages.{index}.{place}": kind for place, kind in enumerate(written.kinds)}
+        return answers
 
     def blocks(self, writing: Writing) -> tuple[Block, ...]:
         """Return the blocks of all stages; the first of each has its stride."""
@@ -151,10 +163,10 @@ class Stages:
 
     # ------------------------------------------------------------ inside
 
-    def _draw_stage(self, stage: Stage, rng: np.random.Generator) -> Written:
-        width = stage.width.draw(rng)
-        depth = stage.most if self._fills else stage.depth.draw(rng)
-        return Written(width, tuple(self._kinds.draw(rng) for _ in range(depth)))
+    def _made_stage(self, name: str, stage: Stage, ask: Ask) -> Written:
+        width = ask(f"{name}.width", stage.width)
+        depth = stage.most if self._fills else ask(f"{name}.depth", stage.depth)
+        return Written(width, tuple(ask(f"{name}.{place}", self._kinds) for place in range(depth)))
 
     def _changeable(self, writing: Writing) -> Iterator[tuple[int, str, int]]:
         """Yield what may change: the stage, what of it, and the place."""

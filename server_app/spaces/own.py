@@ -15,7 +15,7 @@ import numpy as np
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.errors import ConfigError, SpecError
-from server_app.spaces.base import LISTED, SearchSpace
+from server_app.spaces.base import LISTED, Ask, SearchSpace
 from server_app.spaces.domains import Domain, check_limits
 from server_app.spaces.own_count import count
 from server_app.spaces.own_network import Network, parse_network
@@ -99,8 +99,12 @@ class OwnSpace(SearchSpace):
 
     # ------------------------------------------------------------ draws
 
-    def _draw(self, rng: np.random.Generator) -> LayeredSpec:
-        return self._spec(lambda question: question.domain.draw(rng))
+    def _made(self, ask: Ask) -> LayeredSpec:
+        return self._spec(lambda question: ask(question.name, question.domain))
+
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return the answers to the file's questions, such as ``layers.1.0.kernel`` or ``$width``."""
+        return dict(self._answers(spec))
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> LayeredSpec:
         before = self._answers(spec)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from numbers import Real
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,12 @@ from common.recipes import AXES, check_recipe
 from common.settings import TrainingSettings
 from common.tasks import Task
 from common.typed import typed
+from server_app.spaces.base import drawn_by
 from server_app.spaces.domains import Choices
 from server_app.trials import Recipe
+
+if TYPE_CHECKING:
+    from server_app.spaces.base import Ask
 
 _SETTINGS = {item.name: item.default for item in fields(TrainingSettings)}
 _BY_DATA = ("augmentation", "label_smoothing")
@@ -127,7 +131,15 @@ class RecipeSpace:
 
     def sample(self, rng: np.random.Generator) -> Recipe:
         """Draw a recipe, each setting uniformly."""
-        return replace(self.default, **{name: self.domains[name].draw(rng) for name in self.searched})
+        return self.made(drawn_by(rng))
+
+    def made(self, ask: Ask) -> Recipe:
+        """Return the recipe that answers make; asked are the settings that have a choice, as ``training.epochs``."""
+        return replace(self.default, **{name: ask(f"training.{name}", self.domains[name]) for name in self.searched})
+
+    def answers(self, recipe: Recipe) -> dict[str, Any]:
+        """Return by question the answer of which `made` makes `recipe`, as far as that is offered."""
+        return {f"training.{name}": getattr(self.within(recipe), name) for name in self.searched}
 
     def sample_other(self, taken: Collection[Recipe], rng: np.random.Generator) -> Recipe | None:
         """Draw one of the recipes that are not among `taken`, each as likely; None where there is none."""

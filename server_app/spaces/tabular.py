@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.errors import SpaceError, SpecError
 from common.tasks import Classification, Task
 from server_app.reporting.words import counted
-from server_app.spaces.base import SearchSpace
+from server_app.spaces.base import Ask, SearchSpace
 from server_app.spaces.domains import Choices, Domain
 from server_app.spaces.table import Entry, Table
 
@@ -117,7 +117,17 @@ class TabularSpace(SearchSpace):
         parameters = entry.parameters or 0
         return Cost(parameters, 0, entry.macs or 0, _BYTES * parameters)
 
+    def _made(self, ask: Ask) -> ArchitectureSpec:
+        digits = (ask(f"table.{place}", Choices(tuple(offered))) for place, offered in enumerate(self.table.alphabets))
+        return TabularSpec("".join(digits))
+
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return the digits of the key."""
+        self._check_membership(spec)
+        return {f"table.{place}": digit for place, digit in enumerate(_key(spec))}
+
     def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
+        """Draw an entry, each as likely: most digits may make none."""
         return self.specs[self._keys[int(rng.integers(len(self._keys)))]]
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from common.architecture.cost import Cost
     from common.architecture.spec import ArchitectureSpec
-    from server_app.spaces.base import SearchSpace
+    from server_app.spaces.base import Ask, SearchSpace
     from server_app.spaces.recipes import RecipeSpace
     from server_app.trials import Identity, Recipe
 
@@ -75,6 +75,19 @@ class TrialSpace:
         except (SpecError, ConfigError):
             return False
         return True
+
+    def made(self, ask: Ask) -> Identity:
+        """Return the trial that answers make; raises `SpecError` as of `SearchSpace.made`."""
+        return self.space.made(ask), self.recipes.made(ask)
+
+    def answers(self, identity: Identity) -> dict[str, Any]:
+        """Return by question the answer of which `made` makes a trial.
+
+        Settings of a given recipe that are not offered take the default. Raises `SpecError` where the space does not
+        offer the spec.
+        """
+        spec, recipe = identity
+        return {**self.space.answers(spec), **self.recipes.answers(recipe)}
 
     def sample(self, rng: np.random.Generator) -> Identity:
         """Draw a legal spec and a recipe; raises `SpaceError` as of `SearchSpace.sample`."""

@@ -11,6 +11,7 @@ from common.architecture.kinds.layers import Linear
 from common.errors import SpecError
 from common.tasks import Classification, Task
 from server_app.spaces.base import SearchSpace
+from server_app.spaces.domains import Choices
 
 
 class DigitSpace(SearchSpace):
@@ -26,8 +27,12 @@ class DigitSpace(SearchSpace):
     def digits(self, spec):
         return "".join(str(layer.width - 1) for layer in spec.layers)
 
-    def _draw(self, rng):
-        return self.spec(rng.integers(self.base, size=self.length))
+    def _made(self, ask):
+        return self.spec([ask(str(place), Choices(tuple(range(self.base)))) for place in range(self.length)])
+
+    def answers(self, spec):
+        self._check_membership(spec)
+        return {str(place): int(digit) for place, digit in enumerate(self.digits(spec))}
 
     def _mutant(self, spec, rng):
         digits = [layer.width - 1 for layer in spec.layers]

@@ -221,6 +221,44 @@ def test_equal_specs_and_no_others_have_one_encoding_and_one_id(space, seed):
         assert (specs[one].id == specs[other].id) == same
 
 
+class Answering:
+    """Gives answers, and keeps what was asked; an answer that is not offered, or asked for twice, is a mistake."""
+
+    def __init__(self, answer):
+        self.answer, self.given = answer, {}
+
+    def __call__(self, name, domain):
+        assert name not in self.given
+        self.given[name] = self.answer(name, domain)
+        assert self.given[name] in domain
+        return self.given[name]
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_the_answers_of_a_spec_make_it(space, seed):
+    rng = generator(seed)
+    a, b = space.sample(rng), space.sample(rng)
+    for spec in (a, b, space.mutate(a, rng), space.crossover(a, b, rng)):
+        answers = space.answers(spec)
+        ask = Answering(lambda name, domain: answers[name])  # noqa: ARG005, B023 - called at once
+        assert space.made(ask) == spec
+        assert list(ask.given) == list(answers), "no question is left out, and they are asked in this order"
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_whatever_is_answered_makes_something_legal_or_is_refused(space, seed):
+    rng = generator(seed)
+    ask = Answering(lambda name, domain: domain.draw(rng))  # noqa: ARG005
+    try:
+        spec = space.made(ask)
+    except SpecError:
+        return
+    assert space.contains(spec)
+    assert space.answers(spec).keys() == ask.given.keys() or space.answers(spec) != ask.given
+
+
 @given(seed=SEEDS)
 @settings(max_examples=10)
 def test_what_belongs_is_the_nearest_to_itself(space, seed):
@@ -289,6 +327,8 @@ def test_each_spec_that_is_counted_is_listed_once(finite):
         finite._check_membership(spec)
     encodings = {tuple(finite.encode(spec)) for spec in found}
     assert len(encodings) == len(found)
+    answers = {tuple(finite.answers(spec).items()) for spec in found}
+    assert len(answers) == len(found)
 
 
 @given(seed=SEEDS)

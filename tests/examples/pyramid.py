@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Conv2d
 from common.architecture.rules import whole
 from common.errors import SpecError
-from server_app.spaces.base import SearchSpace
+from server_app.spaces.base import Ask, SearchSpace
 from server_app.spaces.domains import Choices, Domain, check_limits, parse_choices
 
 if TYPE_CHECKING:
@@ -69,9 +69,16 @@ class PyramidSpace(SearchSpace):
         """Return all of them."""
         return dict(self._domains)
 
-    def _draw(self, rng: np.random.Generator) -> LayeredSpec:
-        depth = self._depths.draw(rng)
-        return _spec([self._widths.draw(rng) for _ in range(depth)], [self._kernels.draw(rng) for _ in range(depth)])
+    def _made(self, ask: Ask) -> LayeredSpec:
+        depth = ask("depth", self._depths)
+        widths = [ask(f"{layer}.width", self._widths) for layer in range(depth)]
+        return _spec(widths, [ask(f"{layer}.kernel", self._kernels) for layer in range(depth)])
+
+    def answers(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        """Return the depth, and width and kernel of each layer."""
+        widths, kernels = self._read(spec)
+        named = {f"{layer}.width": width for layer, width in enumerate(widths)}
+        return {"depth": len(widths), **named, **{f"{layer}.kernel": kernel for layer, kernel in enumerate(kernels)}}
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> LayeredSpec:
         """Draw one thing again: the depth, a width or a kernel."""

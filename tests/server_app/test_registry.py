@@ -73,7 +73,7 @@ def test_a_class_of_another_package_is_named_as_python_does():
         ("math:pi", r"derives from server_app.spaces.base.SearchSpace and has all its methods, got 'math:pi'"),
         (
             "server_app.spaces.base:SearchSpace",
-            r"and has all its methods, got .* Write _check_membership, _child, _draw",
+            r"and has all its methods, got .* Write _check_membership, _child, _enumerate",
         ),
         ("server_app.controllers.random:Random", r"Derive it from SearchSpace"),
     ],

@@ -10,6 +10,7 @@ from common.architecture.kinds.mobile import MobileSpec
 from common.architecture.kinds.mobile_blocks import Identity, InvertedResidual
 from common.errors import SpecError
 from common.seeding import generator
+from server_app.spaces.base import drawn_by
 from server_app.spaces.mobile_options import parse_kinds, parse_stages
 from server_app.spaces.mobile_stages import Stages, Written
 
@@ -28,11 +29,11 @@ def real(stages, writing, width):
 @settings(max_examples=100)
 def test_what_was_drawn_is_found_again_in_the_network(stages, seed, width):
     rng = generator(seed)
-    blocks = real(stages, stages.draw(rng), width)
+    blocks = real(stages, stages.made(drawn_by(rng)), width)
     stages.check(blocks, width)
     for again in (stages.write(blocks, width), stages.write(blocks, width, rng)):
         assert real(stages, again, width) == blocks
-    for other in (stages.mutant(again, rng), stages.child(again, stages.draw(rng), rng)):
+    for other in (stages.mutant(again, rng), stages.child(again, stages.made(drawn_by(rng)), rng)):
         stages.check(real(stages, other, width), width)
 
 
@@ -43,7 +44,7 @@ def test_each_network_is_counted_and_listed_once(stages, width):
     assert len(found) == len(set(found)) == stages.size(width)
     assert len({tuple(stages.encode(blocks, width)) for blocks in found}) == len(found)
     rng = generator(0)
-    assert {real(stages, stages.draw(rng), width) for _ in range(20_000)} == set(found)
+    assert {real(stages, stages.made(drawn_by(rng)), width) for _ in range(20_000)} == set(found)
 
 
 def test_counts_by_hand():
@@ -72,7 +73,7 @@ def test_what_changes_stride_or_width_stays_first():
 
 def test_a_mutation_changes_one_thing():
     rng = generator(0)
-    writing = FULL.draw(rng)
+    writing = FULL.made(drawn_by(rng))
     for _ in range(100):
         mutant = FULL.mutant(writing, rng)
         assert sum(old != new for old, new in zip(writing, mutant, strict=True)) == 1
