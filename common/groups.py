@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from common.errors import ConfigError
@@ -10,6 +10,9 @@ from common.precision import Precision
 
 PORTFOLIO = "portfolio"
 """Of ``search.start``, and the best of it of ``final.baseline``: what conf/portfolio/ has for the kind of data."""
+
+IMPORTED = "imported"
+"""Origin of a trial that is tried first since another search thought best of it."""
 
 UNBOUNDED = 1_000_000
 """Of ``search.trials``: more than any budget pays for, so that it alone ends the search."""
@@ -44,12 +47,14 @@ NO_LIMITS = BudgetConfig(None, None, None, None)
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How many trials, how many at once, which known specs come first, and what all may cost."""
+    """How many trials, how many at once, which known specs come first, what all may cost, and what is known before."""
 
     trials: int
     concurrency: int
     start: Any
     budget: BudgetConfig
+    imports: Any = field(default_factory=list)
+    imports_first: int = 3
 
     def __post_init__(self) -> None:
         _at_least("search.trials", self.trials, 1)
@@ -58,6 +63,13 @@ class SearchConfig:
         if self.start != PORTFOLIO and not specs:
             raise ConfigError(
                 f"search.start must be {PORTFOLIO}, or a list of architecture specs", self.start, fix="[] is none"
+            )
+        _at_least("search.imports_first", self.imports_first, 0)
+        if not isinstance(self.imports, list) or not all(isinstance(name, str) and name for name in self.imports):
+            raise ConfigError(
+                "search.imports must be a list of run folders and CSV files",
+                self.imports,
+                fix="Write search.imports=[runs/mine,scores.csv], and names with blanks in quotes",
             )
 
 

@@ -14,7 +14,7 @@ from flwr.common.logger import log
 from common.config import Choice, Config
 from common.data import Holder, load_node_data
 from common.errors import ConfigError, DataError
-from common.groups import PORTFOLIO
+from common.groups import IMPORTED, PORTFOLIO
 from common.limits import Limits
 from common.seeding import generator
 from common.settings import TrainingSettings
@@ -30,6 +30,7 @@ from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
 from server_app.fidelity.base import Proxy
 from server_app.given import baseline_of, check_given, start_of
+from server_app.imports.prior import Prior, Terms, prior_of
 from server_app.journal import Journal
 from server_app.portfolio import Portfolio, portfolio_of
 from server_app.registry import AXES, choices, option_names
@@ -94,7 +95,9 @@ def build_strategy(
         return Spent() if warm_up is None else Spent.of(warm_up.trials)
 
     strategy = FedNASStrategy(
-        lambda task, limits, roster: build_search(config, task, journal, blobs, roster, limits, elapsed, warmed),
+        lambda task, limits, roster: build_search(
+            config, task, journal, blobs, roster, limits, elapsed, warmed, again=state is not None
+        ),
         closing_of(config, journal, blobs, elapsed, warmed),
         lambda task, search, roster: build_warm_up(config, task, search, journal, roster, elapsed),
         facts=facts_of(config, _metric(config), lambda task: reach_of(config, task)),
@@ -163,7 +166,7 @@ def rehearse(config: Config) -> None:
         task = load_node_data(config.dataset, Holder(0, nodes), config.seed).task
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
-    search = build_search(config, task, Journal(), Blobs(None))
+    search = build_search(config, task, Journal(), Blobs(None), again=config.run.resume)
     server_test(config, task)
     search.controller.space.sample(_rehearsal(config))
     search.begin([f"partition-{index}" for index in range(nodes)])
@@ -198,6 +201,8 @@ def build_search(
     limits: Mapping[str, Limits] = MappingProxyType({}),
     elapsed: Callable[[], Mapping[str, float]] = dict,
     before: Callable[[], Spent] = Spent,
+    *,
+    again: bool = False,
 ) -> Search:
     """Build the search, one choice on each axis.
 
@@ -215,11 +220,16 @@ def build_search(
         By node: no proposal exceeds any of them; or, where the placement tells nodes apart, those of most of them.
     elapsed, before : callable
         As of `Allowance`.
+    again : bool
+        Whether it goes on from a state, which has what was imported: the runs and files that it came from may be gone.
 
     Raises
     ------
     ConfigError
-        Where the baseline does not fit the task, or the task lacks what a recipe asks for.
+        Where the baseline does not fit the task, the task lacks what a recipe asks for, or what is imported does not
+        belong to this search.
+    StorageError
+        What is imported cannot be read.
     SpaceError
         Where nothing in the space fits all the nodes.
     """
@@ -236,15 +246,22 @@ def build_search(
         space.excess = excess_of_any(*about)
     space.sample(_rehearsal(config))
     portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
-    start += [Suggestion(entry, PORTFOLIO) for entry in portfolio.entries.values()]
     controller, controller_options = chosen(config, "controller")
     fidelity, fidelity_options = chosen(config, "fidelity")
     trials = TrialSpace(space, recipes if fidelity.trains else RecipeSpace.fixed(recipes.default))
     made = fidelity(fidelity_options, roster.steps_per_round(recipes.default))
+    prior = Prior() if again else prior_of(config.search, Terms(trials, objectives, made, weights.shares))
+    if prior.sources:
+        journal.write("imported", sources=list(prior.sources), first=len(prior.first))
+    entries = portfolio.entries.values()
+    start += [
+        Suggestion(one, IMPORTED) for one in prior.first if one not in entries
+    ]  # the baseline is of the portfolio
+    start += [Suggestion(one, PORTFOLIO) for one in entries]
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
-        controller=controller(trials, config.seed, config.search.trials, controller_options, start),
+        controller=controller(trials, config.seed, config.search.trials, controller_options, start, prior.observations),
         fidelity=made,
         screening=_screening(config, made.proxy, recipes.default, roster, journal),
         placement=placement(config.seed, config.search.concurrency, placement_options),

@@ -100,7 +100,7 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
         config,
         seed=child_seed(config.seed, "compare") % 2**31,
         control=None,
-        search=replace(config.search, trials=1, concurrency=1, start=[winner], budget=NO_LIMITS),
+        search=replace(config.search, trials=1, concurrency=1, start=[winner], imports=[], budget=NO_LIMITS),
         scoring=replace(config.scoring, folds=1),
         final=replace(
             config.final,

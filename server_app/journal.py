@@ -129,6 +129,18 @@ class Journal:
         self.close()
 
 
+def events_of(path: Path) -> list[dict[str, Any]]:
+    """Return the whole lines of a journal, as far as they are its; a device has no end, and none."""
+    if not path.is_file():
+        return []
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+        events = [json.loads(line) for line in lines]
+    except (OSError, ValueError):
+        return []
+    return events if all(isinstance(event, dict) and "event" in event for event in events) else []
+
+
 def check_journal(path: Path, position: Position) -> None:
     """Raise `StorageError` unless a journal holds the lines that it had at this position; `OSError` if unreadable."""
     if not position["bytes"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from common.config import Config
 from common.errors import ConfigError, FlwrNasError, StorageError
 from server_app.blobs import Blobs, keys_in
 from server_app.changes import changed_config, differences
-from server_app.journal import check_journal
+from server_app.journal import check_journal, events_of
 from server_app.lock import under_way
 from server_app.reporting.words import counted
 from server_app.run_folder import CONFIG, JOURNAL, WEIGHTS, busy, check_fresh, check_resumable, finished
@@ -57,7 +56,7 @@ def can_go_on(folder: Path) -> bool:
         config, saved = read_unfinished(folder)
     except FlwrNasError:
         return False
-    return not _comes_again(_events(folder / JOURNAL), config, saved)
+    return not _comes_again(events_of(folder / JOURNAL), config, saved)
 
 
 def check_free(folder: Path, config: Config) -> None:
@@ -77,7 +76,7 @@ def check_free(folder: Path, config: Config) -> None:
             before, saved = read_unfinished(folder)
         except FlwrNasError as error:
             raise _lost(folder, f"that cannot be gone on with ({error.rule})") from None
-        if _comes_again(_events(folder / JOURNAL), before, saved):
+        if _comes_again(events_of(folder / JOURNAL), before, saved):
             raise _lost(folder, "that failed, and would again; its journal.jsonl says why")
         if others := differences(before, config):
             raise _another(folder, *others[0], len(others) - 1)
@@ -121,15 +120,3 @@ def _needed(saved: SavedState) -> list[dict[str, Any]]:
         trials = final["trials"]
         return [run for run in trials if all(run[key] == trials[0][key] for key in ("spec", "recipe"))]
     return list(state["finalists"]["trials"]) if state.get("finalists") else []
-
-
-def _events(path: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of a journal, as far as they are its; a device has no end, and none."""
-    if not path.is_file():
-        return []
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-        events = [json.loads(line) for line in lines]
-    except (OSError, ValueError):
-        return []
-    return events if all(isinstance(event, dict) and "event" in event for event in events) else []

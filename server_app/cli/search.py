@@ -112,6 +112,8 @@ def launch_search(config: Config, began: float, again: str | None = None) -> tup
             config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
         if (profile := config.objective.get("latency")) is not None:
             config = replace(config, objective={**config.objective, "latency": str(Path(profile).absolute())})
+        imports = [str(Path(name).expanduser().absolute()) for name in config.search.imports]
+        config = replace(config, search=replace(config.search, imports=imports))
     made, config = config.run.dir is None, replace(config, run=run)
     check_free(folder, config)
     return launch({"config": config.to_json()}, config.federation, folder, check, made=made, again=again), folder

@@ -1,8 +1,12 @@
 """The contract of a controller.
 
 A controller proposes what to try, a spec with a recipe by which it is trained, and observes what became of it.
-This base class counts, validates, deduplicates and remembers; a subclass holds the idea only: given the history
+This base class counts, validates, deduplicates and remembers; a subclass holds the idea only: given what is known
 and a generator that belongs to this one proposal, what next?
+
+What is known are the trials of this search that have ended, and before them what other searches observed (`prior`).
+Those are no trials of this one: they have no weights here, so they are nobody's parent, they may be proposed again, and
+a result is never one of them.
 
     class Mine(Controller):
         def suggest(self, rng):
@@ -54,18 +58,24 @@ class Controller(ABC):
         What only this controller knows.
     start : sequence of Suggestion
         What is tried first, in this order, each once. Its specs are of the space; its recipes need only suit the task.
+    prior : sequence of Observation
+        What other searches observed, as if it had been before the first trial and in this order: the best comes last,
+        since some controllers forget what is old. Each has a score and is of the space; numbers are given anew.
 
     Raises
     ------
     ConfigError
-        There are no trials, or the task does not have what a recipe of the start asks for.
+        There are no trials, the task does not have what a recipe of the start or of the prior asks for, or something
+        of the prior has no score.
     SpecError
-        A spec of the start is outside the space.
+        A spec of the start or of the prior is outside the space.
 
     Attributes
     ----------
     start : list of Suggestion
         What is tried first.
+    prior : list of Observation
+        What other searches observed; the last one has number -1, the one before it -2, and so on.
     history : list of Observation
         The trials that have ended, in that order.
     under_way : dict of int to Observation
@@ -83,6 +93,7 @@ class Controller(ABC):
         max_trials: int,
         options: Any = None,
         start: Sequence[Suggestion] = (),
+        prior: Sequence[Observation] = (),
     ) -> None:
         if max_trials < 1:
             raise ConfigError("search.trials must be 1 or more", max_trials, fix="Set search.trials=20")
@@ -102,6 +113,11 @@ class Controller(ABC):
             first.setdefault(one.tried, one)
         self.start = list(first.values())
         self._queue = list(self.start)
+        for seen in prior:
+            space.check(seen.identity)
+            if seen.score is None or not math.isfinite(seen.score):
+                raise ConfigError("What another search observed has a finite score", seen.score, fix="Report a bug")
+        self.prior = [replace(seen, number=place - len(prior)) for place, seen in enumerate(prior)]
 
     # ------------------------------------------------------------ what a subclass provides
 
@@ -109,7 +125,8 @@ class Controller(ABC):
     def suggest(self, rng: np.random.Generator) -> Suggestion | None:
         """Return one idea, or None to wait for an observation.
 
-        Called again, with the same generator further on, where it was proposed before.
+        Called again, with the same generator further on, where it was proposed before. Of a child it names the parent
+        by the number that this has among what is `known`.
         """
 
     def learn(self, observation: Observation) -> None:  # noqa: B027, a hook
@@ -118,7 +135,8 @@ class Controller(ABC):
     def parents(self) -> Collection[int]:
         """Return the numbers of all ended trials that may be the parent of a later proposal. By default none.
 
-        A controller that names parents and says nothing here cannot be had with weights that are inherited.
+        What other searches observed is none of them, see `trials_among`. A controller that names parents and says
+        nothing here cannot be had with weights that are inherited.
         """
         return ()
 
@@ -128,6 +146,22 @@ class Controller(ABC):
 
     def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: B027, a hook
         """Take back what `extra_state` returned."""
+
+    # ------------------------------------------------------------ what a subclass may ask
+
+    @final
+    def known(self) -> list[Observation]:
+        """Return all that was observed for good: by other searches first, then the trials that have ended.
+
+        Scores are compared as they are, also between the two: a trial of another search was scored by other nodes, or
+        on other examples of theirs.
+        """
+        return [*self.prior, *self.history]
+
+    @property
+    def begun(self) -> int:
+        """How many are known, or on their way to be: what a first population is counted by."""
+        return len(self.prior) + len(self._proposed)
 
     # ------------------------------------------------------------ what the search calls
 
@@ -253,6 +287,7 @@ class Controller(ABC):
             "queue": [_to_json(one.tried) for one in self._queue],
             "proposed": [_to_json(identity) for identity in self._proposed],
             "put_off": [_to_json(identity) for identity in self._put_off],
+            "prior": [[*_to_json(seen.identity), seen.to_json()] for seen in self.prior],
             "history": [seen.to_json() for seen in self.history],
             "under_way": [seen.to_json() for seen in self.under_way.values()],
             "exhausted": self._exhausted,
@@ -267,6 +302,7 @@ class Controller(ABC):
         self._queue = [one for one in self.start if one.tried in left]
         self._proposed = [_from_json(spec, recipe) for spec, recipe in state["proposed"]]
         self._put_off = [_from_json(spec, recipe) for spec, recipe in state["put_off"]]
+        self.prior = [Observation.from_json(row, _from_json(*tried)) for *tried, row in state["prior"]]
         self.history = [self._observation(row) for row in state["history"]]
         self.under_way = {row["number"]: self._observation(row) for row in state["under_way"]}
         self._seen = self._tried()
@@ -321,6 +357,8 @@ class Controller(ABC):
             if suggestion is None:
                 return None
             self._check(suggestion.tried)
+            if suggestion.parent is not None and suggestion.parent < 0:
+                suggestion = replace(suggestion, parent=None)  # it has no weights here
             if suggestion.repeats is not None:
                 return self._repetition(suggestion)
             if suggestion.tried not in self._seen:

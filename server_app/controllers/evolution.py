@@ -6,8 +6,9 @@ child is born, however good it is; the best of S random members is the parent of
 
 Where we depart: the age of a trial is the time of its observation, failed trials never live, and the
 tournament compares by rung first (trials that were stopped early have low-rung scores). With several
-trials in flight, whoever was observed is the population; the search never waits. Crossover is an
-option that the paper does not have. With several objectives the best of a tournament is the knee of its front.
+trials in flight, whoever was observed is the population; the search never waits. What other searches
+observed is the first population, of which the best is the youngest. Crossover is an option that the paper
+does not have. With several objectives the best of a tournament is the knee of its front.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
 from server_app.controllers.base import Controller, Observation, Suggestion
-from server_app.controllers.observations import best_of
+from server_app.controllers.observations import best_of, trials_among
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,8 +68,7 @@ class Evolution(Controller):
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return a child of the population, or something random while there is none."""
         living = self._living()
-        proposed = len(self.history) + self.in_flight
-        if proposed < self.options.population_size or not living:
+        if self.begun < self.options.population_size or not living:
             return Suggestion(self.space.sample(rng), "sample")
         parent = self._tournament(living, rng)
         if len(living) > 1 and rng.random() < self.options.crossover_probability:
@@ -78,10 +78,10 @@ class Evolution(Controller):
 
     def parents(self) -> list[int]:
         """Return the members of the population."""
-        return [seen.number for seen in self._living()]
+        return trials_among(self._living())
 
     def _living(self) -> list[Observation]:
-        return [seen for seen in self.history if seen.score is not None][-self.options.population_size :]
+        return [seen for seen in self.known() if seen.score is not None][-self.options.population_size :]
 
     def _tournament(self, living: list[Observation], rng: np.random.Generator) -> Observation:
         return best_of([living[rng.integers(len(living))] for _ in range(self.options.sample_size)])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
 from server_app.controllers.base import Controller, Observation, Suggestion
-from server_app.controllers.observations import best_of
+from server_app.controllers.observations import best_of, trials_among
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ class HillClimb(Controller):
     def parents(self) -> list[int]:
         """Return the best."""
         scored = self._scored()
-        return [best_of(scored).number] if scored else []
+        return trials_among([best_of(scored)]) if scored else []
 
     def _scored(self) -> list[Observation]:
-        return [seen for seen in self.history if seen.score is not None]
+        return [seen for seen in self.known() if seen.score is not None]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError
 from server_app.controllers.base import Controller, Observation, Suggestion
-from server_app.controllers.observations import best_first
+from server_app.controllers.observations import best_first, trials_among
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,13 +62,12 @@ class Nsga2(Controller):
                     )
 
     _sorted: tuple[int, list[Observation]] = (0, [])
-    """Trials that had ended when it was made, and the population then: an idea may take many attempts."""
+    """How many were known when it was made, and the population then: an idea may take many attempts."""
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return a child of the population, or something random while there is none."""
         population = self._population()
-        proposed = len(self.history) + self.in_flight
-        if proposed < self.options.population_size or len(population) < 2:
+        if self.begun < self.options.population_size or len(population) < 2:
             return Suggestion(self.space.sample(rng), "sample")
         parent = _tournament(population, rng)
         child = parent.identity
@@ -81,19 +80,19 @@ class Nsga2(Controller):
 
     def parents(self) -> list[int]:
         """Return the members of the population."""
-        return [seen.number for seen in self._population()]
+        return trials_among(self._population())
 
     def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: ARG002 - there is none
         """Forget the population of another history."""
         self._sorted = (0, [])
 
     def _population(self) -> list[Observation]:
-        """Return the best of all that has ended, best first."""
-        ended, population = self._sorted
-        if ended != len(self.history):
-            best = best_first([seen for seen in self.history if seen.score is not None])
+        """Return the best of all that is known, best first."""
+        known, population = self._sorted
+        if known != len(self.prior) + len(self.history):
+            best = best_first([seen for seen in self.known() if seen.score is not None])
             population = best[: self.options.population_size]
-            self._sorted = len(self.history), population
+            self._sorted = len(self.prior) + len(self.history), population
         return population
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -56,7 +56,7 @@ class Observation:
     Parameters
     ----------
     number : int
-        The trial.
+        The trial; below 0 of what another search observed.
     spec, recipe : ArchitectureSpec, Recipe
         What was tried.
     rung : int
@@ -131,6 +131,11 @@ class Observation:
             "further_by_node": tuple(map(by_node_from_json, values["further_by_node"])),
         }
         return cls(spec=spec, recipe=recipe, **{**values, **read})
+
+
+def trials_among(known: Iterable[Observation]) -> list[int]:
+    """Return the numbers of those that are trials of this search."""
+    return [seen.number for seen in known if seen.number >= 0]
 
 
 def best_first(scored: Collection[Observation]) -> list[Observation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from common.groups import PORTFOLIO
+from common.groups import IMPORTED, PORTFOLIO
 from common.tasks import Head
 from server_app.gains import Gain
 from server_app.reporting.words import counted
@@ -31,7 +31,7 @@ def judgement(there: Entries, head: Head) -> Iterator[str]:
     """
     winner, baseline = there["winner"], there.get("baseline")
     if same(winner, baseline):
-        began = winner.get("origin") in (PORTFOLIO, "given")
+        began = winner.get("origin") in (PORTFOLIO, IMPORTED, "given")
         than = "what it began with: the winner is its" if began else "its baseline: the winner is that"
         yield f"The search found nothing better than {than} baseline, and the gain is zero."
     elif baseline:

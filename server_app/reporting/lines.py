@@ -31,6 +31,11 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}"
         f"{_warm_up(e)}{_left_out(e)}"
     ),
+    "imported": lambda e: (
+        f"The search begins with what is known of {listed([_source(one) for one in e['sources']])}"
+        + (f"; the best {e['first']} are tried first" if e["first"] > 1 else "")
+        + ("; the best is tried first" if e["first"] == 1 else "")
+    ),
     "proxies": lambda e: (
         f"{counted(e['specs'], 'spec')} {'is' if e['specs'] == 1 else 'are'} scored without training on "
         f"{counted(len(e['nodes']), 'node')}"
@@ -156,6 +161,18 @@ def _left_out(event: dict[str, Any]) -> str:
     """Return which entries of the portfolio are not tried."""
     names = ", ".join(event.get("left_out") or {})
     return f"; left out of the portfolio, for reasons that journal.jsonl tells: {names}" if names else ""
+
+
+def _source(source: dict[str, Any]) -> str:
+    """Return how much of a run or a file is known now, and what is not."""
+    outside, scoreless, of = source["outside"], source["scoreless"], f"of {source['of']:,}"
+    parts = [f"{outside:,} {of} {'is' if outside == 1 else 'are'} outside this space"] if outside else []
+    parts += (
+        [f"{scoreless:,} {of} {'has' if scoreless == 1 else 'have'} no score by its objective"] if scoreless else []
+    )
+    parts += [] if source["rung"] else ["ranked below every trial here"]
+    beside = f" ({', '.join(parts)})" if parts else ""
+    return f"{counted(source['imported'], 'trial')} of {source['source']}{beside}"
 
 
 def _picked(event: dict[str, Any]) -> str:

@@ -75,6 +75,8 @@ class Progress:
                 return
         if self.console.is_terminal and event.get("changes"):
             self._print(event["time"], " ".join(event["changes"]))
+        if self.console.is_terminal and event["event"] == "imported":
+            self._print(event["time"], _line(event) or "")
         self.board.update(event)
         if not self.console.is_terminal and (line := _line(event)) is not None:
             self._print(event["time"], line)

@@ -92,6 +92,7 @@ def test_what_may_change_is_told(simulation):
         (["federation.precision=float16"], "precision=float32", "precision=float16"),
         (["federation.nodes=11"], "federation.nodes=10", "federation.nodes=11"),
         (["controller=random"], "controller.name=evolution", "controller.name=random"),
+        (["search.imports=[runs/a]"], r"search\.imports=\[\]", r"search\.imports=\['runs/a'\]"),
         (["dataset=synthetic"], "dataset.name=digits", "dataset.name=synthetic"),
         (["space.width=[8,16]"], r"space.width=\[", r"space.width=\[8, 16\]"),
         (["training.epochs=7"], "training.epochs=", "training.epochs=7"),

@@ -113,7 +113,13 @@ def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     config = configure(
         seed=1,
         control="random",
-        search={"trials": 20, "concurrency": 5, "start": [SPEC], "budget": BudgetConfig(None, None, None, 60.0)},
+        search={
+            "trials": 20,
+            "concurrency": 5,
+            "start": [SPEC],
+            "imports": ["runs/a"],
+            "budget": BudgetConfig(None, None, None, 60.0),
+        },
         scoring={"folds": 3},
         controller={"name": "evolution", "population_size": 4},
         fidelity={"name": "successive_halving", "max_rounds": 9},
@@ -133,7 +139,7 @@ def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert final.seed != original.seed
     assert (again.seed, again.run.dir) == (child_seed(1, "compare") % 2**31, str(tmp_path))
     assert (again.final.seeds, again.final.finalists, again.scoring.folds, again.control) == (4, 1, 1, None)
-    assert again.search.budget == BudgetConfig(None, None, None, None)
+    assert (again.search.budget, again.search.imports) == (BudgetConfig(None, None, None, None), [])
     assert (again.training, again.dataset) == (config.training, config.dataset)
     assert again.final == replace(config.final, seeds=4, finalists=1)
 

@@ -45,6 +45,13 @@ SAMPLES = {
     },
     "proxies": {"specs": 480, "wanted": 500, "nodes": ["a", "b"], "left_out": []},
     "proxied": {"trial": "proxy-0001", "state": "finished", "scores": {"macs": 7.0}},
+    "imported": {
+        "sources": [
+            {"source": "runs/a", "of": 40, "imported": 28, "outside": 11, "scoreless": 1, "rung": 3, "why": "too wide"},
+            {"source": "b.csv", "of": 1, "imported": 1, "outside": 0, "scoreless": 0, "rung": 0, "why": ""},
+        ],
+        "first": 3,
+    },
     "scoreless": {"node": "a", "specs": 480, "reason": "no answer within 600 s"},
     "budget": {"trials": 14, "currency": "mac_examples", "spent": 600.0, "reserved": 500.0, "limit": 1000.0},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
@@ -92,6 +99,8 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 return {}
             if key in ("missing", "new"):
                 return []
+            if key == "sources":
+                return SAMPLES["imported"]["sources"]
             if key in ("finalists", "means"):
                 return [1.0]
             numbers = (
@@ -112,6 +121,7 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 "of",
                 "said",
                 "true",
+                "first",
             )
             if key in ("spent", "limit"):
                 return 1.0
@@ -172,6 +182,15 @@ def test_scores_without_training_are_told_in_one_line():
         "480 specs are scored without training on 2 nodes; the space holds no more than these of the 500 wanted"
     )
     assert line_of({**event, "specs": 1, "wanted": 1}) == "1 spec is scored without training on 2 nodes"
+
+
+def test_what_a_search_knows_before_it_begins_is_told_in_one_line():
+    event = {"event": "imported", **SAMPLES["imported"]}
+    runs = "28 trials of runs/a (11 of 40 are outside this space, 1 of 40 has no score by its objective)"
+    csv = "1 trial of b.csv (ranked below every trial here)"
+    assert line_of(event) == f"The search begins with what is known of {runs} and {csv}; the best 3 are tried first"
+    assert line_of({**event, "first": 1}).endswith("every trial here); the best is tried first")
+    assert line_of({**event, "first": 0}).endswith(csv)
 
 
 def test_a_run_that_fails_says_why_in_its_last_line(hopeless):
