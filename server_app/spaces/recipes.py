@@ -89,7 +89,7 @@ class RecipeSpace:
 
     # ------------------------------------------------------------ what there is
 
-    @property
+    @cached_property
     def default(self) -> Recipe:
         """The recipe of first choices."""
         return Recipe(**{name: choices.values[0] for name, choices in self.domains.items()})
@@ -121,13 +121,14 @@ class RecipeSpace:
     def within(self, recipe: Recipe) -> Recipe:
         """Return `recipe` with the default for each setting that is not among its choices."""
         foreign = [name for name, choices in self.domains.items() if getattr(recipe, name) not in choices]
-        return replace(recipe, **{name: self.domains[name].values[0] for name in foreign})
+        return replace(recipe, **{name: self.domains[name].values[0] for name in foreign}) if foreign else recipe
 
     # ------------------------------------------------------------ what is drawn
 
     def sample(self, rng: np.random.Generator) -> Recipe:
         """Draw a recipe, each setting uniformly."""
-        return replace(self.default, **{name: self.domains[name].draw(rng) for name in self.searched})
+        drawn = {name: self.domains[name].draw(rng) for name in self.searched}
+        return replace(self.default, **drawn) if drawn else self.default
 
     def sample_other(self, taken: Collection[Recipe], rng: np.random.Generator) -> Recipe | None:
         """Draw one of the recipes that are not among `taken`, each as likely; None where there is none."""
