@@ -6,12 +6,14 @@ kept beside the history are the scores of lower rungs, which a trial leaves behi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.errors import SpaceError
 from server_app.controllers.base import Controller, Observation, Suggestion
 from server_app.controllers.observations import best_first
 from server_app.surrogates.gp import Array, Belief, fit
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
 PARENTS = 10
 """Of the best trials as many are mutated, as many as are the population of `evolution`."""
 _BEST = 100
-"""Trials that the model sees at most: so many of the best, and as many of the newest others. Where the best lie is what
-it is asked, and with 200 a fit takes some hundredths of a second."""
-_NEWEST = 100
+"""Trials that the model sees at most: so many of the best, for where those lie is what it is asked, and half as many of
+the newest others. A fit on all of them takes 10 to 20 ms."""
+_NEWEST = 50
 _AWAITED = 50
 """Trials under way that are believed in, at most: the newest."""
 
@@ -92,6 +94,8 @@ class Beliefs:
 class Pool:
     """Ideas to choose from: different ones, and none that was tried.
 
+    The first draw that fails ends it: where legal specs are so rare, each takes a thousand attempts.
+
     Parameters
     ----------
     space : TrialSpace
@@ -103,6 +107,7 @@ class Pool:
     def __init__(self, space: TrialSpace, seen: Collection[Identity]) -> None:
         self._space, self._seen = space, seen
         self._ideas: dict[Identity, Suggestion] = {}
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._ideas)
@@ -119,25 +124,27 @@ class Pool:
 
     def draw(self, times: int, rng: np.random.Generator, wanted: Wanted = _anything) -> None:
         """Add so many draws of the space, as far as they are new and wanted."""
-        for _ in range(times):
-            self._add(Suggestion(self._space.sample(rng), "sample"), wanted)
+        self._fill((Suggestion(self._space.sample(rng), "sample") for _ in range(times)), wanted)
 
     def mutate(
         self, ideas: Sequence[Suggestion], times: int, rng: np.random.Generator, wanted: Wanted = _anything
     ) -> None:
         """Add so many mutations of ideas, each in its turn; they descend from the trials that these do."""
-        for place in range(times if ideas else 0):
-            idea = ideas[place % len(ideas)]
-            self._add(replace(idea, tried=self._space.mutate(idea.tried, rng)), wanted)
+        turns = islice(cycle(ideas), times)
+        self._fill((replace(idea, tried=self._space.mutate(idea.tried, rng)) for idea in turns), wanted)
 
     def first(self, hope: Array, count: int) -> list[Suggestion]:
         """Return the ideas of which most is hoped, the first of them first."""
         ideas = self.ideas
         return [ideas[place] for place in np.argsort(-hope, kind="stable")[:count]]
 
-    def _add(self, idea: Suggestion, wanted: Wanted) -> None:
-        if idea.tried not in self._seen and idea.tried not in self._ideas and wanted(idea.tried):
-            self._ideas[idea.tried] = idea
+    def _fill(self, found: Iterator[Suggestion], wanted: Wanted) -> None:
+        try:
+            for idea in found if not self._closed else ():
+                if idea.tried not in self._seen and idea.tried not in self._ideas and wanted(idea.tried):
+                    self._ideas[idea.tried] = idea
+        except SpaceError:
+            self._closed = True
 
 
 class Guided(Controller):

@@ -68,8 +68,10 @@ def evidence(covariance: Array, y: Array) -> float:
     y : array of shape (n,)
         With mean 0 under the prior.
     """
+    from scipy.linalg import solve_triangular  # a fifth of a second, and only needed here
+
     half = np.linalg.cholesky(covariance)
-    white = np.linalg.solve(half, y)
+    white = solve_triangular(half, y, lower=True, check_finite=False)
     return float(-np.log(np.diag(half)).sum() - 0.5 * (_PRIOR + len(y)) * np.log1p(white @ white / _PRIOR))
 
 

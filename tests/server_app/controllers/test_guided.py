@@ -109,7 +109,7 @@ def test_of_many_trials_the_best_and_the_newest_are_seen(space):
         controller.observe(trial_of(proposal, 1.0 if proposal.number < 20 else proposal.number / 1000), final=True)
     seen = {one.number for one in controller._seen_by_model()}
     best = {*range(20), *range(170, 250)}
-    assert seen == best | set(range(70, 170))
+    assert seen == best | set(range(120, 170))
 
 
 def test_scores_of_all_rungs_are_part_of_the_state(table):
