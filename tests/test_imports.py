@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = [path for package in ("common", "server_app", "client_app") for path in sorted((ROOT / package).rglob("*.py"))]
 
-IDEAS = ("spaces", "controllers", "fidelity", "placement", "weights", "transfer", "objectives")
+IDEAS = ("spaces", "controllers", "surrogates", "fidelity", "placement", "weights", "transfer", "objectives")
 """Packages of the server that see trials, specs and generators, and nothing of the world outside."""
 
 WORLD = ("flwr", "torch", "hydra", "omegaconf", "ray", "sklearn")

@@ -93,7 +93,7 @@ class RecipeSpace:
 
     # ------------------------------------------------------------ what there is
 
-    @property
+    @cached_property
     def default(self) -> Recipe:
         """The recipe of first choices."""
         return Recipe(**{name: choices.values[0] for name, choices in self.domains.items()})
@@ -125,7 +125,7 @@ class RecipeSpace:
     def within(self, recipe: Recipe) -> Recipe:
         """Return `recipe` with the default for each setting that is not among its choices."""
         foreign = [name for name, choices in self.domains.items() if getattr(recipe, name) not in choices]
-        return replace(recipe, **{name: self.domains[name].values[0] for name in foreign})
+        return replace(recipe, **{name: self.domains[name].values[0] for name in foreign}) if foreign else recipe
 
     # ------------------------------------------------------------ what is drawn
 
@@ -135,7 +135,8 @@ class RecipeSpace:
 
     def made(self, ask: Ask) -> Recipe:
         """Return the recipe that answers make; asked are the settings that have a choice, as ``training.epochs``."""
-        return replace(self.default, **{name: ask(f"training.{name}", self.domains[name]) for name in self.searched})
+        answers = {name: ask(f"training.{name}", self.domains[name]) for name in self.searched}
+        return replace(self.default, **answers) if answers else self.default
 
     def answers(self, recipe: Recipe) -> dict[str, Any]:
         """Return by question the answer of which `made` makes `recipe`, as far as that is offered."""

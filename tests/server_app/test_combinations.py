@@ -98,5 +98,7 @@ def test_a_controller_names_parents_where_it_says_so():
         "evolution",
         "hill_climb",
         "nsga2",
+        "predictor",
+        "progressive",
     }
     assert not names_parents(Controller)

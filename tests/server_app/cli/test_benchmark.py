@@ -100,7 +100,7 @@ def test_help_explains_the_format_and_the_options(run):
     code, out, _ = run("--help", "controller=hill_climb,random")
     assert code == 0
     assert '"curves": [[41.0, 90.9]' in out
-    assert "controller=hill_climb             or evolution, nsga2, random" in out
+    assert "controller=hill_climb             or evolution, nsga2, predictor, progressive, random" in out
     assert "controller.mutation_probability=0.7" in out
     assert "space=tabular                     the only one" in out
     assert all(len(line) <= 120 for line in out.splitlines())
