@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 100
 """Draws of the policy that may be illegal before the space draws."""
+_DECIMALS = 4
+"""Of a reward: the state has those of all lessons, and ranks lie further apart."""
 
 Lesson = tuple[tuple[int, float], ...]
 """What an update learns from: numbers of trials with rewards, in the order of observation."""
@@ -55,6 +57,10 @@ class Reinforce(Controller):
     @dataclass(frozen=True)
     class Options:
         """How it learns.
+
+        The paper has none of these numbers for a hundred trials. They were chosen, in factors of two, on synthetic
+        tables of 5^6 and 3^8 networks, whose scores are a sum of effects of digits, of pairs of digits, and of noise,
+        by the regret after 100 trials; nothing within a factor of two was clearly worse.
 
         Parameters
         ----------
@@ -200,7 +206,7 @@ def rewards(ended: Sequence[Observation]) -> Lesson:
     """
     order = [seen.number for seen in best_first([seen for seen in ended if seen.score is not None])]
     last = len(order) - (len(order) == len(ended))
-    ranks = {number: 1 - 2 * rank / last for rank, number in enumerate(order)} if last else {}
+    ranks = {number: round(1 - 2 * rank / last, _DECIMALS) for rank, number in enumerate(order)} if last else {}
     worst = -1.0 if ranks else 0.0
     return tuple((seen.number, ranks.get(seen.number, worst)) for seen in ended)
 

@@ -55,7 +55,7 @@ def test_rewards_are_ranks_in_the_order_of_observation():
 def test_failed_trials_share_the_least_reward():
     """The four places of 0.7, 0.5, 0.3 and failure lie 2/3 apart."""
     found = dict(rewards([seen(0, None), seen(1, 0.5), seen(2, None), seen(3, 0.7), seen(4, 0.3)]))
-    assert found == pytest.approx({0: -1.0, 2: -1.0, 3: 1.0, 1: 1 / 3, 4: -1 / 3})
+    assert found == pytest.approx({0: -1.0, 2: -1.0, 3: 1.0, 1: 1 / 3, 4: -1 / 3}, abs=1e-4)
     assert rewards([seen(0, 0.1), seen(1, None)]) == ((0, 1.0), (1, -1.0))
 
 
@@ -157,9 +157,9 @@ def test_more_entropy_keeps_the_policy_wider(four):
 
 
 def test_learns_where_luck_does_not_lead(space, search, luck):
-    best = [max(trial.score for trial in search(make(space, 300, seed))) for seed in range(5)]
+    best = [max(trial.score for trial in search(make(space, 100, seed))) for seed in range(3)]
     assert statistics.median(best) >= 0.8
-    assert luck(0.8, 300) < 0.06
+    assert luck(0.8, 100) < 0.02
 
 
 def test_it_draws_as_the_space_does_until_the_first_update(space, search):
@@ -178,9 +178,9 @@ def test_several_trials_in_flight_share_an_update(space):
     assert controller.extra_state() == {"lessons": [[[0, -1.0], [1, 1.0]]]}
     observe(controller, early[5], 0.0)
     assert controller.extra_state()["lessons"][1] == [
-        [0, pytest.approx(-1 / 3)],
+        [0, -0.3333],
         [1, 1.0],
-        [2, pytest.approx(1 / 3)],
+        [2, 0.3333],
         [5, -1.0],
     ]
 
