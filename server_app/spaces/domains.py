@@ -29,6 +29,10 @@ class Choices:
         """Return one of the values."""
         return self.values[int(rng.integers(len(self.values)))]
 
+    def probabilities(self) -> tuple[float, ...]:
+        """Return how likely it is that each value is drawn."""
+        return (1 / len(self.values),) * len(self.values)
+
     def other(self, value: Any, rng: np.random.Generator) -> Any:
         """Return one of the values but `value`."""
         return Choices(tuple(choice for choice in self.values if choice != value)).draw(rng)
@@ -58,6 +62,11 @@ class Sources(Choices):
     def draw(self, rng: np.random.Generator) -> int | None:
         """Return None, or one of the sources with `probability`."""
         return int(rng.integers(-1, len(self.values) - 2)) if rng.random() < self.probability else None
+
+    def probabilities(self) -> tuple[float, ...]:
+        """Return how likely it is that each value is drawn."""
+        sources = len(self.values) - 1
+        return (1 - self.probability, *(self.probability / sources for _ in range(sources)))
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ class Families(Choices):
         members = self.families[int(rng.integers(len(self.families)))]
         return members[int(rng.integers(len(members)))]
 
+    def probabilities(self) -> tuple[float, ...]:
+        """Return how likely it is that each name is drawn."""
+        sizes = {op: len(members) for members in self.families for op in members}
+        return tuple(1 / len(self.families) / sizes[op] for op in self.values)
+
 
 class Places:
     """Operations and values by their place in a chain.

@@ -42,6 +42,11 @@ class Expected(Choices):
         """Return the expected value with probability `confidence`, or else one of all values, each as likely."""
         return self.expected if rng.random() < self.confidence else super().draw(rng)
 
+    def probabilities(self) -> tuple[float, ...]:
+        """Return how likely it is that each value is drawn."""
+        by_chance = (1 - self.confidence) / len(self.values)
+        return tuple(self.confidence * (value == self.expected) + by_chance for value in self.values)
+
     def __str__(self) -> str:
         words = (
             f"{value} (expected, {self.confidence:g})" if value == self.expected else f"{value}"

@@ -50,6 +50,13 @@ def test_sources_of_a_skip():
     assert Sources.before(0, 0.5).values == (None, -1)
 
 
+def test_how_likely_each_value_is():
+    """A skip starts somewhere with probability 0.3, and then at each of three sources as likely."""
+    assert Choices((3, 5, 9, 1)).probabilities() == (0.25,) * 4
+    assert Sources.before(2, 0.3).probabilities() == pytest.approx((0.7, 0.1, 0.1, 0.1))
+    assert Sources.before(2, 0.0).probabilities() == (1.0,)
+
+
 @pytest.mark.parametrize(
     ("wide", "narrow", "covered"),
     [

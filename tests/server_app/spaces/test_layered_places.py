@@ -15,6 +15,7 @@ from common.seeding import generator
 from common.tasks import Classification, Task
 from server_app.spaces.layered import LayeredSpace
 from server_app.spaces.layered_options import Mutation
+from server_app.spaces.layered_places import Families
 
 VECTOR = Task((32,), Classification(10))
 SEQUENCE = Task((9, 128), Classification(6))
@@ -234,3 +235,10 @@ def test_the_nearest_spec_has_the_nearest_numbers_and_the_first_words():
     assert near == LayeredSpec((Conv2d(16, kernel=3, dropout=0.1), Linear(64, dropout=0.1)), "avg")
     space.check(near)
     assert space.nearest(near) == near
+
+
+def test_families_are_as_likely_and_so_are_their_members():
+    split = Families(("conv1d", "max_pool", "avg_pool"), (("conv1d",), ("max_pool", "avg_pool")))
+    assert split.probabilities() == (0.5, 0.25, 0.25)
+    rng = generator(0)
+    assert sum(split.draw(rng) == "conv1d" for _ in range(1000)) == pytest.approx(500, abs=5 * 1000**0.5 / 2)

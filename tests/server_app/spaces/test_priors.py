@@ -18,8 +18,9 @@ DRAWS = 4000
 def test_the_expected_value_is_drawn_by_belief_and_by_chance():
     rng = generator(0)
     counts = Counter(WIDTHS.draw(rng) for _ in range(DRAWS))
-    for value in WIDTHS.values:
+    for value, told in zip(WIDTHS.values, WIDTHS.probabilities(), strict=True):
         share = 0.6 * (value == 16) + 0.4 / 4
+        assert told == pytest.approx(share)
         # within four deviations of a binomial's share
         assert counts[value] / DRAWS == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / DRAWS))
 
