@@ -19,6 +19,7 @@ The paper trained 12,800 networks, a federation trains a hundred. So we depart i
   with, is learnt from as if it had.
 - Entropy is relative to the prior of the space, which may hold what an expert expects. With one objective and uniform
   priors it is the paper's up to a constant.
+- What other searches observed is a first lesson.
 - What was tried before, or breaks a constraint, is drawn again, and its gradient is not looked at.
 
 Until the first update, trials are drawn as the space draws.
@@ -27,7 +28,7 @@ Until the first update, trials are drawn as the space draws.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,11 @@ class Reinforce(Controller):
             if not 0 <= self.decay < 1:
                 raise ConfigError("controller.decay must lie in [0, 1)", self.decay, fix="Leave controller.decay out")
 
-    _lessons: tuple[Lesson, ...] = ()
-    _learner: Learner | None = None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        prior = self.prior[-self.options.memory :]
+        self._lessons: tuple[Lesson, ...] = (rewards(prior),) if prior else ()
+        self._learner: Learner | None = None
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return what the policy draws, or what the space does where that is not legal."""
@@ -125,7 +129,7 @@ class Reinforce(Controller):
         """Make a lesson where enough trials have ended since the last one."""
         ended = [seen for seen in self.history if not seen.unheard]
         if observation.final and not observation.unheard and len(ended) % self.options.batch == 0:
-            self._lessons = (*self._lessons, rewards(ended[-self.options.memory :]))
+            self._lessons = (*self._lessons, rewards([*self.prior, *ended][-self.options.memory :]))
 
     def extra_state(self) -> dict[str, Any]:
         """Return the lessons: what the policy is follows from them."""
@@ -140,8 +144,9 @@ class Reinforce(Controller):
         """Return what has taken all lessons."""
         if self._learner is None:
             self._learner = Learner(self.space, self.options)
+        tried = {**dict(enumerate(self._proposed)), **{seen.number: seen.identity for seen in self.prior}}
         for lesson in self._lessons[self._learner.taken :]:
-            self._learner.take(lesson, self._proposed)
+            self._learner.take(lesson, tried)
         return self._learner
 
 
@@ -173,10 +178,10 @@ class Learner:
         self._known: dict[int, tuple[tuple[Step, ...], float]] = {}
         """By number how a trial was answered, and how likely that was at first, as a logarithm."""
 
-    def take(self, lesson: Lesson, tried: Sequence[Identity]) -> None:
-        """Learn from one more lesson; `tried` has trials by number."""
+    def take(self, lesson: Lesson, tried: Mapping[int, Identity]) -> None:
+        """Learn from one more lesson; `tried` has trials by number. All of the first one is new."""
         options = self._options
-        fresh = lesson[-options.batch :]
+        fresh = lesson[-options.batch :] if self.taken else lesson
         self._meet([number for number, _ in fresh], tried)
         self.baseline = moved(self.baseline, [reward for _, reward in fresh], options.decay)
         numbers = [number for number, _ in lesson if number in self._known]
@@ -189,7 +194,7 @@ class Learner:
             episodes.climb(weights * advantages, options.entropy, options.learning_rate)
         self.taken += 1
 
-    def _meet(self, numbers: Sequence[int], tried: Sequence[Identity]) -> None:
+    def _meet(self, numbers: Sequence[int], tried: Mapping[int, Identity]) -> None:
         """Take down how trials were answered; what the space does not offer teaches nothing."""
         for number in numbers:
             try:

@@ -35,6 +35,8 @@ _KEPT = 3
 _PRIOR = 2.0
 """Observations that the prior of the variance is worth."""
 _JITTER = 1e-6
+ROUNDING = 1e-9
+"""Of inputs, which are about 1: what differs by less is equal."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ def fit(inputs: Array, scores: Array, extra: Sequence[float] | Array = ()) -> Be
         Variance of the noise of each score, beside that of all.
     """
     centre = inputs.mean(axis=0)
-    scale = float(np.sqrt(np.square(inputs - centre).sum(axis=1).mean())) or 1.0
+    scale = float(np.sqrt(np.square(inputs - centre).sum(axis=1).mean()))
+    scale = scale if scale > ROUNDING else 1.0  # all inputs are one
     own = (inputs - centre) / scale
     more = np.asarray(extra, dtype=np.float64) if len(extra) else np.zeros(len(own))
     products = _products(own, own)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from server_app.surrogates.gp import ROUNDING
+
 if TYPE_CHECKING:
     from server_app.spaces.trial_space import TrialSpace
     from server_app.surrogates.gp import Array
@@ -50,8 +52,9 @@ class Inputs:
         spread = rows.std(axis=0)
         costs = COSTS if self._costs else 0
         encoding, rest = spread[: len(spread) - costs], spread[len(spread) - costs :]
-        own = np.full(len(encoding), 1 / (float(np.sqrt(np.square(encoding).sum())) or 1.0))
-        return np.concatenate([own, np.sqrt(_SHARE / COSTS) / np.where(rest > 0, rest, 1.0)])
+        total = float(np.sqrt(np.square(encoding).sum()))
+        own = np.full(len(encoding), 1 / (total if total > ROUNDING else 1.0))
+        return np.concatenate([own, np.sqrt(_SHARE / COSTS) / np.where(rest > ROUNDING, rest, 1.0)])
 
     def _encoded(self, identity: Identity) -> Array:
         encoding = self._space.encode(identity)

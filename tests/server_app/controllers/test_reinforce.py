@@ -94,6 +94,10 @@ def shares(learner, space):
     return np.exp(Episodes(episodes).log_probabilities())
 
 
+def by_number(specs):
+    return {number: (spec, Recipe()) for number, spec in enumerate(specs)}
+
+
 def test_one_update_by_hand(four):
     """Of the first lesson's two trials, with probability 1/4 each and weight 1, the rewards are 1 and -1.
 
@@ -101,7 +105,7 @@ def test_one_update_by_hand(four):
     -(-1/4, 1 - 1/4, -1/4, -1/4), is (1/2, -1/2, 0, 0); at the prior the gradient of the entropy is 0.
     """
     learner = Learner(four, Reinforce.Options(batch=2, memory=2, steps=1, learning_rate=0.8, decay=0.5))
-    tried = [(spec, Recipe()) for spec in WIDTHS]
+    tried = by_number(WIDTHS)
     learner.take(((0, 1.0), (1, -1.0)), tried)
     raised = np.exp([0.4, -0.4, 0.0, 0.0])
     assert shares(learner, four) == pytest.approx(raised / raised.sum())
@@ -114,7 +118,7 @@ def test_later_lessons_weigh_by_how_likely_trials_were_at_first(four):
     The baseline becomes 1/2 (0 + 1), so advantages are -1 - 1/2 and 1 - 1/2.
     """
     options = Reinforce.Options(batch=1, memory=2, steps=1, learning_rate=1.0, entropy=0, decay=0.5)
-    learner, tried = Learner(four, options), [(spec, Recipe()) for spec in WIDTHS]
+    learner, tried = Learner(four, options), by_number(WIDTHS)
     learner.take(((0, 0.5),), tried)  # the baseline is 1/4, so the advantage 1/4
     first = np.exp(np.array([1 - 1 / 4, -1 / 4, -1 / 4, -1 / 4]) / 4)
     first /= first.sum()
@@ -132,7 +136,7 @@ def test_later_lessons_weigh_by_how_likely_trials_were_at_first(four):
 def test_the_better_answer_becomes_likelier(four):
     """Rewards are by width."""
     learner = Learner(four, Reinforce.Options(batch=4, memory=4))
-    tried = [(spec, Recipe()) for spec in WIDTHS] * 20
+    tried = by_number(WIDTHS * 20)
     likely = []
     for turn in range(20):
         learner.take(tuple((4 * turn + i, (2 * i - 3) / 3) for i in range(4)), tried)
@@ -147,7 +151,7 @@ def test_more_entropy_keeps_the_policy_wider(four):
     for entropy in (0.05, 0.5):
         learner = Learner(four, Reinforce.Options(batch=4, memory=4, entropy=entropy))
         for turn in range(20):
-            learner.take(tuple((4 * turn + i, (2 * i - 3) / 3) for i in range(4)), [(s, Recipe()) for s in WIDTHS] * 20)
+            learner.take(tuple((4 * turn + i, (2 * i - 3) / 3) for i in range(4)), by_number(WIDTHS * 20))
         drawn = shares(learner, four)
         widths.append(-(drawn * np.log(drawn)).sum())
     assert widths[0] < widths[1] < math.log(4)

@@ -122,3 +122,13 @@ def test_equal_inputs_and_equal_scores_are_no_error():
     mean, deviation = belief.predict(np.zeros((1, 3)))
     assert mean[0] == 0
     assert deviation[0] > 0
+
+
+def test_inputs_that_differ_by_rounding_are_equal():
+    """The mean of three tenths is not a tenth; in units of that difference all others would be infinitely far."""
+    inputs = np.full((3, 2), 0.1)
+    assert np.square(inputs - inputs.mean(axis=0)).sum() > 0
+    belief = fit(inputs, np.array([1.0, 0.0, -1.0])).assuming(np.array([[0.1, 0.9], [0.7, 0.3]]))
+    means, deviations = belief.predict(np.array([[0.1, 0.1], [0.9, 0.5]]))
+    assert np.isfinite([means, deviations]).all()
+    assert deviations[1] > deviations[0] > 0
