@@ -13,7 +13,8 @@ knows no pruned scores. Broken constraints are constraints.
 
 Where we depart from a study of Optuna's own: the first proposals are draws of the space, which has priors that a
 sampler does not know, and what a sampler suggests is asked for again where it is illegal or was tried, a few times,
-before a draw of the space takes its place.
+before a draw of the space takes its place. Once half of a space was tried, draws find the rest: a sampler would mostly
+suggest what is known.
 """
 
 from __future__ import annotations
@@ -71,11 +72,13 @@ class Optuna(Controller):
         self._parameters: dict[int, tuple[Identity, Parameters]] = {}
         self._asking: tuple[np.random.Generator, Study] | None = None
         self._left = 0
+        self._half = self.space.size() / 2
 
     def suggest(self, rng: np.random.Generator) -> Suggestion:
         """Return what the sampler suggests, or something random while there is nothing to learn from."""
         proposed = len(self.history) + self.in_flight
-        if proposed < self.options.startup or all(seen.score is None for seen in self.history):
+        unscored = all(seen.score is None for seen in self.history)
+        if proposed < self.options.startup or proposed > self._half or unscored:
             return Suggestion(self.space.sample(rng), "sample")
         from server_app.optuna_study import answering, quiet
 
