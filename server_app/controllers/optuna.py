@@ -20,7 +20,7 @@ suggest what is known.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, SpecError
@@ -50,14 +50,14 @@ class Optuna(Controller):
         ----------
         sampler : str
             Name of a class in `optuna.samplers`.
-        sampler_options : dict
+        sampler_options : dict, optional
             What that class takes beside its seed.
         startup : int
             So many first proposals are draws of the space.
         """
 
         sampler: str = "TPESampler"
-        sampler_options: dict[str, Any] = field(default_factory=dict)
+        sampler_options: dict[str, Any] | None = None
         startup: int = 10
 
         def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class Optuna(Controller):
 
             if self.startup < 0:
                 raise ConfigError("controller.startup must be 0 or more", self.startup, fix="Set controller.startup=10")
-            sampler_of(self.sampler, self.sampler_options, 0)
+            sampler_of(self.sampler, self.sampler_options or {}, 0)
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -99,7 +99,7 @@ class Optuna(Controller):
         """Return the history as a study, in the order of the trials' numbers, with a sampler that has just begun."""
         from server_app.optuna_study import sampler_of, study_of
 
-        sampler = sampler_of(self.options.sampler, self.options.sampler_options, int(rng.integers(2**32)))
+        sampler = sampler_of(self.options.sampler, self.options.sampler_options or {}, int(rng.integers(2**32)))
         scored = [seen for seen in self.history if seen.score is not None]
         return study_of(self._trials(), 1 + len(scored[0].further), sampler)
 

@@ -1,5 +1,6 @@
 import pytest
 
+from common.config import compose_benchmark, options_of
 from common.errors import ConfigError
 from common.seeding import generator
 from server_app.controllers.optuna import Optuna
@@ -169,3 +170,8 @@ def test_any_sampler_proposes_what_is_new_and_is_restored(space, options, object
 def test_options_are_checked(options, named):
     with pytest.raises(ConfigError, match=named):
         Optuna.Options(**options)
+
+
+def test_options_of_the_sampler_are_typed_as_they_are():
+    plain = compose_benchmark(["controller=optuna", "controller.sampler_options={multivariate: false}"])["controller"]
+    assert options_of(plain, Optuna.Options, "controller").sampler_options == {"multivariate": False}
