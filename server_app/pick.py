@@ -9,8 +9,7 @@ Search?", NeurIPS 2021). How good it is here is told by trials that trees have n
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
@@ -29,7 +28,7 @@ from common.settings import TrainingSettings
 from common.tasks import Task, task_from_record
 from server_app.build import build_space
 from server_app.registry import load_choice
-from server_app.run_folder import HISTORY, RESULT
+from server_app.run_folder import HISTORY, RESULT, read_finished
 from server_app.spaces.base import SearchSpace
 from server_app.state import config_of
 
@@ -122,7 +121,7 @@ def read_run(folder: Path) -> Finished:
     StorageError
         A file is missing, or is none of ours.
     """
-    result, history = (_read(folder / name) for name in (RESULT, HISTORY))
+    result, history = (read_finished(folder, name) for name in (RESULT, HISTORY))
     config = config_of(folder)
     try:
         task = task_from_record(result["task"])
@@ -212,13 +211,3 @@ def _candidates(run: Finished, limits: Limits, seed: int) -> Iterator[Architectu
 
 def _keeps(run: Finished, limits: Limits, spec: ArchitectureSpec) -> bool:
     return not limits.exceeded(needs_of(spec, run.task, TrainingSettings()))
-
-
-def _read(path: Path) -> Any:
-    try:
-        found: Mapping[str, Any] | list[Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorageError(
-            f"A run that has finished has its {path.name} ({error})", str(path.parent), fix="Name the folder of one"
-        ) from None
-    return found

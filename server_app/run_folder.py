@@ -185,6 +185,16 @@ def last_event(folder: Path) -> dict[str, Any] | None:
     return last if isinstance(last, dict) and "event" in last else None
 
 
+def read_finished(folder: Path, name: str) -> Any:
+    """Read one of the JSON files that a finished run has; raises `StorageError` where there is none."""
+    try:
+        return json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"A run that has finished has its {name} ({error})", str(folder), fix="Name the folder of one"
+        ) from None
+
+
 def forget_state(folder: Path) -> None:
     """Remove what only a run that has not finished needs."""
     with suppress(OSError):

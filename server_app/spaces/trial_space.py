@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from common.architecture.cost import Cost
     from common.architecture.spec import ArchitectureSpec
     from server_app.spaces.base import Ask, SearchSpace
+    from server_app.spaces.domains import Domain
     from server_app.spaces.recipes import RecipeSpace
     from server_app.trials import Identity, Recipe
 
@@ -89,6 +91,18 @@ class TrialSpace:
         spec, recipe = identity
         return {**self.space.answers(spec), **self.recipes.answers(recipe)}
 
+    def asked(self, identity: Identity) -> dict[str, tuple[Domain, Any]]:
+        """Return by question what may be answered, and the answer of which `made` makes a trial.
+
+        What the space does not offer is left out; recipes are as of `answers`. Whether the spec is legal is not asked:
+        limits may have become narrower since it was tried.
+        """
+        spec, recipe = identity
+        found = _asked(self.recipes.made, self.recipes.answers(recipe))
+        with suppress(SpecError):
+            found = _asked(self.space.made, self.space.answers(spec)) | found
+        return found
+
     def sample(self, rng: np.random.Generator) -> Identity:
         """Draw a legal spec and a recipe; raises `SpaceError` as of `SearchSpace.sample`."""
         return self.space.sample(rng), self.recipes.sample(rng)
@@ -132,3 +146,15 @@ class TrialSpace:
         """Return a legal mix of the two specs with a mix of the two recipes, as far as those are offered."""
         spec = self.space.crossover(a[0], b[0], rng)
         return spec, self.recipes.within(self.recipes.crossover(a[1], b[1], rng))
+
+
+def _asked(made: Callable[[Ask], object], answers: dict[str, Any]) -> dict[str, tuple[Domain, Any]]:
+    found: dict[str, tuple[Domain, Any]] = {}
+
+    def ask(name: str, domain: Domain) -> Any:
+        found[name] = domain, answers[name]
+        return answers[name]
+
+    with suppress(SpecError):
+        made(ask)
+    return found

@@ -66,6 +66,13 @@ CHOICES = {
         "search": {"trials": 5, "concurrency": 2},
         "final": {"front": "all", "seeds": 2},
     },
+    "Optuna's TPE, halving, recipes": {
+        "controller": {"name": "optuna", "startup": 2, "sampler_options": {"n_startup_trials": 2}},
+        "fidelity": {"name": "successive_halving", "max_rounds": 2, "min_steps": 0, "eta": 2, "bracket_size": 2},
+        "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
+        "search": {"trials": 6, "concurrency": 2},
+        "training": {"learning_rate": [0.001, 0.003]},
+    },
     "candidates that are screened, ASHA, split": {
         "controller": {"name": "evolution", "population_size": 2, "sample_size": 1},
         "fidelity": {

@@ -122,3 +122,33 @@ def test_a_vector_is_the_spec_s_and_the_recipe_s():
 
 def test_the_cost_is_the_spec_s():
     assert TRIALS.cost(SPECS[0]) == TRIALS.space.cost(SPECS[0])
+
+
+@pytest.mark.parametrize("space", everything())
+def test_what_was_asked_is_told_with_its_answers(space):
+    """`made` makes the trial again where it is asked the same and answered so."""
+    trials = with_recipes(space)
+    for seed in range(10):
+        identity = trials.sample(generator(seed))
+        asked = trials.asked(identity)
+        assert {name: answer for name, (_, answer) in asked.items()} == trials.answers(identity)
+
+        def ask(name, domain, asked=asked):
+            assert asked[name][0] == domain
+            return asked[name][1]
+
+        assert trials.made(ask) == identity
+
+
+def test_what_was_asked_is_told_of_what_is_too_large_by_now_and_of_a_foreign_recipe_as_far_as_it_is_offered():
+    space = everything()[0]
+    spec = space.sample(generator(1))
+    before = with_recipes(space).asked((spec, FOREIGN))
+    assert before["training.learning_rate"] == (with_recipes(space).recipes.domains["learning_rate"], 0.001)
+    space.excess = lambda one: "too large"  # noqa: ARG005
+    assert with_recipes(space).asked((spec, FOREIGN)) == before
+
+
+def test_of_what_the_space_does_not_offer_the_recipe_alone_is_told():
+    stranger = LayeredSpec((Linear(7),))
+    assert set(TRIALS.asked((stranger, FOREIGN))) == {"training.learning_rate", "training.schedule"}
