@@ -55,6 +55,8 @@ class SearchConfig:
     budget: BudgetConfig
     imports: Any = field(default_factory=list)
     imports_first: int = 3
+    priors: Any = None
+    confidence: float = 0.5
 
     def __post_init__(self) -> None:
         _at_least("search.trials", self.trials, 1)
@@ -65,6 +67,16 @@ class SearchConfig:
                 f"search.start must be {PORTFOLIO}, or a list of architecture specs", self.start, fix="[] is none"
             )
         _at_least("search.imports_first", self.imports_first, 0)
+        if not isinstance(self.priors, dict | None):
+            raise ConfigError(
+                "search.priors must name what you expect, by question",
+                self.priors,
+                fix="Write search.priors={width: 32}",
+            )
+        if not 0 < self.confidence < 1:
+            raise ConfigError(
+                "search.confidence must lie between 0 and 1", self.confidence, fix="Set search.confidence=0.5"
+            )
         if not isinstance(self.imports, list) or not all(isinstance(name, str) and name for name in self.imports):
             raise ConfigError(
                 "search.imports must be a list of run folders and CSV files",

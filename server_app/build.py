@@ -36,7 +36,8 @@ from server_app.portfolio import Portfolio, portfolio_of
 from server_app.registry import AXES, choices, option_names
 from server_app.roster import Roster
 from server_app.scoring import scoring_of
-from server_app.spaces.base import SearchSpace
+from server_app.spaces.base import SearchSpace, drawn_by
+from server_app.spaces.beliefs import Beliefs
 from server_app.spaces.recipes import RecipeSpace, largest, read_choices
 from server_app.spaces.trial_space import TrialSpace
 from server_app.stages.screening import Screening
@@ -192,6 +193,13 @@ def reach_of(config: Config, task: Task) -> Reach:
     return Reach(space, most, _rehearsal(config))
 
 
+def _believe(config: Config, space: SearchSpace, recipes: RecipeSpace) -> None:
+    """Let a space know what is expected; raises `ConfigError` for what it does not ask, or not offer."""
+    beliefs, rng = Beliefs(config.search.priors or {}, config.search.confidence), _rehearsal(config)
+    beliefs.check(TrialSpace(space, recipes).made, drawn_by(rng))
+    space.beliefs = beliefs
+
+
 def build_search(
     config: Config,
     task: Task,
@@ -245,10 +253,12 @@ def build_search(
     else:
         space.excess = excess_of_any(*about)
     space.sample(_rehearsal(config))
+    _believe(config, space, recipes)
     portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
     controller, controller_options = chosen(config, "controller")
     fidelity, fidelity_options = chosen(config, "fidelity")
-    trials = TrialSpace(space, recipes if fidelity.trains else RecipeSpace.fixed(recipes.default))
+    searched = recipes if fidelity.trains else RecipeSpace.fixed(recipes.default)
+    trials = TrialSpace(space, searched.expecting(space.beliefs))
     made = fidelity(fidelity_options, roster.steps_per_round(recipes.default))
     prior = Prior() if again else prior_of(config.search, Terms(trials, objectives, made, weights.shares))
     if prior.sources:

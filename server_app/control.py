@@ -72,7 +72,7 @@ def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> C
         controller={"name": "random"},
         weights={"name": "scratch"},
         fidelity=unscreened if fidelity.trains else {"name": "successive_halving"},
-        search=replace(config.search, trials=UNBOUNDED, start=[], imports=[], budget=budget),
+        search=replace(config.search, trials=UNBOUNDED, start=[], imports=[], priors=None, budget=budget),
         final=replace(config.final, rounds=result.get("final_rounds") or config.final.rounds),
         run=replace(config.run, dir=str(folder), resume=False),
     )

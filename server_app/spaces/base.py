@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from common.architecture.cost import Cost, cost_of
 from common.errors import SpaceError, SpecError
 from server_app.reporting.words import counted
+from server_app.spaces.beliefs import Beliefs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,11 @@ class SearchSpace(ABC):
         Input shape and classes; every cost is relative to it.
     max_parameters, max_macs, max_message_bytes : int, optional
         Hard constraints on a spec.
+
+    Attributes
+    ----------
+    beliefs : Beliefs
+        What an expert expects of answers; by default nothing. Fresh draws follow it, and who answers is told.
     """
 
     why_offline: ClassVar[str] = ""
@@ -63,6 +69,7 @@ class SearchSpace(ABC):
         self.max_parameters = max_parameters
         self.max_macs = max_macs
         self.max_message_bytes = max_message_bytes
+        self.beliefs = Beliefs()
         self._legal: tuple[ArchitectureSpec, ...] | None = None
         self.excess = lambda spec: ""  # noqa: ARG005
 
@@ -98,7 +105,11 @@ class SearchSpace(ABC):
 
     def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
         """Draw a spec, legal or not: by default each answer as its domain has it."""
-        return self._made(drawn_by(rng))
+        return self._made(self._drawn(rng))
+
+    def _drawn(self, rng: np.random.Generator) -> Ask:
+        """Return what answers as domains draw, with what is expected of them."""
+        return self.beliefs.asked(drawn_by(rng))
 
     @abstractmethod
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:
@@ -214,7 +225,7 @@ class SearchSpace(ABC):
         SpecError
             The answers make no network, or none that is legal.
         """
-        spec = self._made(ask)
+        spec = self._made(self.beliefs.asked(ask))
         self.check(spec)
         return spec
 

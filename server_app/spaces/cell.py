@@ -128,8 +128,9 @@ class CellSpace(SearchSpace):
 
     def _draw(self, rng: np.random.Generator) -> CellSpec:
         """Draw cell by cell: those that lead nowhere are drawn again."""
-        cells = {name: self._wirings.draw(rng) for name in self._names}
-        return self._spec(cells, {name: domain.draw(rng) for name, domain in self._domains.items()})
+        ask = self._drawn(rng)
+        cells = {name: self._wirings.draw(name, ask) for name in self._names}
+        return self._spec(cells, {name: ask(name, domain) for name, domain in self._domains.items()})
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> CellSpec:
         spec = _cell_spec(spec)

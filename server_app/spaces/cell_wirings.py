@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from common.architecture.kinds.cells import NONE, Cell, Edge, Form, Node, canonical
 from common.errors import SpecError
-from server_app.spaces.base import drawn_by
 from server_app.spaces.domains import Choices
 
 if TYPE_CHECKING:
@@ -68,10 +67,10 @@ class Wirings:
         self._operations = Choices(tuple(operations))
         self._real = tuple(operation for operation in operations if operation != NONE)
 
-    def draw(self, rng: np.random.Generator) -> Cell:
-        """Return a cell, each way to write one being as likely; those that lead nowhere are drawn again."""
+    def draw(self, name: str, ask: Ask) -> Cell:
+        """Return a cell as of `made`, but that one which leads nowhere is asked for again, by who draws answers."""
         while True:
-            written = self._answered("", drawn_by(rng))
+            written = self._answered(name, ask)
             if (cell := self._sound(written)) is not None:
                 return cell
 

@@ -27,6 +27,7 @@ from server_app.trials import Recipe
 
 if TYPE_CHECKING:
     from server_app.spaces.base import Ask
+    from server_app.spaces.beliefs import Beliefs
 
 _SETTINGS = {item.name: item.default for item in fields(TrainingSettings)}
 _BY_DATA = ("augmentation", "label_smoothing")
@@ -85,6 +86,10 @@ class RecipeSpace:
             for value in choices.values:
                 check_recipe(replace(space.default, **{name: value}), task)
         return space
+
+    def expecting(self, beliefs: Beliefs) -> Self:
+        """Return this space with what an expert expects of it; the default stays."""
+        return type(self)({name: beliefs.of(f"training.{name}", one) for name, one in self.domains.items()})
 
     @classmethod
     def fixed(cls, recipe: Recipe) -> Self:

@@ -127,7 +127,9 @@ class TabularSpace(SearchSpace):
         return {f"table.{place}": digit for place, digit in enumerate(_key(spec))}
 
     def _draw(self, rng: np.random.Generator) -> ArchitectureSpec:
-        """Draw an entry, each as likely: most digits may make none."""
+        """Draw an entry, each as likely, for most digits may make none; or digits of which something is expected."""
+        if self.beliefs.expected:
+            return self._made(self._drawn(rng))
         return self.specs[self._keys[int(rng.integers(len(self._keys)))]]
 
     def _mutant(self, spec: ArchitectureSpec, rng: np.random.Generator) -> ArchitectureSpec:

@@ -53,6 +53,8 @@ def test_yaml_is_for_people_and_complete():
         ("search.trials=0", ["search.trials", "1 or more", "0"]),
         ("search.concurrency=0", ["search.concurrency"]),
         ("search.imports=runs/mine", ["search.imports", "'runs/mine'", "search.imports=[runs/mine,scores.csv]"]),
+        ("search.priors=[width]", ["search.priors", "['width']", "search.priors={width: 32}"]),
+        ("search.confidence=1", ["search.confidence", "1", "0.5"]),
         ("search.imports=[3]", ["search.imports", "[3]"]),
         ("search.imports_first=-1", ["search.imports_first", "-1"]),
         ("federation.order=chaos", ["federation.order", "'chaos'", "arrival"]),

@@ -24,6 +24,7 @@ from common.errors import SpaceError, SpecError
 from common.seeding import generator
 from common.tasks import Classification, Task
 from server_app.registry import choices, load_choice
+from server_app.spaces.beliefs import Beliefs
 from server_app.spaces.table import Table
 from server_app.spaces.tabular import TabularSpace
 from tests.support.tables import sparse_table, table
@@ -257,6 +258,22 @@ def test_whatever_is_answered_makes_something_legal_or_is_refused(space, seed):
         return
     assert space.contains(spec)
     assert space.answers(spec).keys() == ask.given.keys() or space.answers(spec) != ask.given
+
+
+def test_what_an_expert_expects_is_drawn_more_often(request, space):
+    """With a confidence of 0.8 the value that is drawn least of all is drawn most, where constraints leave it be."""
+    request.addfinalizer(lambda: setattr(space, "beliefs", Beliefs()))  # others use it too
+    rng, met = generator(0), {}
+    for _ in range(60):
+        for name, value in space.answers(space.sample(rng)).items():
+            met.setdefault(name, []).append(value)
+    name, values = max(met.items(), key=lambda pair: (len(pair[1]), len(set(pair[1]))))
+    if space.size() < 10 or len(set(values)) < 2:
+        return
+    rarest = min(set(values), key=lambda value: (values.count(value), str(value)))
+    space.beliefs = Beliefs({name: rarest}, 0.8)
+    drawn = [space.answers(space.sample(rng)).get(name) for _ in range(60)]
+    assert drawn.count(rarest) > 2 * values.count(rarest) or drawn.count(rarest) > 30
 
 
 @given(seed=SEEDS)

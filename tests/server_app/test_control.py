@@ -44,14 +44,14 @@ def text_of(found):
 
 
 def test_the_control_is_a_random_search_that_may_cost_as_much(configure, tmp_path):
-    known = {"imports": ["runs/earlier"]}
+    known = {"imports": ["runs/earlier"], "priors": {"width": 8}}
     config = configure(control="random", controller={"name": "evolution", "population_size": 5}, seed=7, search=known)
     resumed = replace(config, run=replace(config.run, dir=str(tmp_path), resume=True))
     control = control_config(resumed, {**result_of([]), "final_rounds": 17}, tmp_path / "control")
     assert control.final.rounds == 17
     assert control.controller == {"name": "random"}
     assert control.search.budget.limits == {"mac_examples": 2_500_000}
-    assert (control.search.start, control.search.imports) == ([], [])
+    assert (control.search.start, control.search.imports, control.search.priors) == ([], [], None)
     assert control.search.trials > 10**5
     assert control.control is None
     assert (control.run.dir, control.run.resume) == (str(tmp_path / "control"), False)

@@ -7,6 +7,7 @@ import pytest
 from common.architecture.kinds.cells import FORMS, canonical
 from common.errors import SpecError
 from common.seeding import generator
+from server_app.spaces.base import drawn_by
 from server_app.spaces.cell_wirings import Wirings
 
 DARTS, NAS_BENCH_201 = FORMS["darts"], FORMS["nasbench201"]
@@ -29,7 +30,7 @@ def test_ways_to_write_a_cell(form, nodes, ways):
 
 def test_all_cells_are_drawn_and_no_others():
     wirings, rng = Wirings(NAS_BENCH_201, 3, ("none", "conv1")), generator(0)
-    assert {wirings.draw(rng) for _ in range(2000)} == set(wirings)
+    assert {wirings.draw("", drawn_by(rng)) for _ in range(2000)} == set(wirings)
 
 
 def test_a_mutant_differs_in_the_operation_or_the_source_of_one_edge():
@@ -59,7 +60,7 @@ def test_a_cell_that_lacks_edges_can_get_them_again():
 def test_a_child_has_the_nodes_of_its_parents():
     wirings, rng = Wirings(NAS_BENCH_201, 3, ("conv1", "conv3")), generator(0)
     for _ in range(50):
-        a, b = wirings.draw(rng), wirings.draw(rng)
+        a, b = wirings.draw("", drawn_by(rng)), wirings.draw("", drawn_by(rng))
         child = wirings.child(a, b, rng)
         # Two nodes are read by the last, one by the other: their order is fixed, so nodes stay where they were.
         assert all(node in (a[index], b[index]) for index, node in enumerate(child))
