@@ -29,7 +29,7 @@ def test_an_unknown_option_is_named_whole_and_what_there_is_beside_it(plain):
     with pytest.raises(ConfigError, match=r"^foo=1 is no option; a configuration has seed, .*\. Remove foo\.$"):
         typed(Config, plain | {"foo": 1}, "")
     with pytest.raises(
-        ConfigError, match=r"^search\.tirals=3 is no option; search has trials, concurrency, start, budget\."
+        ConfigError, match=r"^search\.tirals=3 is no option; search has trials, concurrency, start, budget, imports, "
     ):
         typed(Config, changed(plain, "search", tirals=3), "")
     with pytest.raises(ConfigError, match=r"^training\.lr=1 is no option; training has .*\. Remove training\.lr\.$"):

@@ -90,12 +90,16 @@ def space(digit_space):
 
 @pytest.fixture
 def make(name, space, trials_of):
-    """A controller of `name` over architectures with recipes; specs to start with have the default recipe."""
+    """A controller of `name` over architectures with recipes; specs to start with have the default recipe.
+
+    What chooses from a pool has a small one: it is dear, and what holds of a small one holds of a large one.
+    """
     cls = load_choice("controller", name)
+    options = cls.Options(pool=6) if "pool" in cls.Options.__dataclass_fields__ else cls.Options()
 
     def make(seed=0, space=space, trials=TRIALS, start=(), prior=()):
         suggestions = [one if isinstance(one, Suggestion) else given([one])[0] for one in start]
-        return cls(trials_of(space), seed, trials, cls.Options(), suggestions, prior)
+        return cls(trials_of(space), seed, trials, options, suggestions, prior)
 
     return make
 

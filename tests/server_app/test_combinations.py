@@ -11,7 +11,7 @@ from server_app.combinations import names_parents
 from server_app.controllers.base import Controller
 from server_app.registry import choices, load_choice
 
-APART = {("random", "inherit"), ("optuna", "inherit")}
+APART = {("random", "inherit"), ("optuna", "inherit"), ("reinforce", "inherit")}
 PAIRS = list(itertools.product(choices("controller"), choices("weights")))
 
 
