@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.parametrize("trials_of", [with_one_recipe, with_recipes], ids=["one recipe", "recipes"]),
 ]
 
-TRIALS = 40
+TRIALS = 24
 
 
 def worth(spec):
@@ -165,12 +165,12 @@ def test_max_trials_is_the_end(make):
 @pytest.mark.parametrize("width", [1, 4])
 def test_a_space_is_exhausted_and_the_search_ends(make, digit_space, width):
     space = digit_space(2, 3)
-    controller = make(space=space)
+    controller = make(space=space, trials=40)
     proposals = Drive(controller, width).run()
     assert len(identities(proposals)) == len(proposals) == controller.space.size()
     assert len(proposals) in (9, 9 * 4)
     assert controller.done
-    restored = make(space=space)
+    restored = make(space=space, trials=40)
     restored.load_state_dict(json.loads(json.dumps(controller.state_dict())))
     assert restored.done
 
@@ -536,7 +536,7 @@ def nearly_best(space):
 def test_what_was_tried_elsewhere_is_no_trial_and_may_be_tried_again(make, digit_space, width, rung):
     space = digit_space(2, 3)
     prior = observed_elsewhere(space._enumerate(), rung)
-    drive = Drive(make(space=space, prior=prior), width)
+    drive = Drive(make(space=space, trials=40, prior=prior), width)
     proposals = drive.run()
     assert len(identities(proposals)) == len(proposals) == drive.controller.space.size()
     assert [proposal.number for proposal in proposals] == list(range(len(proposals)))
