@@ -263,11 +263,7 @@ def build_search(
     prior = Prior() if again else prior_of(config.search, Terms(trials, objectives, made, weights.shares))
     if prior.sources:
         journal.write("imported", sources=list(prior.sources), first=len(prior.first))
-    entries = portfolio.entries.values()
-    start += [
-        Suggestion(one, IMPORTED) for one in prior.first if one not in entries
-    ]  # the baseline is of the portfolio
-    start += [Suggestion(one, PORTFOLIO) for one in entries]
+    start += _after_given(prior, portfolio)
     return Search(
         seed=config.seed,
         concurrency=config.search.concurrency,
@@ -282,6 +278,16 @@ def build_search(
         shortage=allowance_of(config, task, roster, elapsed, placement, before).shortage,
         **told_to_all(config, task, journal, roster),
     )
+
+
+def _after_given(prior: Prior, portfolio: Portfolio) -> list[Suggestion]:
+    """Return what is tried first after what was given: what is imported, and then the portfolio.
+
+    What both hold is of the portfolio, for the baseline is the best of that.
+    """
+    entries = portfolio.entries.values()
+    imported = [Suggestion(one, IMPORTED) for one in prior.first if one not in entries]
+    return [*imported, *(Suggestion(one, PORTFOLIO) for one in entries)]
 
 
 def most_of(config: Config, nodes: Collection[str], minimum: int) -> list[tuple[Collection[str], int]]:

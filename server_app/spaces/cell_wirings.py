@@ -38,10 +38,10 @@ class _Subsets(Choices):
         return cls(tuple(itertools.combinations(range(places), count)), places, count)
 
     def draw(self, rng: np.random.Generator) -> tuple[int, ...]:
-        return tuple(sorted(_drawn_by(rng)(self.places, self.size_of_each)))
+        return tuple(sorted(_choosing(rng)(self.places, self.size_of_each)))
 
 
-def _drawn_by(rng: np.random.Generator) -> _Choose:
+def _choosing(rng: np.random.Generator) -> _Choose:
     return lambda places, count: [int(place) for place in rng.choice(places, count, replace=False)]
 
 
@@ -96,7 +96,7 @@ class Wirings:
         A change that does not show, such as an edge to a node that nobody reads, is kept, and one more is made: else
         no cell could get a node back. What leads nowhere is taken back. `cell` itself where 100 changes do not show.
         """
-        written = self._written(cell, _drawn_by(rng))
+        written = self._written(cell, _choosing(rng))
         for _ in range(_CHANGES):
             changed = self._changed(written, rng)
             found = self._sound(changed)
@@ -107,7 +107,7 @@ class Wirings:
 
     def child(self, a: Cell, b: Cell, rng: np.random.Generator) -> Cell:
         """Return a mix, each node from one of the two; `a` where that leads nowhere."""
-        pairs = zip(self._written(a, _drawn_by(rng)), self._written(b, _drawn_by(rng)), strict=True)
+        pairs = zip(self._written(a, _choosing(rng)), self._written(b, _choosing(rng)), strict=True)
         return self._sound(tuple(pair[int(rng.integers(2))] for pair in pairs)) or a
 
     def check(self, name: str, cell: Cell) -> None:

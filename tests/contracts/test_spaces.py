@@ -257,7 +257,8 @@ def test_whatever_is_answered_makes_something_legal_or_is_refused(space, seed):
     except SpecError:
         return
     assert space.contains(spec)
-    assert space.answers(spec).keys() == ask.given.keys() or space.answers(spec) != ask.given
+    answers = space.answers(spec)  # perhaps others, of what can be made in several ways
+    assert space.made(lambda name, domain: answers[name]) == spec  # noqa: ARG005
 
 
 def test_what_an_expert_expects_is_drawn_more_often(request, space):
