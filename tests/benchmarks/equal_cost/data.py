@@ -14,6 +14,7 @@ from sklearn import datasets
 from common.data.formats import Contents
 from common.data.formats.npz import read
 from common.errors import DataError
+from tests.benchmarks.equal_cost.generated import GENERATED
 
 TESTED = 10_000
 """Most test examples that are used of a file that is too large."""
@@ -55,7 +56,9 @@ def _rows(contents: Contents, train: NDArray[np.int64], test: NDArray[np.int64])
 
 
 def _loaded(name: str) -> Contents:
-    """Return a table that comes with scikit-learn."""
+    """Return what is generated, or a table that comes with scikit-learn."""
+    if name in GENERATED:
+        return GENERATED[name]()
     loaded = getattr(datasets, f"load_{name}")()
     return Contents(loaded.data, loaded.target, loaded.target_names)
 
@@ -71,7 +74,7 @@ class Case:
     part : callable, optional
         Which part of the file is used; None is all of it.
     table : str, optional
-        The table of scikit-learn that takes the place of a file.
+        A table of scikit-learn, or what is generated, in place of a file.
     """
 
     federation: tuple[str, ...]
@@ -130,6 +133,12 @@ EMBEDDED = {
     "diabetes": Case(("dataset=diabetes", "federation.nodes=4")),
 }
 """Data sets that come with what is installed."""
+
+INVENTED = {
+    name: Case((_LOCAL, "dataset.partition=dirichlet", "dataset.alpha=0.5", "federation.nodes=6"), table=name)
+    for name in GENERATED
+}
+"""Data sets that choose defaults."""
 
 
 def case_of(name: str, overrides: Sequence[str] = ()) -> Case:
