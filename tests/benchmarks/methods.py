@@ -1,18 +1,20 @@
-"""Which way of sharing weights pays: what each finds for the same cost, trained alone and tested.
+"""Which way of searching pays: what each finds for the same cost, trained alone and tested.
 
     python tests/benchmarks/methods.py --data FILE [OVERRIDE ...] [--data ...] [--only NAME ...] [--seeds 0 1 2]
         [--out FOLDER] [--known FILE ...] [--quick]
 
 On the digits, which come with what is installed, and on files as those of suite.py, in the mobile space, with samples
-to begin with and one recipe. What an evolution costs by default, of its search alone, is one; each way then has a
-quarter, half, once and twice of that for its search, the warm-up of a supernet included:
+to begin with and one recipe. What an evolution costs by default, of its search alone, is one. With so much for its
+search each of these runs:
 
-    random             random search, each trial from scratch
-    evolution          evolution, each trial from scratch
+    random, evolution, predictor, progressive, reinforce, optuna    controllers, each trial from scratch
+    full, hyperband, asha, median_stop, proxy                       evolution, with another fidelity than
+                                                                    successive halving, or with a proxy rung below it
     inherit            evolution, each trial from its parent's weights
-    supernet_random    a supernet, and random trials that are scored with it
+    supernet_random    a supernet, its warm-up included, and random trials that are scored with it
     supernet           a supernet, and evolution by such scores
 
+Random search, evolution, and the ways of sharing weights also run with a quarter, half and twice of that.
 Whatever finds a network, it is trained from scratch with the same recipe for the same rounds, and tested: scores on
 shared weights tell nothing else. Beside what such a training costs, every budget is in MACs x examples. Before each run
 stands how long it may take. A run that has finished is not run again. Figures only; nothing is asserted.
@@ -40,7 +42,8 @@ from tests.benchmarks.equal_cost.spaces import MOBILE
 
 KEPT = "methods.json"
 DATA = {"digits": EMBEDDED["digits"]}
-BUDGETS = {"quarter": 0.25, "half": 0.5, "once": 1.0, "twice": 2.0}
+BUDGETS = {"once": 1.0, "quarter": 0.25, "half": 0.5, "twice": 2.0}
+"""In the order in which they run."""
 SHARED = ("weights=supernet", "fidelity=one_shot")
 METHODS: dict[str, tuple[str, ...]] = {
     "random": ("controller=random",),
@@ -49,6 +52,15 @@ METHODS: dict[str, tuple[str, ...]] = {
     "supernet_random": ("controller=random", *SHARED),
     "supernet": ("controller=evolution", *SHARED),
 }
+"""With every budget."""
+CONTROLLERS = ("predictor", "progressive", "reinforce", "optuna")
+FIDELITIES = ("full", "hyperband", "asha", "median_stop")
+ONCE: dict[str, tuple[str, ...]] = {
+    **{name: (f"controller={name}",) for name in CONTROLLERS},
+    **{name: ("controller=evolution", f"fidelity={name}") for name in FIDELITIES},
+    "proxy": ("controller=evolution", "fidelity.proxy.score=naswot"),
+}
+"""With one budget."""
 COMMON = (
     *MOBILE,
     "training=adam",
@@ -68,7 +80,7 @@ def arms(runner: Runner, name: str, seed: int) -> Arms:
     search, final, rounds = _costs(runner.folder(name, "evolution-once", seed))
     found = {"evolution-once": first}
     for budget, part in BUDGETS.items():
-        for method, own in METHODS.items():
+        for method, own in ({**METHODS, **ONCE} if budget == "once" else METHODS).items():
             arm = f"{method}-{budget}"
             if arm in found:
                 continue
@@ -91,15 +103,19 @@ def show(found: dict[str, list[Arms]], console: Console) -> None:
         metric = seeds[0]["evolution-once"].metric
         table = Table(title=f"{name}: {metric} of what was found, trained alone", caption="mean (deviation) over seeds")
         table.add_column("way")
-        for budget, part in BUDGETS.items():
-            table.add_column(f"{budget}, {part:g}", justify="right")
-        for method in METHODS:
-            table.add_row(method, *(_figure([each[f"{method}-{budget}"] for each in seeds]) for budget in BUDGETS))
+        budgets = sorted(BUDGETS, key=BUDGETS.__getitem__)
+        for budget in budgets:
+            table.add_column(f"{budget}, {BUDGETS[budget]:g}", justify="right")
+        for method in (*METHODS, *ONCE):
+            arms_of = [f"{method}-{budget}" for budget in budgets]
+            table.add_row(method, *(_figure([each[arm] for each in seeds if arm in each]) for arm in arms_of))
         console.print(table)
 
 
 def _figure(of: list[Reached]) -> str:
     values = [each.value for each in of]
+    if not values:
+        return ""
     return f"{fmean(values):.4f}" + (f" ({stdev(values):.4f})" if len(values) > 1 else "")
 
 
