@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Controller", "Observation", "Suggestion"]
 
 _ATTEMPTS = 200
+_TOO_DEAR = 10
+"""Ideas that are passed over since they cannot be paid, before one is proposed all the same."""
 _FAILURES = 10
 """Suggestions that may fail, each after 1000 draws, before a space too large to list counts as exhausted."""
 
@@ -157,6 +159,11 @@ class Controller(ABC):
         on other examples of theirs.
         """
         return [*self.prior, *self.history]
+
+    @final
+    def too_dear(self, tried: Identity) -> bool:
+        """Tell whether it costs as much as something that was put off, or more, so that it cannot be paid either."""
+        return any(self.space.as_dear(tried, other) for other in self._put_off)
 
     @property
     def begun(self) -> int:
@@ -343,7 +350,7 @@ class Controller(ABC):
         if self._queue:
             return self._queue[0]
         rng = generator(self.seed, "propose", number, *place)
-        failures = 0
+        failures = dear = 0
         for _ in range(_ATTEMPTS):
             try:
                 suggestion = self.suggest(rng)
@@ -356,12 +363,12 @@ class Controller(ABC):
                 continue  # what is rare was found before, and may be found again
             if suggestion is None:
                 return None
-            self._check(suggestion.tried)
-            if suggestion.parent is not None and suggestion.parent < 0:
-                suggestion = replace(suggestion, parent=None)  # it has no weights here
+            suggestion = self._checked(suggestion)
             if suggestion.repeats is not None:
                 return self._repetition(suggestion)
-            if suggestion.tried not in self._seen:
+            if dear < _TOO_DEAR and self.too_dear(suggestion.tried):
+                dear += 1
+            elif suggestion.tried not in self._seen:
                 return suggestion
         return self._fresh_sample(rng)
 
@@ -372,11 +379,14 @@ class Controller(ABC):
             raise SpecError(f"{type(self).__name__} must repeat a trial as it was", suggestion.repeats)
         return suggestion
 
-    def _check(self, identity: Identity) -> None:
+    def _checked(self, suggestion: Suggestion) -> Suggestion:
+        """Return a suggestion that is of the space, without a parent that has no weights here."""
         try:
-            self.space.check(identity)
+            self.space.check(suggestion.tried)
         except (SpecError, ConfigError) as error:
             raise SpecError(f"{type(self).__name__} proposed what is outside its space: {error}") from error
+        orphan = suggestion.parent is not None and suggestion.parent < 0
+        return replace(suggestion, parent=None) if orphan else suggestion
 
     def _fresh_sample(self, rng: np.random.Generator) -> Suggestion | None:
         """Fall back on something random and new; a space where none is left, or none was found, ends the search."""

@@ -37,10 +37,6 @@ _AWAITED = 50
 """Trials under way that are believed in, at most: the newest."""
 
 
-def _anything(identity: Identity) -> bool:  # noqa: ARG001
-    return True
-
-
 class Beliefs:
     """A model of scores, in terms of what may be tried.
 
@@ -92,7 +88,7 @@ class Beliefs:
 
 
 class Pool:
-    """Ideas to choose from: different ones, and none that was tried.
+    """Ideas to choose from: different ones that are wanted, and none that was tried.
 
     The first draw that fails ends it: where legal specs are so rare, each takes a thousand attempts.
 
@@ -102,10 +98,12 @@ class Pool:
         Where they come from.
     seen : collection of Identity
         What was tried.
+    wanted : callable, optional
+        Whether something may be chosen; None: anything may.
     """
 
-    def __init__(self, space: TrialSpace, seen: Collection[Identity]) -> None:
-        self._space, self._seen = space, seen
+    def __init__(self, space: TrialSpace, seen: Collection[Identity] = (), wanted: Wanted | None = None) -> None:
+        self._space, self._seen, self._wanted = space, seen, wanted
         self._ideas: dict[Identity, Suggestion] = {}
         self._closed = False
 
@@ -122,29 +120,30 @@ class Pool:
         """All of it, in the order in which it came."""
         return list(self._ideas.values())
 
-    def draw(self, times: int, rng: np.random.Generator, wanted: Wanted = _anything) -> None:
+    def draw(self, times: int, rng: np.random.Generator) -> None:
         """Add so many draws of the space, as far as they are new and wanted."""
-        self._fill((Suggestion(self._space.sample(rng), "sample") for _ in range(times)), wanted)
+        self._fill(Suggestion(self._space.sample(rng), "sample") for _ in range(times))
 
-    def mutate(
-        self, ideas: Sequence[Suggestion], times: int, rng: np.random.Generator, wanted: Wanted = _anything
-    ) -> None:
+    def mutate(self, ideas: Sequence[Suggestion], times: int, rng: np.random.Generator) -> None:
         """Add so many mutations of ideas, each in its turn; they descend from the trials that these do."""
         turns = islice(cycle(ideas), times)
-        self._fill((replace(idea, tried=self._space.mutate(idea.tried, rng)) for idea in turns), wanted)
+        self._fill(replace(idea, tried=self._space.mutate(idea.tried, rng)) for idea in turns)
 
     def first(self, hope: Array, count: int) -> list[Suggestion]:
         """Return the ideas of which most is hoped, the first of them first."""
         ideas = self.ideas
         return [ideas[place] for place in np.argsort(-hope, kind="stable")[:count]]
 
-    def _fill(self, found: Iterator[Suggestion], wanted: Wanted) -> None:
+    def _fill(self, found: Iterator[Suggestion]) -> None:
         try:
             for idea in found if not self._closed else ():
-                if idea.tried not in self._seen and idea.tried not in self._ideas and wanted(idea.tried):
+                if idea.tried not in self._seen and idea.tried not in self._ideas and self._may(idea.tried):
                     self._ideas[idea.tried] = idea
         except SpaceError:
             self._closed = True
+
+    def _may(self, tried: Identity) -> bool:
+        return self._wanted is None or self._wanted(tried)
 
 
 class Guided(Controller):
@@ -186,6 +185,10 @@ class Guided(Controller):
             found = best_first([seen for seen in known if seen.score is not None])
             self._sorted = len(known), found
         return found
+
+    def pool(self, wanted: Wanted = lambda _: True) -> Pool:
+        """Return a pool of what was not tried, is wanted, and can be paid as far as that is known; empty yet."""
+        return Pool(self.space, self._seen, lambda tried: wanted(tried) and not self.too_dear(tried))
 
     def parents(self) -> list[int]:
         """Return the best trials: their mutations are among what is chosen from."""

@@ -91,7 +91,7 @@ class Predictor(Guided):
 
     def _pool(self, beliefs: Beliefs, rng: np.random.Generator) -> Pool:
         """Return draws, mutations of the best trials, and then mutations of what looks best among these."""
-        pool = Pool(self.space, self._seen)
+        pool = self.pool()
         pool.mutate(self.from_best(), self.options.pool, rng)
         pool.draw(self.options.pool, rng)
         for _ in range(_STEPS):

@@ -78,11 +78,11 @@ class Progressive(Guided):
             return low < size(self.space.space, tried[0]) <= high
 
         beliefs = None if rng.random() < _FRESH else self.beliefs(rng)
-        pool = Pool(self.space, self._seen)
+        pool = self.pool(within)
         if beliefs is not None:
-            pool.mutate(self.from_best(), self.options.pool, rng, within)
-            pool.mutate(pool.ideas, self.options.pool, rng, within)
-        pool.draw(self.options.pool, rng, within)
+            pool.mutate(self.from_best(), self.options.pool, rng)
+            pool.mutate(pool.ideas, self.options.pool, rng)
+        pool.draw(self.options.pool, rng)
         if not pool:  # all of the level was tried, or it is too rare
             return Suggestion(self.space.sample(rng), "sample")
         hope = rng.random(len(pool)) if beliefs is None else beliefs.predict(pool.identities)[0]
@@ -100,7 +100,7 @@ class Progressive(Guided):
     def _open(self, rng: np.random.Generator) -> tuple[float, float]:
         """Return between which sizes the open level lies, the lower one excluded; at the end between all."""
         if self._bounds is None:
-            drawn = Pool(self.space, ())
+            drawn = Pool(self.space)
             drawn.draw(_DRAWS, rng)
             sizes = [size(self.space.space, spec) for spec, _ in drawn.identities]
             if not sizes:

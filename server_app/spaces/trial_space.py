@@ -45,6 +45,14 @@ class TrialSpace:
         """Return what `spec` costs on the space's task."""
         return self.space.cost(spec)
 
+    def as_dear(self, one: Identity, other: Identity) -> bool:
+        """Tell whether a round of `one` costs as much as one of `other`, or more, in MACs x examples and in bytes."""
+        ours, theirs = (
+            (cost.macs * recipe.epochs, cost.message_bytes)
+            for cost, recipe in ((self.cost(spec), recipe) for spec, recipe in (one, other))
+        )
+        return all(mine >= its for mine, its in zip(ours, theirs, strict=True))
+
     def size(self) -> float:
         """Count the identities before constraints; infinite where a choice of the architecture is continuous."""
         return self.space.size() * self.recipes.size

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from common.architecture.cost import cost_of
+from common.architecture.cost import Cost
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.errors import ConfigError, SpaceError, SpecError
@@ -426,6 +427,26 @@ def test_what_is_put_off_leaves_its_number_to_another_and_does_not_come_back_by_
     assert identities(drive.log).isdisjoint(taken_back)
     assert len(set(taken_back)) == len(taken_back)
     assert drive.controller.in_flight == 0
+
+
+def test_who_puts_something_off_is_not_offered_what_costs_more_while_there_is_something_else(make, digit_space):
+    class Priced(digit_space):
+        def cost(self, spec):
+            total = sum(layer.width for layer in spec.layers)
+            return Cost(total, 0, total, 4 * total)
+
+    space = Priced(6, 4)
+    drawn = sorted(space.samples(50, np.random.default_rng(0)), key=lambda spec: space.cost(spec).macs)
+    middle = drawn[len(drawn) // 3]  # what is cheaper makes a third of all, and ten ideas are passed over
+    controller = make(space=space, start=[middle])
+    (first,) = controller.propose(1)
+    controller.put_off(first)
+    found = controller.propose(8)
+    assert len(found) == 8
+    assert sum(controller.too_dear((one.spec, one.recipe)) for one in found) <= 1  # ten that are too dear: 1 in 60
+    assert controller.too_dear((first.spec, first.recipe))
+    controller.reconsider()
+    assert not controller.too_dear((first.spec, first.recipe))
 
 
 def test_what_is_put_off_comes_back_once_it_is_reconsidered_what_was_given_first(make, space):

@@ -127,9 +127,9 @@ def test_scores_of_all_rungs_are_part_of_the_state(table):
 
 def test_a_pool_holds_what_is_new_and_wanted_each_once(table):
     first, second = ((table.space.specs[key], Recipe()) for key in ("0000", "0001"))
-    pool = Pool(table, {first})
+    pool = Pool(table, {first}, lambda tried: tried[0].key.startswith("00"))
     rng = np.random.default_rng(0)
-    pool.draw(500, rng, lambda tried: tried[0].key.startswith("00"))
+    pool.draw(500, rng)
     assert len(pool) == 8
     assert {one.tried[0].key for one in pool.ideas} == {f"00{a}{b}" for a in "012" for b in "012"} - {"0000"}
     pool = Pool(table, {first})
