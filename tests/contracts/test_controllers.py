@@ -13,8 +13,7 @@ import random
 import numpy as np
 import pytest
 
-from common.architecture.cost import cost_of
-from common.architecture.cost import Cost
+from common.architecture.cost import Cost, cost_of
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.errors import ConfigError, SpaceError, SpecError
