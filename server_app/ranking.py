@@ -11,6 +11,7 @@ a tie, and then by number.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -83,8 +84,11 @@ def order(given: Collection[Entry]) -> list[Entry]:
     """
     found: list[Entry] = []
     for group in _groups(given):
-        for front in fronts(entry.point for entry in group):
-            found += _by_room([entry for entry in group if entry.point in front])
+        places: defaultdict[Point, list[int]] = defaultdict(list)
+        for place, entry in enumerate(group):
+            places[entry.point].append(place)
+        for front in fronts(places):
+            found += _by_room([group[place] for place in sorted(place for point in front for place in places[point])])
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from common.architecture.graph import Graph
 from common.architecture.layout import layout
@@ -32,6 +33,7 @@ class Cost:
     message_bytes: int
 
 
+@lru_cache(maxsize=1024)
 def cost_of(graph: Graph) -> Cost:
     """Return the cost of a network."""
     tensors = layout(graph)

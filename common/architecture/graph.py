@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from common.architecture.operations.base import Operation
 from common.architecture.tensors import MAX_NUMBERS, Shape
@@ -89,6 +90,14 @@ class Graph:
                 (last.name, last.output_shape),
                 fix="End with the head's linear map or bias",
             )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """What layout and cost are remembered by, a hundred times for each graph."""
+        return hash((self.input_shape, self.nodes))
 
     def entering(self, node: Node) -> tuple[Shape, ...]:
         """Return the shapes that enter a node."""
