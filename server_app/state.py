@@ -20,7 +20,7 @@ from common.files import sync, write_aside
 from server_app.journal import Position
 from server_app.run_folder import CONFIG, STATE
 
-FORMAT = 8
+FORMAT = 9
 """Raised when a state is laid out in another way; a state of another format is refused."""
 
 

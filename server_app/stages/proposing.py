@@ -48,6 +48,7 @@ class Proposing(Folded):
     shortage: Callable[[Any, Trial, int], Shortage | None] = lambda *_: None
     screening: Screening | None = None
     _spent: bool = field(default=False, init=False)
+    _missed: int = field(default=-1, init=False)
 
     @property
     def spent(self) -> Spent:
@@ -77,13 +78,14 @@ class Proposing(Folded):
             "controller": self.controller.state_dict(),
             "screening": screening,
             "spent": self._spent,
+            "missed": self._missed,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
         super().load_state_dict(state)
         self.controller.load_state_dict(state["controller"])
-        self._spent = state["spent"]
+        self._spent, self._missed = state["spent"], state["missed"]
         if self.screening is not None:
             self.screening.load_state_dict(state["screening"], self._macs_of)
 
@@ -93,10 +95,25 @@ class Proposing(Folded):
     def _all_proposed(self) -> bool:
         return self._spent or self.controller.done
 
+    @property
+    def _learnt(self) -> int:
+        """A number that changes whenever a trial was scored or has ended: then less may be to be reserved."""
+        return sum(len(trial.scores) + trial.state.ended for trial in self.trials)
+
+    @property
+    def _too_little(self) -> bool:
+        """Whether nothing can be paid, or nothing could be when as much was known as now."""
+        return self._spent or self._missed == self._learnt
+
+    def _reconsider(self) -> None:
+        """Let what was put off be proposed again, once it may be payable."""
+        if not self._too_little:
+            self.controller.reconsider()
+
     def _proposed(self) -> Active | None:
         """Start what the controller proposes; what cannot be paid it puts off, and proposes something else."""
         unpaid: list[Shortage] = []
-        while len(unpaid) < _OTHERS and not self._spent and (proposal := self._proposal()):
+        while len(unpaid) < _OTHERS and not self._too_little and (proposal := self._proposal()):
             trial = Trial.of(proposal)
             if (shortage := self.shortage(self, trial, self.fidelity.first)) is None:
                 if self.screening is not None:
@@ -122,7 +139,7 @@ class Proposing(Folded):
         screening = self.screening
         if screening is None or screening.under_way or screening.ready:
             return False
-        if self._all_proposed or self.controller.at_start:
+        if self._all_proposed or self._too_little or self.controller.at_start:
             return False
         places = min(places, self.controller.max_trials - len(self.trials))
         wanted = -(-places // screening.proxy.keep) * screening.proxy.pool
@@ -148,6 +165,8 @@ class Proposing(Folded):
 
         While others are under way, their results may show that less is to be reserved.
         """
+        if unpaid:
+            self._missed = self._learnt
         if not unpaid or self._active or self._screens:
             return
         self._spent, least = True, min(unpaid, key=lambda one: one.part)

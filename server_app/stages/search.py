@@ -143,7 +143,7 @@ class Search(Proposing):
         """
         free, self._there = set(nodes) - set(unavailable), tuple(nodes)
         self._leave_out_absent(free)
-        self.controller.reconsider()
+        self._reconsider()
         self._fill()
         if (self._all_proposed and not self._closed) or self._stalled:
             self._closed = self._all_proposed

@@ -123,13 +123,13 @@ def test_a_file_that_is_no_json_object_is_said(tmp_path, content):
 
 def test_a_state_of_another_format_is_refused_with_the_version_that_reads_it(tmp_path):
     write_state(tmp_path, {}, POSITION, CONFIG)
-    change(tmp_path / "state.json", format=9, code={"versions": {"flwr-nas": "9.1"}}, state=None)
-    with pytest.raises(StorageError, match=r"states of format 8, got 9\. Resume .* with flwr-nas 9\.1, or begin"):
+    change(tmp_path / "state.json", format=10, code={"versions": {"flwr-nas": "9.1"}}, state=None)
+    with pytest.raises(StorageError, match=r"states of format 9, got 10\. Resume .* with flwr-nas 9\.1, or begin"):
         read_state(tmp_path)
 
 
 def test_another_format_may_say_nothing_of_what_wrote_it(tmp_path):
-    (tmp_path / "state.json").write_text('{"format": 9}')
+    (tmp_path / "state.json").write_text('{"format": 10}')
     with pytest.raises(StorageError, match="with the flwr-nas that began it, or begin"):
         read_state(tmp_path)
 

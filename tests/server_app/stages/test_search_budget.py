@@ -11,6 +11,7 @@ from common.errors import ConfigError
 from server_app.blobs import Blobs
 from server_app.budget import Spent
 from server_app.build import build_strategy
+from server_app.controllers.base import Controller
 from server_app.exchange import StopRequested
 from server_app.journal import Journal
 
@@ -227,3 +228,19 @@ def test_of_a_small_budget_the_search_and_what_follows_have_half_each(run):
     search = Spent.of(played.search.trials).mac_examples
     assert 0.3 * limit < search < 0.6 * limit
     assert limit - 2 * search / len(played.search.trials) < spent(played).mac_examples <= limit
+
+
+def test_what_cannot_be_paid_is_asked_for_again_only_once_more_is_known(run, whole, monkeypatch):
+    """Between two scores nothing can have become cheaper, and a proposal may take its time."""
+    asked = []
+    put_off = Controller.put_off
+
+    def noted(controller, proposal):
+        rungs = sorted((number, seen.rung) for number, seen in controller.under_way.items())
+        asked.append((len(controller.history), str(rungs), proposal.spec.id))
+        put_off(controller, proposal)
+
+    monkeypatch.setattr(Controller, "put_off", noted)
+    run({"mac_examples": 0.6 * whole.mac_examples})
+    assert asked
+    assert len(asked) == len(set(asked))
