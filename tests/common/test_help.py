@@ -64,8 +64,7 @@ def test_options_below_another_are_told_one_by_one(capsys):
 
 def test_values_are_those_of_what_is_chosen(capsys):
     text = words(lines_of(capsys, "search.trials=5", "dataset=local", "dataset.path=a $b.csv"))
-    # 12 and not 20: experiment=digits says so
-    for told in ("search.trials=5 specs", "controller.population_size=12 P:", "dataset.path=a $b.csv what simulated"):
+    for told in ("search.trials=5 specs", "controller.initial=5 first", "dataset.path=a $b.csv what simulated"):
         assert told in text
     assert "run.name=a $b digits" in text
     assert "dataset.options.label=label the column" in text

@@ -10,7 +10,7 @@ from server_app.build import check, without_foreign_options
 
 
 def test_options_of_another_choice_are_left_out_and_said():
-    config = compose_config(["controller=random", "controller.sample_size=3"])
+    config = compose_config(["experiment=har", "controller=random"])
     config, notes = without_foreign_options(config)
     assert config.controller == {"name": "random"}
     assert "controller=random has no option sample_size: left out" in notes
