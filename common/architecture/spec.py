@@ -26,6 +26,7 @@ KINDS = {
     "mobile": "MobileSpec",
     "constant": "ConstantSpec",
     "tabular": "TabularSpec",
+    "mixed": "MixedSpec",
 }
 """By the name of its module, the class of each kind: a node opens no module by a name that a message gives."""
 
