@@ -57,6 +57,11 @@ class ArchitectureSpec(ABC):
         """12 hexadecimal digits, a hash of the canonical JSON."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=6).hexdigest()
 
+    @property
+    def num_alphas(self) -> int:
+        """How many architecture weights it has, an array beside the packed state: none, but for a mixed spec."""
+        return 0
+
     @abstractmethod
     def describe(self) -> str:
         """Return one line for people."""
