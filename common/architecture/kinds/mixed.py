@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from common.architecture.kinds.mixing.base import Choice, Mixing, Option
+from common.architecture.plain_norms import with_plain_norms
 from common.architecture.rules import whole
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpecError
@@ -48,6 +49,8 @@ class MixedSpec(ArchitectureSpec):
 
     Notes
     -----
+    Norms have neither scale nor shift: what they learn would undo an option's share.
+
     The order of options is that of their architecture weights, so it is part of what a spec is. Nor is another order
     looked for in which the nodes of a cell could be written: weights go by names of places.
     """
@@ -143,7 +146,7 @@ class MixedSpec(ArchitectureSpec):
         return cls(ArchitectureSpec.from_dict(frame), parsed, values.get("partial", 1))
 
     def _lower(self, task: Task) -> Graph:
-        return _mixing_of(self.frame.kind).lower(self.frame, self.choices, self.partial, task)
+        return with_plain_norms(_mixing_of(self.frame.kind).lower(self.frame, self.choices, self.partial, task))
 
 
 def _mixing_of(kind: Any) -> Mixing[Any]:
