@@ -110,8 +110,8 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
-_QUIET = {"proposed", "finished"}
-"""What is not said of paths, of which there are many and of which none is judged."""
+_QUIET = {"path": ("proposed", "finished"), "mixed": ("finished",)}
+"""By label, what is not said of trials that are not judged; of paths there are many."""
 _WARNINGS = {
     "node_refused",
     "failed",
@@ -237,7 +237,8 @@ def _why(event: dict[str, Any]) -> str:
 def line_of(event: dict[str, Any]) -> str | None:
     """Return an event in one line; None where people need not see it."""
     line = _LINES.get(event["event"])
-    quiet = event["event"] in _QUIET and str(event["trial"]).startswith("path-")
+    trial = str(event.get("trial", ""))
+    quiet = event["event"] in _QUIET.get(trial.partition("-")[0], ())
     return None if line is None or quiet else line(event)
 
 

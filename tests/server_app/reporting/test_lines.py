@@ -107,6 +107,16 @@ def test_what_a_bilevel_search_lost_and_came_to():
     assert line_of({"event": "discretized", **alone}) == f"{ended}. It comes to a"
 
 
+def test_what_is_not_judged_ends_without_a_word():
+    ended = {"event": "finished", "values": {"accuracy": 0.5}}
+    assert line_of({**ended, "trial": "trial-0001"}) == "trial-0001 finished: accuracy 0.5000"
+    assert line_of({**ended, "trial": "path-0001"}) is None
+    assert line_of({**ended, "trial": "mixed-0001"}) is None
+    begun = {"event": "proposed", "origin": "shrunk", "parameters": 9, "macs": 7}
+    assert line_of({**begun, "trial": "mixed-0001"}) == "mixed-0001 proposed (shrunk), 9 parameters, 7 MACs"
+    assert line_of({**begun, "trial": "path-0001"}) is None
+
+
 def test_every_event_has_a_line_or_is_known_to_be_quiet():
     kinds = written_kinds()
     assert {"start", "end", "journal_lost", "failed"} | QUIET <= kinds

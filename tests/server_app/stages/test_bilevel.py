@@ -132,6 +132,23 @@ def test_architecture_weights_are_the_mean_over_nodes_by_examples():
     np.testing.assert_allclose(found, [[share.get(name, 0.0) for name in OPERATIONS]] * 3, atol=1e-6)
 
 
+def test_where_all_nodes_are_alike_the_mean_is_what_one_of_them_gives_bit_for_bit():
+    given = {}
+
+    def step(job, _):
+        rng = np.random.default_rng(5)
+        arrays = {name: rng.normal(size=array.size).astype(np.float32) for name, array in job.arrays.items()}
+        given.update(arrays)
+        return arrays
+
+    stage, _ = bilevel(warm_up=0)
+    exchange(stage, step)
+    found = stage.weights.lend(stage.trials[0])
+    assert found.keys() == given.keys()
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, given[name])
+
+
 def test_who_is_who_plays_no_part():
     """What nodes give is exchanged between them, examples included, and nothing changes, bit for bit."""
     found = []
@@ -168,7 +185,7 @@ def test_from_level_to_level_options_go_and_messages_become_smaller():
     assert sizes[:3] == sizes[:1] * 3
     assert sizes[3:5] == sizes[:1] * 2, "a pool has no weights, but an architecture weight"
     assert sizes[5:] == sizes[-1:] * 2
-    assert sizes[-1] == sizes[0] - 3 * (2 * 2 + 2 + 2), "on 3 edges a convolution from 2 to 2 channels, and its norm"
+    assert sizes[-1] == sizes[0] - 3 * 2 * 2, "on 3 edges a convolution from 2 to 2 channels"
     sent = [trial.ledger.bytes_down for trial in stage.trials]
     levels = zip((3, 2, 2), (sizes[0], sizes[0], sizes[-1]), (4, 3, 2), strict=True)
     assert sent == [4 * len(NODES) * count * (size + 3 * options) for count, size, options in levels]
