@@ -81,6 +81,38 @@ def test_the_validation_split_is_never_trained_on(grid, play, config):
     assert "bilevel" not in kinds[kinds.index("train") :]
 
 
+SPACES = {
+    "darts": {"name": "cell", "nodes": 2, "cells": [3, 4], "channels": [2], "operations": ["skip", "sep_conv3"]},
+    "nasbench201": {"name": "cell", "form": "nasbench201", "nodes": 2, "cells": [3], "channels": [2, 4]},
+    "mobile": {
+        "name": "mobile",
+        "stages": [{"width": [2, 4], "stride": 2, "depth": 2}],
+        "blocks": ["identity", "mb2_k3", "mb1_k5"],
+        "stem_width": [2],
+    },
+    "layered": {"name": "layered", "max_layers": 2, "width": [2, 4], "kernel": [1, 3]},
+}
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_all_spaces_that_have_such_a_network_come_to_networks_of_theirs(grid, play, config, tmp_path, space):
+    for place, name in enumerate("ab"):
+        rng = np.random.default_rng(place)
+        y = np.arange(24) % 3
+        x = rng.normal(size=(24, 1, 6, 6)).astype(np.float32)
+        x[np.arange(24), 0, y] += 1
+        np.savez(tmp_path / f"{name}.npz", x=x, y=y)
+        grid.join(name=name, data=str(tmp_path / f"{name}.npz"))
+    controller = {**DARTS, "max_skips": None, "recipes": 1}
+    played = play(grid, config(space=SPACES[space], controller=controller, federation={"nodes": 2}), final=False)
+    assert played.error is None
+    stage = played.strategy.outcome.bilevel
+    assert len(stage.found) == 2
+    assert {trial.state.value for trial in played.search.trials} == {"finished"}
+    assert all(stage.space.contains(trial.spec) for trial in played.search.trials)
+    assert stage.found[0].kind == SPACES[space]["name"]
+
+
 @pytest.mark.parametrize("placement", ["shared", "split", "capability"])
 @pytest.mark.parametrize("order", ["first", "second", "mixed"])
 def test_any_placement_and_any_order_goes(grid, play, config, placement, order):
