@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from common.architecture.kinds.cell import CellSpec
 from common.architecture.kinds.cells import FORMS, NONE
 from common.errors import SpecError
-from server_app.darts.collapse import has_collapsed
+from server_app.darts.collapse import has_collapsed, with_fewer_skips
 from server_app.darts.growth import grown
 
 if TYPE_CHECKING:
@@ -63,9 +63,11 @@ def found_in(mixture: Mixture, space: SearchSpace, count: int, max_skips: int | 
     count : int
         How many; fewer where `TRIED` of the strongest hold no more.
     max_skips : int, optional
-        Those that have collapsed by it are left out; see `has_collapsed`.
+        Those that have collapsed by it are left out; see `has_collapsed` and `with_fewer_skips`.
     """
     found: dict[ArchitectureSpec, None] = {}
+    if (best := next(strongest(mixture), None)) is not None:
+        mixture = with_fewer_skips(mixture, best, max_skips)
     for chosen in itertools.islice(strongest(mixture), TRIED):
         if has_collapsed(mixture.spec, chosen, max_skips):
             continue

@@ -6,6 +6,7 @@ options of a place, here of the architecture weights over a temperature.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -42,7 +43,7 @@ class Mixture:
     spec : MixedSpec
         The network.
     probabilities : tuple of tuple of float
-        By choice, in their order, by option; those of a choice sum to 1.
+        By choice, in their order, by option; those of a choice sum to 1, unless some were taken away.
     """
 
     spec: MixedSpec
@@ -62,6 +63,12 @@ class Mixture:
             By which they are divided.
         """
         return cls(spec, tuple(_softmax(alphas[span], temperature) for span in spec.spans))
+
+    def keeping(self, kept: Mapping[str, Sequence[int]]) -> Mixture:
+        """Return the mixture with fewer options, as of `MixedSpec.keeping`, each as likely as it was."""
+        rows = zip(self.spec.choices, self.probabilities, strict=True)
+        values = (tuple(row[index] for index in kept.get(choice.place, range(len(row)))) for choice, row in rows)
+        return Mixture(self.spec.keeping(kept), tuple(values))
 
     def to_dict(self, digits: int = 4) -> dict[str, dict[str, float]]:
         """Return by place and option how likely that is, rounded, for people."""
