@@ -28,10 +28,12 @@ from common.architecture.operations.pooling import LOG_FLOOR, AverageTo, AvgPool
 if TYPE_CHECKING:
     from common.architecture.operations.attention import Positions, SelfAttention
     from common.architecture.operations.mixing import Channels, Mix, Shuffle
+    from common.architecture.operations.plain_norms import PlainBatchNorm, PlainGroupNorm, PlainLayerNorm
     from common.architecture.operations.recurrence import GRU
 
 _MODULES = {
     **dict.fromkeys(("Channels", "Mix", "Shuffle"), "mixing"),
+    **dict.fromkeys(("PlainBatchNorm", "PlainGroupNorm", "PlainLayerNorm"), "plain_norms"),
     **{"GRU": "recurrence", "Positions": "attention", "SelfAttention": "attention"},
 }
 
@@ -68,6 +70,9 @@ __all__ = [
     "Mix",
     "Multiply",
     "Operation",
+    "PlainBatchNorm",
+    "PlainGroupNorm",
+    "PlainLayerNorm",
     "Positions",
     "SelfAttention",
     "Shuffle",
