@@ -67,6 +67,10 @@ def _done(job: Job, order: Order, node: Node, data: NodeData) -> Result:
         from client_app.proxies import score_by_proxies  # a node that trains does not pay for it
 
         return score_by_proxies(job, order, node, data.train)
+    if job.work.kind == "bilevel":
+        from client_app.bilevel import search
+
+        return search(job, order, node, data.train)
     return _train(job, order, node, data.train) if job.work.kind == "train" else _score(job, order, node, data)
 
 

@@ -69,12 +69,12 @@ def train(
         The head or the examples do not have what `settings` ask for.
     """
     model.train()
-    _seed_dropout(model, seed)
+    seed_dropout(model, seed)
     parameters: Tensors = list(model.parameters())
-    step = _proximal(parameters, settings, _OPTIMIZERS[settings.optimizer](parameters, settings))
+    step = stepping(parameters, settings)
     order = generator(seed, "batches")
     criterion, examples = head.loss(settings.label_smoothing), Examples(examples.x, head.targets(examples.y))
-    augment = _augment(settings, examples, parameters[0].device, seed)
+    augment = augmenting(settings, examples, parameters[0].device, seed)
     forward: Callable[[Tensor], Tensor] = model
     if teacher is not None:
         from client_app.distillation import taught  # most nodes never need it
@@ -89,7 +89,12 @@ def train(
     return loss
 
 
-def _augment(settings: TrainingSettings, examples: Examples, device: torch.device, seed: int) -> Augment | None:
+def stepping(parameters: Tensors, settings: TrainingSettings) -> Step:
+    """Return what takes one step of the parameters, in place, by their gradients, which it may change."""
+    return _proximal(parameters, settings, _OPTIMIZERS[settings.optimizer](parameters, settings))
+
+
+def augmenting(settings: TrainingSettings, examples: Examples, device: torch.device, seed: int) -> Augment | None:
     """Return what changes each mini-batch; None where nothing does."""
     if not settings.augmentation:
         return None
@@ -116,15 +121,40 @@ def _epoch(
     losses = []
     for x, y in zip(inputs, targets, strict=True):
         loss = criterion(forward(x), y)
-        gradients = _run_backward((loss,), (one,), False, False, leaves, allow_unreachable=True, accumulate_grad=False)
-        step([gradient.contiguous() for gradient in gradients])
+        step(gradients(loss, leaves, one))
         losses.append(loss.detach())
-    sizes = torch.tensor([float(len(y)) for y in targets], device=device)
-    return float(torch.stack(losses) @ sizes) / len(examples)
+    return mean_of(losses, [len(y) for y in targets])
+
+
+def gradients(loss: Tensor, leaves: tuple[Tensor, ...], one: Tensor | None = None) -> Tensors:
+    """Return the gradients of a loss, contiguous.
+
+    Parameters
+    ----------
+    loss : Tensor
+        A scalar, whose graph is let go.
+    leaves : tuple of Tensor
+        By which; it depends on each.
+    one : Tensor, optional
+        The scalar 1, of the loss's type and device; a loop makes it once.
+    """
+    ones = (torch.ones_like(loss) if one is None else one,)
+    found = _run_backward((loss,), ones, False, False, leaves, allow_unreachable=True, accumulate_grad=False)
+    return [gradient.contiguous() for gradient in found]
+
+
+def mean_of(losses: Tensors, sizes: list[int]) -> float:
+    """Return the mean of the losses of mini-batches of these sizes, weighted by them."""
+    weights = torch.tensor(sizes, dtype=losses[0].dtype, device=losses[0].device)
+    return float(torch.stack(losses) @ weights) / sum(sizes)
 
 
 def _adam(parameters: Tensors, settings: TrainingSettings) -> Step:
-    """Adam with L2 in the gradient (Kingma & Ba, ICLR 2015)."""
+    return adam(parameters, settings.learning_rate, settings.weight_decay)
+
+
+def adam(parameters: Tensors, learning_rate: float, weight_decay: float, beta1: float = _BETA1) -> Step:
+    """Return a step of Adam with L2 in the gradient (Kingma & Ba, ICLR 2015)."""
     weights = [parameter.detach() for parameter in parameters]
     mean = [torch.zeros_like(weight) for weight in weights]
     variance = [torch.zeros_like(weight) for weight in weights]
@@ -140,10 +170,10 @@ def _adam(parameters: Tensors, settings: TrainingSettings) -> Step:
             variance,
             [],
             counts,
-            lr=settings.learning_rate,
-            beta1=_BETA1,
+            lr=learning_rate,
+            beta1=beta1,
             beta2=_BETA2,
-            weight_decay=settings.weight_decay,
+            weight_decay=weight_decay,
             eps=_EPS,
             amsgrad=False,
             maximize=False,
@@ -191,6 +221,7 @@ def _proximal(parameters: Tensors, settings: TrainingSettings, step: Step) -> St
     return pulled
 
 
-def _seed_dropout(model: nn.Module, seed: int) -> None:
+def seed_dropout(model: nn.Module, seed: int) -> None:
+    """Begin the masks of each dropout of a model anew."""
     for index, module in enumerate(module for module in model.modules() if isinstance(module, Dropout)):
         module.seed(child_seed(seed, "dropout", index))

@@ -14,10 +14,10 @@ from common.architecture.spec import ArchitectureSpec
 from common.limits import NO_LIMITS, Limits
 from common.precision import Precision
 from common.preprocessing.base import Sums
-from common.settings import DatasetSettings, TrainingSettings
+from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
 from common.tasks import Head, Task
 
-WorkKind = Literal["train", "score", "proxy"]
+WorkKind = Literal["train", "score", "proxy", "bilevel"]
 Split = Literal["train", "validation", "all", "test"]
 """Of a node's data; ``all`` is training and validation examples together, for a node that never trains."""
 Status = Literal["done", "failed", "refused", "unfinished"]
@@ -36,10 +36,10 @@ class Work:
 
     Parameters
     ----------
-    kind : {"train", "score", "proxy"}
+    kind : {"train", "score", "proxy", "bilevel"}
         Training gives arrays and a loss; scoring gives the metrics of the task's head. A proxy job trains nothing: it
         gives the scores `common.models.proxies.OF_NETWORK` of the spec's initial network, on one mini-batch of the
-        recipe's size.
+        recipe's size. A bilevel job trains a mixed spec and its architecture weights, each on examples of its own.
     split : {"train", "validation", "all", "test"}
         On which of the node's examples.
     round : int
@@ -54,6 +54,8 @@ class Work:
     teacher : str
         Name of a trial from whose outputs, as its weights came in the same message, the model learns too; empty for
         none. Where the message does not hold it, the model learns from its labels alone.
+    bilevel : BilevelSettings, optional
+        Of a bilevel job, which has them, and of no other.
     """
 
     kind: WorkKind
@@ -63,6 +65,7 @@ class Work:
     rounds: int = 1
     calibration: int = 0
     teacher: str = ""
+    bilevel: BilevelSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class Job:
     spec : ArchitectureSpec
         What to build.
     arrays : Arrays
-        What it starts from; ``weights`` at least, but for a proxy job, which has none: the node draws them.
+        What it starts from; ``weights`` at least, but for a proxy job, which has none: the node draws them. A bilevel
+        job has the architecture weights, ``alphas``, beside them.
     work : Work
         What to do.
     """
@@ -137,7 +141,8 @@ class Result:
     num_examples : int
         Examples trained or scored on.
     metrics : mapping of str to float
-        ``loss`` of a training job; the head's metrics of a scoring job; the scores of a proxy job, by name.
+        ``loss`` of a training job; the head's metrics of a scoring job; the scores of a proxy job, by name; ``loss`` of
+        a bilevel job, and where it stepped architecture weights ``architecture_loss``, on the examples that are theirs.
     seconds : float
         Compute time.
     arrays : Arrays

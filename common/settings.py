@@ -202,6 +202,46 @@ class TrainingSettings(_Wire):
 
 
 @dataclass(frozen=True)
+class BilevelSettings(_Wire):
+    """How a node steps architecture weights beside the weights of a mixed spec, in one round.
+
+    Parameters
+    ----------
+    order : {"first", "second", "mixed"}
+        Which gradient the architecture weights follow; see `client_app.architecture_gradient`.
+    mixing : {"softmax", "gumbel"}
+        How shares follow from architecture weights: their softmax, or that of their sums with noise that is drawn for
+        each step (E. Jang, S. Gu & B. Poole, "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017).
+    temperature : float
+        What they are divided by before that: the lower, the sharper.
+    learning_rate, weight_decay : float
+        Of the architecture weights. Adam's beta1 is 0.5 with them, as in the code of DARTS.
+    fraction : float
+        Part of a node's training examples, in (0, 1), that steps architecture weights alone, and no weights.
+    steps_alphas : bool
+        Whether they are stepped at all, or weights alone.
+    blend : float
+        With ``mixed``, what the loss on the architecture's examples counts beside that on the others.
+    """
+
+    order: Literal["first", "second", "mixed"] = "first"
+    mixing: Literal["softmax", "gumbel"] = "softmax"
+    temperature: float = 1.0
+    learning_rate: float = 0.003
+    weight_decay: float = 0.001
+    fraction: float = 0.5
+    steps_alphas: bool = True
+    blend: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "learning_rate", "fraction", "blend"):
+            _positive(f"bilevel.{name}", getattr(self, name))
+        _fraction("bilevel.fraction", self.fraction)
+        if not self.weight_decay >= 0:
+            raise ConfigError("bilevel.weight_decay must be 0 or more", self.weight_decay, fix="0 turns it off")
+
+
+@dataclass(frozen=True)
 class PreprocessingSettings(_Wire):
     """What is done to inputs before a network sees them.
 

@@ -28,6 +28,7 @@ from server_app.forecast import Bill, Load, Workers, dearest, final_cost, may_be
 from server_app.front import num_of_front
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
+from server_app.trials import Trial
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from common.tasks import Task
     from server_app.placement.base import Placement
     from server_app.roster import Roster
+    from server_app.stages.bilevel import Bilevel
+    from server_app.stages.rounds import Rounds
     from server_app.stages.search import Search
     from server_app.stages.warm_up import WarmUp
-    from server_app.trials import Identity, Trial
+    from server_app.trials import Identity
 
     Price = Callable[[Bill], Spent]
     """From work to come to what it costs in each currency."""
@@ -150,12 +153,61 @@ class Allowance:
         workers = self._workers(search, self.placement, search.held_out)
         to_come = sum((training_cost(self.load(path.identity), workers, 1) for path in paths), Bill())
         dearest_path = max(paths, key=lambda path: self.load(path.identity).macs)
-        first = replace(dearest_path, number=0)
+        phases = len(warm_up.trials)
+        return self._shortage_before(warm_up, phases, search, to_come, [dearest_path], search.fidelity.first, part)
+
+    def shortage_of_bilevel(
+        self, stage: Bilevel, search: Search, load: Load, passes: Callable[[int], int], rounds: int, part: float
+    ) -> Shortage | None:
+        """Return which limit rounds of a bilevel search would exceed; None where they can be paid, and what follows.
+
+        That is each network that it would come to now, all the way with each of its recipes, and the final training.
+
+        Parameters
+        ----------
+        stage : Bilevel
+            With all that it has trained.
+        search : Search
+            That follows.
+        load : Load
+            Of its network, with both arrays.
+        passes : callable
+            From the training examples of a node to how many go forward through the network in an epoch.
+        rounds : int
+            That are to come.
+        part : float
+            Of each limit, what the stage may spend.
+        """
+        if not self.limits.limits:
+            return None
+        workers = self._workers(search, self.placement, search.held_out)
+        recipe = search.controller.space.recipes.default
+        found = [Trial(0, spec, recipe) for spec in stage.would_find()] * stage.options.recipes
+        to_come = training_cost(load, replace(workers, train=tuple(map(passes, workers.train))), rounds)
+        return self._shortage_before(stage, stage.trained, search, to_come, found, search.fidelity.max_rounds, part)
+
+    def _shortage_before(
+        self,
+        stage: Rounds,
+        phases: int,
+        search: Search,
+        to_come: Bill,
+        found: Sequence[Trial],
+        rounds: int,
+        part: float,
+    ) -> Shortage | None:
+        """Return which limit a step of a stage before the search would exceed.
+
+        Neither may the stage, which had so many phases, exceed its part, nor all that was spent with what follows the
+        limits: so many rounds of the trials that are `found`, and the final training, of the dearest of them.
+        """
+        workers = self._workers(search, self.placement, search.held_out)
         seconds = self.elapsed()
-        spent = replace(Spent.of(warm_up.trials), seconds=seconds.get(warm_up.name, 0.0))
-        total, price = replace(spent, seconds=sum(seconds.values())), _pricing(spent, len(warm_up.trials))
-        after = to_come + self._step(first, 0, search.fidelity.first, workers)
-        after += self._reserved(search, first, price)
+        spent = replace(Spent.of(stage.trials), seconds=seconds.get(stage.name, 0.0))
+        total, price = replace(spent, seconds=sum(seconds.values())), _pricing(spent, phases)
+        trials = [replace(one, number=0) for one in found]
+        after = sum((self._step(one, 0, rounds, workers) for one in trials), to_come)
+        after += self._reserved(search, max(trials, key=lambda one: self.load(one.identity).macs), price)
         return shortage_of(self.limits.part(part), total, price(to_come)) or shortage_of(
             self.limits, total, price(after)
         )

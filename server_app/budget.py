@@ -2,7 +2,8 @@
 
     mac_examples    MACs of one example forward x examples that went through the network on a node: those of a round of
                     training once an epoch, those of a score or a test once, with those that
-                    batch norm is calibrated by, those that proxies look at once for each score that does
+                    batch norm is calibrated by, those that proxies look at once for each score that does, and the
+                    architecture's own of a bilevel search as often as each step of it takes
     node_seconds    of computing, as the nodes measured them, summed over nodes
     bytes           of weights, both ways, summed over nodes
     seconds         by the clock, from the command on
@@ -25,7 +26,11 @@ from common.models.proxies import DATA_PASSES
 if TYPE_CHECKING:
     from common.groups import BudgetConfig
     from common.jobs import Work
+    from common.settings import BilevelSettings
     from server_app.trials import Ledger, Trial
+
+PASSES = {"first": 1, "mixed": 2, "second": 4}
+"""By order of a bilevel search, how often an example of the architecture's own goes forward for a step of it."""
 
 
 def mac_examples(macs: int, work: Work, examples: int, train: float = math.inf) -> int:
@@ -43,9 +48,34 @@ def mac_examples(macs: int, work: Work, examples: int, train: float = math.inf) 
     train : float
         Training examples of that node; a score is calibrated by no more.
     """
-    passes = {"train": work.training.epochs, "score": 1, "proxy": DATA_PASSES}
     calibrated = min(work.calibration * work.training.batch_size, train) if work.calibration else 0
-    return macs * (examples * passes[work.kind] + int(calibrated))
+    return macs * (_passes(work, examples) + int(calibrated))
+
+
+def _passes(work: Work, examples: int) -> int:
+    """Return how many examples go forward through the network, those that do so again counted again."""
+    if work.kind == "bilevel":
+        assert work.bilevel is not None
+        return bilevel_passes(work.bilevel, examples) * work.training.epochs
+    return examples * {"train": work.training.epochs, "score": 1, "proxy": DATA_PASSES}[work.kind]
+
+
+def bilevel_passes(settings: BilevelSettings, examples: int) -> int:
+    """Return how many examples go forward through a mixed network in an epoch of a node that has so many.
+
+    Weights are trained on all but the architecture's own, which go through as often as a step of it takes; see
+    `client_app.bilevel`. Of a node whose own examples are of one class they do not, which nobody knows here.
+
+    Examples
+    --------
+    >>> from common.settings import BilevelSettings
+    >>> [bilevel_passes(BilevelSettings(order, fraction=0.25), 100) for order in ("first", "mixed", "second")]
+    [100, 125, 175]
+    >>> bilevel_passes(BilevelSettings(fraction=0.25, steps_alphas=False), 100)
+    75
+    """
+    own = round(settings.fraction * examples)
+    return examples - own + (PASSES[settings.order] * own if settings.steps_alphas else 0)
 
 
 @dataclass(frozen=True)

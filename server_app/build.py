@@ -22,6 +22,7 @@ from common.tasks import Head, Task
 from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
 from server_app.budget import Spent
+from server_app.build_bilevel import build_bilevel
 from server_app.build_closing import closing_of
 from server_app.build_warm_up import build_warm_up
 from server_app.capacity import Reach, excess_of_any, excess_of_most
@@ -91,16 +92,17 @@ def build_strategy(
     def elapsed() -> Mapping[str, float]:
         return {} if strategy.outcome is None else strategy.outcome.seconds
 
-    def warmed() -> Spent:
-        warm_up = None if strategy.outcome is None else strategy.outcome.warm_up
-        return Spent() if warm_up is None else Spent.of(warm_up.trials)
+    def before() -> Spent:
+        stage = None if strategy.outcome is None else strategy.outcome.before
+        return Spent() if stage is None else Spent.of(stage.trials)
 
     strategy = FedNASStrategy(
         lambda task, limits, roster: build_search(
-            config, task, journal, blobs, roster, limits, elapsed, warmed, again=state is not None
+            config, task, journal, blobs, roster, limits, elapsed, before, again=state is not None
         ),
-        closing_of(config, journal, blobs, elapsed, warmed),
+        closing_of(config, journal, blobs, elapsed, before),
         lambda task, search, roster: build_warm_up(config, task, search, journal, roster, elapsed),
+        lambda task, search, roster: build_bilevel(config, task, search, journal, blobs, roster, elapsed),
         facts=facts_of(config, _metric(config), lambda task: reach_of(config, task)),
         journal=journal,
         stop=stop,
@@ -170,6 +172,7 @@ def rehearse(config: Config) -> None:
     search = build_search(config, task, Journal(), Blobs(None), again=config.run.resume)
     server_test(config, task)
     search.controller.space.sample(_rehearsal(config))
+    build_bilevel(config, task, search, Journal(), Blobs(None), Roster())
     search.begin([f"partition-{index}" for index in range(nodes)])
 
 

@@ -17,6 +17,7 @@ from server_app.one_class import one_class
 from server_app.outcome import Outcome
 from server_app.run_folder import FRONT
 from server_app.scores import Score
+from server_app.stages.bilevel import Bilevel
 from server_app.stages.final import Final, test_of
 from server_app.trials import Trial
 
@@ -124,6 +125,33 @@ def front_entries(config: Config, outcome: Outcome) -> list[dict[str, Any]]:
 
 def _of_front(config: Config, outcome: Outcome) -> list[int]:
     return [trial.number for trial in of_front(outcome.search, config.final)]
+
+
+def bilevel_entry(stage: Bilevel) -> dict[str, Any]:
+    """Return what is told of a bilevel search: its networks, how likely options were in the end, what it came to."""
+    levels = []
+    for trial in stage.trials:
+        cost = stage.space.cost(trial.spec)
+        levels.append(
+            {
+                "trial": stage.name_of(trial),
+                "id": trial.spec.id,
+                "parameters": cost.parameters,
+                "macs": cost.macs,
+                "options": sum(len(choice.options) for choice in stage.spec_of(trial.number).choices),
+                "rounds": trial.rounds,
+                "bytes_down": trial.ledger.bytes_down,
+                "bytes_up": trial.ledger.bytes_up,
+            }
+        )
+    return {
+        "rounds": stage.trained,
+        "of": stage.all_rounds,
+        "collapsed": stage.collapsed,
+        "levels": levels,
+        "probabilities": stage.last().to_dict() if stage.history else {},
+        "found": [spec.id for spec in stage.found],
+    }
 
 
 def mean_of(tests: Sequence[Mapping[str, float]]) -> dict[str, float]:

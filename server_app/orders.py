@@ -63,7 +63,11 @@ class Orders:
             ids = tuple(job.id for job in jobs)
             if ids not in contents:
                 contents[ids] = encode_order(self._facts.digest, self._order(jobs), packer)
-            kind = MessageType.TRAIN if any(job.work.kind == "train" for job in jobs) else MessageType.EVALUATE
+            kind = (
+                MessageType.TRAIN
+                if any(job.work.kind in ("train", "bilevel") for job in jobs)
+                else MessageType.EVALUATE
+            )
             ttl = self._federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)
             message = Message(contents[ids], self._roster.id_of(name), kind, ttl=ttl, group_id=str(server_round))
             messages.append(self._post.write(Letter(message, "order", name, tuple(jobs))))

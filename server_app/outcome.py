@@ -8,6 +8,7 @@ from typing import Any
 
 from common.limits import Limits, tightest
 from common.tasks import Task
+from server_app.stages.bilevel import Bilevel
 from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
 from server_app.stages.rounds import NAMED
@@ -43,12 +44,15 @@ class Outcome:
         Messages and bytes.
     warm_up : WarmUp, optional
         What trains before the search the weights that its trials share; none where they share nothing.
+    bilevel : Bilevel, optional
+        What finds before the search the networks that it tries; none where the controller finds them.
     finalists : Finalists, optional
         The training of the best again, once it began; none where there was nothing to choose.
     final : Final, optional
         The final training, whose metrics are of the test split; `Final.runs` are its trials by role.
     seconds : dict of str to float
-        ``start_up``, ``handshake``, ``warm_up``, ``search``, ``finalists`` and ``final``, of all processes of the run.
+        ``start_up``, ``handshake``, ``warm_up``, ``bilevel``, ``search``, ``finalists`` and ``final``, of all
+        processes of the run.
     """
 
     task: Task
@@ -56,9 +60,15 @@ class Outcome:
     search: Search
     counts: Counts
     warm_up: WarmUp | None = None
+    bilevel: Bilevel | None = None
     finalists: Finalists | None = None
     final: Final | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def before(self) -> WarmUp | Bilevel | None:
+        """The stage before the search; at most one there is, since a network of all options shares no weights."""
+        return self.bilevel if self.warm_up is None else self.warm_up
 
     @property
     def limits(self) -> Limits:
@@ -83,11 +93,19 @@ class Outcome:
             "left_out": dict(search.left_out),
             "held_out": len(search.held_out),
             **({"warm_up": [self.warm_up.rounds, self.warm_up.paths.count]} if self.warm_up else {}),
+            **({"bilevel": self._mixed()} if self.bilevel else {}),
             **({"folds": len(search.folds)} if search.folds else {}),
             "panel": list(search.panel[:NAMED]),
             **self.task.head.facts(),
             "limits": self.limits.to_dict(),
         }
+
+    def _mixed(self) -> dict[str, int]:
+        """Return what the journal tells of the network of all options."""
+        assert self.bilevel is not None
+        stage = self.bilevel
+        cost = stage.space.cost(stage.spec)
+        return {"rounds": stage.all_rounds, "parameters": cost.parameters, "places": len(stage.spec.choices)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it as JSON; its arrays are in the stores of the stages."""
@@ -98,6 +116,7 @@ class Outcome:
             "seconds": dict(self.seconds),
             "search": self.search.state_dict(),
             "warm_up": None if self.warm_up is None else self.warm_up.state_dict(),
+            "bilevel": None if self.bilevel is None else self.bilevel.state_dict(),
             "finalists": None if self.finalists is None else self.finalists.state_dict(),
             "final": None if self.final is None else self.final.state_dict(),
         }

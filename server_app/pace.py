@@ -93,7 +93,7 @@ class Pace:
         """Take note of how long a job took, also one that came too late."""
         if self._basis != "jobs" or result.status != "done" or result.seconds < _SHORTEST or job.work.kind == "proxy":
             return
-        split: Split = "train" if job.work.kind == "train" else job.work.split
+        split: Split = "train" if job.work.kind in ("train", "bilevel") else job.work.split
         examples = min(result.num_examples, self._roster.held(node, split))
         size = load_of(job.spec, self._task, job.work.training, split, examples)
         found = self._roster.speeds.learn(node, size / result.seconds) if size else None

@@ -153,7 +153,7 @@ class TrainPhase(Phase):
     @property
     def loss(self) -> float:
         """Mean training loss of the nodes, weighted by examples."""
-        return _weighted(self._losses)
+        return weighted(self._losses)
 
     def check(self) -> None:
         """Raise `SearchError` where nobody trained."""
@@ -210,7 +210,8 @@ class ScorePhase(Phase):
         return self._head.summarise(self.scores)
 
 
-def _weighted(values: dict[str, tuple[float, int]]) -> float:
+def weighted(values: dict[str, tuple[float, int]]) -> float:
+    """Return the mean of what nodes gave, weighted by the number that stands beside it; NaN where these are 0."""
     total = sum(size for _, size in values.values())
     if not total:
         return math.nan

@@ -16,7 +16,8 @@ from common.models.export import save_model
 from server_app.budget import Spent
 from server_app.candidates import ROLES
 from server_app.classes import class_entries, classes_of, write_classes
-from server_app.entries import entry_of, finalist_entries, front_entries
+from server_app.darts.picture import draw_alphas
+from server_app.entries import bilevel_entry, entry_of, finalist_entries, front_entries
 from server_app.front import measured
 from server_app.front_picture import draw_front
 from server_app.journal import write_json
@@ -26,7 +27,7 @@ from server_app.run_folder import FRONT, HISTORY, RESULT
 from server_app.supernet.file import write_supernet
 from server_app.trials import Trial, TrialState
 
-_SECONDS = ("start_up", "warm_up", "search", "finalists", "final")
+_SECONDS = ("start_up", "warm_up", "bilevel", "search", "finalists", "final")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
 
 
@@ -66,6 +67,8 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
         save_model(folder / "best", kept.trial.spec, outcome.task, kept.weights, metadata)
     if outcome.search.objectives.several:
         _write_front(folder, config, outcome)
+    if outcome.bilevel is not None:
+        draw_alphas(folder, outcome.bilevel)
     return result
 
 
@@ -109,12 +112,13 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
         "seconds": _seconds(outcome.seconds),
         **_costs(
             {
-                **({"warm_up": outcome.warm_up.trials} if outcome.warm_up else {}),
+                **({stage.name: stage.trials} if (stage := outcome.before) else {}),
                 "search": search.trials,
                 **({"finalists": outcome.finalists.trials} if outcome.finalists else {}),
                 "final": outcome.final.trials if outcome.final else [],
             }
         ),
+        **({"bilevel": bilevel_entry(outcome.bilevel)} if outcome.bilevel else {}),
         "seed": config.seed,
         "task": outcome.task.to_record(),
         "limits": outcome.limits.to_dict(),
@@ -130,7 +134,8 @@ def _rounds(outcome: Outcome) -> int:
     if (final := outcome.final) is not None:
         trials += [trial for trial in final.trials if trial.number not in final.adopted]
     paths = outcome.warm_up.trials if outcome.warm_up is not None else []
-    return sum(trial.rounds for trial in trials) + sum(path.state is TrialState.FINISHED for path in paths)
+    mixed = 0 if outcome.bilevel is None else outcome.bilevel.trained
+    return mixed + sum(trial.rounds for trial in trials) + sum(path.state is TrialState.FINISHED for path in paths)
 
 
 def _costs(stages: Mapping[str, Sequence[Trial]]) -> dict[str, dict[str, float]]:

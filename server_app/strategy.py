@@ -1,7 +1,7 @@
 """FedNASStrategy: a Flower strategy that searches an architecture.
 
-    handshake -> warm-up, where weights are shared -> search -> finalists -> final training of the winner and others
-              -> test
+    handshake -> warm-up, where weights are shared, or a bilevel search -> search -> finalists
+              -> final training of the winner and others -> test
 
 How messages go out and replies come in is the plan's; here is what the stages are, and how a run goes on that was
 interrupted. The search ends when its controller does. `start` returns the packed weights of the architecture found; all
@@ -30,6 +30,7 @@ from server_app.outcome import Counts, Outcome
 from server_app.plan import Plan
 from server_app.roster import Roster
 from server_app.stages.base import Stage
+from server_app.stages.bilevel import Bilevel
 from server_app.stages.search import Search
 from server_app.stages.warm_up import WarmUp
 from server_app.waits import Waits
@@ -37,6 +38,7 @@ from server_app.waits import Waits
 State = Mapping[str, Any]
 SearchMaker = Callable[[Task, Mapping[str, Limits], Roster], Search]
 WarmUpMaker = Callable[[Task, Search, Roster], WarmUp | None]
+BilevelMaker = Callable[[Task, Search, Roster], Bilevel | None]
 
 
 class FedNASStrategy(Plan):
@@ -50,6 +52,8 @@ class FedNASStrategy(Plan):
         What follows the search; None ends with it.
     make_warm_up : callable
         Builds what trains the weights that the trials of a search share; returns None where they share none.
+    make_bilevel : callable
+        Builds what finds by gradients what a search tries; returns None where its controller finds that.
     facts : Facts
         What all messages of the run have in common.
     journal : Journal
@@ -74,6 +78,7 @@ class FedNASStrategy(Plan):
         make_search: SearchMaker,
         closing: Closing | None = None,
         make_warm_up: WarmUpMaker = lambda task, search, roster: None,  # noqa: ARG005
+        make_bilevel: BilevelMaker = lambda task, search, roster: None,  # noqa: ARG005
         *,
         facts: Facts,
         journal: Journal,
@@ -85,6 +90,7 @@ class FedNASStrategy(Plan):
         super().__init__(facts, journal, Counts() if state is None else Counts(**state["counts"]), stop)
         self._make_search = make_search
         self._make_warm_up = make_warm_up
+        self._make_bilevel = make_bilevel
         self._closing = closing
         self._save = save
         self._state = state
@@ -97,9 +103,11 @@ class FedNASStrategy(Plan):
         outcome = self.outcome = self._begin(exchange)
         outcome.seconds["start_up"] = outcome.seconds.get("start_up", 0.0) + self._start_up
         search = outcome.search
-        if outcome.warm_up is not None:
-            self._drive(outcome.warm_up, grid, exchange, outcome.seconds)
-            search.share_panel(outcome.warm_up)
+        if (before := outcome.before) is not None:
+            self._drive(before, grid, exchange, outcome.seconds)
+            search.share_panel(before)
+        if outcome.bilevel is not None:
+            outcome.bilevel.hand_over(search.controller)
         self._drive(search, grid, exchange, outcome.seconds)
         winner = search.found()
         if self._closing is None:
@@ -123,7 +131,7 @@ class FedNASStrategy(Plan):
         nodes = self._meet(exchange)
         assert roster.task is not None
         search = self._make_search(roster.task, nodes, roster)
-        outcome = Outcome(roster.task, nodes, search, self._counts, self._make_warm_up(roster.task, search, roster))
+        outcome = self._outcome(roster.task, nodes, search)
         outcome.seconds["handshake"] = time.monotonic() - began
         return outcome
 
@@ -132,11 +140,10 @@ class FedNASStrategy(Plan):
         roster, nodes = self._desk.roster, {name: Limits.from_dict(row) for name, row in state["nodes"].items()}
         search = self._make_search(task, nodes, roster)
         search.load_state_dict(state["search"])
-        outcome = Outcome(
-            task, nodes, search, self._counts, self._make_warm_up(task, search, roster), seconds=dict(state["seconds"])
-        )
-        if outcome.warm_up is not None:
-            outcome.warm_up.load_state_dict(state["warm_up"])
+        outcome = self._outcome(task, nodes, search)
+        outcome.seconds.update(state["seconds"])
+        if outcome.before is not None:
+            outcome.before.load_state_dict(state[outcome.before.name])
         outcome.seconds["handshake"] = outcome.seconds.get("handshake", 0.0) + seconds
         if self._closing is not None:
             self._closing.restore(outcome, state, roster)
@@ -148,6 +155,11 @@ class FedNASStrategy(Plan):
             last.reopen()
         return outcome
 
+    def _outcome(self, task: Task, nodes: Mapping[str, Limits], search: Search) -> Outcome:
+        """Return what a run consists of until its search is over."""
+        told = task, search, self._desk.roster
+        return Outcome(task, nodes, search, self._counts, self._make_warm_up(*told), self._make_bilevel(*told))
+
     def _state_dict(self) -> dict[str, Any]:
         assert self.outcome is not None
         return {**self.outcome.state_dict(), "met": self._desk.handshake.state_dict()}
@@ -156,7 +168,7 @@ class FedNASStrategy(Plan):
 
     def _enter(self, stage: Stage, waits: Waits) -> None:
         assert self.outcome is not None
-        if stage is (self.outcome.warm_up or self.outcome.search) and self._state is None:
+        if stage is (self.outcome.before or self.outcome.search) and self._state is None:
             self._begin_search(waits)
         elif not stage.done:
             waits.for_stage()
@@ -173,8 +185,8 @@ class FedNASStrategy(Plan):
             waits.for_stage()
         finally:
             assert self.outcome is not None
-            if self.outcome.warm_up is not None:
-                self.outcome.search.share_panel(self.outcome.warm_up)
+            if self.outcome.before is not None:
+                self.outcome.search.share_panel(self.outcome.before)
             facts = self.outcome.facts()
             if self._closing is not None:
                 facts["final_rounds"] = self._closing.rounds(self.outcome.task, self._desk.roster)

@@ -24,6 +24,9 @@ _PASSING = 4
 """Tensors of the size of the largest one that live for a moment in training: gradients of activations on their way
 back, and a convolution's input and output in the order that oneDNN wants."""
 
+_AHEAD = 3
+"""Arrays of the size of the weights that an architecture's gradient of second order takes."""
+
 _KEPT_IN_TRAINING, _KEPT_IN_SCORING = 6, 4
 """Tensors of the size of the largest one that lie freed in the C library's heap, in pieces where none fits again."""
 _HEAP = 2**25
@@ -48,7 +51,8 @@ def peak_memory(graph: Graph, training: TrainingSettings) -> int:
     With P numbers in the packed state and B examples in a mini-batch, training is taken to need
     ``P (4 + moments + proximal) + B (input + loss + passing)`` numbers and the bytes that autograd saves
     (`common.architecture.activations.saved_bytes`): the received weights, the model, its gradients and their contiguous
-    copies; 2 moments with Adam, 1 with momentum; 2 more with FedProx (the start, and the distance to it). Passing is 4
+    copies; 2 moments with Adam, 1 with momentum; 2 more with FedProx (the start, and the distance to it); 3 more of a
+    mixed spec, whose architecture may look a step ahead (the weights, that step, and the gradients there). Passing is 4
     times the largest tensor, or for a convolution with few channels the gradients of what enters and leaves it, and
     oneDNN's copies (`Operation.copies`), the larger one twice. Scoring has a batch of 512 and holds, beside the input,
     what lives while a node works (`live_numbers`) and oneDNN's copies.
@@ -67,7 +71,8 @@ def peak_memory(graph: Graph, training: TrainingSettings) -> int:
 def training_memory(graph: Graph, training: TrainingSettings) -> int:
     """Return the bytes that training takes; see `peak_memory`."""
     moments = {"adam": 2, "sgd": 1 if training.momentum else 0}[training.optimizer]
-    weights = 4 + moments + (2 if training.proximal_mu else 0)
+    mixed = any(node.operation.op == "mix" for node in graph.nodes)
+    weights = 4 + moments + (2 if training.proximal_mu else 0) + (_AHEAD if mixed else 0)
     loss = 2 * math.prod(graph.nodes[-1].output_shape)
     example = math.prod(graph.input_shape) + loss + _passing(graph)
     numbers = weights * state_size(layout(graph)) + training.batch_size * example

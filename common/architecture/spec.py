@@ -26,6 +26,7 @@ KINDS = {
     "mobile": "MobileSpec",
     "constant": "ConstantSpec",
     "tabular": "TabularSpec",
+    "mixed": "MixedSpec",
 }
 """By the name of its module, the class of each kind: a node opens no module by a name that a message gives."""
 
@@ -55,6 +56,11 @@ class ArchitectureSpec(ABC):
     def id(self) -> str:
         """12 hexadecimal digits, a hash of the canonical JSON."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=6).hexdigest()
+
+    @property
+    def num_alphas(self) -> int:
+        """How many architecture weights it has, an array beside the packed state: none, but for a mixed spec."""
+        return 0
 
     @abstractmethod
     def describe(self) -> str:

@@ -56,10 +56,10 @@ def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Gene
     test = rest[:0]
     gap = settings.gap if settings.split == "block" else None
     if with_test and settings.test_fraction > 0 and len(rest):
-        rest, test = _hold_out(labels, rest, settings.test_fraction, gap, rng)
+        rest, test = hold_out(labels, rest, settings.test_fraction, gap, rng)
     validation = rest[:0]
     if len(rest):
-        rest, validation = _hold_out(labels, rest, settings.validation_fraction, gap, rng)
+        rest, validation = hold_out(labels, rest, settings.validation_fraction, gap, rng)
     if not len(rest):
         raise DataError(
             f"A node needs examples to train on after its validation and test parts are set aside (split="
@@ -84,10 +84,29 @@ def check_split_settings(settings: DatasetSettings) -> None:
         )
 
 
-def _hold_out(
+def hold_out(
     labels: Index, rows: Index, fraction: float, gap: int | None, rng: np.random.Generator
 ) -> tuple[Index, Index]:
-    """Return what is left of `rows` and what is held out; `gap` None means ``random``."""
+    """Hold some of a node's examples out, of each class about the same fraction, one at least.
+
+    Parameters
+    ----------
+    labels : Index
+        Of all examples, in the order in which they were taken.
+    rows : Index
+        Positions of those that are split, increasing.
+    fraction : float
+        Part of them to hold out.
+    gap : int, optional
+        With ``block``, how far from a held-out example others are dropped; None means ``random``.
+    rng : numpy.random.Generator
+        Belongs to this split.
+
+    Returns
+    -------
+    Index, Index
+        What is left of `rows`, which may be nothing, and what is held out.
+    """
     classes, counts = np.unique(labels[rows], return_counts=True)
     numbers = held_out_counts(counts, fraction, 1 + (gap or 0), rng)
     parts = []

@@ -36,17 +36,21 @@ class BatchNorm(nn.Module):
     ----------
     channels : int
         Features or channels of its input, shape ``(n, channels, ...)``.
+    affine : bool
+        Whether it learns a scale and a shift for each.
     """
 
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int, eps: float = 1e-5, *, affine: bool = True) -> None:
         super().__init__()
         self.eps = eps
         self._batches = 0
-        self.weight = nn.Parameter(torch.empty(channels, device=META))
-        self.bias = nn.Parameter(torch.empty(channels, device=META))
+        for name in ("weight", "bias"):
+            self.register_parameter(name, nn.Parameter(torch.empty(channels, device=META)) if affine else None)
         self.register_buffer("running_mean", torch.empty(channels, device=META))
         self.register_buffer("running_var", torch.empty(channels, device=META))
 

@@ -220,6 +220,24 @@ def _gru(operation: ops.GRU, shape: Shape) -> nn.Module:
     return GRU(shape[0], operation.width)
 
 
+def _mix(operation: ops.Mix, _: Shape, *others: Shape) -> nn.Module:  # noqa: ARG001 - they are alike
+    from common.models.mixing import Mix
+
+    return Mix(operation.place, operation.options, operation.inputs)
+
+
+def _channels(operation: ops.Channels, _: Shape) -> nn.Module:
+    from common.models.mixing import Channels
+
+    return Channels(operation.first, operation.count)
+
+
+def _shuffle(operation: ops.Shuffle, _: Shape) -> nn.Module:
+    from common.models.mixing import Shuffle
+
+    return Shuffle(operation.groups)
+
+
 OPERATIONS: dict[str, Callable[..., nn.Module]] = {
     ops.Linear.op: _linear,
     ops.Bias.op: lambda operation, _: Bias(operation.width),
@@ -242,6 +260,12 @@ OPERATIONS: dict[str, Callable[..., nn.Module]] = {
     "positions": _positions,
     "self_attention": _self_attention,
     "gru": _gru,
+    "plain_group_norm": lambda operation, shape: GroupNorm(operation.groups, shape[0], affine=False),
+    "plain_batch_norm": lambda _, shape: BatchNorm(shape[0], affine=False),
+    "plain_layer_norm": lambda _, shape: LayerNorm(shape[0], elementwise_affine=False),
+    "mix": _mix,
+    "channels": _channels,
+    "shuffle": _shuffle,
     ops.Standardise.op: _standardise,
 }
 """By the name of the operation."""

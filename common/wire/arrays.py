@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, RecordDict
@@ -93,9 +94,9 @@ class ReceivedSets:
         for key, array in record.items():
             number, _, name = key.partition("/")
             self._sets[number][name] = array
-        self._read: dict[tuple[int, int | None], Arrays] = {}
+        self._read: dict[tuple[int, tuple[tuple[str, int], ...]], Arrays] = {}
 
-    def read(self, number: int, job: str, size: int | None = None) -> Arrays:
+    def read(self, number: int, job: str, sizes: Mapping[str, int] = MappingProxyType({})) -> Arrays:
         """Return one set, empty where there is none.
 
         Parameters
@@ -104,22 +105,22 @@ class ReceivedSets:
             Of the set.
         job : str
             Whose it is, for errors.
-        size : int, optional
-            How many numbers its ``weights`` have; then they must be there.
+        sizes : mapping of str to int
+            By name, how many numbers arrays have that must be there.
 
         Raises
         ------
         ProtocolError
             Its arrays are others than that, malformed or of another type, or their names are none.
         """
-        key = number, size
+        key = number, tuple(sizes.items())
         if key not in self._read:
             found = self._sets.get(str(number), {})
-            if size is not None and "weights" not in found:
-                raise ProtocolError("A job must come with its weights", job)
+            for name in sizes:
+                if name not in found:
+                    raise ProtocolError(f"A job must come with its {name}", job)
             if not all(name.isprintable() and 0 < len(name) <= _MAX_NAME for name in found):
                 raise ProtocolError(f"Names of arrays must be printable, with 1 to {_MAX_NAME} characters", job)
-            sizes = {"weights": size}
             self._read[key] = {
                 name: unpack(f"The array {name!r} of {job!r}", array, self._precision, sizes.get(name))
                 for name, array in found.items()

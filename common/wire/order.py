@@ -15,7 +15,7 @@ from common.errors import ConfigError, FlwrNasError, ProtocolError, SpecError
 from common.jobs import NO_ARRAYS, Job, Order, Result, Split, Work, WorkKind
 from common.limits import NO_LIMITS, Limits, needs_of
 from common.precision import Precision
-from common.settings import DatasetSettings, TrainingSettings
+from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
 from common.tasks import Task
 from common.wire.arrays import Packer, ReceivedSets, record_of_sets
 from common.wire.fields import column_of, field_of, json_of, parsed, record_of, rows_of
@@ -33,16 +33,19 @@ _COLUMNS: dict[str, type] = {
     "spec": int,
     "training": int,
     "arrays": int,
+    "bilevel": int,
 }
 _SPLITS: dict[WorkKind, tuple[Split, ...]] = {
     "train": ("train",),
     "score": ("validation", "all", "test"),
     "proxy": ("train",),
+    "bilevel": ("train",),
 }
 """On what each kind of work may be done."""
 
 T = TypeVar("T", bound=Hashable)
 
+_NOTHING = "null"
 _MAX_TASK = 2**22
 """Characters of a task: it names all classes, of which there may be thousands."""
 
@@ -62,6 +65,7 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
     specs, spec = _distinct([job.spec for job in order.jobs])
     trainings, training = _distinct([job.work.training for job in order.jobs])
     _, arrays = _distinct([id(job.arrays) for job in order.jobs])
+    bilevels, bilevel = _distinct([job.work.bilevel for job in order.jobs])
     record = ConfigRecord(
         {
             "seed": order.seed,
@@ -83,6 +87,8 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
             "spec": spec,
             "training": training,
             "arrays": arrays,
+            "bilevels": [json.dumps(one and one.to_json()) for one in bilevels],
+            "bilevel": bilevel,
         }
     )
     sets = {number: packer.packed(job.arrays) for number, job in zip(arrays, order.jobs, strict=True)}
@@ -114,29 +120,30 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
     """
     record = record_of(content, "order")
     specs, trainings = column_of(record, "specs", str), column_of(record, "trainings", str)
+    bilevels = column_of(record, "bilevels", str)
     order = _read_settings(record)
     sets = ReceivedSets(content.array_records.get("arrays", ArrayRecord()), order.precision)
     jobs, refused = [], []
-    for job, trial, kind, split, number, rounds, calibration, teacher, spec_at, training_at, arrays_at in rows_of(
-        record, _COLUMNS
-    ):
+    for row in rows_of(record, _COLUMNS):
+        job, trial, kind, split, number, rounds, calibration, teacher, spec_at, training_at, arrays_at, bilevel_at = row
         if split not in _SPLITS.get(kind, ()):
             raise ProtocolError(
-                "A job trains, or scores by proxies, on the train split, or scores on validation, all or test",
+                "A job trains (bilevel or not), or scores by proxies, on the train split, or scores on validation, all "
+                "or test",
                 (kind, split),
             )
         try:
             training = _read_training(trainings, training_at)
             spec = ArchitectureSpec.from_json(_text_of("specs", specs, spec_at))
+            bilevel = _read_bilevel(bilevels, bilevel_at)
+            _check_bilevel(kind, spec, bilevel)
             _check_limits(spec, order.task, training, limits)
-            size = state_size(layout(spec.lower(order.task)))
-            arrays = NO_ARRAYS if kind == "proxy" else sets.read(arrays_at, job, size)
+            arrays = NO_ARRAYS if kind == "proxy" else sets.read(arrays_at, job, _sizes(spec, order.task))
         except FlwrNasError as error:
             refused.append(Result(job, "refused", str(error)))
         else:
-            jobs.append(
-                Job(job, trial, spec, arrays, Work(kind, split, number, training, rounds, calibration, teacher))
-            )
+            work = Work(kind, split, number, training, rounds, calibration, teacher, bilevel)
+            jobs.append(Job(job, trial, spec, arrays, work))
     return replace(order, jobs=tuple(jobs)), tuple(refused)
 
 
@@ -173,6 +180,28 @@ def _text_of(name: str, texts: Sequence[str], index: int) -> str:
 def _read_training(texts: Sequence[str], index: int) -> TrainingSettings:
     """Return a job's recipe; raises `ConfigError` or `ProtocolError` for what is none."""
     return TrainingSettings.from_json(parsed("trainings", _text_of("trainings", texts, index)))
+
+
+def _read_bilevel(texts: Sequence[str], index: int) -> BilevelSettings | None:
+    """Return how a job steps architecture weights, None where it does not; raises as `_read_training` does."""
+    text = _text_of("bilevels", texts, index)
+    return None if text == _NOTHING else BilevelSettings.from_json(parsed("bilevels", text))
+
+
+def _check_bilevel(kind: WorkKind, spec: ArchitectureSpec, bilevel: BilevelSettings | None) -> None:
+    """Raise `ProtocolError` unless all that a bilevel job has and no other one is there, or nothing of it."""
+    if len({kind == "bilevel", spec.kind == "mixed", bilevel is not None}) > 1:
+        raise ProtocolError(
+            "A mixed spec and bilevel settings belong to a bilevel job, which needs both",
+            (kind, spec.kind, bilevel and "bilevel settings"),
+            fix="Train and score the plain spec that is made of it",
+        )
+
+
+def _sizes(spec: ArchitectureSpec, task: Task) -> dict[str, int]:
+    """Return the sizes of the arrays that a job starts from."""
+    sizes = {"weights": state_size(layout(spec.lower(task)))}
+    return {**sizes, "alphas": spec.num_alphas} if spec.kind == "mixed" else sizes
 
 
 def _check_limits(spec: ArchitectureSpec, task: Task, training: TrainingSettings, limits: Limits) -> None:

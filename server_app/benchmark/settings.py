@@ -156,6 +156,8 @@ def _variants(axis: str, overrides: Sequence[str]) -> Iterator[_Variant]:
                 f"{axis}.{option} is no option; {' and '.join(choices)} have {there}", fix=f"Remove {axis}.{option}"
             )
     for choice in choices:
+        if reason := getattr(load_choice(axis, choice), "why_no_table", ""):
+            raise ConfigError(reason, f"{axis}={choice}", fix="Leave it out, or compare searches by flwr-nas search")
         own = {option: values for option, values in named.items() if option in known[choice]}
         for combination in itertools.product(*own.values()):
             options = tuple(zip(own, combination, strict=True))

@@ -22,7 +22,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, SpaceError, SpecError
@@ -83,6 +83,9 @@ class Controller(ABC):
     under_way : dict of int to Observation
         Those that completed a rung and have not ended, as they were at their last rung.
     """
+
+    why_no_table: ClassVar[str] = ""
+    """Why no table can say what it is worth, as a sentence without its full stop; empty where one can."""
 
     @dataclass(frozen=True)
     class Options:

@@ -12,8 +12,8 @@ from server_app.reporting.words import clock, counted
 
 SEARCH = "trial"
 """Label of the search."""
-WARM_UP = "path"
-"""Label of what trains before it, where trials share weights."""
+BEFORE = {"path": "warm-up", "mixed": "bilevel search"}
+"""What the stages before it are called, by label; a run has one of them at most."""
 STAGES = {"finalist": "finalists' training", "final": "final training"}
 """What the stages after it are called, by label, in their order."""
 
@@ -49,7 +49,7 @@ class Board:
     stage : str
         Label of the stage that is under way.
     warm_up : int
-        Rounds before the search; 0 where there are none.
+        Rounds of the stage before the search; 0 where there is none.
     began, search_began, stage_began : float, optional
         When the first stage did, the search, and a stage after it, by the run's clock; None before that.
     rounds_before : int
@@ -90,8 +90,8 @@ class Board:
 
     @property
     def warmed_up(self) -> int:
-        """Rounds of the warm-up, of which the last one may be under way."""
-        return max((row.rounds for row in self.named(WARM_UP).values()), default=0)
+        """Rounds of the stage before the search, of which the last one may be under way."""
+        return max((row.rounds for label in BEFORE for row in self.named(label).values()), default=0)
 
     def named(self, label: str) -> dict[str, Row]:
         """Return the trials of the stage with this label."""
@@ -129,8 +129,8 @@ class Board:
 
     def status(self, now: float) -> str:
         """Return in one line what is being done, how far it is, the best so far, and the time left."""
-        if self.stage == WARM_UP:
-            parts = [f"warm-up, {self.warmed_up} of {counted(self.warm_up, 'round')}"]
+        if self.stage in BEFORE:
+            parts = [f"{BEFORE[self.stage]}, {self.warmed_up} of {counted(self.warm_up, 'round')}"]
         elif self.stage == SEARCH:
             training = sum(row.state == "running" for row in self.trials.values())
             of = "" if self.budgeted else f"{self.ended} of "
@@ -152,8 +152,9 @@ class Board:
         """Return what a run had come to when it was interrupted, in one line; `event` is the first one after that."""
         if event["event"] == "start":
             return "Nothing was saved of the run yet, so it begins anew."
-        if self.stage == WARM_UP:
-            return f"---- gone on with after {self.warmed_up} of {counted(self.warm_up, 'round')} of the warm-up ----"
+        if self.stage in BEFORE:
+            rounds = f"{self.warmed_up} of {counted(self.warm_up, 'round')}"
+            return f"---- gone on with after {rounds} of the {BEFORE[self.stage]} ----"
         trials = f"{self.ended} of {counted(self.total, 'trial')}"
         best = "" if self.best is None else f"; best so far: {worth_at_rung(self.best)}, {self.best['trial']}"
         stage = "" if self.stage == SEARCH else f", in the {STAGES[self.stage]}"
@@ -174,8 +175,10 @@ class Board:
     def _on_search(self, event: dict[str, Any]) -> None:
         self.total, self.nodes, self.began = event["trials"], set(event["nodes"]), event["time"]
         self.final_rounds = event.get("final_rounds", 0)
-        self.warm_up, _ = event.get("warm_up", (0, 0))
-        self.stage, self.search_began = (WARM_UP, None) if self.warm_up else (SEARCH, self.began)
+        bilevel = event.get("bilevel")
+        self.warm_up = bilevel["rounds"] if bilevel else event.get("warm_up", (0, 0))[0]
+        before = "mixed" if bilevel else "path"
+        self.stage, self.search_began = (before, None) if self.warm_up else (SEARCH, self.began)
 
     def _on_proxies(self, event: dict[str, Any]) -> None:
         self.doing = line_of(event) or ""
@@ -205,7 +208,7 @@ class Board:
 
     def _on_proposed(self, event: dict[str, Any]) -> None:
         spec = ArchitectureSpec.from_dict(event["spec"])
-        if self.stage == WARM_UP and event["trial"].startswith(SEARCH):
+        if self.stage in BEFORE and event["trial"].startswith(SEARCH):
             self.stage, self.search_began = SEARCH, event["time"]
         self.trials[event["trial"]] = Row(spec.describe(), event["parameters"])
 
@@ -242,7 +245,7 @@ class Board:
         self.notes = [*self.notes, line_of(event) or ""][-3:]
 
     _on_anew = _on_node_refused = _on_refused = _on_absent = _on_retried = _on_journal_lost = _on_state_lost = _note
-    _on_scoreless = _note
+    _on_scoreless = _on_unable = _note
     _on_member_failed = _note
 
 

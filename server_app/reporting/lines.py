@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from logging import INFO, WARNING
 from typing import Any
@@ -29,7 +30,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: (
         f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}"
-        f"{_warm_up(e)}{_left_out(e)}"
+        f"{_warm_up(e)}{_bilevel(e)}{_left_out(e)}"
     ),
     "imported": lambda e: (
         f"The search begins with what is known of {listed([_source(one) for one in e['sources']])}"
@@ -76,6 +77,12 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "warmed_up": lambda e: (
         f"The warm-up ends after {e['rounds']} of {counted(e['of'], 'round')}: the budget pays for no more"
     ),
+    "unable": lambda e: f"{e['node']} does not train {e['trial']}: {e['reason']}",
+    "shrunk": lambda e: f"{e['trial']} goes on without {_shrunk(e)}",
+    "shortened": lambda e: (
+        f"The bilevel search ends after {e['rounds']} of {counted(e['of'], 'round')}: the budget pays for no more"
+    ),
+    "discretized": lambda e: _discretized(e),  # noqa: PLW0108 - it is defined below
     "unpaid": lambda e: f"{e['trial']} does not train on: the budget does not pay for {e['rounds']} rounds of it",
     "budget": lambda e: (
         f"The budget is spent (search.budget.{e['currency']}): {counted(e['trials'], 'trial')}; "
@@ -103,8 +110,8 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
-_QUIET = {"proposed", "finished"}
-"""What is not said of paths, of which there are many and of which none is judged."""
+_QUIET = {"path": ("proposed", "finished"), "mixed": ("finished",)}
+"""By label, what is not said of trials that are not judged; of paths there are many."""
 _WARNINGS = {
     "node_refused",
     "failed",
@@ -113,6 +120,7 @@ _WARNINGS = {
     "absent",
     "scoreless",
     "speed",
+    "unable",
     "retried",
     "journal_lost",
     "state_lost",
@@ -142,6 +150,30 @@ def _warm_up(event: dict[str, Any]) -> str:
     """Return what trains before the first trial."""
     rounds, paths = event.get("warm_up", (0, 0))
     return f", after a warm-up of {counted(rounds, 'round')} of {counted(paths, 'path')}" if rounds else ""
+
+
+def _bilevel(event: dict[str, Any]) -> str:
+    """Return what finds the trials before the first one."""
+    if (told := event.get("bilevel")) is None:
+        return ""
+    size = f"{counted(told['parameters'], 'parameter')} and {counted(told['places'], 'place')} with options"
+    return f", after a bilevel search of {counted(told['rounds'], 'round')} with a network of {size}"
+
+
+def _shrunk(event: dict[str, Any]) -> str:
+    """Return how much a network of options has lost, and by which of them."""
+    gone = Counter(name for names in event["dropped"].values() for name in names)
+    names = ", ".join(f"{name} ({number})" for name, number in gone.most_common(3))
+    more = ", ..." if len(gone) > 3 else ""
+    return f"{counted(gone.total(), 'option')} at {counted(len(event['dropped']), 'place')}: {names}{more}"
+
+
+def _discretized(event: dict[str, Any]) -> str:
+    """Return what a bilevel search came to, and why it ended."""
+    why = "" if event["collapsed"] is None else f", for in round {event['collapsed']} skip connections took over"
+    best, *others = [one["architecture"] for one in event["found"]]
+    beside = f"; beside it: {'; '.join(others)}" if others else ""
+    return f"The bilevel search ends after {counted(event['rounds'], 'round')}{why}. It comes to {best}{beside}"
 
 
 def _budget(event: dict[str, Any]) -> str:
@@ -205,7 +237,8 @@ def _why(event: dict[str, Any]) -> str:
 def line_of(event: dict[str, Any]) -> str | None:
     """Return an event in one line; None where people need not see it."""
     line = _LINES.get(event["event"])
-    quiet = event["event"] in _QUIET and str(event["trial"]).startswith("path-")
+    trial = str(event.get("trial", ""))
+    quiet = event["event"] in _QUIET.get(trial.partition("-")[0], ())
     return None if line is None or quiet else line(event)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server_app.reporting.best import INFEASIBLE, figure, worth_at_rung
-from server_app.reporting.board import STAGES, Board, Row
+from server_app.reporting.board import BEFORE, STAGES, Board, Row
 from server_app.reporting.words import clock, counted
 
 _STATES = {"finished": "green", "stopped": "yellow", "failed": "red"}
@@ -52,7 +52,8 @@ def _lines(text: Text, width: int) -> list[Text]:
 
 def _bars(board: Board, now: float, width: int) -> Table:
     grid = Table.grid(padding=(0, _GAP))
-    bars = [("warm-up", board.warmed_up, board.warm_up)] if board.warm_up else []
+    before = next((title for label, title in BEFORE.items() if board.stage == label or board.named(label)), "")
+    bars = [(before, board.warmed_up, board.warm_up)] if board.warm_up else []
     bars.append(("search", board.ended, board.total))
     for label in _begun(board):
         models = board.named(label).values()

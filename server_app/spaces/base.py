@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from common.architecture.cost import Cost, cost_of
-from common.errors import SpaceError, SpecError
+from common.errors import ConfigError, SpaceError, SpecError
 from server_app.reporting.words import counted
 from server_app.spaces.beliefs import Beliefs
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from common.architecture.kinds.mixed import MixedSpec
     from common.architecture.spec import ArchitectureSpec
     from common.tasks import Task
     from server_app.spaces.domains import Domain
@@ -141,6 +142,34 @@ class SearchSpace(ABC):
     @abstractmethod
     def _enumerate(self) -> Iterator[ArchitectureSpec]:
         """Yield the specs that `size` counts, each once, always in the same order; asked only where they are finite."""
+
+    def mixed(self, partial: int = 1) -> MixedSpec:  # noqa: ARG002
+        """Return the network of all options, for a search by gradients; by default there is none.
+
+        Its sizes are the least that are offered, and of what it does not choose it has what is offered first.
+
+        Parameters
+        ----------
+        partial : int
+            One of so many channels goes through the operations, where they are cells.
+
+        Raises
+        ------
+        ConfigError
+            There is none, or nothing to choose.
+        """
+        raise ConfigError(
+            "A bilevel search needs a space with a network of all its options",
+            type(self).__name__,
+            fix="Choose another controller",
+        )
+
+    def larger(self, spec: ArchitectureSpec) -> Sequence[ArchitectureSpec | None]:  # noqa: ARG002
+        """Return by size `spec` with the next larger value that is offered, None where it has the largest.
+
+        The operations stay, and the result need not be legal. By default there are no sizes.
+        """
+        return ()
 
     def choices(self) -> dict[str, Domain]:
         """Return what there is to choose from, by option, for people; by default nothing is told.

@@ -12,12 +12,23 @@ import numpy as np
 
 from common.architecture.kinds.blocks import MAX_STRIDES, NORMS
 from common.architecture.kinds.cell import MAX_CELLS, MAX_CHANNELS, MIN_CELLS, CellSpec
-from common.architecture.kinds.cells import FORMS, MAX_NODES, NONE, OPERATIONS, Cell
+from common.architecture.kinds.cells import FORMS, MAX_NODES, NONE, OPERATIONS, SKIP, Cell
+from common.architecture.kinds.mixed import Choice, MixedSpec
+from common.architecture.kinds.mixing.cell import place_of
 from common.architecture.rules import one_of, optional, whole
 from common.errors import ConfigError, SpecError
 from server_app.spaces.base import Ask, SearchSpace
 from server_app.spaces.cell_wirings import Wirings
-from server_app.spaces.domains import Choices, check_limits, checked, encode_choice, parse_choices
+from server_app.spaces.domains import (
+    Choices,
+    above,
+    check_limits,
+    checked,
+    encode_choice,
+    least_of,
+    nothing_to_choose,
+    parse_choices,
+)
 from server_app.spaces.layered_places import nearest_in
 from server_app.spaces.stems import require_space, stem_strides
 
@@ -161,6 +172,23 @@ class CellSpace(SearchSpace):
             return spec
         near = {name: nearest_in(domain, getattr(spec, name)) for name, domain in self._domains.items()}
         return replace(spec, stem_strides=self._fixed["stem_strides"], **near)
+
+    def mixed(self, partial: int = 1) -> MixedSpec:
+        """Return the network whose cells have every edge, each of all operations; see `SearchSpace.mixed`."""
+        offered = self.options.offered()
+        if len(offered) < 2:
+            raise nothing_to_choose("cell", "Set space.operations")
+        stack = {name: least_of(domain) for name, domain in self._domains.items()}
+        unsaid: Cell = (((FORMS[self.options.form].inputs - 1, SKIP),),)
+        frame = self._spec(dict.fromkeys(self._names, unsaid), stack)
+        edges = [(name, *edge) for name in self._names for edge in self._wirings.every_edge()]
+        return MixedSpec(frame, tuple(Choice(place_of(*edge), offered) for edge in edges), partial)
+
+    def larger(self, spec: ArchitectureSpec) -> list[ArchitectureSpec | None]:
+        """Return `spec` with more cells, and with more channels; see `SearchSpace.larger`."""
+        spec = _cell_spec(spec)
+        values = {name: above(self._domains[name], getattr(spec, name)) for name in ("cells", "channels")}
+        return [None if value is None else replace(spec, **{name: value}) for name, value in values.items()]
 
     def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
         """Return `spec` as a vector of fixed length, equal only for equal specs of the space.

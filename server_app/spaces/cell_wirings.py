@@ -132,6 +132,10 @@ class Wirings:
             for operation in self._real
         ]
 
+    def every_edge(self) -> list[tuple[int, int]]:
+        """Return each node with each place that it may read."""
+        return [(node, source) for node, index in enumerate(self._indices()) for source in range(index)]
+
     @property
     def ways(self) -> int:
         """How many ways there are to write a cell, those that lead nowhere included."""

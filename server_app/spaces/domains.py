@@ -162,6 +162,21 @@ def encode_choice(domain: Choices, value: Any) -> list[float]:
     return [value / (max(domain.values) or 1)]
 
 
+def least_of(domain: Choices) -> Any:
+    """Return the least number that is offered, or the first word."""
+    return domain.values[0] if isinstance(domain.values[0], str) else min(domain.values)
+
+
+def above(domain: Choices, value: Any) -> Any:
+    """Return the least number that is offered and above another one; None where there is none."""
+    return min((choice for choice in domain.values if choice > value), default=None)
+
+
+def nothing_to_choose(space: str, fix: str) -> ConfigError:
+    """Return the error that a network of all options would have one at each place."""
+    return ConfigError("A bilevel search needs a place with several options", f"space={space}", fix=fix)
+
+
 def _interval(name: str, values: Mapping[Any, Any], rule: Rule, continuous: bool) -> Interval:
     if not continuous or set(values) != {"low", "high"}:
         raise ConfigError(

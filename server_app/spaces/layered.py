@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common.architecture.kinds.layered import LayeredSpec
-from common.architecture.kinds.layers import Layer, Pool
+from common.architecture.kinds.layers import Layer, Pool, Weighted
+from common.architecture.kinds.mixed import Choice, MixedSpec
 from common.errors import SpecError
 from server_app.spaces.base import Ask, SearchSpace, drawn_by
-from server_app.spaces.domains import Choices, Domain
+from server_app.spaces.domains import Choices, Domain, above, nothing_to_choose
 from server_app.spaces.edits import insert_layer, remove_layer, replace_layer, splice
+from server_app.spaces.layered_mixed import mixed_layers
 from server_app.spaces.layered_options import LayeredOptions
 from server_app.spaces.layered_places import (
     FRONT,
@@ -251,6 +253,32 @@ class LayeredSpace(SearchSpace):
 
     def _depths(self) -> range:
         return range(self.options.min_layers, self.options.max_layers + 1)
+
+    # ------------------------------------------------------------ for a search by gradients
+
+    def mixed(self, partial: int = 1) -> MixedSpec:
+        """Return the chain, as deep as may be, of all layers that give one shape at each place.
+
+        See `SearchSpace.mixed`, and `server_app.spaces.layered_mixed`.
+        """
+        offered = mixed_layers(self._places, self.options.max_layers, self.task)
+        choices = [Choice(f"layer{index}", options) for index, options in enumerate(offered)]
+        if all(len(choice.options) < 2 for choice in choices) or len(offered) < self.options.min_layers:
+            raise nothing_to_choose("layered", "Offer more operations, kernels or activations, or set space=cell")
+        ends = {name: first_of(self._places.domains[name]) for name in _ENDS}
+        return MixedSpec(LayeredSpec(tuple(options[0] for options in offered), **ends), tuple(choices), partial)
+
+    def larger(self, spec: ArchitectureSpec) -> list[ArchitectureSpec | None]:
+        """Return `spec` with all layers wider; see `SearchSpace.larger`."""
+        spec = _layered(spec)
+        widths = [layer.width for layer in spec.layers if isinstance(layer, Weighted)]
+        domain = self._places.domains["width"]
+        assert isinstance(domain, Choices)
+        width = above(domain, max(widths)) if widths else None
+        if width is None:
+            return [None]
+        layers = (replace(layer, width=width) if isinstance(layer, Weighted) else layer for layer in spec.layers)
+        return [replace(spec, layers=tuple(layers))]
 
     # ------------------------------------------------------------ for surrogates
 

@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common.architecture.kinds.blocks import MAX_STRIDES
+from common.architecture.kinds.mixed import Choice, MixedSpec
 from common.architecture.kinds.mobile import RULES, MobileSpec
 from common.architecture.rules import optional, whole
 from common.errors import SpecError
 from server_app.spaces.base import Ask, SearchSpace
-from server_app.spaces.domains import Choices, check_limits, checked, encode_choice, parse_choices
+from server_app.spaces.domains import (
+    Choices,
+    above,
+    check_limits,
+    checked,
+    encode_choice,
+    least_of,
+    nothing_to_choose,
+    parse_choices,
+)
 from server_app.spaces.layered_places import nearest_in
 from server_app.spaces.mobile_options import parse_kinds, parse_stages
 from server_app.spaces.mobile_stages import Stages, Writing
@@ -146,6 +156,31 @@ class MobileSpace(SearchSpace):
             return spec
         near = {name: nearest_in(domain, getattr(spec, name)) for name, domain in self._domains.items()}
         return replace(spec, stem_strides=self._stem_strides, **near)
+
+    def mixed(self, partial: int = 1) -> MixedSpec:
+        """Return the network of all blocks at every place, all stages as deep as may be; see `SearchSpace.mixed`."""
+        values = {name: least_of(domain) for name, domain in self._domains.items()}
+        offered = self._stages.mixed()
+        if all(len(options) < 2 for stage in offered for options in stage):
+            raise nothing_to_choose("mobile", "Set space.blocks")
+        frame = MobileSpec(
+            tuple(options[0] for stage in offered for options in stage), stem_strides=self._stem_strides, **values
+        )
+        choices = zip(frame.names, (options for stage in offered for options in stage), strict=True)
+        return MixedSpec(frame, tuple(Choice(*choice) for choice in choices), partial)
+
+    def larger(self, spec: ArchitectureSpec) -> list[ArchitectureSpec | None]:
+        """Return `spec` with each stage wider, with a wider stem, and with a wider end; see `SearchSpace.larger`."""
+        spec = _mobile(spec)
+        values = {name: getattr(spec, name) for name in self._domains}
+        found: list[ArchitectureSpec | None] = [
+            None if writing is None else self._spec(writing, values)
+            for writing in self._stages.larger(self._stages.write(spec.blocks, spec.stem_width))
+        ]
+        for name in ("stem_width", "last_width"):
+            value = above(self._domains[name], values[name])
+            found.append(None if value is None else replace(spec, **{name: value}))
+        return found
 
     def encode(self, spec: ArchitectureSpec) -> NDArray[np.float64]:
         """Return `spec` as a vector of fixed length, equal only for equal specs of the space.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from common.architecture.kinds.mobile_blocks import Block
 from common.errors import SpecError
-from server_app.spaces.domains import Choices, encode_choice
+from server_app.spaces.domains import Choices, above, encode_choice, least_of
 from server_app.spaces.mobile_options import IDENTITY, Stage, block_of, kind_of
 
 if TYPE_CHECKING:
@@ -92,6 +92,29 @@ class Stages:
             kind = self._kinds.other(written.kinds[place], rng)
             written = replace(written, kinds=(*written.kinds[:place], kind, *written.kinds[place + 1 :]))
         return (*writing[:index], written, *writing[index + 1 :])
+
+    def mixed(self) -> list[list[tuple[Block, ...]]]:
+        """Return by stage, by place, all blocks that may stand there, those that do nothing last.
+
+        Stages are as deep, and as narrow, as may be.
+        """
+        kinds = (*self._real, *((IDENTITY,) if self._fills else ()))
+        return [
+            [
+                tuple(block_of(kind, least_of(stage.width), 1 if place else stage.stride) for kind in kinds)
+                for place in range(stage.most)
+            ]
+            for stage in self._stages
+        ]
+
+    def larger(self, writing: Writing) -> list[Writing | None]:
+        """Return by stage `writing` with the next greater width of that stage; None where it has the greatest."""
+        found: list[Writing | None] = []
+        for index, (stage, written) in enumerate(zip(self._stages, writing, strict=True)):
+            width = above(stage.width, written.width)
+            wider = None if width is None else replace(written, width=width)
+            found.append(None if wider is None else (*writing[:index], wider, *writing[index + 1 :]))
+        return found
 
     def child(self, a: Writing, b: Writing, rng: np.random.Generator) -> Writing:
         """Return a mix: of each stage the width of one, and the blocks of one, or place by place where as many."""

@@ -202,10 +202,7 @@ class Rounds(Stage):
                 assert active.slot is not None
                 request = Request(trial.number, active.slot, trial.rounds + 1, turn)
                 chosen = self._assigner.trainers(trial, request, nodes, free, self.weights.minimum)
-                work = Work(
-                    "train", "train", request.round, trial.recipe, self.all_rounds, teacher=self._teacher(trial)
-                )
-                active.phase = TrainPhase(work, chosen.nodes, turn, self.weights.open(trial))
+                active.phase = self._training(trial, request.round, chosen.nodes, turn)
                 self._tell_heritage(active)
             else:
                 chosen = self._scorers(active, nodes, free)
@@ -224,6 +221,11 @@ class Rounds(Stage):
         self._open.add(turn)
         for node, reason in sorted(chosen.left_out.items()):
             self._absent(active, node, reason, undecided=reason == BUSY)
+
+    def _training(self, trial: Trial, number: int, nodes: Sequence[str], turn: int) -> TrainPhase:
+        """Return the phase that is a round of training."""
+        work = Work("train", "train", number, trial.recipe, self.all_rounds, teacher=self._teacher(trial))
+        return TrainPhase(work, nodes, turn, self.weights.open(trial))
 
     def _tell_heritage(self, active: Active) -> None:
         if (begun := self.weights.heritage(active.trial)) is not None:

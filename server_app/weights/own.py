@@ -37,7 +37,7 @@ class OwnWeights(WeightStore):
         if number not in self._arrays:
             self._arrays[number] = self._stored(number) if number in self._keys else self.initial(trial)
         last = self._arrays[number]
-        return last if kind == "train" else self._averages.mean(number, last)
+        return self._averages.mean(number, last) if kind == "score" else last
 
     def open(self, trial: Trial) -> Aggregation:
         """Begin a round with the trial's rule, which remembers its earlier ones."""

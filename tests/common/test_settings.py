@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ConfigError
-from common.settings import DatasetSettings, TrainingSettings
+from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
 
 FRACTION = st.floats(0, 1, exclude_max=True)
 DATASETS = st.builds(
@@ -40,9 +40,20 @@ TRAININGS = st.builds(
     augmentation=st.lists(st.sampled_from(["jitter", "scale", "shift", "flip"]), unique=True).map(tuple),
     average=st.integers(0, 9),
 )
+BILEVELS = st.builds(
+    BilevelSettings,
+    order=st.sampled_from(["first", "second", "mixed"]),
+    mixing=st.sampled_from(["softmax", "gumbel"]),
+    temperature=st.floats(1e-3, 10),
+    learning_rate=st.floats(1e-9, 10),
+    weight_decay=st.floats(0, 1),
+    fraction=st.floats(0, 1, exclude_min=True, exclude_max=True),
+    steps_alphas=st.booleans(),
+    blend=st.floats(1e-3, 10),
+)
 
 
-@given(st.one_of(DATASETS, TRAININGS))
+@given(st.one_of(DATASETS, TRAININGS, BILEVELS))
 @settings(max_examples=25)
 def test_json_there_and_back_changes_nothing(ours):
     text = json.dumps(ours.to_json(), allow_nan=False)
@@ -53,12 +64,12 @@ def test_json_there_and_back_changes_nothing(ours):
         assert hash(again) == hash(ours)
 
 
-@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings])
+@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings, BilevelSettings])
 def test_what_is_left_out_takes_its_default(kind):
     assert kind.from_json({}) == kind()
 
 
-@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings])
+@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings, BilevelSettings])
 def test_what_is_unknown_is_named_and_so_is_the_way_out(kind):
     with pytest.raises(ConfigError, match=r"knows only \[.*\], got \['wings'\]\. Run the same version"):
         kind.from_json({"wings": 2})
@@ -109,6 +120,21 @@ def test_an_augmentation_that_is_unknown_or_named_twice_is_said(names):
         ConfigError, match=r"training\.augmentation is .* among jitter, scale, rotate, shift, flip, crop"
     ):
         TrainingSettings(augmentation=names)
+
+
+@pytest.mark.parametrize("name", ["temperature", "learning_rate", "fraction", "blend"])
+@pytest.mark.parametrize("value", [0, -0.5, math.nan])
+def test_a_bilevel_setting_that_must_be_positive_is(name, value):
+    with pytest.raises(ConfigError, match=f"bilevel.{name} must be above 0"):
+        BilevelSettings(**{name: value})
+
+
+def test_the_architecture_has_a_part_of_the_examples_and_its_weights_may_decay():
+    with pytest.raises(ConfigError, match=r"bilevel.fraction must lie in \[0, 1\)"):
+        BilevelSettings(fraction=1)
+    with pytest.raises(ConfigError, match=r"bilevel.weight_decay must be 0 or more"):
+        BilevelSettings(weight_decay=-1)
+    assert BilevelSettings(weight_decay=0).weight_decay == 0
 
 
 def test_all_that_is_new_is_off_by_default():

@@ -12,6 +12,7 @@ from itertools import islice
 
 import pytest
 
+from common.architecture.kinds.layers import Linear
 from common.architecture.spec import KINDS, ArchitectureSpec
 from common.errors import SpecError
 from common.limits import NO_LIMITS, Limits, needs_of
@@ -20,6 +21,7 @@ from common.settings import TrainingSettings
 from common.tasks import Classification, Task
 from tests.support.hostile import LIMITS, STAGES, fate_of, hostile_specs, random_specs
 from tests.support.kinds import CASES, kind_of
+from tests.support.mixed import mixed_cells, mixed_layers
 
 COUNT = 390
 IMAGE = Task((3, 224, 224), Classification(1000))
@@ -28,8 +30,10 @@ HUGE = {
     "layered": {"layers": [{"op": "conv2d", "width": 65536, "kernel": 255}] * 2, "reduce": "avg"},
     "cell": {"form": "nasbench201", "normal": WIDE_CELL, "cells": 32, "channels": 1024},
     "mobile": {"blocks": [{"op": "inverted_residual", "width": 4096, "expansion": 16}] * 8, "stem_width": 4096},
+    "mixed": mixed_cells("darts", nodes=6, cells=32, channels=1024).to_values(),
 }
 """By kind, fields that are legal one by one, of networks that need far more than any machine has."""
+MIXED = mixed_layers([Linear(8), Linear(8, activation="tanh")], [Linear(4), Linear(4, activation="tanh")]).to_values()
 BEYOND = {
     "layered": [{"layers": [{"op": "linear", "width": 1}] * 65}, {"layers": [{"op": "linear", "width": 65537}]}],
     "cell": [HUGE["cell"] | {"cells": 33}, HUGE["cell"] | {"channels": 1025}, HUGE["cell"] | {"normal": WIDE_CELL * 3}],
@@ -39,6 +43,13 @@ BEYOND = {
         {"blocks": [], "stem_width": 4097},
     ],
     "tabular": [{"key": "0" * 257}],
+    "mixed": [
+        MIXED | {"choices": MIXED["choices"] * 33},
+        MIXED | {"choices": [["layer0", [{"op": "linear", "width": width} for width in range(1, 66)]]]},
+        MIXED | {"frame": {"version": 1, "kind": "mixed", **MIXED}},
+        MIXED | {"partial": 65},
+        mixed_cells("darts").to_values() | {"partial": 3},
+    ],
 }
 """By kind, fields that are one too deep or too wide."""
 ONE_SIZE = ("constant", "tabular")
@@ -105,6 +116,7 @@ def test_nothing_is_allocated_for_what_is_refused(kind, limits):
         ("cell", {"form": "nasbench201", "normal": WIDE_CELL}),
         ("mobile", {"blocks": [{"op": "inverted_residual", "width": 8}]}),
         ("constant", {}),
+        ("mixed", mixed_cells("nasbench201").to_values()),
     ],
 )
 @pytest.mark.parametrize("limit", ["max_parameters", "max_macs", "max_memory_mb"])

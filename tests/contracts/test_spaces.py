@@ -20,9 +20,12 @@ from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import LAYERS, NORMS
 from common.architecture.spec import ArchitectureSpec
-from common.errors import SpaceError, SpecError
+from common.errors import ConfigError, SpaceError, SpecError
 from common.seeding import generator
 from common.tasks import Classification, Task
+from server_app.combinations import mixes
+from server_app.darts.discretization import strongest
+from server_app.darts.mixture import Mixture
 from server_app.registry import choices, load_choice
 from server_app.spaces.beliefs import Beliefs
 from server_app.spaces.table import Table
@@ -259,6 +262,31 @@ def test_whatever_is_answered_makes_something_legal_or_is_refused(space, seed):
     assert space.contains(spec)
     answers = space.answers(spec)  # perhaps others, of what can be made in several ways
     assert space.made(lambda name, domain: answers[name]) == spec  # noqa: ARG005
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_a_network_of_all_options_comes_to_networks_of_the_space_that_grow_within_it(space, seed):
+    """Whatever is likely in it; limits on what is proposed are not its own."""
+    if not mixes(type(space)):
+        with pytest.raises(ConfigError, match="needs a space with a network of all its options"):
+            space.mixed()
+        assert space.larger(space.sample(generator(seed))) == ()
+        return
+    mixed = space.mixed()
+    assert space.cost(mixed).parameters >= 0
+    alphas = generator(seed).normal(size=mixed.num_alphas).astype(np.float32)
+    for chosen in itertools.islice(strongest(Mixture.of(mixed, alphas, 1.0)), 5):
+        try:
+            spec = mixed.plain(chosen)
+        except SpecError:
+            continue  # a cell that leads nowhere
+        space._check_membership(spec)
+        for larger in space.larger(spec):
+            if larger is not None:
+                space._check_membership(larger)
+                assert larger.id != spec.id
+                assert space.cost(larger).parameters >= space.cost(spec).parameters
 
 
 def test_what_an_expert_expects_is_drawn_more_often(request, space):

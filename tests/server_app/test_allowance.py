@@ -211,6 +211,35 @@ def test_a_round_of_a_warm_up_leaves_the_search_its_part_and_enough_for_one_tria
     assert shortage(enough - 1, 0.99, cost=5000) == Shortage("mac_examples", 5000, one_round + after, enough - 1)
 
 
+def test_rounds_of_a_bilevel_search_leave_the_search_its_part_and_enough_for_all_that_it_would_find():
+    """Three rounds of 45 and 90 passes on the two nodes; then widths 1 and 2, each with two recipes, for two rounds."""
+    load = Load(700, 70, 1)
+    stage = SimpleNamespace(
+        name="bilevel",
+        trials=[trial(0, SPECS[0], ledger=Ledger(0, 0, 0, 5000))],
+        trained=4,
+        would_find=lambda: SPECS[:2],
+        options=SimpleNamespace(recipes=2),
+    )
+    search = search_of()
+    search.fidelity.max_rounds = 2
+    search.controller = SimpleNamespace(space=SimpleNamespace(recipes=SimpleNamespace(default=Recipe())))
+    rounds = 3 * 700 * (45 + 90)
+    after = 2 * (100 + 200) * (2 * 30 + 3) + 200 * (2 * 30 + 7) + REFERENCES
+
+    def shortage(limit, part):
+        made = allowance(mac_examples=limit)
+        return made.shortage_of_bilevel(stage, search, load, lambda examples: 9 * examples // 2, 3, part)
+
+    assert shortage(1e9, 0.5) is None
+    own = 5000 + rounds
+    assert shortage(20 * own, 0.05) is None
+    assert shortage(20 * own - 1, 0.05) == Shortage("mac_examples", 5000, rounds, pytest.approx(own - 0.05))
+    enough = own + after
+    assert shortage(enough, 0.99) is None
+    assert shortage(enough - 1, 0.99) == Shortage("mac_examples", 5000, rounds + after, enough - 1)
+
+
 def final_of(rounds):
     """What the final training costs: the winner of width 1, the linear model and the baseline."""
     return (100 + 5 + 50) * (rounds * 30 + 7)

@@ -11,7 +11,7 @@ from server_app.combinations import names_parents
 from server_app.controllers.base import Controller
 from server_app.registry import choices, load_choice
 
-APART = {("random", "inherit"), ("optuna", "inherit"), ("reinforce", "inherit")}
+APART = {("random", "inherit"), ("darts", "inherit"), ("optuna", "inherit"), ("reinforce", "inherit")}
 PAIRS = list(itertools.product(choices("controller"), choices("weights")))
 
 
@@ -22,7 +22,12 @@ def config_of(*overrides):
 @pytest.mark.parametrize(("controller", "weights"), PAIRS)
 def test_each_pair_is_allowed_or_refused(controller, weights):
     config = config_of(f"controller={controller}", f"weights={weights}")
-    if (controller, weights) in APART:
+    if controller == "darts" and weights == "supernet":
+        with pytest.raises(
+            ConfigError, match=r"controller=darts finds networks of which no trial .* 'weights=supernet'"
+        ):
+            check(config)
+    elif (controller, weights) in APART:
         with pytest.raises(ConfigError, match=f"weights={weights} needs a controller .* got 'controller={controller}'"):
             check(config)
     else:
@@ -91,6 +96,46 @@ def test_one_network_cannot_leave_folds_out(weights):
             check(config)
     else:
         check(config)
+
+
+@pytest.mark.parametrize("axis", ["space", "fidelity", "objective", "placement", "aggregation", "training"])
+def test_a_bilevel_search_goes_with_any_choice_but_these(axis):
+    apart = {
+        "space": {
+            "listed": "needs a space with a network",
+            "own": "needs a space with a network",
+            "tabular": "needs a",
+        },
+        "fidelity": {"one_shot": "needs weights that trials share"},
+        "objective": {"pareto": "leads to no front"},
+        "aggregation": {name: "averages architecture weights" for name in choices("aggregation") if name != "fedavg"},
+    }
+    for name in choices(axis) if axis != "training" else ("adam", "searched", "sgd"):
+        options = ["space=examples/residual" if name == "own" else f"{axis}={name}"]
+        config = config_of("controller=darts", *options)
+        if name in apart.get(axis, {}):
+            with pytest.raises(ConfigError, match=apart[axis][name]):
+                check(config)
+        else:
+            check(config)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("scoring.folds=3", r"none of them can be left out in turn, got 'scoring.folds=3'"),
+        ("fidelity.proxy.score=naswot", r"no candidates among which a score could pick, got 'fidelity.proxy.score="),
+        ("search.priors={width: 32}", r"asks nothing that search.priors could answer"),
+        ("controller.partial_channels=4", r"go by the operations of a cell, got 'space=layered'"),
+    ],
+)
+def test_what_a_bilevel_search_has_no_use_for_is_refused(option, told):
+    with pytest.raises(ConfigError, match=told):
+        check(config_of("controller=darts", option))
+
+
+def test_partial_channels_are_those_of_cells():
+    check(config_of("controller=darts", "controller.partial_channels=4", "space=cell"))
 
 
 def test_a_controller_names_parents_where_it_says_so():

@@ -52,6 +52,20 @@ CHOICES = {
         "search": {"trials": 5, "concurrency": 2},
         "scoring": {"held_out": 0.5},
     },
+    "a bilevel search that shrinks, people held out, recipes": {
+        "controller": {"name": "darts", "rounds": 5, "warm_up": 1, "levels": 2, "recipes": 2, "mixing": "gumbel"},
+        "fidelity": {"name": "successive_halving", "max_rounds": 2, "min_steps": 0, "eta": 2, "bracket_size": 2},
+        "space": {
+            "name": "layered",
+            "max_layers": 2,
+            "width": [3, 5],
+            "operations": ["linear"],
+            "norm": ["batch", "none"],
+        },
+        "search": {"trials": 9, "concurrency": 2},
+        "scoring": {"held_out": 0.25},
+        "training": {"learning_rate": [0.03, 0.01]},
+    },
     "a supernet that trials train, halving": {
         "weights": {"name": "supernet", "rounds": 0},
         "fidelity": {"name": "successive_halving", "max_rounds": 4, "min_steps": 0, "eta": 2, "bracket_size": 2},
@@ -142,7 +156,7 @@ class Run:
             orders = [message.content["order"] for message in grid.sent if "order" in message.content]
             for order in orders:
                 self.trained.update(
-                    job for job, kind in zip(order["job"], order["kind"], strict=True) if kind == "train"
+                    job for job, kind in zip(order["job"], order["kind"], strict=True) if kind in ("train", "bilevel")
                 )
 
     def found(self):

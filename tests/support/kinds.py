@@ -12,6 +12,7 @@ from common.architecture.kinds.layers import LAYERS
 from common.tasks import Classification, Task
 from server_app.registry import load_choice
 from server_app.spaces.base import SearchSpace
+from tests.support.mixed import MixedSpace
 from tests.support.tables import tabular_space
 
 TASKS = {
@@ -60,7 +61,14 @@ SPACES: dict[str, tuple[tuple[str, ...], Callable[[Task], SearchSpace]]] = {
     "tabular": (EVERY, lambda _: tabular_space()),
 }
 """For each kind, and form of it: for which data, and the space that draws its samples."""
-CASES = [(case, data) for case, (kinds_of_data, _) in SPACES.items() for data in kinds_of_data]
+MIXED: dict[str, tuple[tuple[str, ...], Callable[[Task], MixedSpace]]] = {
+    "mixed, darts": (SPATIAL, lambda task: MixedSpace("darts", task)),
+    "mixed, nasbench201": (SPATIAL, lambda task: MixedSpace("nasbench201", task)),
+    "mixed, mobile": (SPATIAL, lambda task: MixedSpace("mobile", task)),
+    "mixed, layered": (EVERY, lambda task: MixedSpace("layered", task)),
+}
+"""Of what no space holds: networks of all options, on the way to plain ones. As `SPACES`."""
+CASES = [(case, data) for case, (kinds_of_data, _) in (SPACES | MIXED).items() for data in kinds_of_data]
 NO_NETWORKS = ("tabular",)
 """Kinds that only name what was trained elsewhere."""
 
@@ -71,5 +79,5 @@ def kind_of(case: str) -> str:
 
 
 def space_of(case: str, data: str) -> SearchSpace:
-    """Return the space of a case for a kind of data."""
-    return SPACES[case][1](TASKS[data])
+    """Return the space of a case for a kind of data; of a mixed case, what draws its specs."""
+    return cast(SearchSpace, (SPACES | MIXED)[case][1](TASKS[data]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from common.architecture.graph import HEAD, Graph, GraphBuilder
 from common.architecture.kinds.blocks import MAX_STRIDES, NORMS, BlockBuilder
-from common.architecture.kinds.cell_stack import add_stack
+from common.architecture.kinds.cell_stack import CellWriter, add_stack
 from common.architecture.kinds.cells import FORMS, Cell, Node, canonical, parse_cell
 from common.architecture.rules import one_of, whole
 from common.architecture.spec import ArchitectureSpec
@@ -118,7 +118,7 @@ class CellSpec(ArchitectureSpec):
                 "Cells work on a sequence or an image", task.input_shape, fix="Use a layered spec for vectors"
             )
         blocks = BlockBuilder(GraphBuilder(task.input_shape), self.norm)
-        x = add_stack(blocks, self)
+        x = add_stack(blocks, self, CellWriter[str], self.normal, self.reduction)
         blocks.end(HEAD, x, task.head.output_width)
         return blocks.network.graph()
 

@@ -14,52 +14,74 @@ convolution, norm, without bias. It departs from them in this:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from common.architecture import operations as ops
-from common.architecture.kinds.cells import FORMS, SKIP, Cell, Edge, Node
+from common.architecture.kinds.cells import FORMS, SKIP
 
 if TYPE_CHECKING:
     from common.architecture.kinds.blocks import BlockBuilder
     from common.architecture.kinds.cell import CellSpec
 
+E = TypeVar("E")
+"""What an edge is: an operation, or what stands for several."""
+Writer = Callable[["BlockBuilder", str, int, int, bool], "CellWriter[E]"]
+"""Makes what adds one cell, of what `CellWriter` takes."""
+Cell = Sequence[Sequence[tuple[int, E]]]
+"""Nodes, each of which reads places through edges."""
+
 _DILATION = 2
 
 
-def add_stack(blocks: BlockBuilder, spec: CellSpec) -> int:
-    """Add stem and cells, and return the node that gives the output of the last one."""
+def add_stack(
+    blocks: BlockBuilder, spec: CellSpec, writer: Writer[E], normal: Cell[E], reduction: Cell[E] | None = None
+) -> int:
+    """Add stem and cells, and return the node that gives the output of the last one.
+
+    Parameters
+    ----------
+    blocks : BlockBuilder
+        Where to.
+    spec : CellSpec
+        Which form, how many cells, and how wide.
+    writer : callable
+        Makes what adds a cell.
+    normal, reduction : Cell
+        What the writer adds.
+    """
     stem = blocks.stem(spec.channels, spec.stem_strides, "relu")
     if FORMS[spec.form].reduces:
-        return _add_darts(blocks, spec, stem)
-    return _add_nas_bench_201(blocks, spec, stem)
+        assert reduction is not None
+        return _add_darts(blocks, spec, stem, writer, normal, reduction)
+    return _add_nas_bench_201(blocks, spec, stem, writer, normal)
 
 
 def _reductions(spec: CellSpec) -> tuple[int, int]:
     return spec.cells // 3, 2 * spec.cells // 3
 
 
-def _add_darts(blocks: BlockBuilder, spec: CellSpec, stem: int) -> int:
+def _add_darts(
+    blocks: BlockBuilder, spec: CellSpec, stem: int, writer: Writer[E], normal: Cell[E], reduction: Cell[E]
+) -> int:
     before, x, channels = stem, stem, spec.channels
     for index in range(spec.cells):
         reduces = index in _reductions(spec)
         channels *= 2 if reduces else 1
-        writer = _CellWriter(blocks, f"cell{index}", channels, stride=2 if reduces else 1, pools_with_norm=True)
-        cell = spec.reduction if reduces else spec.normal
-        assert cell is not None
-        before, x = x, writer.add_darts(cell, before, x)
+        cell = writer(blocks, f"cell{index}", channels, 2 if reduces else 1, True)
+        before, x = x, cell.add_darts(reduction if reduces else normal, before, x)
     return x
 
 
-def _add_nas_bench_201(blocks: BlockBuilder, spec: CellSpec, x: int) -> int:
+def _add_nas_bench_201(blocks: BlockBuilder, spec: CellSpec, x: int, writer: Writer[E], normal: Cell[E]) -> int:
     channels = spec.channels
     for index in range(spec.cells):
         if index in _reductions(spec):
             channels *= 2
             x = _add_residual(blocks, f"cell{index}", x, channels)
         else:
-            writer = _CellWriter(blocks, f"cell{index}", channels, stride=1, pools_with_norm=False)
-            x = writer.add_nodes(spec.normal, [x])[-1]
+            x = writer(blocks, f"cell{index}", channels, 1, False).add_nodes(normal, [x])[-1]
     return blocks.activation("last_activation", blocks.normed("last", x), "relu")
 
 
@@ -75,17 +97,31 @@ def _add_residual(blocks: BlockBuilder, name: str, x: int, width: int) -> int:
 
 
 @dataclass
-class _CellWriter:
-    """Adds one cell; what is read by several edges goes through ReLU once."""
+class CellWriter(Generic[E]):
+    """Adds one cell; what is read by several edges goes through ReLU once.
+
+    Parameters
+    ----------
+    blocks : BlockBuilder
+        Where to.
+    name : str
+        Of the cell.
+    width : int
+        Channels of each node.
+    stride : int
+        Of the edges that begin at an input.
+    pools_with_norm : bool
+        Whether a norm follows pooling.
+    """
 
     blocks: BlockBuilder
     name: str
     width: int
     stride: int
     pools_with_norm: bool
-    _activated: dict[int, int] = field(default_factory=dict)
+    _activated: dict[int, int] = field(default_factory=dict, init=False)
 
-    def add_darts(self, cell: Cell, before: int, x: int) -> int:
+    def add_darts(self, cell: Cell[E], before: int, x: int) -> int:
         """Add what brings both inputs to one shape, then the nodes, and return all of them side by side."""
         read = {source for node in cell for source, _ in node}
         wanted = self.blocks.network.shape(x)[1:]
@@ -96,12 +132,30 @@ class _CellWriter:
         found = self.add_nodes(cell, inputs)[len(inputs) :]
         return self.blocks.network.add(f"{self.name}_output", ops.Concatenate(), *found) if len(found) > 1 else found[0]
 
-    def add_nodes(self, cell: Cell, inputs: list[int]) -> list[int]:
+    def add_nodes(self, cell: Cell[E], inputs: list[int]) -> list[int]:
         """Add the nodes of a cell, and return what gives each input and node."""
         found = list(inputs)
         for index, node in enumerate(cell):
             found.append(self._add_node(f"{self.name}_node{index}", node, found, len(inputs)))
         return found
+
+    def add_edge(self, name: str, edge: E, x: int, stride: int) -> int:
+        """Add what an edge of this name does, and return the node that gives its output."""
+        return self.add_operation(f"{name}_{edge}", str(edge), x, stride)
+
+    def add_operation(self, name: str, operation: str, x: int, stride: int) -> int:
+        """Add an operation, which leaves the channels as they are, and return the node that gives its output."""
+        kind, kernel = operation[:-1], operation[-1]
+        if operation == SKIP:
+            return x if stride == 1 else self._halved(name, x)
+        if kind in ("avg_pool", "max_pool"):
+            return self._pooled(name, x, kind, int(kernel), stride)
+        x, width = self._active(x), self.blocks.network.shape(x)[0]
+        if kind == "conv":
+            return self.blocks.convolution(name, x, width, int(kernel), stride)
+        dilation = _DILATION if kind == "dil_conv" else 1
+        x = self.blocks.depthwise(f"{name}_depthwise", x, int(kernel), stride, dilation)
+        return self.blocks.convolution(name, x, width)
 
     def _prepared(self, name: str, x: int, extents: tuple[int, ...]) -> int:
         x = self._active(x)
@@ -109,32 +163,17 @@ class _CellWriter:
             x = self.blocks.halved(f"{name}_halved", x)
         return self.blocks.convolution(name, x, self.width)
 
-    def _add_node(self, name: str, node: Node, found: list[int], inputs: int) -> int:
+    def _add_node(self, name: str, node: Sequence[tuple[int, E]], found: list[int], inputs: int) -> int:
         """Add the sum of a node's edges; those that begin at an input have the cell's stride."""
         terms = [
-            self._add_edge(
-                f"{name}_from{edge[0]}_{edge[1]}", edge, found[edge[0]], self.stride if edge[0] < inputs else 1
-            )
-            for edge in node
+            self.add_edge(f"{name}_from{source}", edge, found[source], self.stride if source < inputs else 1)
+            for source, edge in node
         ]
         return self.blocks.network.add(f"{name}_add", ops.Add(), *terms) if len(terms) > 1 else terms[0]
 
-    def _add_edge(self, name: str, edge: Edge, x: int, stride: int) -> int:
-        operation = edge[1]
-        kind, kernel = operation[:-1], operation[-1]
-        if operation == SKIP:
-            return x if stride == 1 else self._halved(name, x)
-        if kind in ("avg_pool", "max_pool"):
-            return self._pooled(name, x, kind, int(kernel), stride)
-        x = self._active(x)
-        if kind == "conv":
-            return self.blocks.convolution(name, x, self.width, int(kernel), stride)
-        dilation = _DILATION if kind == "dil_conv" else 1
-        x = self.blocks.depthwise(f"{name}_depthwise", x, int(kernel), stride, dilation)
-        return self.blocks.convolution(name, x, self.width)
-
     def _halved(self, name: str, x: int) -> int:
-        return self.blocks.convolution(name, self.blocks.halved(f"{name}_halved", self._active(x)), self.width)
+        width = self.blocks.network.shape(x)[0]
+        return self.blocks.convolution(name, self.blocks.halved(f"{name}_halved", self._active(x)), width)
 
     def _pooled(self, name: str, x: int, kind: str, kernel: int, stride: int) -> int:
         pool = (ops.AvgPool if kind == "avg_pool" else ops.MaxPool)(kernel, stride, padded=True)

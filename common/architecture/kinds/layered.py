@@ -130,7 +130,7 @@ class LayeredSpec(ArchitectureSpec):
         self, network: GraphBuilder, name: str, layer: Layer, outputs: Sequence[int], joining: list[int]
     ) -> int:
         """Add one layer, and return the node that gives its output; `outputs` are those of the input and before it."""
-        x = self._vector(network, name, outputs[-1], joining) if 0 in layer.axes else outputs[-1]
+        x = self._vector(network, name, outputs[-1], joining) if layer.reads_vectors else outputs[-1]
         x = layer.add_to(network, name, x)
         if not isinstance(layer, Weighted) or layer.skip is None:
             return x

@@ -68,6 +68,11 @@ class MobileSpec(ArchitectureSpec):
         _check_depth(self.blocks)
         object.__setattr__(self, "blocks", tuple(_real(self.blocks, self.stem_width)))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the blocks are called: their stage, and their place in it, such as ``stage0block1``."""
+        return tuple(_names(self.blocks, self.stem_width))
+
     def describe(self) -> str:
         """Return one line for people, such as ``stem 8 → mb4 k3 16 s2 → mb4 k5 se 16 → 64``."""
         last = [str(self.last_width)] if self.last_width else []
@@ -95,7 +100,7 @@ class MobileSpec(ArchitectureSpec):
         builder = BlockBuilder(GraphBuilder(task.input_shape), self.norm)
         x = builder.stem(self.stem_width, self.stem_strides, self.activation)
         x = builder.activation("stem_activation", x, self.activation)
-        for name, block in zip(_names(self.blocks, self.stem_width), self.blocks, strict=True):
+        for name, block in zip(self.names, self.blocks, strict=True):
             x = block.add_to(builder, name, x, self.activation)
         if self.last_width:
             x = builder.activation("last_activation", builder.convolution("last", x, self.last_width), self.activation)

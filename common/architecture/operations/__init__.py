@@ -27,9 +27,15 @@ from common.architecture.operations.pooling import LOG_FLOOR, AverageTo, AvgPool
 
 if TYPE_CHECKING:
     from common.architecture.operations.attention import Positions, SelfAttention
+    from common.architecture.operations.mixing import Channels, Mix, Shuffle
+    from common.architecture.operations.plain_norms import PlainBatchNorm, PlainGroupNorm, PlainLayerNorm
     from common.architecture.operations.recurrence import GRU
 
-_MODULES = {"GRU": "recurrence", "Positions": "attention", "SelfAttention": "attention"}
+_MODULES = {
+    **dict.fromkeys(("Channels", "Mix", "Shuffle"), "mixing"),
+    **dict.fromkeys(("PlainBatchNorm", "PlainGroupNorm", "PlainLayerNorm"), "plain_norms"),
+    **{"GRU": "recurrence", "Positions": "attention", "SelfAttention": "attention"},
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -49,6 +55,7 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "Bias",
+    "Channels",
     "Concatenate",
     "Convolution",
     "Dropout",
@@ -60,10 +67,15 @@ __all__ = [
     "Linear",
     "LogEnergy",
     "MaxPool",
+    "Mix",
     "Multiply",
     "Operation",
+    "PlainBatchNorm",
+    "PlainGroupNorm",
+    "PlainLayerNorm",
     "Positions",
     "SelfAttention",
+    "Shuffle",
     "Standardise",
     "num_groups",
     "require_axes",

@@ -41,6 +41,13 @@ CASES = [
     (ops.Flatten(), [(3, 9, 8)]),
     *[(norm, [shape]) for norm in (ops.GroupNorm(2), ops.BatchNorm()) for shape in ((4,), (4, 9), (4, 9, 8))],
     *[(ops.LayerNorm(), [shape]) for shape in ((4,), (4, 9), (4, 9, 8))],
+    *[
+        (norm, [shape])
+        for norm in (ops.PlainGroupNorm(2), ops.PlainBatchNorm(), ops.PlainLayerNorm())
+        for shape in ((4,), (4, 9), (4, 9, 8))
+    ],
+    *[(ops.Mix("here", 3, (0, 2)), [shape, shape]) for shape in ((4,), (4, 9), (4, 9, 8))],
+    *[(operation, [shape]) for operation in (ops.Channels(1, 2), ops.Shuffle(2)) for shape in ((4, 9), (4, 9, 8))],
     *[(ops.ExampleNorm(), [shape]) for shape in ((4, 9), (4, 9, 8))],
     *[(ops.Activation(name), [(4, 9)]) for name in (*ops.ACTIVATIONS, *ops.GATES)],
     *[(ops.Multiply(), [(4, 9), gates]) for gates in ((4,), (4, 9))],

@@ -75,31 +75,40 @@ def test_a_packer_is_not_deceived_by_an_id_that_comes_back():
 
 def test_sets_are_told_apart_by_their_numbers_and_arrays_by_their_names():
     sets = sets_of({3: {"weights": WEIGHTS, "a/b": WEIGHTS[:2]}, 30: {"weights": WEIGHTS[:5]}, 4: {}})
-    found = sets.read(3, "job-1", 1000)
+    found = sets.read(3, "job-1", {"weights": 1000})
     assert {name: array.tobytes() for name, array in found.items()} == {
         "weights": WEIGHTS.tobytes(),
         "a/b": WEIGHTS[:2].tobytes(),
     }
-    assert sets.read(3, "job-2", 1000) is found
+    assert sets.read(3, "job-2", {"weights": 1000}) is found
     assert {name: len(array) for name, array in sets.read(30, "job-3").items()} == {"weights": 5}
     assert [sets.read(number, "job-4") for number in (4, 0, -3)] == [{}, {}, {}]
 
 
 def test_weights_of_another_size_or_none_are_refused_and_others_may_have_any():
     sets = sets_of({0: {"weights": WEIGHTS, "alphas": WEIGHTS[:3]}, 1: {"alphas": WEIGHTS}})
-    assert set(sets.read(0, "job-1", 1000)) == {"weights", "alphas"}
+    assert set(sets.read(0, "job-1", {"weights": 1000})) == {"weights", "alphas"}
     for _ in range(2):  # the set was read for another job before
         with pytest.raises(ProtocolError, match="'job-2' must be one packed float32 array of 999 numbers"):
-            sets.read(0, "job-2", 999)
+            sets.read(0, "job-2", {"weights": 999})
     with pytest.raises(ProtocolError, match="A job must come with its weights, got 'job-3'"):
-        sets.read(1, "job-3", 1000)
+        sets.read(1, "job-3", {"weights": 1000})
+
+
+def test_each_array_that_has_a_size_must_be_there_with_it():
+    sets = sets_of({0: {"weights": WEIGHTS, "alphas": WEIGHTS[:3]}, 1: {"weights": WEIGHTS}})
+    assert len(sets.read(0, "job-1", {"weights": 1000, "alphas": 3})["alphas"]) == 3
+    with pytest.raises(ProtocolError, match="'alphas' of 'job-2' must be one packed float32 array of 4 numbers"):
+        sets.read(0, "job-2", {"weights": 1000, "alphas": 4})
+    with pytest.raises(ProtocolError, match="A job must come with its alphas, got 'job-3'"):
+        sets.read(1, "job-3", {"weights": 1000, "alphas": 3})
 
 
 @pytest.mark.parametrize("key", ["0/", "0", "0/a\nb", "0/" + "x" * 65])
 def test_names_of_arrays_are_printable_and_short(key: str):
     sets = ReceivedSets(ArrayRecord({"0/weights": pack(WEIGHTS), key: pack(WEIGHTS)}), "float32")
     with pytest.raises(ProtocolError, match="Names of arrays must be printable, with 1 to 64 characters"):
-        sets.read(0, "job-1", 1000)
+        sets.read(0, "job-1", {"weights": 1000})
 
 
 @pytest.mark.parametrize("shape", [(2**31 - 1,), (-1,), (0,), (999,), (1001,), (), (1000, 1)])

@@ -21,12 +21,13 @@ from common.architecture.layout import layout, state_size
 from common.errors import ProtocolError
 from common.jobs import NO_ARRAYS, Arrays, Job, Result, Split, Work
 from common.limits import Limits, needs_of
-from common.settings import TrainingSettings
+from common.settings import BilevelSettings, TrainingSettings
 from common.tasks import Classification, Task
 from common.wire.arrays import Packer, num_bytes, pack
 from common.wire.handshake import encode_question
 from common.wire.order import decode_order, encode_order
 from common.wire.results import decode_results, encode_results
+from tests.support.mixed import mixed_cells
 from tests.support.wire import (
     DIGEST,
     JOBS,
@@ -191,6 +192,8 @@ ORDERS = {
     "spec": [["x"] * 4, [], [0.0] * 4],
     "training": [["x"] * 4, [], [0.0] * 4],
     "arrays": [["x"] * 4, [], [0.0] * 4, [True] * 4],
+    "bilevels": ["{}", [1], [b"{}"]],
+    "bilevel": [["x"] * 4, [], [0.0] * 4],
 }
 
 
@@ -370,6 +373,90 @@ def test_a_spec_or_a_recipe_that_is_not_there_costs_its_own_jobs_only(column: st
     content = encoded()
     content.config_records["order"][column][3] = index
     assert refused_jobs(content) == {"test-9": f"A job names one of the 2 {table} of its message, got {index}."}
+
+
+MIXED = mixed_cells("nasbench201", ("none", "skip", "conv3"))
+STEPS = BilevelSettings("mixed", "gumbel", 0.5, 0.01, 0.0, 0.25, False, 2.0)
+BILEVEL = Job(
+    *("bilevel-1", "mixed-0000", MIXED),
+    {"weights": weights_of(1, state_size(layout(MIXED.lower(TASK)))), "alphas": weights_of(2, MIXED.num_alphas)},
+    Work("bilevel", "train", 3, RECIPES[0], 9, bilevel=STEPS),
+)
+
+
+def test_a_bilevel_job_travels_with_its_settings_beside_others():
+    order = replace(ORDER, jobs=(*JOBS, BILEVEL))
+    content = encoded(order)
+    record = content.config_records["order"]
+    assert [json.loads(text) for text in record["bilevels"]] == [None, STEPS.to_json()]
+    assert record["bilevel"] == [0, 0, 0, 0, 1]
+    got = decoded(over_the_wire(content)).jobs[-1]
+    assert replace(got, arrays={}) == replace(BILEVEL, arrays={})
+    assert same(got.arrays, BILEVEL.arrays)
+
+
+WRONG = {
+    "no settings": (replace(BILEVEL, work=replace(BILEVEL.work, bilevel=None)), "which needs both"),
+    "a plain spec": (
+        replace(JOBS[0], work=replace(BILEVEL.work)),
+        r"needs both, got ('bilevel', 'layered', 'bilevel settings')",
+    ),
+    "a mixed spec to be trained": (
+        replace(BILEVEL, work=replace(BILEVEL.work, kind="train", bilevel=None)),
+        "Train and score the plain spec",
+    ),
+    "a mixed spec to be scored": (
+        replace(BILEVEL, work=Work("score", "validation", 1)),
+        "Train and score the plain spec",
+    ),
+    "a mixed spec to be scored by proxies": (replace(BILEVEL, work=Work("proxy", "train", 0)), "which needs both"),
+    "settings where none belong": (replace(JOBS[1], work=replace(JOBS[1].work, bilevel=STEPS)), "which needs both"),
+    "no architecture weights": (
+        replace(BILEVEL, arrays={"weights": BILEVEL.arrays["weights"]}),
+        "must come with its alphas",
+    ),
+    "architecture weights of another size": (
+        replace(BILEVEL, arrays={**BILEVEL.arrays, "alphas": weights_of(2, MIXED.num_alphas + 1)}),
+        f"array of {MIXED.num_alphas} numbers",
+    ),
+    "weights of fewer options": (
+        replace(BILEVEL, spec=MIXED.keeping({MIXED.choices[0].place: [0, 1]})),
+        "'weights' of 'bilevel-1' must be one packed",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_bilevel_job_that_lacks_something_and_another_that_has_it_are_refused(case: str):
+    job, reason = WRONG[case]
+    content = over_the_wire(encoded(replace(ORDER, jobs=(job,))))
+    assert reason in refused_jobs(content)[job.id]
+
+
+BILEVEL_TEXTS = {
+    "malformed": ("{", "must be a JSON object"),
+    "unknown": ('{"lr": 1}', "BilevelSettings knows only"),
+    "another order": ('{"order": "third"}', "bilevel.order must be one of first, second, mixed"),
+    "all examples": ('{"fraction": 1.0}', "bilevel.fraction must lie in [0, 1)"),
+    "no number": ('{"temperature": NaN}', "bilevel.temperature must be above 0"),
+    "too long": (" " * 70_000, "65536 characters at most"),
+}
+
+
+@pytest.mark.parametrize("case", BILEVEL_TEXTS)
+def test_settings_that_make_no_sense_cost_their_own_jobs_only(case: str):
+    text, reason = BILEVEL_TEXTS[case]
+    content = encoded(replace(ORDER, jobs=(JOBS[0], BILEVEL)))
+    content.config_records["order"]["bilevels"][1] = text
+    reasons = refused_jobs(over_the_wire(content))
+    assert list(reasons) == ["bilevel-1"]
+    assert reason in reasons["bilevel-1"]
+
+
+def test_a_split_that_is_not_for_training_is_none_for_a_bilevel_job():
+    content = encoded(replace(ORDER, jobs=(replace(BILEVEL, work=replace(BILEVEL.work, split="validation")),)))
+    with pytest.raises(ProtocolError, match="A job trains"):
+        decode_order(content)
 
 
 @pytest.mark.parametrize("limit", ["max_parameters", "max_macs"])

@@ -83,6 +83,10 @@ def test_rounds_are_epochs_and_there_is_no_doubt_unless_they_are_named():
         (["controller.population_size=1"], "population_size must be 2 or more, got 1"),
         (["controller.population_size=many"], "controller.population_size must be a valid integer, got 'many'"),
         (["fidelity=one_shot"], "fidelity=one_shot scores weights that trials share, and a table has none"),
+        (
+            ["controller=random,darts"],
+            "training a network of all options on nodes, and a table has none, got 'controller=d",
+        ),
         (["fidelity=successive_halving"], "needs learning curves, which the table does not have"),
         (["fidelity.proxy.score=naswot"], "proxy.score needs nodes that score networks, and a table has none"),
         (["fidelity.max_rounds=2"], "max_rounds must be 1 at most, the epochs of the table, got 2"),

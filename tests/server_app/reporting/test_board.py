@@ -47,6 +47,22 @@ def test_the_board_takes_in_the_stages_after_the_search(thorough):
     assert before.models == board.models, "as the run said at its start"
 
 
+def test_the_stage_before_the_search_has_rounds_and_a_name():
+    board = Board()
+    facts = {"time": 1.0, "trials": 4, "nodes": ["a"], "bilevel": {"rounds": 40, "parameters": 9, "places": 3}}
+    board.update({"event": "search", **facts})
+    spec = {"version": 1, "kind": "layered", "layers": []}
+    for number, rounds in enumerate((3, 7)):
+        name = f"mixed-{number:04d}"
+        board.update({"event": "proposed", "trial": name, "spec": spec, "parameters": 9, "time": 2.0})
+        board.update({"event": "round", "trial": name, "round": rounds})
+    assert board.status(3.0) == "bilevel search, 7 of 40 rounds"
+    assert board.before({"event": "resuming"}) == "---- gone on with after 7 of 40 rounds of the bilevel search ----"
+    board.update({"event": "proposed", "trial": "trial-0000", "spec": spec, "parameters": 9, "time": 4.0})
+    assert board.status(5.0).startswith("0 of 4 trials ended")
+    assert board.search_began == 4.0
+
+
 def test_a_final_model_that_is_tried_again_is_not_done(eventful):
     board = board_of(eventful.events)
     board.update({"event": "reopened", "trial": "final-0000", "rounds": 0, "reason": "silence"})

@@ -14,7 +14,7 @@ from server_app.journal import Journal
 from server_app.reporting.lines import line_of, log_event
 from server_app.trials import TrialState
 
-QUIET = {"adopted", "node", "proxied", "round", "scored", "promoted", "unfinished"}
+QUIET = {"adopted", "alphas", "node", "proxied", "round", "scored", "promoted", "unfinished"}
 """Events that no line is written for: there are too many of them, and others sum them up."""
 
 SAMPLES = {
@@ -52,6 +52,11 @@ SAMPLES = {
         ],
         "first": 3,
     },
+    "unable": {"node": "a", "trial": "mixed-0000", "reason": "the node takes 9 parameters at most"},
+    "shrunk": {"trial": "mixed-0001", "dropped": {"normal.0.from0": ["skip"], "normal.0.from1": ["conv1"]}},
+    "shortened": {"rounds": 12, "of": 40},
+    "alphas": {"trial": "mixed-0000", "round": 3, "probabilities": {"normal.0.from0": {"skip": 1.0}}},
+    "discretized": {"rounds": 9, "collapsed": 9, "found": [{"architecture": "a"}, {"architecture": "b"}]},
     "scoreless": {"node": "a", "specs": 480, "reason": "no answer within 600 s"},
     "budget": {"trials": 14, "currency": "mac_examples", "spent": 600.0, "reserved": 500.0, "limit": 1000.0},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
@@ -89,20 +94,44 @@ def test_who_of_the_candidates_is_tried(candidates, values, said):
     assert line.endswith(said)
 
 
+def test_what_a_bilevel_search_lost_and_came_to():
+    assert line_of({"event": "shrunk", **SAMPLES["shrunk"]}) == (
+        "mixed-0001 goes on without 2 options at 2 places: skip (1), conv1 (1)"
+    )
+    told = SAMPLES["discretized"]
+    ended = "The bilevel search ends after 9 rounds"
+    assert line_of({"event": "discretized", **told}) == (
+        f"{ended}, for in round 9 skip connections took over. It comes to a; beside it: b"
+    )
+    alone = {**told, "collapsed": None, "found": told["found"][:1]}
+    assert line_of({"event": "discretized", **alone}) == f"{ended}. It comes to a"
+
+
+def test_what_is_not_judged_ends_without_a_word():
+    ended = {"event": "finished", "values": {"accuracy": 0.5}}
+    assert line_of({**ended, "trial": "trial-0001"}) == "trial-0001 finished: accuracy 0.5000"
+    assert line_of({**ended, "trial": "path-0001"}) is None
+    assert line_of({**ended, "trial": "mixed-0001"}) is None
+    begun = {"event": "proposed", "origin": "shrunk", "parameters": 9, "macs": 7}
+    assert line_of({**begun, "trial": "mixed-0001"}) == "mixed-0001 proposed (shrunk), 9 parameters, 7 MACs"
+    assert line_of({**begun, "trial": "path-0001"}) is None
+
+
 def test_every_event_has_a_line_or_is_known_to_be_quiet():
     kinds = written_kinds()
     assert {"start", "end", "journal_lost", "failed"} | QUIET <= kinds
 
     class Anything(dict):
         def __missing__(self, key):
-            if key in ("limits", "values"):
-                return {}
-            if key in ("missing", "new"):
-                return []
-            if key == "sources":
-                return SAMPLES["imported"]["sources"]
-            if key in ("finalists", "means"):
-                return [1.0]
+            known = {
+                **{key: {} for key in ("limits", "values", "dropped")},
+                **{key: [] for key in ("missing", "new")},
+                **{key: [1.0] for key in ("finalists", "means")},
+                "found": [{"architecture": "text"}],
+                "sources": SAMPLES["imported"]["sources"],
+            }
+            if key in known:
+                return known[key]
             numbers = (
                 "parameters",
                 "macs",

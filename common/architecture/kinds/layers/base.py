@@ -50,6 +50,11 @@ class Layer(ABC):
             if self.is_idle(item.name):
                 object.__setattr__(self, item.name, item.default)
 
+    @property
+    def reads_vectors(self) -> bool:
+        """Whether it works on vectors, so that space is reduced before it."""
+        return 0 in self.axes
+
     def is_idle(self, name: str) -> bool:
         """Tell whether a field plays no part, as the others are."""
         return name in self.idle and getattr(self, self.idle[name][0]) == self.idle[name][1]
