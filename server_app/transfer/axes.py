@@ -16,6 +16,7 @@ AXES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     GroupNorm.op: _NORM,
     LayerNorm.op: _NORM,
     BatchNorm.op: _NORM,
+    **dict.fromkeys(("plain_group_norm", "plain_layer_norm", "plain_batch_norm"), _NORM),
     "gru": {
         "weight_ih_l0": ("three out", "in"),
         "weight_hh_l0": ("three out", "state"),

@@ -22,7 +22,12 @@ from common.models.mixing import set_shares
 from common.seeding import child_seed, generator
 from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
 from common.tasks import Classification, Regression, Task
+from common.wire.arrays import Packer
+from common.wire.order import decode_order, encode_order
+from common.wire.results import decode_results, encode_results
+from tests.support.kinds import TASKS, space_of
 from tests.support.mixed import mixed_layers
+from tests.support.wire import DIGEST, over_the_wire
 
 TASK = Task((4,), Classification(3))
 SPEC = mixed_layers(
@@ -115,6 +120,27 @@ def test_alphas_that_are_no_numbers_fail(node):
     result = result_of(node, arrays={"weights": WEIGHTS, "alphas": np.full_like(ALPHAS, np.nan)})
     assert result.status == "failed"
     assert "The alphas of a job must be finite" in result.reason
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("case", ["mixed, darts", "mixed, nasbench201", "mixed, mobile"])
+def test_cells_and_blocks_are_searched_as_a_message_asks(tmp_path, case, order):
+    task, spec = TASKS["sequence"], space_of(case, "sequence").sample(generator(3, case))
+    rng = generator(0, "sequences")
+    x, y = rng.normal(size=(30, *task.input_shape)).astype(np.float32), np.arange(30) % task.head.output_width
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    given = {"weights": initial_weights(spec.lower(task), rng), "alphas": np.zeros(spec.num_alphas, np.float32)}
+    work = Work("bilevel", "train", 1, RECIPE, 9, bilevel=replace(STEPS, order=order, mixing="gumbel"))
+    asked = Order(7, 60.0, task, DATA, (Job("job", "mixed-0000", spec, given, work),))
+    received, refused = decode_order(over_the_wire(encode_order(DIGEST, asked, Packer("float32"))))
+    assert refused == ()
+    results = do_jobs(received, Node("a", Holder(path=str(tmp_path / "a.npz"))))
+    (result,) = decode_results(over_the_wire(encode_results(DIGEST, results)))
+    assert (result.status, result.reason) == ("done", "")
+    for name, array in given.items():
+        assert result.arrays[name].shape == array.shape
+        assert np.isfinite(result.arrays[name]).all()
+        assert (result.arrays[name] != array).any()
 
 
 # ------------------------------------------------------------ the third split
