@@ -9,6 +9,7 @@ import pytest
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.tasks import task_from_record
+from tests.support.killing import Killable, Moment, check
 
 pytestmark = pytest.mark.simulation
 
@@ -33,6 +34,9 @@ SMALL = (
 )
 
 
+BEGINNING = ("fidelity=full", "fidelity.max_rounds=1", "final.finalists=1", "final.seeds=1", "final.checkpoints=1")
+
+
 def test_nodes_learn_what_to_train_and_then_train_it(search, tmp_path):
     run = search(tmp_path / "run", *SMALL)
     assert run.process.returncode == 0, run.output
@@ -50,3 +54,20 @@ def test_nodes_learn_what_to_train_and_then_train_it(search, tmp_path):
     assert {row["spec_id"] for row in run.history} == set(run.result["bilevel"]["found"])
     assert run.result["winner"]["origin"] == "discretized"
     assert (run.folder / "alphas.png").is_file() == (find_spec("matplotlib") is not None)
+
+
+def test_killed_between_rounds_and_resumed_equals_never_interrupted(tmp_path):
+    """Once the second network has trained its first round."""
+    settings = (*BEGINNING, *SMALL)
+    whole = Killable(tmp_path / "whole" / "killable", settings=settings)
+    whole.finish(whole.start())
+    (line,) = [
+        at for at, event in enumerate(whole.lines()) if event["event"] == "alphas" and event["round"] == LEVEL + 1
+    ]
+    run = Killable(tmp_path / "run" / "killable", settings=settings)
+    before = run.kill_at(run.start(), Moment(line + 1))
+    assert before[-1]["event"] != "end"
+    output = run.finish(run.resume())
+    check(run, whole, before)
+    assert "of 4 rounds of the bilevel search" in output
+    assert "Traceback" not in output

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -26,7 +27,7 @@ VICTIMS: tuple[Victim, ...] = ("all", "command", "superlink", "simulation")
 
 COUNTING = """
 order = message.content["order"]
-jobs = [job for job, kind in zip(order["job"], order["kind"]) if kind == "train"]
+jobs = [job for job, kind in zip(order["job"], order["kind"]) if kind in ("train", "bilevel")]
 with open({folder!r} + "/" + str(context.node_config["partition-id"]), "a") as file:
     file.write("".join(job + "\\n" for job in jobs))
 """
@@ -86,18 +87,20 @@ class Killable:
         Made here; the run folder is ``folder / "run"``.
     overrides : str
         Further settings.
+    settings : sequence of str
+        In place of `SETTINGS`.
     """
 
-    def __init__(self, folder: Path, *overrides: str) -> None:
+    def __init__(self, folder: Path, *overrides: str, settings: Sequence[str] = SETTINGS) -> None:
         self.folder, self.run = folder, folder / "run"
         self.counts = folder / "counts"
         self.counts.mkdir(parents=True)
         self._project = copy_project(folder / "project", client_that(COUNTING.format(folder=str(self.counts))))
-        self._overrides = overrides
+        self._overrides = (*settings, *overrides)
 
     def start(self) -> Popen[str]:
         """Start the search."""
-        return self._call(*SETTINGS, *self._overrides, f"run.dir={self.run}")
+        return self._call(*self._overrides, f"run.dir={self.run}")
 
     def resume(self) -> Popen[str]:
         """Start the command that goes on with it."""
