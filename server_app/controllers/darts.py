@@ -151,7 +151,7 @@ class Darts(Controller):
         return super().done or not (self._queue or self._put_off or self._next_found())
 
     def suggest(self, rng: np.random.Generator) -> Suggestion | None:  # noqa: ARG002 - nothing is drawn
-        """Return the first of what was found that was not proposed."""
+        """Return the first of what was found that was not proposed, what can be paid before all else."""
         return self._next_found()
 
     def extra_state(self) -> dict[str, Any]:
@@ -169,4 +169,5 @@ class Darts(Controller):
         self.max_trials = int(min(self._most, len(self.start) + self.options.discretized * recipes))
 
     def _next_found(self) -> Suggestion | None:
-        return next((one for one in self.found if one.tried not in self._seen), None)
+        left = [one for one in self.found if one.tried not in self._seen]
+        return min(left, key=lambda one: self.too_dear(one.tried), default=None)

@@ -267,7 +267,7 @@ def test_a_state_that_cannot_be_read_leaves_the_journal_alone(go, kill, folder, 
     kill(9)
     before = (folder / "journal.jsonl").read_bytes()
     (folder / "state.json").write_text(content)
-    with pytest.raises(StorageError, match=r"state that it wrote|states of format 8"):
+    with pytest.raises(StorageError, match=r"state that it wrote|states of format 9"):
         go(resume=True)
     assert (folder / "journal.jsonl").read_bytes() == before
 

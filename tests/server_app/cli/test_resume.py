@@ -175,7 +175,7 @@ def test_a_run_that_has_finished_is_said(tmp_path, launched):
     ("name", "content", "error", "words"),
     [
         ("state.json", "{", StorageError, "state that it wrote"),
-        ("state.json", json.dumps({"format": 99}), StorageError, "states of format 8, got 99"),
+        ("state.json", json.dumps({"format": 99}), StorageError, "states of format 9, got 99"),
         ("config.yaml", "{", ConfigError, "config.yaml must be YAML"),
         ("config.yaml", "seed: 1", ConfigError, "must be a group"),
         ("config.yaml", b"\xff", StorageError, "config.yaml of a run must be readable"),
