@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import StorageError
 from common.groups import PORTFOLIO
 from server_app.given import best_of_portfolio
 from server_app.objectives.costs import COSTS
+from server_app.pictures import new_figure, write_figure
 
 if TYPE_CHECKING:
     from server_app.objectives.base import Objective
@@ -46,12 +45,10 @@ def draw_front(folder: Path, search: Search) -> Path | None:
     scored = [trial for trial in search.ranking if trial.ranks]
     if not scored:
         return None
-    try:
-        figures: Any = import_module("matplotlib.figure")  # not pyplot, which has a state of its own
-    except ModuleNotFoundError:
-        return None
     first, *others = search.objectives.dimensions()
-    figure = figures.Figure(figsize=(1.8 + 5 * len(others), 4.6), layout="constrained")
+    figure = new_figure(1.8 + 5 * len(others), 4.6)
+    if figure is None:
+        return None
     panels = figure.subplots(1, len(others), sharey=True, squeeze=False)[0]
     for axes, other in zip(panels, others, strict=True):
         _panel(axes, search, scored, first, other)
@@ -59,12 +56,7 @@ def draw_front(folder: Path, search: Search) -> Path | None:
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize="small"
     )
-    path = folder / FILE
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise StorageError("A picture needs a folder that can be written", str(path), fix=str(error)) from None
-    return path
+    return write_figure(figure, folder / FILE)
 
 
 def _panel(axes: Any, search: Search, scored: Sequence[Trial], first: Objective, other: Objective) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common.errors import StorageError
 from server_app.benchmark.record import KINDS
+from server_app.pictures import new_figure, write_figure
 
 FILE = "benchmark.png"
 MISSING = 'No picture: that needs matplotlib, pip install "flwr-nas[plots]"'
@@ -36,21 +35,14 @@ def draw(folder: Path, found: Mapping[str, Any]) -> Path | None:
     StorageError
         The folder cannot be written.
     """
-    try:
-        figures: Any = import_module("matplotlib.figure")  # not pyplot, which has a state of its own
-    except ModuleNotFoundError:
+    figure = new_figure(10, 4.2)
+    if figure is None:
         return None
-    figure = figures.Figure(figsize=(10, 4.2), layout="constrained")
     for axes, (kind, words) in zip(figure.subplots(1, len(KINDS), sharey=True), KINDS.items(), strict=True):
         _panel(axes, found, kind)
         axes.set_title(f"Regret of {words}", fontsize="small")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    path = folder / FILE
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise StorageError("A picture needs a folder that can be written", str(path), fix=str(error)) from None
-    return path
+    return write_figure(figure, folder / FILE)
 
 
 def _panel(axes: Any, found: Mapping[str, Any], kind: str) -> None:

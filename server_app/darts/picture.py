@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import StorageError
+from server_app.pictures import new_figure, write_figure
 
 if TYPE_CHECKING:
     from server_app.stages.bilevel import Bilevel
@@ -44,17 +44,15 @@ def draw_alphas(folder: Path, stage: Bilevel) -> Path | None:
     courses = courses_of(stage)
     if not courses:
         return None
-    try:
-        figures: Any = import_module("matplotlib.figure")  # not pyplot, which has a state of its own
-        lines: Any = import_module("matplotlib.lines")
-        colours: Any = import_module("matplotlib").colormaps[_COLOURS].colors
-    except ModuleNotFoundError:
-        return None
-    names = list(dict.fromkeys(name for course in courses.values() for name in course))
-    colour = {name: colours[place % len(colours)] for place, name in enumerate(names)}
     rows = _rows(courses)
     columns = max(map(len, rows))
-    figure = figures.Figure(figsize=(1.2 + 2.1 * columns, 1.4 + 1.6 * len(rows)), layout="constrained")
+    figure = new_figure(1.2 + 2.1 * columns, 1.4 + 1.6 * len(rows))
+    if figure is None:
+        return None
+    lines: Any = import_module("matplotlib.lines")
+    colours: Any = import_module("matplotlib").colormaps[_COLOURS].colors
+    names = list(dict.fromkeys(name for course in courses.values() for name in course))
+    colour = {name: colours[place % len(colours)] for place, name in enumerate(names)}
     panels = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
     ends = [trial.rounds for trial in stage.trials[:-1]]
     for row, places in zip(panels, rows, strict=True):
@@ -72,12 +70,7 @@ def draw_alphas(folder: Path, stage: Bilevel) -> Path | None:
         frameon=False,
         fontsize="small",
     )
-    path = folder / FILE
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise StorageError("A picture needs a folder that can be written", str(path), fix=str(error)) from None
-    return path
+    return write_figure(figure, folder / FILE)
 
 
 def courses_of(stage: Bilevel) -> dict[str, Course]:

@@ -40,6 +40,7 @@ from server_app.portfolio import portfolio_of
 from server_app.spaces.recipes import RecipeSpace
 from server_app.spaces.trial_space import TrialSpace
 from server_app.trials import Identity
+from tests.benchmarks.equal_cost.generated import shifted, smooth
 
 CLASSES, SIDE, SHIFT, NOISE = 8, 12, 2, 1.5
 NODES, EXAMPLES, BATCH, SCORED = 4, 160, 32, 800
@@ -53,14 +54,12 @@ Scores = NDArray[np.float64]
 
 def draw(count: int, seed: int, name: str, alpha: float = math.inf) -> Examples:
     """Draw images: float32, shape ``(count, 1, SIDE, SIDE)``; shares of classes are even, or by Dirichlet's `alpha`."""
-    patterns = generator(seed, "patterns").normal(size=(CLASSES, SIDE, SIDE))
-    smooth = np.sum([np.roll(patterns, (i, j), (1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)], axis=0) / 3
+    patterns = smooth(generator(seed, "patterns").normal(size=(CLASSES, SIDE, SIDE)))
     rng = generator(seed, "images", name)
     y = rng.integers(0, CLASSES, count)
     if math.isfinite(alpha):
         y = rng.choice(CLASSES, count, p=rng.dirichlet([alpha] * CLASSES))
-    moves = rng.integers(-SHIFT, SHIFT + 1, (count, 2))
-    x = np.stack([np.roll(smooth[label], move, (0, 1)) for label, move in zip(y, moves, strict=True)])
+    x = shifted(patterns[y], SHIFT, rng)
     return Examples((x + rng.normal(0, NOISE, x.shape)).astype(np.float32)[:, None], y)
 
 

@@ -28,7 +28,7 @@ from rich.table import Table
 from server_app.front import hypervolume
 from server_app.objectives.base import Objective
 from server_app.run_folder import RESULT
-from tests.benchmarks.equal_cost.arms import Reached, as_dear, portfolio
+from tests.benchmarks.equal_cost.arms import Reached, entries_of, random_search
 from tests.benchmarks.equal_cost.command import Arms, arguments_of, run_all
 from tests.benchmarks.equal_cost.data import EMBEDDED
 from tests.benchmarks.equal_cost.gains import gain, in_figures, in_words
@@ -43,11 +43,10 @@ def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run NSGA-II, and then the others."""
     found = {FIRST: runner.run(name, FIRST, seed, [*COMMON, f"controller={FIRST}"])}
     folder = runner.folder(name, FIRST, seed)
-    rounds = next(word for word in as_dear(folder) if word.startswith("final.rounds="))
-    (trials,) = (word for word in portfolio(folder) if word.startswith("search.trials="))
+    rounds = json.loads((folder / RESULT).read_text(encoding="utf-8"))["final_rounds"]
     own = {
-        "random": ["controller=random", "search.start=[]", *as_dear(folder)],
-        "portfolio": ["fidelity=full", trials, rounds],
+        "random": random_search(folder),
+        "portfolio": ["fidelity=full", f"search.trials={len(entries_of(folder))}", f"final.rounds={rounds}"],
     }
     for arm in OTHERS:
         found[arm] = runner.run(name, arm, seed, [*COMMON, *own[arm]])

@@ -97,11 +97,10 @@ def portfolio(search: Path) -> list[str]:
     search : Path
         The run folder of the search.
     """
-    result, history = _read(search / RESULT), _read(search / "history.json")
+    result, entries = _read(search / RESULT), entries_of(search)
     events = _events(search / JOURNAL)
     nodes = [event for event in events if event["event"] == "node"]
     held_out = any(event["held_out"] for event in events if event["event"] == "search")
-    entries = [row for row in history if row["origin"] == "portfolio"]
     task = task_from_record(result["task"])
     macs = [cost_of(ArchitectureSpec.from_dict(row["spec"]).lower(task)).macs for row in entries]
     epochs = [row["recipe"]["epochs"] for row in entries]
@@ -115,6 +114,11 @@ def portfolio(search: Path) -> list[str]:
         f"final.finalists={len(entries)}",
         f"final.rounds={rounds}",
     ]
+
+
+def entries_of(search: Path) -> list[dict[str, Any]]:
+    """Return of the history of a search the trials that are entries of the portfolio."""
+    return [row for row in _read(search / "history.json") if row["origin"] == "portfolio"]
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,9 @@ Floats = NDArray[np.float64]
 
 def images(seed: int = 0, classes: int = 8, noise: float = 1.5) -> Contents:
     """Return images, 1 x 12 x 12: one smooth pattern for each class, rolled by up to 2 pixels."""
-    patterns = generator(seed, "images").normal(size=(classes, _SIDE, _SIDE))
-    smooth = sum(np.roll(patterns, (i, j), (1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)) / 3
+    patterns = smooth(generator(seed, "images").normal(size=(classes, _SIDE, _SIDE)))
     y, rng = _labels(seed, "images", classes)
-    moves = rng.integers(-_SHIFT, _SHIFT + 1, (len(y), 2))
-    x = np.stack([np.roll(smooth[label], move, (0, 1)) for label, move in zip(y, moves, strict=True)])
-    return _contents(x[:, None], y, noise, rng)
+    return _contents(shifted(patterns[y], _SHIFT, rng)[:, None], y, noise, rng)
 
 
 def sequences(seed: int = 0, classes: int = 6, noise: float = 1.5) -> Contents:
@@ -59,6 +56,17 @@ GENERATED: Mapping[str, Callable[[], Contents]] = {
     "generated_sequences": sequences,
     "generated_vectors": vectors,
 }
+
+
+def smooth(patterns: Floats) -> Floats:
+    """Return images, shape ``(n, height, width)``, each pixel a third of the sum over its 3 x 3 neighbours."""
+    return np.asarray(np.sum([np.roll(patterns, (i, j), (1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)], axis=0) / 3)
+
+
+def shifted(patterns: Floats, most: int, rng: np.random.Generator) -> Floats:
+    """Return images, each rolled by up to `most` pixels along both axes."""
+    moves = rng.integers(-most, most + 1, (len(patterns), 2))
+    return np.stack([np.roll(pattern, move, (0, 1)) for pattern, move in zip(patterns, moves, strict=True)])
 
 
 def _labels(seed: int, name: str, classes: int) -> tuple[NDArray[np.int64], np.random.Generator]:
