@@ -1,6 +1,6 @@
 """Whether a search by gradients pays: against random search and the best of a portfolio, each at the same cost.
 
-    python tests/benchmarks/darts.py [--data FILE [OVERRIDE ...]]... [--only NAME ...] [--quick]
+    python tests/benchmarks/darts.py [--data FILE [OVERRIDE ...]]... [--only NAME ...]
         [--seeds 0 1 2] [--out FOLDER] [--known FILE ...]
 
 The digits come with what is installed, other images and sequences by FILE, as those of suite.py. By its rules: a search
@@ -14,7 +14,8 @@ levels of a bilevel search, all training, scores and tests included,
 What a bilevel search came to is trained alone, as everything is. Told besides is how often it stopped early, how many
 of the operations in what it found are skip connections, and the bytes of a round and node in the first network of all
 options and in the last one. A run that has finished is not run again: neither are the first search and the portfolio
-where suite.py had them run, whose --out is the same. Figures only; nothing is asserted.
+where suite.py had them run, whose --out is the same. What --quick leaves pays for no bilevel search. Figures only;
+nothing is asserted.
 """
 
 from __future__ import annotations
