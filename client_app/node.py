@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from client_app.capability import cores, device, macs_per_second, memory_mb
 from common.data import Holder, load_node_data
+from common.data.formats import Reading
 from common.errors import ConfigError
 from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits
@@ -72,7 +73,8 @@ def node_of(config: Mapping[str, object]) -> Node:
             sorted(config),
             fix="""Add data="/path/to/file.npz", or partition-id=0 num-partitions=10, to its --node-config""",
         )
-    holder = Holder(part or 0, parts or 1, path, _text(config, "label") or "label")
+    reading = Reading(_text(config, "label") or "label")
+    holder = Holder(part or 0, parts or 1, path, reading)
     return Node(name or f"partition-{part}", holder, _limits(config), simulated=set(config) == _SIMULATED)
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -108,12 +108,12 @@ def dataset_names() -> list[str]:
 def settings_for(settings: DatasetSettings, holder: Holder) -> DatasetSettings:
     """Return the settings that hold for a node.
 
-    Data of its own are ``local``, whatever data set a search names, and their label is the column that the node names.
+    Data of its own are ``local``, whatever data set a search names, and are read as the node says.
     """
     if holder.path is None:
         return settings
     options = settings.options if settings.name == "local" else {}
-    return replace(settings, name="local", path=None, options={**options, "label": holder.label})
+    return replace(settings, name="local", path=None, options={**options, **asdict(holder.reading)})
 
 
 def _key(settings: DatasetSettings) -> str:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.formats.reading import PLAIN, Reading
 from common.errors import ConfigError
 from common.settings import DatasetSettings
 from common.tasks import Head, Task
@@ -57,15 +58,15 @@ class Holder:
     path : str, optional
         In a deployment: the node's own file or folder, named in its node config. It wins over whatever data set a
         search names.
-    label : str
-        Of a table in that file: the column that holds the classes. Names of classes leave the node, so which column
-        they are is for the node to say and for nobody else.
+    reading : Reading
+        How that is read. Names of classes leave the node, so which column of a table they are is for the node to say
+        and for nobody else.
     """
 
     partition: int = 0
     partitions: int = 1
     path: str | None = None
-    label: str = "label"
+    reading: Reading = PLAIN
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,11 @@ class Dataset(ABC):
 
     def __init__(self, settings: DatasetSettings) -> None:
         self.settings = settings
-        for field in fields(settings):
-            value = getattr(settings, field.name)
-            if field.name in self.unused and value != field.default:
+        for item in fields(settings):
+            value = getattr(settings, item.name)
+            if item.name in self.unused and value != item.default:
                 raise ConfigError(
-                    f"The data set {settings.name!r} has no use for dataset.{field.name}",
+                    f"The data set {settings.name!r} has no use for dataset.{item.name}",
                     value,
                     fix="Leave it out, or choose another data set",
                 )
@@ -158,7 +159,7 @@ def parse_options(kind: type[OptionsT], settings: DatasetSettings) -> OptionsT:
     ConfigError
         An option is unknown, or not of the kind that its default is.
     """
-    defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
+    defaults: dict[str, Any] = {item.name: item.default for item in fields(kind)}  # type: ignore[arg-type]
     for name, value in settings.options.items():
         if name not in defaults:
             known = ", ".join(sorted(defaults)) or "none"

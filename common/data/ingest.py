@@ -45,7 +45,7 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
         head = Classification.of_names(names)
     people = None if raw.client is None else _integers("'client'", raw.client)
     test = None if raw.split is None else _test_mask(raw.split)
-    return Pool(x, y, Task(tuple(x.shape[1:]), head), scale, people, test)
+    return Pool(x, y, Task(tuple(x.shape[1:]), head), scale, people, test, raw.notes)
 
 
 def _check_lengths(raw: Contents) -> None:

@@ -7,11 +7,12 @@ splitting apply to them, partitions do not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Self
 
 from common.data.base import parse_options
-from common.data.formats import read
+from common.data.formats import Reading, read
 from common.data.ingest import pool_of
 from common.data.pool import Pool, PooledDataset
 from common.errors import ConfigError, DataError
@@ -22,24 +23,27 @@ NODE = "The node's data"
 
 
 @dataclass(frozen=True)
-class LocalOptions:
+class LocalOptions(Reading):
     """Options of `Local`.
 
     Parameters
     ----------
-    label : str
-        The column of a table that holds the classes.
+    label
+        As of `Reading`, as all that is not said here.
     num_classes : int, optional
         Of labels that are numbers; by default the largest label + 1, and then every label below it must
         occur in a pool that nodes share.
     """
 
-    label: str = "label"
     num_classes: int | None = None
 
+    @classmethod
+    def of(cls, reading: Reading) -> Self:
+        """Return the options of what is read so."""
+        return cls(**asdict(reading))
+
     def __post_init__(self) -> None:
-        if not self.label:
-            raise ConfigError("dataset.options.label must name a column", self.label, fix="The default is label")
+        super().__post_init__()
         if self.num_classes is not None and self.num_classes < 2:
             raise ConfigError("dataset.options.num_classes must be 2 or more", self.num_classes)
 
@@ -84,7 +88,7 @@ def read_local(path: str, options: LocalOptions, *, own: bool) -> Pool:
     path : str
         An absolute path, or one relative to the working directory.
     options : LocalOptions
-        Where the labels are, and how many classes they are from.
+        How it is read, and how many classes its labels are from.
     own : bool
         Whether it is a single node's, and need not hold every class.
 
@@ -93,4 +97,4 @@ def read_local(path: str, options: LocalOptions, *, own: bool) -> Pool:
     DataError
         It is missing or malformed.
     """
-    return pool_of(read(path, options.label), options.num_classes, own=own)
+    return pool_of(read(path, options), options.num_classes, own=own)

@@ -42,6 +42,8 @@ class Pool:
         int64, shape ``(n,)``: whose example it is.
     test : NDArray, optional
         bool, shape ``(n,)``: which examples are for the test only; None where the pool comes without.
+    notes : tuple of str
+        What was done in reading that those who have the data should know; it stays with them.
     """
 
     x: NDArray[Any]
@@ -50,6 +52,7 @@ class Pool:
     scale: float = 1.0
     people: Index | None = None
     test: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
     def take(self, rows: Index, head: Head | None = None) -> Examples:
         """Return the examples at `rows`, as float32 and scaled, labelled for `head` where one was agreed on.

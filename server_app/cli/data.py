@@ -45,6 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from common.data.formats import Reading
     from common.data.tools.suitability import check
     from server_app.reporting.data import found, show, unreadable
     from server_app.reporting.waiting import waiting
@@ -52,7 +53,7 @@ def _check(arguments: argparse.Namespace) -> int:
     wanted = wanted_of(arguments.classes, arguments.shape)
     try:
         with waiting(f"Looking at {arguments.file}"):
-            finding = check(arguments.file, wanted, arguments.label)
+            finding = check(arguments.file, wanted, Reading(arguments.label))
     except DataError as error:
         show(unreadable(arguments.file, error))
         return 1
@@ -61,6 +62,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _split(arguments: argparse.Namespace) -> int:
+    from common.data.formats import Reading
     from common.data.tools.division import divide, read_source, write
     from common.data.tools.summary import class_counts
     from common.settings import DatasetSettings
@@ -71,7 +73,7 @@ def _split(arguments: argparse.Namespace) -> int:
     settings = DatasetSettings("local", arguments.source, arguments.partition, arguments.alpha)
     try:
         with waiting(f"Reading {arguments.source}"):
-            pool = read_source(arguments.source, arguments.label)
+            pool = read_source(arguments.source, Reading(arguments.label))
             parts = divide(pool, settings, arguments.nodes, arguments.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine

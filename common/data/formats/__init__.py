@@ -16,22 +16,23 @@ from pathlib import Path
 
 from common.data.formats import csv, images, npz, parquet
 from common.data.formats.contents import Contents
+from common.data.formats.reading import PLAIN, Reading
 from common.errors import DataError
 
-__all__ = ["Contents", "read"]
+__all__ = ["PLAIN", "Contents", "Reading", "read"]
 
 _READERS = {".npz": npz.read, ".csv": csv.read, ".tsv": csv.read, ".parquet": parquet.read, ".pq": parquet.read}
 
 
-def read(path: str, label: str = "label") -> Contents:
+def read(path: str, reading: Reading = PLAIN) -> Contents:
     """Read a file or a folder of any format.
 
     Parameters
     ----------
     path : str
         An absolute path, or one relative to the working directory.
-    label : str
-        The column of a table that holds the labels.
+    reading : Reading
+        What the data do not say themselves.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def read(path: str, label: str = "label") -> Contents:
             detail=f"it is called {place.name}",
         )
     try:
-        return reader(path, label)
+        return reader(path, reading)
     except MemoryError as error:
         raise DataError(
             "The data must fit into memory", fix="Use fewer or smaller examples, or a larger machine"

@@ -29,6 +29,8 @@ class Contents:
         Shape ``(n,)``: whose example it is.
     split : NDArray, optional
         Shape ``(n,)``: 0 train, 1 test.
+    notes : tuple of str
+        What was done in reading that its people should know, in sentences; they stay with them.
     """
 
     x: NDArray[Any]
@@ -36,6 +38,7 @@ class Contents:
     classes: NDArray[Any] | None = None
     client: NDArray[Any] | None = None
     split: NDArray[Any] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def optional_package(module: str, extra: str, files: str) -> Any:

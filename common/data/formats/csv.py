@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from common.data.formats.columns import Columns, columns_of, raw_of
 from common.data.formats.contents import Contents
+from common.data.formats.reading import Reading
 from common.errors import DataError
 
 _ROWS_AT_ONCE = 512
@@ -26,7 +27,7 @@ Row = tuple[int, list[str]]
 """A line's number, as an editor counts, and its cells."""
 
 
-def read(path: str, label: str) -> Contents:
+def read(path: str, reading: Reading) -> Contents:
     """Read a table; errors as in `common.data.formats.read`."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:  # noqa: PTH123 - a str may hold what Path changes
@@ -34,7 +35,7 @@ def read(path: str, label: str) -> Contents:
             stream.seek(0)
             reader = csv.reader(stream, delimiter=max(",;\t", key=first.count), strict=True)
             header = [name.strip() for name in next(reader, [])]
-            return _table(columns_of(header, label), header, _rows(reader, len(header)))
+            return _table(columns_of(header, reading.label), header, _rows(reader, len(header)))
     except (csv.Error, UnicodeError) as error:
         raise DataError(_NOT_TEXT, fix=_SAVE_AGAIN, detail=str(error)) from error
     except OSError as error:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.contents import Contents, named, optional_package
+from common.data.formats.reading import Reading
 from common.errors import DataError
 
 _PARTS = ("train", "test")
@@ -30,7 +31,7 @@ Labelled = tuple[Path, str, int]
 """An image, its class and its part: 0 train, 1 test."""
 
 
-def read(path: str, label: str) -> Contents:  # noqa: ARG001 - folders have no columns
+def read(path: str, reading: Reading) -> Contents:  # noqa: ARG001 - folders have no columns
     """Read all images of a folder; errors as in `common.data.formats.read`."""
     root = Path(path)
     try:

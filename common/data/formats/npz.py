@@ -33,6 +33,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from common.data.formats.contents import Contents
+from common.data.formats.reading import Reading
 from common.errors import DataError
 
 LAYOUT = "Write it with numpy.savez(path, x=..., y=...); the layout is described in common/data/formats/npz.py"
@@ -41,7 +42,7 @@ _NEEDED = ("x", "y")
 _OPTIONAL = ("classes", "client", "split")
 
 
-def read(path: str, label: str) -> Contents:  # noqa: ARG001 - arrays have fixed names
+def read(path: str, reading: Reading) -> Contents:  # noqa: ARG001 - arrays have fixed names
     """Read the arrays that we know of; errors as in `common.data.formats.read`."""
     name = "file"
     found: dict[str, NDArray[Any]] = {}

@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from common.data.formats.columns import columns_of, raw_of
 from common.data.formats.contents import Contents, optional_package
+from common.data.formats.reading import Reading
 from common.errors import DataError
 
 _NUMBERS = "Every column of a table but label, client and split must hold numbers"
 
 
-def read(path: str, label: str) -> Contents:
+def read(path: str, reading: Reading) -> Contents:
     """Read a table; errors as in `common.data.formats.read`."""
     arrow = optional_package("pyarrow", "parquet", "Parquet files")
     parquet = optional_package("pyarrow.parquet", "parquet", "Parquet files")
     try:
         with parquet.ParquetFile(path) as file:
-            return _contents(file.read(), label)
+            return _contents(file.read(), reading.label)
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError("It cannot be read as Parquet", fix="Write the file again", detail=str(error)) from error
 

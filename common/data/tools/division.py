@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.digits import read_digits
+from common.data.formats import PLAIN, Reading
 from common.data.local import LocalOptions, read_local
 from common.data.partition import iid
 from common.data.pool import Pool, check_people, class_names, partition_pool
@@ -29,7 +30,7 @@ DIGITS = "digits"
 """What stands for the embedded digits; a file of that name is ``./digits``."""
 
 
-def read_source(source: str, label: str = "label") -> Pool:
+def read_source(source: str, reading: Reading = PLAIN) -> Pool:
     """Read what is to be cut: a file or folder of any format, or the embedded digits.
 
     Raises
@@ -37,7 +38,7 @@ def read_source(source: str, label: str = "label") -> Pool:
     DataError
         It is missing or malformed.
     """
-    return read_digits() if source == DIGITS else read_local(source, LocalOptions(label), own=True)
+    return read_digits() if source == DIGITS else read_local(source, LocalOptions.of(reading), own=True)
 
 
 def divide(pool: Pool, settings: DatasetSettings, nodes: int, seed: int) -> list[Pool]:

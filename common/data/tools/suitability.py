@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.data import Holder, load_node_data, load_node_test
+from common.data.formats import PLAIN, Reading
 from common.data.local import LocalOptions, read_local
 from common.data.pool import Pool, class_names
 from common.data.tools.summary import Summary, summarize
@@ -57,7 +58,7 @@ class Finding:
     missing: tuple[str, ...]
 
 
-def check(path: str, wanted: Wanted, label: str = "label") -> Finding:
+def check(path: str, wanted: Wanted, reading: Reading = PLAIN) -> Finding:
     """Look at a file or folder as a node would.
 
     Parameters
@@ -66,20 +67,20 @@ def check(path: str, wanted: Wanted, label: str = "label") -> Finding:
         The node's data.
     wanted : Wanted
         What the search is for.
-    label : str
-        The column of a table that holds the classes.
+    reading : Reading
+        How it is read, as its node config will say.
 
     Raises
     ------
     DataError
         The data cannot be read; `DataError.detail` says where.
     """
-    pool = read_local(path, LocalOptions(label), own=True)
+    pool = read_local(path, LocalOptions.of(reading), own=True)
     parts: tuple[int, ...] = ()
     problem = None
     try:
         _compare(pool, wanted)
-        parts = _parts(path, label)
+        parts = _parts(path, reading)
     except DataError as error:
         problem = error
     summary = summarize(pool)
@@ -126,8 +127,8 @@ def _compare_names(pool: Pool, names: tuple[str, ...]) -> None:
         )
 
 
-def _parts(path: str, label: str) -> tuple[int, int, int]:
-    settings, holder = DatasetSettings("local"), Holder(path=path, label=label)
+def _parts(path: str, reading: Reading) -> tuple[int, int, int]:
+    settings, holder = DatasetSettings("local"), Holder(path=path, reading=reading)
     data, test = load_node_data(settings, holder, 0), load_node_test(settings, holder, 0)
     return len(data.train), len(data.validation), 0 if test is None else len(test)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.data import Holder, load_node_data, load_node_test, load_server_test, natural_partitions
+from common.data.formats import Reading
 from common.data.local import LocalOptions, read_local
 from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
@@ -34,7 +35,7 @@ def test_which_column_is_the_label_is_for_the_node_to_say(tmp_path: Path) -> Non
     path = tmp_path / "data.csv"
     path.write_text("kind,client,a\n" + "cat,Ada,1\ndog,Bob,2\n" * 5)
     asked = settings(options={"label": "client"})
-    data = load_node_data(asked, Holder(path=str(path), label="kind"), 0)
+    data = load_node_data(asked, Holder(path=str(path), reading=Reading("kind")), 0)
     assert data.task.head == Classification(2, ("cat", "dog"))
     with pytest.raises(DataError, match="must have the column 'label'"):
         load_node_data(asked, Holder(path=str(path)), 0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from common.data.formats import Contents, read
+from common.data.formats import Contents, Reading, read
 from common.errors import DataError
 
 Write = Callable[..., Contents]
@@ -20,7 +20,7 @@ def table(tmp_path: Path) -> Write:
     def write(text: str | bytes, label: str = "label", name: str = "data.csv") -> Contents:
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read(str(path), label)
+        return read(str(path), Reading(label))
 
     return write
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.data.formats import Contents, read
+from common.data.formats import Contents, Reading, read
 from common.errors import DataError
 
 Write = Callable[..., Contents]
@@ -21,7 +21,7 @@ def table(tmp_path: Path) -> Write:
     def write(columns: dict[str, Any], label: str = "label", **options: Any) -> Contents:
         path = tmp_path / "data.parquet"
         pq.write_table(pa.table(columns), path, **options)
-        return read(str(path), label)
+        return read(str(path), Reading(label))
 
     return write
 
