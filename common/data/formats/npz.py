@@ -76,4 +76,5 @@ def read(path: str, reading: Reading) -> Contents:  # noqa: ARG001 - arrays have
     ) as error:
         what = "It cannot be read as .npz" if name == "file" else f"Its array {name!r} cannot be read"
         raise DataError(what, fix=LAYOUT, detail=f"{type(error).__name__}: {error}") from error
-    return Contents(found["x"], found["y"], *(found.get(name) for name in _OPTIONAL))
+    classes, client, split = (found.get(name) for name in _OPTIONAL)
+    return Contents(found["x"], found["y"], classes, client, split)
