@@ -57,6 +57,8 @@ class Beliefs:
     ----------
     best : float
         The most that any trial is believed to be worth.
+    one : bool
+        Whether there is one objective.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Beliefs:
     ) -> None:
         rows = inputs.rows(identities)
         scores, extra = targets(readings, weights)
-        self._inputs, self._units = inputs, inputs.units(rows)
+        self._inputs, self._units, self.one = inputs, inputs.units(rows), len(weights) == 1
         self._belief: Belief = fit(rows * self._units, scores, extra)
         self.best = float(self._belief.predict(rows * self._units)[0].max())
         if awaited:

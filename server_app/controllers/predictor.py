@@ -26,7 +26,7 @@ import numpy as np
 from common.errors import ConfigError
 from server_app.controllers.base import Suggestion
 from server_app.controllers.guided import PARENTS, Beliefs, Guided, Pool
-from server_app.surrogates.acquisition import expected_improvement, upper_bound
+from server_app.surrogates.acquisition import expected_improvement, per_cost, upper_bound
 
 if TYPE_CHECKING:
     from server_app.surrogates.gp import Array
@@ -60,12 +60,17 @@ class Predictor(Guided):
             Fresh draws among which to choose, and as many mutations of the best trials; then mutations of these.
         costs : bool
             Whether the model sees parameters and MACs.
+        per_cost : bool
+            Whether expected improvement is for each unit of what a round takes (`TrialSpace.effort`), so that of two
+            specs of which as much is hoped the smaller is tried. In a table, where nothing is trained, all take the
+            same; of several objectives costs are one where they matter.
         """
 
         initial: int = 5
         acquisition: str = "ei"
         pool: int = 50
         costs: bool = True
+        per_cost: bool = True
 
         def __post_init__(self) -> None:
             for name, least in (("initial", 2), ("pool", 1)):
@@ -103,7 +108,8 @@ class Predictor(Guided):
     def _hope(self, beliefs: Beliefs, identities: list[Identity], rng: np.random.Generator) -> Array:
         mean, deviation = beliefs.predict(identities)
         if self.options.acquisition == "ei":
-            return expected_improvement(mean, deviation, beliefs.best)
+            hope = expected_improvement(mean, deviation, beliefs.best)
+            return per_cost(hope, self._efforts(identities)) if self.options.per_cost and beliefs.one else hope
         bound = upper_bound(mean, deviation, _KAPPA)
         if self.options.acquisition == "ucb":
             return bound
@@ -111,3 +117,6 @@ class Predictor(Guided):
         places = np.argsort(-bound, kind="stable")[:_DRAWN]
         found[places] = beliefs.sample([identities[place] for place in places], rng)
         return found
+
+    def _efforts(self, identities: list[Identity]) -> Array:
+        return np.array([self.space.effort(identity) for identity in identities])

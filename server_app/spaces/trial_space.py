@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from server_app.spaces.recipes import RecipeSpace
     from server_app.trials import Identity, Recipe
 
+_STEP = 100_000
+"""MACs of an example that take about as long as its part of any step, of 32 examples on a CPU: tests/benchmarks/steps.py
+said 120,000 and 180,000."""
+
 
 @dataclass(frozen=True)
 class TrialSpace:
@@ -44,6 +48,15 @@ class TrialSpace:
     def cost(self, spec: ArchitectureSpec) -> Cost:
         """Return what `spec` costs on the space's task."""
         return self.space.cost(spec)
+
+    def effort(self, identity: Identity) -> float:
+        """Return how long a round takes, in MACs forward for each example; 1 where trials are looked up.
+
+        What any step takes is part of it, else small networks, none of which is faster than another, would look a
+        hundred times cheaper than others.
+        """
+        spec, recipe = identity
+        return 1.0 if self.space.why_offline else (self.cost(spec).macs + _STEP) * recipe.epochs
 
     def as_dear(self, one: Identity, other: Identity) -> bool:
         """Tell whether a round of `one` costs as much as one of `other`, or more, in MACs x examples and in bytes."""

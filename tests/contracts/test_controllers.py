@@ -31,7 +31,13 @@ from tests.support.trials import scored, trial_of
 
 pytestmark = [
     pytest.mark.parametrize("name", choices("controller")),
-    pytest.mark.parametrize("trials_of", [with_one_recipe, with_recipes], ids=["one recipe", "recipes"]),
+    pytest.mark.parametrize(
+        "trials_of",
+        [
+            pytest.param(with_one_recipe, id="one recipe", marks=pytest.mark.thorough),
+            pytest.param(with_recipes, id="recipes"),
+        ],
+    ),
 ]
 
 TRIALS = 24

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.simulation
+pytestmark = [pytest.mark.simulation, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

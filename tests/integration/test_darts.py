@@ -56,6 +56,7 @@ def test_nodes_learn_what_to_train_and_then_train_it(search, tmp_path):
     assert (run.folder / "alphas.png").is_file() == (find_spec("matplotlib") is not None)
 
 
+@pytest.mark.thorough
 def test_killed_between_rounds_and_resumed_equals_never_interrupted(tmp_path):
     """Once the second network has trained its first round."""
     settings = (*BEGINNING, *SMALL)

@@ -19,7 +19,11 @@ from tests.support.federation import Federation, Node, Run, wait_for
 from tests.support.links import Link
 from tests.support.project import copy_project
 
-pytestmark = [pytest.mark.deployment, pytest.mark.timeout(600)]  # who is silent takes a whole deadline, thrice
+pytestmark = [
+    pytest.mark.deployment,
+    pytest.mark.thorough,
+    pytest.mark.timeout(600),
+]  # who is silent takes a whole deadline, thrice
 
 DEADLINE = 60
 PARTS = 9

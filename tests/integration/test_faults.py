@@ -83,6 +83,7 @@ def work(message, context):
 """
 
 
+@pytest.mark.thorough
 def test_a_full_disk_is_named_and_the_search_goes_on(search, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
@@ -120,6 +121,7 @@ def test_only_honest_replies_count(project, search, tmp_path):
     assert run.result["winner"]["test"]["nodes"] == len(honest) + 1
 
 
+@pytest.mark.thorough
 def test_a_late_node_is_not_waited_for(project, search, tmp_path):
     replace_client(project, LATE)
     run = search(tmp_path / "run", "federation.deadline=3", root=project)

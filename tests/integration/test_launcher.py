@@ -138,6 +138,7 @@ def test_an_interrupted_search_closes_its_journal_and_leaves_nothing(command):
     assert not (run.folder / "stop").exists()
 
 
+@pytest.mark.thorough
 def test_an_impatient_user_leaves_nothing_either(command):
     run = command(*ENDLESS)
     run.searching()
@@ -150,6 +151,7 @@ def test_an_impatient_user_leaves_nothing_either(command):
     assert "Traceback" not in run.errors.read_text()
 
 
+@pytest.mark.thorough
 def test_a_second_command_does_not_touch_the_folder_of_the_first(command):
     run = command(*ENDLESS)
     run.started()  # and no journal yet

@@ -19,6 +19,7 @@ SMALL = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.simulation
 def test_a_simulation_asks_no_proxy(search, tmp_path, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
@@ -31,6 +32,7 @@ def test_a_simulation_asks_no_proxy(search, tmp_path, monkeypatch):
     assert "Traceback" not in (run.folder / "flower.log").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.deployment
 def test_a_node_behind_a_proxy_works_with_the_exceptions_of_its_environment_file(tmp_path):
     """The command has no such exceptions and needs none."""

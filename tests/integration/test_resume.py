@@ -23,7 +23,7 @@ def place(lines, event, part):
     return places[len(places) * part // 100] + 1
 
 
-@pytest.mark.parametrize("case", ["during a write", "in the final"])
+@pytest.mark.parametrize("case", ["during a write", pytest.param("in the final", marks=pytest.mark.thorough)])
 def test_killed_and_resumed_equals_never_interrupted(whole, tmp_path, case):
     lines = whole.lines()
     moment = {

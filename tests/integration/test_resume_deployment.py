@@ -10,7 +10,7 @@ import pytest
 from tests.integration.test_deployment import NODES, SETTINGS, save_data
 from tests.support.federation import Federation
 
-pytestmark = pytest.mark.deployment
+pytestmark = [pytest.mark.deployment, pytest.mark.thorough]
 
 
 def test_a_search_whose_superlink_was_killed_is_resumed_and_finishes(tmp_path):

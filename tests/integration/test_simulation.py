@@ -112,6 +112,7 @@ def test_the_same_seed_gives_the_same_history(honest, search, tmp_path):
     assert saved[0] == saved[1]
 
 
+@pytest.mark.thorough
 def test_another_order_of_replies_reaches_the_end_too(search, tmp_path):
     run = search(
         tmp_path / "run",
@@ -160,6 +161,7 @@ def test_people_are_held_out_until_the_final_in_which_each_model_has_its_seeds(s
     assert "mean (standard deviation over 2 seeds)" in run.output
 
 
+@pytest.mark.thorough
 def test_with_folds_each_trial_trains_without_those_that_score_it(search, tmp_path):
     """Four nodes in two folds: of each of two trials two members train two rounds, on two nodes each."""
     run = search(tmp_path / "run", "scoring.folds=2", "search.trials=2")

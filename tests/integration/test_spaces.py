@@ -64,7 +64,13 @@ def check_control(run, shape):
     assert torch.isfinite(load_model(run.folder / "control" / "best")(torch.zeros(2, *shape))).all()
 
 
-@pytest.mark.parametrize(("kind", "shape", "options"), OTHER_KINDS.values(), ids=OTHER_KINDS)
+@pytest.mark.parametrize(
+    ("kind", "shape", "options"),
+    [
+        pytest.param(*each, id=name, marks=() if name == "mobile" else pytest.mark.thorough)
+        for name, each in OTHER_KINDS.items()
+    ],
+)
 def test_a_search_ends_with_a_model_beside_the_first_of_the_portfolio(
     search, tmp_path, options_of, kind, shape, options
 ):
@@ -85,7 +91,10 @@ def test_a_search_ends_with_a_model_beside_the_first_of_the_portfolio(
 
 @pytest.mark.parametrize(
     ("space", "name"),
-    [("space=examples/residual", "own"), ("space=pyramid", "tests.examples.pyramid:PyramidSpace")],
+    [
+        ("space=examples/residual", "own"),
+        pytest.param("space=pyramid", "tests.examples.pyramid:PyramidSpace", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_search_in_a_space_of_ones_own_evolves_and_ends_with_a_model(search, tmp_path, space, name):
     few = ("search.start=[]", "search.trials=5", "final.finalists=1", "final.seeds=1")

@@ -103,7 +103,7 @@ CHOICES = {
     "the least": {},
 }
 
-KILLS = 12
+KILLS = 7
 """Places at which each run is killed; with every event it would take minutes."""
 
 

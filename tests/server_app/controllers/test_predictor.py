@@ -112,5 +112,19 @@ def test_options_are_checked(options, named):
         Predictor.Options(**options)
 
 
+def test_where_as_much_is_hoped_of_all_the_cheap_are_tried(space):
+    """All score alike, so that what is hoped of a spec says little, and what it costs decides."""
+
+    def mean_effort(per_cost, seed):
+        controller, efforts = make(space, 30, seed, per_cost=per_cost), []
+        while proposals := controller.propose(1):
+            efforts.append(space.effort((proposals[0].spec, proposals[0].recipe)))
+            controller.observe(trial_of(proposals[0], 0.5), final=True)
+        return statistics.fmean(efforts[5:])
+
+    for seed in range(3):
+        assert mean_effort(True, seed) < 0.7 * mean_effort(False, seed)
+
+
 def test_one_recipe_is_all_that_is_tried(space, search):
     assert {trial.recipe for trial in search(make(space, 12))} == {Recipe()}

@@ -16,6 +16,7 @@ from server_app.spaces.listed import ListedSpace
 from server_app.spaces.recipes import RecipeSpace
 from server_app.trials import Recipe
 from tests.support.spaces import everything, with_one_recipe, with_recipes
+from tests.support.tables import tabular_space
 
 TASK = Task((4,), Classification(2))
 SPECS = [LayeredSpec((Linear(width),)) for width in (5, 3, 9)]
@@ -122,6 +123,14 @@ def test_a_vector_is_the_spec_s_and_the_recipe_s():
 
 def test_the_cost_is_the_spec_s():
     assert TRIALS.cost(SPECS[0]) == TRIALS.space.cost(SPECS[0])
+
+
+def test_an_effort_grows_with_macs_and_epochs_and_a_table_s_is_none():
+    once, thrice = ([TRIALS.effort((spec, Recipe(epochs=epochs))) for spec in SPECS[:2]] for epochs in (1, 3))
+    assert thrice == [3 * each for each in once]
+    assert once[0] - once[1] == TRIALS.cost(SPECS[0]).macs - TRIALS.cost(SPECS[1]).macs
+    table = with_one_recipe(tabular_space())
+    assert table.effort(table.sample(np.random.default_rng(0))) == 1
 
 
 @pytest.mark.parametrize("space", everything())

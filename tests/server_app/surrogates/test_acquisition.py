@@ -3,7 +3,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from server_app.surrogates.acquisition import expected_improvement, upper_bound
+from server_app.surrogates.acquisition import expected_improvement, per_cost, upper_bound
 
 
 @pytest.mark.parametrize(("mean", "deviation"), [(0.0, 1.0), (0.5, 0.3), (-2.0, 0.7), (1.5, 0.01)])
@@ -18,6 +18,11 @@ def test_the_expected_improvement_is_the_mean_of_what_is_better(mean, deviation)
 
 def test_of_what_is_known_the_improvement_is_the_difference():
     assert expected_improvement(np.array([1.0, 3.0]), np.zeros(2), 2.0) == pytest.approx([0.0, 1.0])
+
+
+def test_of_as_much_hope_the_cheaper_is_first():
+    hope = per_cost(np.array([2.0, 2.0, 3.0]), np.array([4.0, 1.0, 6.0]))
+    assert hope.tolist() == [0.5, 2.0, 0.5]
 
 
 def test_a_bound_is_as_many_deviations_above_the_mean():
