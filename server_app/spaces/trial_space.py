@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from server_app.trials import Identity, Recipe
 
 _STEP = 100_000
-"""MACs of an example that take about as long as its part of any step, of 32 examples on a CPU: tests/benchmarks/steps.py
-said 120,000 and 180,000."""
+"""MACs of an example that take about as long as its part of any step, of 32 examples on a CPU, where
+tests/benchmarks/steps.py said 120,000 and 180,000."""
 
 
 @dataclass(frozen=True)
