@@ -42,13 +42,13 @@ def parquet(**columns: object) -> Make:
     return lambda folder: pq.write_table(pa.table(whole), folder / "quux.parquet")
 
 
-def folder(name: str, size: int = 3, mode: str = "L", content: bytes | None = None) -> Make:
+def folder(name: str, size: int = 3, mode: str = "L", content: bytes | None = None, fill: int = 0) -> Make:
     def make(home: Path) -> None:
         path = home / "quux" / name
         for place in (path, home / "quux/zanzibar/4711.png"):
             place.parent.mkdir(parents=True, exist_ok=True)
             odd = place == path
-            Image.new(mode if odd else "L", (size if odd else 3, 3)).save(place, "png")
+            Image.new(mode if odd else "L", (size if odd else 3, 3), fill if odd else 0).save(place, "png")
         if content is not None:
             path.write_bytes(content)
 
@@ -89,10 +89,12 @@ WRONG: dict[str, tuple[Make, str, str]] = {
     "parquet-nan": (parquet(quux=[31337, np.nan]), "quux.parquet", "row 2, column 'quux': nan"),
     "parquet-label": (parquet(label=[31337, 0.5]), "quux.parquet", "row 2, column 'label': '0.5'"),
     "parquet-split": (parquet(split=["train", "zanzibar"]), "quux.parquet", "row 2, column 'split': 'zanzibar'"),
-    "images-size": (folder("31337/zanzibar.png", 4), "quux", "zanzibar/4711.png is grey, 3 x 3"),
-    "images-mode": (folder("31337/zanzibar.png", mode="RGBA"), "quux", "31337/zanzibar.png has the mode RGBA"),
+    "images-size": (folder("31337/zanzibar.png", 4), "quux", "zanzibar/4711.png is 3 x 3"),
+    "images-mixed": (folder("31337/zanzibar.png", mode="RGB", fill=9), "quux", "1 are grey"),
+    "images-alpha": (folder("31337/zanzibar.png", mode="RGBA"), "quux", "31337/zanzibar.png is see-through"),
     "images-broken": (folder("31337/zanzibar.png", content=b"31337"), "quux", "31337/zanzibar.png cannot be read"),
-    "images-beside": (folder("zanzibar.png"), "quux", "zanzibar.png is a file"),
+    "images-beside": (folder("zanzibar.png"), "quux", "zanzibar.png lies beside"),
+    "images-one-more": (lambda home: folder("31337/zanzibar.png")(home / "quux"), "quux", "quux: 31337, zanzibar"),
     "images-none": (lambda home: (home / "quux" / "zanzibar").mkdir(parents=True), "quux", ""),
 }
 
