@@ -173,6 +173,8 @@ def _notes(finding: Finding, reading: Reading) -> Iterator[str]:
         yield f"no examples of {some}. That is fine if other nodes have them."
     if sum(count.train > 0 for count in summary.counts) == 1:
         yield "all training examples are of one class. Alone, they teach a model nothing."
+    if finding.parts and not finding.parts[1]:
+        yield "too few examples to be scored on: in a search this node only trains."
     if summary.constant:
         kind = "column" if len(summary.input_shape) == 1 else "channel"
         changes = "never changes" if len(summary.constant) == 1 else "never change"

@@ -87,7 +87,7 @@ def _refuse_several(image: Any) -> None:
 
 
 def _refuse_deep_colours(image: Any) -> None:
-    if image.mode[0] != "I" and any(";16" in str(tile.args) for tile in image.tile):  # as Pillow unpacks them
+    if image.mode[0] != "I" and any(";16" in str(tile[3]) for tile in image.tile):  # as Pillow unpacks them
         raise NotPlain("has 16 bits of each colour, and 8 of them would be lost")
 
 
