@@ -171,5 +171,17 @@ def _flag(config: Mapping[str, object], key: str) -> bool:
     return value
 
 
-_OF_TYPE: Mapping[type, Callable[[Mapping[str, object], str], object]] = {str: _text, bool: _flag}
+def _number(config: Mapping[str, object], key: str) -> float:
+    value = config.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ConfigError(f"The node config's {key} must be a number", value, fix=f"Write {key}=2.56, without quotes")
+    return float(value)
+
+
+_OF_TYPE: Mapping[type, Callable[[Mapping[str, object], str], object]] = {
+    str: _text,
+    bool: _flag,
+    float: _number,
+    int: _whole,
+}
 """By the type of a field of `Reading`: what reads it."""

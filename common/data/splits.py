@@ -38,6 +38,11 @@ class Split:
     validation: Index
     test: Index
 
+    @property
+    def parts(self) -> tuple[Index, Index, Index]:
+        """All three, in this order."""
+        return self.train, self.validation, self.test
+
 
 def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Generator, *, with_test: bool) -> Split:
     """Split a node's examples.
@@ -58,24 +63,42 @@ def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Gene
     DataError
         There are fewer than `LEAST`.
     """
+    check_enough(labels)
+    rows = np.arange(len(labels))
+    gap = settings.gap if settings.split == "block" else None
+    for fractions in fractions_of(settings, with_test=with_test):
+        split = set_aside(labels, fractions, gap, rng)
+        if len(split.train):
+            return split
+    return Split(rows, rows[:0], rows[:0])
+
+
+def check_enough(labels: Index) -> None:
+    """Raise `DataError` unless a node has `LEAST` examples."""
     if len(labels) < LEAST:
         raise DataError(
             f"A node needs {LEAST} examples, one to train on and one to score, and this one has too few",
             len(labels),
             fix="Give the node more data, or use fewer nodes",
         )
-    rows = np.arange(len(labels))
-    fractions = (settings.test_fraction if with_test else 0.0, settings.validation_fraction)
-    gap = settings.gap if settings.split == "block" else None
-    for wanted in (fractions, (0.0, fractions[1])):
-        split = _set_aside(labels, wanted, gap, rng)
-        if len(split.train):
-            return split
-    return Split(rows, rows[:0], rows[:0])
 
 
-def _set_aside(labels: Index, fractions: tuple[float, float], gap: int | None, rng: np.random.Generator) -> Split:
-    """Set the test part aside, then the validation part; what is left to train on may be nothing."""
+def fractions_of(settings: DatasetSettings, *, with_test: bool) -> tuple[tuple[float, float], ...]:
+    """Return which parts to set aside for test and validation, and what is next where nothing is left then."""
+    test = settings.test_fraction if with_test else 0.0
+    return (test, settings.validation_fraction), (0.0, settings.validation_fraction)
+
+
+def set_aside(labels: Index, fractions: tuple[float, float], gap: int | None, rng: np.random.Generator) -> Split:
+    """Set the test part aside, then the validation part; what is left to train on may be nothing.
+
+    Parameters
+    ----------
+    labels, gap, rng
+        As of `hold_out`.
+    fractions : tuple of float
+        For the test, of all; for validation, of what is left.
+    """
     rest = np.arange(len(labels))
     held = [rest[:0], rest[:0]]
     for place, fraction in enumerate(fractions):

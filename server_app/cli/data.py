@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from common.data.tools.suitability import Wanted
 
 _CHECK = """Says in plain words whether a node's data fit a search, before anything is joined: an .npz, .csv or
-.parquet file, or a folder of images with one folder for each class. Nothing is sent anywhere.
+.parquet file, or a folder of images or recordings with one folder for each class. Nothing is sent anywhere.
 Ends with 0 if they fit and with 1 if they do not."""
 
 _SPLIT = """Cuts one file or folder into FOLDER/node-1/data.npz, FOLDER/node-2/data.npz and so on, as a simulation
@@ -53,6 +53,11 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fit", default="", choices=("resize", "crop"), help="what becomes of images of another size")
     parser.add_argument("--convert", default="", choices=("grey", "rgb"), help="what images become, whatever they are")
     parser.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and count them")
+    parser.add_argument("--length", type=float, default=0.0, help="of sequences: longer ones are cut, others filled up")
+    parser.add_argument("--window", type=float, default=0.0, help="cut recordings into windows of this length")
+    parser.add_argument("--hop", type=float, default=0.0, help="from one window to the next (default: a window)")
+    parser.add_argument("--unit", default="samples", choices=("samples", "seconds"), help="of these (default: samples)")
+    parser.add_argument("--rate", type=int, default=0, help="samples a second that recordings are brought to")
 
 
 def _reading_of(arguments: argparse.Namespace) -> Reading:

@@ -68,6 +68,11 @@ def test_a_node_config_says_how_the_data_are_read(key: str):
     assert node_of(config).holder.reading == Reading(label="kind", size="8x8", fit="crop", skip_bad=True)
 
 
+def test_a_node_config_says_how_recordings_are_cut():
+    config = {"name": "attic", "data": "walks", "window": 2.56, "hop": 1, "unit": "seconds", "rate": 50}
+    assert node_of(config).holder.reading == Reading(window=2.56, hop=1.0, unit="seconds", rate=50)
+
+
 @pytest.mark.parametrize(
     ("config", "rule"),
     [
@@ -77,6 +82,9 @@ def test_a_node_config_says_how_the_data_are_read(key: str):
         ({"size": "64x64", "fit": "squeeze"}, "fit must be one of resize, crop"),
         ({"fit": "crop"}, "size, which must be given"),
         ({"convert": "cmyk"}, "convert must be one of grey, rgb"),
+        ({"window": "2.56"}, "window must be a number"),
+        ({"hop": True, "window": 4}, "hop must be a number"),
+        ({"rate": 50.5}, "rate must be a whole number"),
     ],
 )
 def test_a_way_of_reading_that_makes_no_sense_is_refused(config: dict[str, object], rule: str):

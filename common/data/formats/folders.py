@@ -22,6 +22,9 @@ from common.errors import DataError
 SOME = 10
 """How many of many are named."""
 
+Wrong = dict[tuple[str, str], list[str]]
+"""By a rule with its way out: the files that break it, each with what it has."""
+
 _PARTS = ("train", "test")
 _OTHER_PARTS = ("val", "valid", "validation", "dev")
 _LEFT_BEHIND = ("Thumbs.db", "desktop.ini", "__MACOSX")  # besides what begins with a dot
@@ -107,6 +110,18 @@ def some(names: Iterable[object], between: str = ", ") -> str:
     texts = [str(name) for name in names]
     more = len(texts) - SOME
     return between.join(texts[:SOME]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def refusal(wrong: Wrong) -> DataError:
+    """Return one error for all that is wrong with the files of a folder."""
+    rules, fixes = zip(*wrong, strict=True)
+    named_ones = "; ".join(some(names, "; ") for names in wrong.values())
+    return DataError(". ".join(rules), fix=". ".join(fixes), detail=named_ones)
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return all files below a folder, sorted, but what file managers and archives leave behind."""
+    return sorted(_below(folder, []))
 
 
 def _is_left(path: Path) -> bool:

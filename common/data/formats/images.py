@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.contents import Contents, named
-from common.data.formats.folders import Example, list_classes, some
+from common.data.formats.folders import Example, Wrong, list_classes, refusal, some
 from common.data.formats.pixels import NotPlain, Picture, decode
 from common.data.formats.reading import Reading
 from common.errors import DataError
@@ -46,7 +46,7 @@ class _Taken:
     """What was read so far: the pictures with the example of each, what is wrong with others, what was skipped."""
 
     pictures: list[tuple[Example, Picture]] = field(default_factory=list)
-    wrong: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    wrong: Wrong = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -60,7 +60,7 @@ def read(path: str, reading: Reading) -> Contents:
         raise DataError("The folder must be readable", fix="Check its permissions", detail=str(error)) from error
     _check_sizes(root, taken, reading)
     if taken.wrong:
-        raise _refusal(taken.wrong)
+        raise refusal(taken.wrong)
     if not taken.pictures:
         raise DataError("A folder of images must hold images", fix=_UNREADABLE[1], detail=_skipped(taken.skipped))
     x, notes = _together([picture for _, picture in taken.pictures])
@@ -105,12 +105,6 @@ def _check_sizes(root: Path, taken: _Taken, reading: Reading) -> None:
         taken.wrong[_SIZES] = wrong
 
 
-def _refusal(wrong: dict[tuple[str, str], list[str]]) -> DataError:
-    rules, fixes = zip(*wrong, strict=True)
-    named_ones = "; ".join(some(names, "; ") for names in wrong.values())
-    return DataError(". ".join(rules), fix=". ".join(fixes), detail=named_ones)
-
-
 def _together(pictures: list[Picture]) -> tuple[NDArray[Any], list[str]]:
     """Return all images as one array, and what is to be told of them.
 
@@ -131,7 +125,7 @@ def _together(pictures: list[Picture]) -> tuple[NDArray[Any], list[str]]:
             raise DataError(
                 "All images must be grey, or all in colour",
                 fix="Say convert=rgb, which loses nothing, or convert=grey, which loses the colours",
-                detail=f"{grey:,} are grey, and {len(coloured):,} are in colour",
+                detail=f"grey: {grey:,}, in colour: {len(coloured):,}",
             )
         notes.append(f"{len(coloured):,} of {len(pixels):,} images hold colours and show greys: all are taken as grey.")
         pixels = [image[..., 0] if image.ndim == 3 else image for image in pixels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,6 +11,7 @@ from common.errors import ConfigError
 
 FITS = ("resize", "crop")
 CONVERSIONS = ("grey", "rgb")
+UNITS = ("samples", "seconds")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,16 @@ class Reading:
         stay what they are, which must be the same for all.
     skip_bad : bool
         Leave out, and count, files that cannot be read. False: they are refused.
+    length : float
+        Of sequences: each is cut off there, or filled up with zeros. 0: all have one length.
+    window, hop : float
+        Of windows that recordings are cut into, and from the begin of one to that of the next; a hop of 0 is a window,
+        and a window of 0 cuts nothing: each file is one sequence. What is left at the end is dropped.
+    unit : {"samples", "seconds"}
+        Of these three.
+    rate : int
+        Samples a second: what .wav files are brought to, and what .csv files have. 0: .wav files say it themselves,
+        all the same.
     """
 
     label: str = "label"
@@ -37,6 +49,11 @@ class Reading:
     fit: str = ""
     convert: str = ""
     skip_bad: bool = False
+    length: float = 0.0
+    window: float = 0.0
+    hop: float = 0.0
+    unit: str = "samples"
+    rate: int = 0
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -47,6 +64,24 @@ class Reading:
         _one_of("convert", self.convert, CONVERSIONS)
         if self.fit and not self.size:
             raise ConfigError("fit brings images to a size, which must be given", self.fit, fix="Add size=64x64")
+
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        for name in ("length", "window", "hop", "rate"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ConfigError(f"{name} must be 0 or more", value, fix="Leave it out, or correct it")
+        if self.unit not in UNITS:
+            raise ConfigError(f"unit must be one of {', '.join(UNITS)}", self.unit, fix="The default is samples")
+        if self.hop and not self.window:
+            raise ConfigError("hop is from one window to the next", self.hop, fix="Add window")
+        if self.window and self.length:
+            raise ConfigError("Sequences have a length or are cut into windows", self.length, fix="Leave one out")
+        for name in ("length", "window", "hop"):
+            value = getattr(self, name)
+            if self.unit == "samples" and value != int(value):
+                raise ConfigError(f"{name} must be whole samples", value, fix="Round it, or add unit=seconds")
 
     @property
     def pixels(self) -> tuple[int, int] | None:

@@ -191,7 +191,7 @@ def test_grey_and_colour_become_what_is_asked_for(
     put(tmp_path, "dog/b.png", RGB)
     with pytest.raises(DataError, match=r"all in colour. Say convert=rgb") as caught:
         read(str(tmp_path))
-    assert caught.value.detail == "1 are grey, and 1 are in colour"
+    assert caught.value.detail == "grey: 1, in colour: 1"
     x = read(str(tmp_path), Reading(convert=colour)).x
     assert x[0].tolist() == grey.tolist()
     assert np.abs(x[1].astype(float) - coloured).max() <= (1 if colour == "grey" else 0)
