@@ -1,9 +1,9 @@
 """Splits and partitions of windows that were cut from recordings: no recording is both trained and scored on.
 
 Windows of one recording share samples where they overlap, and its noise, its sensor and its day in any case. So whole
-recordings are held out, of each class about the same part. A class with fewer recordings than there are parts cannot
-give one to each: its windows are split as ``split=block`` splits them, the last ones held out, and those that share
-samples with them are dropped. ``split=block`` asks for that of all classes.
+recordings are held out: of each class the fractions, rounded. Where that is not one at least, as with fewer than four
+recordings and the usual fractions, the windows of the class are split as ``split=block`` splits them: the last ones are
+held out, and those that share samples with them are dropped. ``split=block`` asks for that of all classes.
 """
 
 from __future__ import annotations
@@ -55,27 +55,54 @@ def split_recordings(
 
     Raises
     ------
-    DataError
-        There are too few.
+    TooFewExamplesError
+        There are fewer than a node needs.
     """
     check_enough(labels)
     _, first, unit = np.unique(recordings.of, return_index=True, return_inverse=True)
-    _, kind, counts = np.unique(labels[first], return_inverse=True, return_counts=True)
-    gap = max(settings.gap, recordings.overlap)
-    rows = np.arange(len(labels))
+    gap, rows = max(settings.gap, recordings.overlap), np.arange(len(labels))
     for fractions in fractions_of(settings, with_test=with_test):
-        parts = 1 + sum(fraction > 0 for fraction in fractions)
-        whole = (counts[kind] >= parts) if settings.split != "block" else np.zeros(len(first), np.bool_)
-        units, few = np.flatnonzero(whole), rows[~whole[unit]]
-        by_recording = set_aside(labels[first][units], fractions, None, rng)
+        units = _whole(labels[first], fractions, rng) if settings.split != "block" else ([], [], [])
+        few = rows[~np.isin(unit, np.concatenate([*units, rows[:0]]))]
         by_block = set_aside(labels[few], fractions, gap, rng)
         train, validation, test = (
-            np.sort(np.concatenate([rows[np.isin(unit, units[held])], few[last]]))
-            for held, last in zip(by_recording.parts, by_block.parts, strict=True)
+            np.sort(np.concatenate([rows[np.isin(unit, held)], few[last]]))
+            for held, last in zip(units, by_block.parts, strict=True)
         )
         if len(train):
             return Split(train, validation, test)
     return Split(rows, rows[:0], rows[:0])
+
+
+def _whole(
+    kinds: Index, fractions: tuple[float, float], rng: np.random.Generator
+) -> tuple[list[int], list[int], list[int]]:
+    """Deal out the recordings of classes with enough of them.
+
+    Parameters
+    ----------
+    kinds : Index
+        The class of each recording.
+    fractions : tuple of float
+        For the test, of all; for validation, of what is left.
+    rng : numpy.random.Generator
+        Belongs to this split.
+
+    Returns
+    -------
+    tuple of list of int
+        Positions of recordings for training, validation and test.
+    """
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for kind in np.unique(kinds):
+        members = rng.permutation(np.flatnonzero(kinds == kind)).tolist()
+        test = round(fractions[0] * len(members))
+        validation = round(fractions[1] * (len(members) - test))
+        if validation and (test or not fractions[0]) and test + validation < len(members):
+            cuts = (members[test + validation :], members[test : test + validation], members[:test])
+            for part, cut in zip(parts, cuts, strict=True):
+                part.extend(cut)
+    return parts
 
 
 def partition_recordings(

@@ -30,6 +30,10 @@ LEAST = 2
 """Examples that a node needs to have a part in a search."""
 
 
+class TooFewExamplesError(DataError):
+    """A node has fewer than `LEAST`; others may go on without it."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Positions of a node's examples, each array in increasing order; `test` and `validation` may be empty."""
@@ -60,7 +64,7 @@ def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Gene
 
     Raises
     ------
-    DataError
+    TooFewExamplesError
         There are fewer than `LEAST`.
     """
     check_enough(labels)
@@ -74,9 +78,9 @@ def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Gene
 
 
 def check_enough(labels: Index) -> None:
-    """Raise `DataError` unless a node has `LEAST` examples."""
+    """Raise `TooFewExamplesError` unless a node has `LEAST` of them."""
     if len(labels) < LEAST:
-        raise DataError(
+        raise TooFewExamplesError(
             f"A node needs {LEAST} examples, one to train on and one to score, and this one has too few",
             len(labels),
             fix="Give the node more data, or use fewer nodes",

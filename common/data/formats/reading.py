@@ -93,9 +93,12 @@ class Reading:
 
     @property
     def declared(self) -> dict[str, Any]:
-        """What is not at its default, by name."""
+        """What is not at its default, by name; whole numbers as such."""
         values = {item.name: (getattr(self, item.name), item.default) for item in fields(Reading)}
-        return {name: value for name, (value, default) in values.items() if value != default}
+        said = {name: value for name, (value, default) in values.items() if value != default}
+        return {
+            n: int(value) if isinstance(value, float) and value == int(value) else value for n, value in said.items()
+        }
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

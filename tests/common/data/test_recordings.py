@@ -61,10 +61,10 @@ def test_no_sample_is_on_both_sides_of_a_border(
     places = np.concatenate(split.parts)
     assert len(np.unique(places)) == len(places)
     if len({tuple(row) for row in zip(labels, of, strict=True)}) == len(made) and kind == "random":
-        needed = 2 + with_test
+        needed = 4 if with_test else 3  # a fifth, rounded, is 1 of what is left of as many
         for label in np.unique(labels):
             own = np.unique(of[labels == label])
-            if len(own) >= needed:  # whole recordings
+            if len(own) >= needed:
                 for recording in own:
                     places_of = np.flatnonzero(of == recording)
                     assert sum(np.isin(places_of, part).all() for part in split.parts) == 1
@@ -89,6 +89,21 @@ def test_the_windows_of_a_single_recording_are_split_in_time_with_what_overlaps_
     # 14 and 15 share samples with 16; of the 14 others a fifth, 2.8, is 3
     assert split.validation.tolist() == [11, 12, 13]
     assert split.train.tolist() == list(range(9))
+
+
+def test_every_class_with_enough_recordings_is_in_every_part():
+    of = np.repeat(np.arange(8), 3)
+    labels = of % 2
+    split = split_of(labels.tolist(), of.tolist(), 1)
+    # of each class four recordings: one is tested on, and of three 0.6, so one, is validated on
+    assert [np.bincount(labels[part]).tolist() for part in split.parts] == [[6, 6], [3, 3], [3, 3]]
+
+
+def test_three_recordings_are_too_few_to_give_one_to_each_part():
+    of = np.repeat(np.arange(3), 10)
+    split = split_of([0] * 30, of.tolist(), 1)
+    # of 30 windows 6 for the test and one dropped; of the 23 others 4.6, so 5, and one dropped
+    assert [part.tolist() for part in split.parts] == [list(range(17)), list(range(18, 23)), list(range(24, 30))]
 
 
 def test_each_class_goes_its_own_way():

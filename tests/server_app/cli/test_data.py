@@ -95,6 +95,24 @@ def test_what_was_done_in_reading_is_told_and_what_the_node_must_say(capsys, tmp
     )
 
 
+def test_recordings_are_cut_and_the_node_is_told_how(capsys, tmp_path):
+    for number in range(8):
+        path = tmp_path / ("run", "walk")[number % 2] / f"{number}.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(f"{number * 100 + step}" for step in range(16)))
+    code, out, _ = run(
+        capsys, "check", str(tmp_path), "--window", "0.8", "--hop", "0.4", "--unit", "seconds", "--rate", "5"
+    )
+    assert code == 0
+    lines = out.splitlines()
+    assert "  56 sequences of 4 time steps in 1 channel" in lines  # of 16 steps, 7 windows with a hop of 2
+    # of four recordings in each class one is tested on and one validated on
+    assert any(line.endswith("trains on 28, validates on 14 and at its end tests on 14 examples") for line in lines)
+    said = 'window=0.8 hop=0.4 unit="seconds" rate=5'
+    assert f"  Note: the node must say how its data are read: {said} in its node config" in lines
+    assert not any("overlap" in line and "split=block" in line for line in lines)
+
+
 def test_a_test_part_is_counted_apart(capsys, tmp_path):
     np.savez(tmp_path / "a.npz", x=np.ones((20, 3, 8, 9), np.uint8), y=np.arange(20) % 2, split=np.arange(20) % 5 == 0)
     _, out, _ = run(capsys, "check", str(tmp_path / "a.npz"))
