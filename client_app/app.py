@@ -60,9 +60,12 @@ def _do(content: RecordDict, node: Node) -> RecordDict:
 
 def _reply(message: Message, context: Context, serve: Callable[[RecordDict, Node], RecordDict]) -> Message:
     """Reply with what `serve` makes of the message, or refuse it with the reason, which the node's log shows too."""
+    name = ""
     try:
         check_header(message.content, code_digest(), "The server")
-        content = serve(message.content, node_of(context.node_config))
+        node = node_of(context.node_config)
+        name = node.name
+        content = serve(message.content, node)
     except FlwrNasError as error:
         # the log is this machine's own: it may show what the reply must not tell
         log(
@@ -70,9 +73,9 @@ def _reply(message: Message, context: Context, serve: Callable[[RecordDict, Node
             "A message of the server is refused: %s",
             error.in_full() if isinstance(error, DataError) else error,
         )
-        content = encode_refusal(code_digest(), str(error))
+        content = encode_refusal(code_digest(), str(error), name)
     except Exception as error:  # its text may tell of the data, and Flower would send it
         log(WARNING, "A message of the server could not be served", exc_info=True)
         reason = f"This node met an error that nobody foresaw ({type(error).__name__}); its log tells more"
-        content = encode_refusal(code_digest(), reason)
+        content = encode_refusal(code_digest(), reason, name)
     return Message(content, reply_to=message)

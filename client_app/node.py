@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from client_app.capability import cores, device, macs_per_second, memory_mb
 from common.data import Holder, load_node_data
@@ -47,8 +48,8 @@ def node_of(config: Mapping[str, object]) -> Node:
     Parameters
     ----------
     config : mapping of str to object
-        ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file;
-        ``label``: the column of a table that holds the classes, by default ``label``. ``partition-id``
+        ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file or folder;
+        ``label``, ``size``, ``skip_bad`` and so on: how that is read, as `Reading` says. ``partition-id``
         and ``num-partitions``: its part of a shared pool; the simulation sets these two and no others, and a node
         with just these two is taken for simulated. ``max-params``, ``max-macs`` (of one example, forward),
         ``max-memory-mb``: the most that it takes on in one job. Without the last, a quarter of its memory, for
@@ -73,8 +74,7 @@ def node_of(config: Mapping[str, object]) -> Node:
             sorted(config),
             fix="""Add data="/path/to/file.npz", or partition-id=0 num-partitions=10, to its --node-config""",
         )
-    reading = Reading(_text(config, "label") or "label")
-    holder = Holder(part or 0, parts or 1, path, reading)
+    holder = Holder(part or 0, parts or 1, path, _reading(config))
     return Node(name or f"partition-{part}", holder, _limits(config), simulated=set(config) == _SIMULATED)
 
 
@@ -125,6 +125,15 @@ def report(
     )
 
 
+def _reading(config: Mapping[str, object]) -> Reading:
+    """Return how the node's own data are read; a name of two words may have a hyphen, as the limits have."""
+    said: dict[str, Any] = {}
+    for item in fields(Reading):
+        for key in {item.name, item.name.replace("_", "-")} & set(config):
+            said[item.name] = _OF_TYPE[type(item.default)](config, key)
+    return Reading(**said)
+
+
 def _limits(config: Mapping[str, object]) -> Limits:
     unknown = sorted(key for key in config if key.startswith("max-") and key not in _LIMITS)
     if unknown:
@@ -153,3 +162,26 @@ def _whole(config: Mapping[str, object], key: str) -> int | None:
             f"The node config's {key} must be a whole number", value, fix=f"Write {key}=0, without quotes"
         )
     return value
+
+
+def _flag(config: Mapping[str, object], key: str) -> bool:
+    value = config.get(key)
+    if not isinstance(value, bool):
+        raise ConfigError(f"The node config's {key} must be true or false", value, fix=f"Write {key}=true")
+    return value
+
+
+def _number(config: Mapping[str, object], key: str) -> float:
+    value = config.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ConfigError(f"The node config's {key} must be a number", value, fix=f"Write {key}=2.56, without quotes")
+    return float(value)
+
+
+_OF_TYPE: Mapping[type, Callable[[Mapping[str, object], str], object]] = {
+    str: _text,
+    bool: _flag,
+    float: _number,
+    int: _whole,
+}
+"""By the type of a field of `Reading`: what reads it."""

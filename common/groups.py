@@ -93,9 +93,12 @@ class ScoringConfig:
     panel: int | None
     min_nodes: int | None
     folds: int
+    weigh: str = "examples"
 
     def __post_init__(self) -> None:
         _at_least("scoring.folds", self.folds, 1)
+        if self.weigh not in ("examples", "nodes"):
+            raise ConfigError("scoring.weigh must be examples or nodes", self.weigh, fix="Choose one of them")
         if self.min_nodes is not None:
             _at_least("scoring.min_nodes", self.min_nodes, 1)
         if self.panel is not None:

@@ -24,6 +24,9 @@ BUSY = "still busy with an earlier message"
 Excess = Callable[[str, "Trial"], str]
 """From a node's name and a trial: which limit of the node the trial exceeds, in words; empty where it fits."""
 
+Lacks = Callable[[str, Split], bool]
+"""From a node's name and a split: whether the node said that it has no such examples."""
+
 
 class TooFewFree(Exception):  # noqa: N818
     """Too few nodes are there, or free, for now: the phase waits."""
@@ -62,6 +65,9 @@ class Assigner:
         Foresees how long nodes compute; None where nodes are not told apart.
     trials : callable
         Returns all trials so far, by number.
+    lacks : callable
+        Says whether a node has nothing of a split: without training examples it only scores, and without validation
+        examples it only trains, and is not of the panel.
 
     Attributes
     ----------
@@ -86,12 +92,14 @@ class Assigner:
         seed: int,
         pace: Pace | None = None,
         trials: Callable[[], Sequence[Trial]] = tuple,
+        lacks: Lacks = lambda node, split: False,  # noqa: ARG005
     ) -> None:
         self._placement = placement
         self._scoring = scoring
         self._excess = excess
         self._seed = seed
         self._pace = pace
+        self._lacks = lacks
         self._held_before = HeldBefore(excess, trials)
         self.panel: tuple[str, ...] = ()
         self.held_out: tuple[str, ...] = ()
@@ -115,10 +123,16 @@ class Assigner:
             Nodes that the aggregation needs in a round.
         """
         if not self._restored:
-            self.panel = self._scoring.panel_of(admitted, self._seed)
-            self.held_out = self.panel if self._scoring.num_held_out(len(admitted)) else ()
+            held_out = bool(self._scoring.num_held_out(len(admitted)))
+            self.panel = self._scoring.panel_of(self._able(admitted, apart=held_out), self._seed)
+            self.held_out = self.panel if held_out else ()
             self._set_folds(self._scoring.folds_of(admitted, self._seed))
             self.min_scores = self._scoring.least(self.panel)
+        if admitted and not self.panel:
+            raise ConfigError(
+                f"A search needs scores, and none of {counted(len(admitted), 'node')} has validation examples",
+                fix="Give the nodes more data, or lower dataset.gap or the fractions",
+            )
         if len(self.panel) < self.min_scores:
             raise ConfigError(
                 f"A score counts from scoring.min_nodes={counted(self.min_scores, 'node')}",
@@ -126,8 +140,9 @@ class Assigner:
                 fix="Start more nodes or lower scoring.min_nodes"
                 + ("; or hold out more, or nobody, by scoring.held_out" if self.held_out else ""),
             )
+        trainers = [node for node in nodes if not self._lacks(node, "train")]
         for out in map(set, self.folds or (self.held_out,)):
-            self._check_rest([node for node in nodes if node not in out], len(out), slots, least)
+            self._check_rest([node for node in trainers if node not in out], len(out), slots, least)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the panel as JSON."""
@@ -148,6 +163,15 @@ class Assigner:
     def split(self) -> Split:
         """On which examples the panel scores."""
         return "all" if self.held_out or self.folds else self._scoring.split
+
+    def judges(self, split: Split) -> tuple[str, ...]:
+        """Return who of the panel has examples of a split."""
+        return tuple(node for node in self.panel if not self._lacks(node, split))
+
+    def least(self, split: Split) -> int:
+        """Return of how many of the panel a score on a split counts."""
+        judges = self.judges(split)
+        return self.min_scores if len(judges) == len(self.panel) else self._scoring.least(judges)
 
     def trainers(
         self, trial: Trial, request: Request, nodes: Sequence[str], free: Collection[str], least: int
@@ -176,7 +200,7 @@ class Assigner:
             Too few can hold the spec.
         """
         out = set(self.folds[trial.fold] if isinstance(trial, Member) else self.held_out)
-        candidates = [node for node in nodes if node not in out]
+        candidates = [node for node in nodes if node not in out and not self._lacks(node, "train")]
         unable = self._unable(trial, candidates, least)
         request = self._told(request, trial, "train", candidates, unable, least)
         try:
@@ -199,16 +223,21 @@ class Assigner:
         free: Collection[str],
         known: Collection[str] = (),
         request: Request | None = None,
+        split: Split | None = None,
     ) -> Assignment:
-        """Return who of the panel is there and did not give its score yet, as those `known` did.
+        """Return who of the panel is there and did not give its score on a split yet, as those `known` did.
 
-        With a `request` the placement says which of them are asked. Errors as in `trainers`.
+        With a `request` the placement says which of them are asked; without a `split` it is that of the panel. Errors
+        as in `trainers`; nobody of the panel has such examples: `SearchError`, too.
         """
-        there, least = set(nodes) - set(known), max(1, self.min_scores - len(known))
-        left: Sequence[str] = [node for node in self.panel if node in there]
+        judges = self.judges(split or self.split)
+        if self.panel and not judges:
+            raise SearchError(f"No node of the panel has {split or self.split} examples")
+        there, least = set(nodes) - set(known), max(1, self.least(split or self.split) - len(known))
+        left: Sequence[str] = [node for node in judges if node in there]
         unable = self._unable(trial, left, least)
         if request is not None:
-            left = self._placement.judges(self._told(request, trial, self.split, left, unable, least), left)
+            left = self._placement.judges(self._told(request, trial, split or self.split, left, unable, least), left)
         return _assignment(left, unable, free, least)
 
     def _told(
@@ -225,6 +254,12 @@ class Assigner:
             deadline=self._pace.deadline,
             held_before=lambda node: self._held_before(node, trial.number),
         )
+
+    def _able(self, nodes: Sequence[str], *, apart: bool) -> Sequence[str]:
+        """Return who of some nodes can be of the panel: whoever scores a node's validation part must have one."""
+        if apart or self._scoring.folds > 1 or self._scoring.split != "validation":
+            return nodes
+        return [node for node in nodes if not self._lacks(node, "validation")]
 
     def _set_folds(self, folds: Sequence[Sequence[str]]) -> None:
         self.folds = tuple(map(tuple, folds))

@@ -12,7 +12,7 @@ import numpy as np
 from flwr.common.logger import log
 
 from common.config import Choice, Config
-from common.data import Holder, load_node_data
+from common.data import load_task
 from common.errors import ConfigError, DataError
 from common.groups import IMPORTED, PORTFOLIO
 from common.limits import Limits
@@ -159,14 +159,14 @@ def without_foreign_options(config: Config) -> tuple[Config, list[str]]:
 def rehearse(config: Config) -> None:
     """Raise what a simulation would fail with, before anything is started.
 
-    Loads the first node's data, draws a spec, and asks the placement for nodes.
+    Loads the data of the first node that has enough, draws a spec, and asks the placement for nodes.
     """
     check(config)
     if config.federation.name != "simulation" or config.federation.nodes is None:
         return
     nodes = config.federation.nodes
     try:
-        task = load_node_data(config.dataset, Holder(0, nodes), config.seed).task
+        task = load_task(config.dataset, nodes, config.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
     search = build_search(config, task, Journal(), Blobs(None), again=config.run.resume)

@@ -21,7 +21,7 @@ from server_app.front import of_front
 from server_app.journal import Journal
 from server_app.outcome import Outcome
 from server_app.roster import Roster
-from server_app.scoring import Scoring, scoring_of
+from server_app.scoring import Scoring, equally_of, scoring_of
 from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
@@ -153,7 +153,7 @@ def build_final(
         seeds=config.final.seeds,
         once=ONCE,
         earlier=earlier,
-        scoring=Scoring("test", min_nodes=config.scoring.min_nodes),
+        scoring=Scoring("test", min_nodes=config.scoring.min_nodes, equally=equally_of(config)),
         server_test=server_test(config, task),
         **_training(config, task, "final", journal, blobs, roster),
     )

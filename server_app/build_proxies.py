@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from common.data import Holder, load_node_data
+from common.data import load_task
 from common.errors import ConfigError, DataError
 from common.seeding import generator
 from server_app.build import build_space, check
@@ -70,7 +70,7 @@ def rehearse_proxies(config: Config) -> None:
     if config.federation.nodes is None:
         raise ConfigError("A simulation needs a number of nodes", None, fix="Set federation.nodes=10")
     try:
-        task = load_node_data(config.dataset, Holder(0, config.federation.nodes), config.seed).task
+        task = load_task(config.dataset, config.federation.nodes, config.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
     build_proxies(config, 1, task, Journal(), Roster(), {})

@@ -134,5 +134,5 @@ def _repeated(scores: Sequence[Score | None], number: int) -> list[Score | None]
 def _by_node(scores: Sequence[Score], metric: str, sign: float) -> ByNode:
     """Return the mean over tests, by node that all of them have."""
     nodes = [{name: node for name, node in score.by_node.items() if metric in node.metrics} for score in scores]
-    names = set.intersection(*map(set, nodes))
-    return {name: (sign * fmean(own[name].metrics[metric] for own in nodes), nodes[0][name].examples) for name in names}
+    names, weight = set.intersection(*map(set, nodes)), scores[0].weight_of
+    return {name: (sign * fmean(own[name].metrics[metric] for own in nodes), weight(name)) for name in names}

@@ -22,7 +22,7 @@ from common.jobs import NodeReport
 from common.seeding import ranked
 from common.tasks import Task
 from common.wire.handshake import decode_name, decode_report, encode_call, encode_question
-from common.wire.header import check_header, refusal
+from common.wire.header import check_header, refusal, refused_by
 from server_app.exchange import NEVER_ANSWERED, Exchange
 from server_app.federation import Facts
 from server_app.journal import Journal
@@ -217,7 +217,8 @@ class Handshake:
         said = reply.error.reason if reply.has_error() else refusal(reply.content)
         if said is not None:
             verb = "failed" if reply.has_error() else "refused"
-            self._leave_out(letter.node_id, ProtocolError(f"The node {verb}: {said}"), tell=False)
+            name = "" if reply.has_error() else refused_by(reply.content)
+            self._leave_out(letter.node_id, ProtocolError(f"The node {verb}: {said.rstrip('.')}"), name, tell=False)
             return
         try:
             check_header(reply.content, self._digest, "the node")
@@ -289,9 +290,12 @@ class Handshake:
         for name, error in self._roster.misfits().items():
             self._leave_out(self._roster.id_of(name), error, tell=True)
 
-    def _leave_out(self, node_id: int, error: FlwrNasError, *, tell: bool) -> None:
-        """Ask a node no more, and tell it why, unless it said so itself."""
-        name = self._roster.refuse(node_id)
+    def _leave_out(self, node_id: int, error: FlwrNasError, said: str = "", *, tell: bool) -> None:
+        """Ask a node no more, and tell it why, unless it said so itself; its name may be known by what it `said` only.
+
+        A name that another node has is not taken from it.
+        """
+        name = self._roster.refuse(node_id) or ("" if self._roster.knows(said) else said)
         self._reasons.append(str(error))
         self._left_out.add(name)
         self.register.refuse(node_id, name, error)

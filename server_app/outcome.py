@@ -92,6 +92,7 @@ class Outcome:
             "rungs": search.fidelity.rungs,
             "left_out": dict(search.left_out),
             "held_out": len(search.held_out),
+            **({"unscored": unscored} if (unscored := sum(search.lacks(n, "validation") for n in self.nodes)) else {}),
             **({"warm_up": [self.warm_up.rounds, self.warm_up.paths.count]} if self.warm_up else {}),
             **({"bilevel": self._mixed()} if self.bilevel else {}),
             **({"folds": len(search.folds)} if search.folds else {}),

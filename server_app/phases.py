@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from common.errors import ProtocolError, SearchError
 from common.metrics import Measured
 from server_app.reporting.words import counted
+from server_app.scores import table_of
 from server_app.weights.base import joined
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ class ScorePhase(Phase):
         A score from fewer does not count.
     scores : dict
         What nodes of the panel gave in an earlier try: the metrics and the number of examples behind them.
+    equally : bool
+        Whether each node weighs alike; else by its examples.
     others
         As in `Phase`.
     """
@@ -184,10 +187,12 @@ class ScorePhase(Phase):
         head: Head,
         min_nodes: int,
         scores: Mapping[str, Measured] = MappingProxyType({}),
+        equally: bool = False,
     ) -> None:
         super().__init__(work, nodes, turn)
         self._head = head
         self._min_nodes = min_nodes
+        self._equally = equally
         self.scores: dict[str, Measured] = dict(scores)
 
     @property
@@ -207,7 +212,7 @@ class ScorePhase(Phase):
                 f"A score needs scoring.min_nodes={counted(self._min_nodes, 'node')}, but {len(self.scores)} gave one "
                 f"({reason})"
             )
-        return self._head.summarise(self.scores)
+        return table_of(self._head, self.scores, equally=self._equally)
 
 
 def weighted(values: dict[str, tuple[float, int]]) -> float:

@@ -146,6 +146,10 @@ class Roster:
         report = self.reports.get(name)
         return 0 if report is None else report.held(split)
 
+    def lacks(self, name: str, split: Split) -> bool:
+        """Tell whether a node said that it has no examples of a split."""
+        return name in self.reports and not self.reports[name].held(split)
+
     @property
     def most_examples(self) -> int:
         """Training examples of the node that has most of those that said what they have; 0 of none."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server_app.comparison import WHOLE, ByNode
+
+if TYPE_CHECKING:
+    from common.metrics import Measured
+    from common.tasks import Head
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Score:
         As `value`, of the other objectives in which trials are compared; none where there is one objective.
     violation : float
         By how much hard constraints are broken, see `Objectives.violation`; 0 where it is `feasible`.
+    equally : bool
+        Whether each node weighs alike where scores are compared; else by its examples.
     """
 
     rung: int
@@ -91,14 +97,21 @@ class Score:
     tie: float | None = None
     further: tuple[float, ...] = ()
     violation: float = 0.0
+    equally: bool = False
+
+    def weight_of(self, name: str) -> int:
+        """Return what a node weighs where scores are compared."""
+        return 1 if self.equally else self.by_node[name].examples
 
     @cached_property
     def comparable(self) -> ByNode:
-        """By node that has one the value and the examples behind it: scores are compared by these.
+        """By node that has one the value and its weight, most often its examples: scores are compared by these.
 
         Of what no node has for itself, as of the spread over nodes, there is the whole alone.
         """
-        by_node = {name: (one.value, one.examples) for name, one in self.by_node.items() if one.value is not None}
+        by_node = {
+            name: (one.value, self.weight_of(name)) for name, one in self.by_node.items() if one.value is not None
+        }
         return by_node or ({} if self.value is None else {WHOLE: (self.value, 1)})
 
     @cached_property
@@ -116,7 +129,7 @@ class Score:
         """By node that reported it what decides between equal values, as `comparable`; empty where nobody did."""
         if not self.by_node:
             return {} if self.tie is None else {WHOLE: (self.tie, 1)}
-        return {name: (score.tie, score.examples) for name, score in self.by_node.items() if score.tie is not None}
+        return {n: (one.tie, self.weight_of(n)) for n, one in self.by_node.items() if one.tie is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -131,6 +144,7 @@ class Score:
             "tie": self.tie,
             **({"further": list(self.further)} if self.further else {}),
             **({"violation": self.violation} if self.violation else {}),
+            **({"equally": True} if self.equally else {}),
         }
 
     @classmethod
@@ -140,6 +154,14 @@ class Score:
         return cls(**{**values, "by_node": by_node, "further": tuple(values.get("further", ()))})
 
     def _further(self, place: int) -> ByNode:
-        found = {name: (one.further[place], one.examples) for name, one in self.by_node.items() if one.further}
-        by_node = {name: (value, examples) for name, (value, examples) in found.items() if value is not None}
+        found = {n: (one.further[place], self.weight_of(n)) for n, one in self.by_node.items() if one.further}
+        by_node = {name: (value, weight) for name, (value, weight) in found.items() if value is not None}
         return by_node or {WHOLE: (self.further[place], 1)}
+
+
+def table_of(head: Head, scores: Mapping[str, Measured], *, equally: bool) -> dict[str, float]:
+    """Return the panel's table of what nodes gave, see `Head.summarise`: by examples, or each node alike."""
+    if not equally:
+        return head.summarise(scores)
+    alike = head.summarise({name: (metrics, 1) for name, (metrics, _) in scores.items()})
+    return {**alike, "examples": float(sum(examples for _, examples in scores.values()))}

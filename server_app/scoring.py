@@ -45,6 +45,9 @@ class Scoring:
         With more than 1 a trial has so many members. Each trains without one fold of the nodes, which scores it, so
         all nodes are the panel and all train: the cross-validation of M. Stone, "Cross-Validatory Choice and Assessment
         of Statistical Predictions", Journal of the Royal Statistical Society B 36, 1974, over nodes.
+    equally : bool
+        Whether each node weighs alike in a score; else it weighs by its examples, and one that has half of all of them
+        decides as much as all others.
     """
 
     split: Split = "validation"
@@ -52,6 +55,7 @@ class Scoring:
     held_out: float | None = 0.0
     min_nodes: int | None = None
     folds: int = 1
+    equally: bool = False
 
     @property
     def wanted(self) -> int:
@@ -129,7 +133,12 @@ def scoring_of(config: Config) -> Scoring:
         )
     if held_out is None and (scoring.panel is not None or scoring.folds > 1 or not _of_people(config)):
         held_out = 0.0
-    return Scoring(panel=scoring.panel, held_out=held_out, min_nodes=scoring.min_nodes, folds=scoring.folds)
+    return Scoring("validation", scoring.panel, held_out, scoring.min_nodes, scoring.folds, equally_of(config))
+
+
+def equally_of(config: Config) -> bool:
+    """Return whether each node weighs alike in scores and tests."""
+    return config.scoring.weigh == "nodes"
 
 
 def _of_people(config: Config) -> bool:

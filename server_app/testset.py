@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.data import load_server_test
+from server_app.scores import table_of
+from server_app.scoring import equally_of
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -35,6 +37,6 @@ def server_test(config: Config, task: Task) -> ServerTest | None:
         for name, part in parts.items():
             model = build(trial.spec.lower(task.fitted(part.x)), weights)  # a person scales inputs as a node does
             by_person[name] = evaluate(model, part, head), len(part)
-        return head.summarise(by_person), by_person
+        return table_of(head, by_person, equally=equally_of(config)), by_person
 
     return score

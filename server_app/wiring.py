@@ -43,6 +43,7 @@ def told_to_all(config: Config, task: Task, journal: Journal, roster: Roster) ->
         "journal": journal,
         "excess": excess_of_node(roster, task),
         "held": roster.held,
+        "lacks": roster.lacks,
         "precision": config.federation.precision,
         "pace": pace_of(config, task, roster, journal),
     }

@@ -5,6 +5,7 @@ The whole of it for a caller::
     load_node_data(settings, holder, seed, head) -> NodeData        # train, validation, task
     load_node_test(settings, holder, seed, head) -> Examples | None
     load_server_test(settings, seed, head) -> TestSet | None
+    load_task(settings, nodes, seed) -> Task
     natural_partitions(settings) -> int | None
 
 A node loads its data for every message, and in a simulation one process serves many nodes. So each
@@ -23,15 +24,17 @@ from __future__ import annotations
 
 import inspect
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 
 from common.data.base import Dataset, Examples, Holder, NodeData, TestSet
+from common.data.splits import TooFewExamplesError
 from common.errors import ConfigError
 from common.settings import DatasetSettings
-from common.tasks import Head
+from common.tasks import Head, Task
 
 __all__ = [
     "Examples",
@@ -42,6 +45,7 @@ __all__ = [
     "load_node_data",
     "load_node_test",
     "load_server_test",
+    "load_task",
     "natural_partitions",
 ]
 
@@ -90,6 +94,17 @@ def load_server_test(
     Only for the end of a search; arguments and errors as in `load_node_data`.
     """
     return _dataset(_key(settings)).server_test(head)
+
+
+def load_task(settings: DatasetSettings, nodes: int, seed: int) -> Task:
+    """Return what the first of the nodes of a simulation has data for, that has enough of them.
+
+    Before nodes are asked this is as good as any. Arguments and errors as in `load_node_data`.
+    """
+    for partition in range(nodes - 1):
+        with suppress(TooFewExamplesError):
+            return load_node_data(settings, Holder(partition, nodes), seed).task
+    return load_node_data(settings, Holder(nodes - 1, nodes), seed).task
 
 
 def natural_partitions(settings: DatasetSettings) -> int | None:

@@ -152,7 +152,7 @@ class NoOptions:
 
 
 def parse_options(kind: type[OptionsT], settings: DatasetSettings) -> OptionsT:
-    """Read ``settings.options`` into the dataclass `kind`, whose fields are int, float, str or None.
+    """Read ``settings.options`` into the dataclass `kind`, whose fields are bool, int, float, str or None.
 
     Raises
     ------
@@ -166,13 +166,15 @@ def parse_options(kind: type[OptionsT], settings: DatasetSettings) -> OptionsT:
             raise ConfigError(f"The data set {settings.name!r} has these options: {known}", name, fix="Leave it out")
         kinds, wanted = _kinds(defaults[name])
         optional = defaults[name] in (None, MISSING) and value is None
-        if not optional and (not isinstance(value, kinds) or isinstance(value, bool)):
+        if not optional and (not isinstance(value, kinds) or isinstance(value, bool) is not (kinds == (bool,))):
             raise ConfigError(f"dataset.options.{name} must be {wanted}", value, fix="See conf/dataset")
     return kind(**settings.options)
 
 
 def _kinds(default: Any) -> tuple[tuple[type, ...], str]:
     """Return the types that an option with this default may have, and their name."""
+    if isinstance(default, bool):
+        return (bool,), "true or false"
     if isinstance(default, str):
         return (str,), "a text"
     return ((int, float), "a number") if isinstance(default, float) else ((int,), "a whole number")

@@ -45,11 +45,15 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
         head = Classification.of_names(names)
     people = None if raw.client is None else _integers("'client'", raw.client)
     test = None if raw.split is None else _test_mask(raw.split)
-    return Pool(x, y, Task(tuple(x.shape[1:]), head), scale, people, test, raw.notes)
+    recording = None if raw.recording is None else _integers("'recording'", raw.recording)
+    if recording is not None and test is not None and len(np.intersect1d(recording[test], recording[~test])):
+        raise DataError("No recording may be in both the training and the test part", fix="Give each to one in 'split'")
+    task = Task(tuple(x.shape[1:]), head)
+    return Pool(x, y, task, scale, people, test, raw.notes, recording, raw.overlap)
 
 
 def _check_lengths(raw: Contents) -> None:
-    arrays = {"x": raw.x, "y": raw.y, "client": raw.client, "split": raw.split}
+    arrays = {"x": raw.x, "y": raw.y, "client": raw.client, "split": raw.split, "recording": raw.recording}
     there = {name: array for name, array in arrays.items() if array is not None}
     for name, array in there.items():
         if name != "x" and array.ndim != 1:

@@ -22,19 +22,28 @@ _ATTEMPTS = 100
 Index = NDArray[np.int64]
 
 
-def iid(count: int, partitions: int, rng: np.random.Generator) -> list[Index]:
-    """Cut `count` examples at random into parts whose sizes differ by at most 1.
+def iid(
+    count: int, partitions: int, rng: np.random.Generator, least: int = MIN_EXAMPLES, what: str = "example"
+) -> list[Index]:
+    """Cut `count` examples, or what else is dealt out whole, at random into parts whose sizes differ by at most 1.
 
     Raises
     ------
     ConfigError
-        A node would get fewer than `MIN_EXAMPLES`.
+        A node would get fewer than `least`.
     """
-    _check_size(count, partitions)
+    _check_size(count, partitions, least, what)
     return [np.sort(part) for part in np.array_split(rng.permutation(count), partitions)]
 
 
-def dirichlet(labels: Index, partitions: int, alpha: float, rng: np.random.Generator) -> list[Index]:
+def dirichlet(
+    labels: Index,
+    partitions: int,
+    alpha: float,
+    rng: np.random.Generator,
+    least: int = MIN_EXAMPLES,
+    what: str = "example",
+) -> list[Index]:
     """Cut by skewed labels: each class is shared out by a draw from a Dirichlet distribution.
 
     The variant is the one of Yurochkin et al. (ICML 2019), which Flower's ``DirichletPartitioner``
@@ -53,24 +62,29 @@ def dirichlet(labels: Index, partitions: int, alpha: float, rng: np.random.Gener
     alpha : float
         Concentration: 0.1 gives a node one or two classes, 100 all of them alike.
     rng : numpy.random.Generator
-        Redrawn from until each node has `MIN_EXAMPLES`, at most 100 times.
+        Redrawn from until each node has enough, at most 100 times.
+    least : int
+        How many are enough.
+    what : str
+        What is dealt out, for errors.
 
     Raises
     ------
     ConfigError
-        No draw gave each node `MIN_EXAMPLES`.
+        No draw gave each node enough.
     """
-    _check_size(len(labels), partitions)
+    _check_size(len(labels), partitions, least, what)
     smallest = 0
     for _ in range(_ATTEMPTS):
         parts = _dirichlet_draw(labels, partitions, alpha, rng)
-        least = min(len(part) for part in parts)
-        if least >= MIN_EXAMPLES:
+        fewest = min(len(part) for part in parts)
+        if fewest >= least:
             return parts
-        smallest = max(smallest, least)
+        smallest = max(smallest, fewest)
+    needed = f"{least} {what}{'' if least == 1 else 's'}"
     raise ConfigError(
-        f"Each of {partitions} nodes needs {MIN_EXAMPLES} examples, but the best of {_ATTEMPTS} Dirichlet draws with "
-        f"dataset.alpha={alpha:g} over {len(labels)} examples left one node with {smallest}",
+        f"Each of {partitions} nodes needs {needed}, but the best of {_ATTEMPTS} Dirichlet draws with "
+        f"dataset.alpha={alpha:g} over {len(labels)} {what}s left one node with {smallest}",
         fix="Raise dataset.alpha, or use fewer nodes",
     )
 
@@ -129,11 +143,12 @@ def _rows_of(people: Index, names: Index) -> Index:
     return np.concatenate(rows)
 
 
-def _check_size(count: int, partitions: int) -> None:
-    most = count // MIN_EXAMPLES
+def _check_size(count: int, partitions: int, least: int, what: str) -> None:
+    most = count // least
     if partitions > most:
+        needed = f"{least} {what}{'' if least == 1 else 's'}"
         raise ConfigError(
-            f"Each node needs {MIN_EXAMPLES} examples, so {count} are enough for {most} node{'' if most == 1 else 's'}",
+            f"Each node needs {needed}, so {count} are enough for {most} node{'' if most == 1 else 's'}",
             partitions,
             fix="Use fewer nodes, or more data",
         )

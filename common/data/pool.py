@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from common.data.base import Dataset, Examples, Holder, NodeData, TestSet, check_holder
 from common.data.overlap import recording_order
 from common.data.partition import dirichlet, iid, natural
+from common.data.recordings import Recordings, partition_recordings, split_recordings
 from common.data.splits import Split, check_split_settings, split_examples
 from common.errors import ConfigError, DataError
 from common.seeding import generator
@@ -44,6 +45,10 @@ class Pool:
         bool, shape ``(n,)``: which examples are for the test only; None where the pool comes without.
     notes : tuple of str
         What was done in reading that those who have the data should know; it stays with them.
+    recording : NDArray, optional
+        int64, shape ``(n,)``: from which recording each window was cut, in order of time; None of what is no window.
+    overlap : int
+        How many of the windows after one in its recording share samples with it.
     """
 
     x: NDArray[Any]
@@ -53,6 +58,8 @@ class Pool:
     people: Index | None = None
     test: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    recording: Index | None = None
+    overlap: int = 0
 
     def take(self, rows: Index, head: Head | None = None) -> Examples:
         """Return the examples at `rows`, as float32 and scaled, labelled for `head` where one was agreed on.
@@ -150,13 +157,18 @@ class PooledDataset(Dataset):
             check_holder(holder)
             parts = partition_pool(pool, self.settings.partition, self.settings.alpha, holder.partitions, seed)
             rows = parts[holder.partition]
-        if self.settings.split == "block" and pool.task.kind == "sequence":
+        if pool.recording is not None:
+            rows = rows[np.argsort(pool.recording[rows], kind="stable")]
+        elif self.settings.split == "block" and pool.task.kind == "sequence":
             rows = rows[recording_order(pool.x[rows])]
         rng = generator(seed, "split", holder.partition)
-        strata = pool.task.head.strata(pool.y[rows])
+        strata, with_test = pool.task.head.strata(pool.y[rows]), pool.test is None
         if strata is None:  # all alike
             strata = np.zeros(len(rows), np.int64)
-        return pool, rows, split_examples(strata, self.settings, rng, with_test=pool.test is None)
+        if pool.recording is None:
+            return pool, rows, split_examples(strata, self.settings, rng, with_test=with_test)
+        recordings = Recordings(pool.recording[rows], pool.overlap)
+        return pool, rows, split_recordings(strata, recordings, self.settings, rng, with_test=with_test)
 
     def _checked(self, own_file: str | None) -> Pool:
         pool = self.pool(own_file)
@@ -167,7 +179,7 @@ class PooledDataset(Dataset):
 
 @lru_cache(maxsize=4)
 def partition_pool(pool: Pool, kind: str, alpha: float, partitions: int, seed: int) -> list[Index]:
-    """Cut the training part of a pool; returns the rows of each node.
+    """Cut the training part of a pool; returns the rows of each node. All windows of a recording are one node's.
 
     Parameters
     ----------
@@ -190,6 +202,9 @@ def partition_pool(pool: Pool, kind: str, alpha: float, partitions: int, seed: i
     if kind == "natural":
         assert pool.people is not None
         parts = natural(pool.people[rows], partitions, rng)
+    elif pool.recording is not None:
+        labels = _classes_of(pool, rows) if kind == "dirichlet" else None
+        parts = partition_recordings(pool.recording[rows], labels, partitions, alpha, rng)
     elif kind == "dirichlet":
         parts = dirichlet(_classes_of(pool, rows), partitions, alpha, rng)
     else:

@@ -9,6 +9,9 @@ aside take about the same fraction of each class; labels that are no classes are
     The last examples of each class, in the order given; what lies within `gap` places of a held-out
     example, of whatever class, is dropped. For windows over a signal that overlap their neighbours:
     no window is trained on that shares samples with one that is scored.
+
+A node with few examples goes without the test part, and where that is not enough without the validation part: then it
+trains and scores nothing. With a single example it has no part in a search.
 """
 
 from __future__ import annotations
@@ -23,14 +26,26 @@ from common.settings import DatasetSettings
 
 Index = NDArray[np.int64]
 
+LEAST = 2
+"""Examples that a node needs to have a part in a search."""
+
+
+class TooFewExamplesError(DataError):
+    """A node has fewer than `LEAST`; others may go on without it."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of a node's examples, each array in increasing order; `test` may be empty."""
+    """Positions of a node's examples, each array in increasing order; `test` and `validation` may be empty."""
 
     train: Index
     validation: Index
     test: Index
+
+    @property
+    def parts(self) -> tuple[Index, Index, Index]:
+        """All three, in this order."""
+        return self.train, self.validation, self.test
 
 
 def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Generator, *, with_test: bool) -> Split:
@@ -49,25 +64,51 @@ def split_examples(labels: Index, settings: DatasetSettings, rng: np.random.Gene
 
     Raises
     ------
-    DataError
-        Nothing is left to train on.
+    TooFewExamplesError
+        There are fewer than `LEAST`.
+    """
+    check_enough(labels)
+    rows = np.arange(len(labels))
+    gap = settings.gap if settings.split == "block" else None
+    for fractions in fractions_of(settings, with_test=with_test):
+        split = set_aside(labels, fractions, gap, rng)
+        if len(split.train):
+            return split
+    return Split(rows, rows[:0], rows[:0])
+
+
+def check_enough(labels: Index) -> None:
+    """Raise `TooFewExamplesError` unless a node has `LEAST` of them."""
+    if len(labels) < LEAST:
+        raise TooFewExamplesError(
+            f"A node needs {LEAST} examples, one to train on and one to score, and this one has too few",
+            len(labels),
+            fix="Give the node more data, or use fewer nodes",
+        )
+
+
+def fractions_of(settings: DatasetSettings, *, with_test: bool) -> tuple[tuple[float, float], ...]:
+    """Return which parts to set aside for test and validation, and what is next where nothing is left then."""
+    test = settings.test_fraction if with_test else 0.0
+    return (test, settings.validation_fraction), (0.0, settings.validation_fraction)
+
+
+def set_aside(labels: Index, fractions: tuple[float, float], gap: int | None, rng: np.random.Generator) -> Split:
+    """Set the test part aside, then the validation part; what is left to train on may be nothing.
+
+    Parameters
+    ----------
+    labels, gap, rng
+        As of `hold_out`.
+    fractions : tuple of float
+        For the test, of all; for validation, of what is left.
     """
     rest = np.arange(len(labels))
-    test = rest[:0]
-    gap = settings.gap if settings.split == "block" else None
-    if with_test and settings.test_fraction > 0 and len(rest):
-        rest, test = hold_out(labels, rest, settings.test_fraction, gap, rng)
-    validation = rest[:0]
-    if len(rest):
-        rest, validation = hold_out(labels, rest, settings.validation_fraction, gap, rng)
-    if not len(rest):
-        raise DataError(
-            f"A node needs examples to train on after its validation and test parts are set aside (split="
-            f"{settings.split}, gap={settings.gap}), and this one has too few",
-            len(labels),
-            fix="Give the node more data, use fewer nodes, or lower dataset.gap or the fractions",
-        )
-    return Split(rest, validation, test)
+    held = [rest[:0], rest[:0]]
+    for place, fraction in enumerate(fractions):
+        if fraction > 0 and len(rest):
+            rest, held[place] = hold_out(labels, rest, fraction, gap, rng)
+    return Split(rest, held[1], held[0])
 
 
 def check_split_settings(settings: DatasetSettings) -> None:

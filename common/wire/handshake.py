@@ -16,9 +16,8 @@ from common.preprocessing.scaling import STATISTICS
 from common.settings import DatasetSettings, PreprocessingSettings
 from common.tasks import Head, Task, head_from_dict
 from common.wire.fields import column_of, field_of, is_a, json_of, record_of
-from common.wire.header import decode_limits, header_of, limits_record
+from common.wire.header import MAX_NAME, decode_limits, header_of, is_name, limits_record
 
-_MAX_NAME = 200
 _SUMS = "sums/"
 """Begins the names of the records that hold a node's sums, one for each statistic."""
 _COUNTS = "counts"
@@ -150,9 +149,9 @@ def _head_of(value: Any) -> Head:
 
 
 def _check_name(name: str) -> None:
-    if not (name.isprintable() and 0 < len(name) <= _MAX_NAME):
+    if not is_name(name):
         raise ProtocolError(
-            f"Names must be printable, with 1 to {_MAX_NAME} characters", fix="Choose another in the node's config"
+            f"Names must be printable, with 1 to {MAX_NAME} characters", fix="Choose another in the node's config"
         )
 
 

@@ -14,6 +14,9 @@ PROTOCOL = 7
 MAX_REASON = 1000
 """Characters of a reason that travel."""
 
+MAX_NAME = 200
+"""Characters of a node's name."""
+
 
 def header_of(digest: str) -> ConfigRecord:
     """Return the header of a message of this side."""
@@ -47,12 +50,25 @@ def limits_record(limits: Limits) -> ConfigRecord:
     return ConfigRecord(dict(limits.to_dict()))
 
 
-def encode_refusal(digest: str, reason: str) -> RecordDict:
-    """Say why a message cannot be served at all, or to a node why it is left out."""
-    return RecordDict({"header": header_of(digest), "refusal": ConfigRecord({"reason": reason[:MAX_REASON]})})
+def encode_refusal(digest: str, reason: str, name: str = "") -> RecordDict:
+    """Say why a message cannot be served at all, and who says so; or to a node why it is left out."""
+    said = ConfigRecord({"reason": reason[:MAX_REASON], **({"name": name} if name else {})})
+    return RecordDict({"header": header_of(digest), "refusal": said})
 
 
 def refusal(content: RecordDict) -> str | None:
     """Return the reason of a refusal, or None for any other message."""
     record = content.config_records.get("refusal")
     return None if record is None else str(record.get("reason", "no reason given"))
+
+
+def refused_by(content: RecordDict) -> str:
+    """Return the name of the node that refuses; empty where it did not come to say it, or says what is none."""
+    record = content.config_records.get("refusal")
+    name = "" if record is None else record.get("name", "")
+    return name if isinstance(name, str) and is_name(name) else ""
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a node may be called so."""
+    return name.isprintable() and 0 < len(name) <= MAX_NAME

@@ -6,16 +6,18 @@ They work where only a node is installed: torch, numpy and flwr.
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from common.data.formats import Reading
     from common.data.tools.suitability import Wanted
 
 _CHECK = """Says in plain words whether a node's data fit a search, before anything is joined: an .npz, .csv or
-.parquet file, or a folder of images with one folder for each class. Nothing is sent anywhere.
+.parquet file, or a folder of images or recordings with one folder for each class. Nothing is sent anywhere.
 Ends with 0 if they fit and with 1 if they do not."""
 
 _SPLIT = """Cuts one file or folder into FOLDER/node-1/data.npz, FOLDER/node-2/data.npz and so on, as a simulation
@@ -30,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("file", help="what the node config will name as data")
     check.add_argument("--classes", help="classes of the search: their number, or their names with commas between")
     check.add_argument("--shape", help="shape of the search's examples, such as 1,28,28")
-    check.add_argument("--label", default="label", help="column of a table that holds the classes (default: label)")
+    _add_reading(check)
     check.set_defaults(run=_check)
     split = actions.add_parser("split", help="cut one file into files for nodes", description=_SPLIT)
     split.add_argument("source", help="a file or a folder, or digits: the embedded handwritten digits")
@@ -39,30 +41,48 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     split.add_argument("--partition", default="iid", choices=("iid", "dirichlet", "natural"), help="default: iid")
     split.add_argument("--alpha", type=float, default=0.5, help="of dirichlet: 0.1 very uneven, 100 almost even")
     split.add_argument("--seed", type=int, default=0, help="default: 0")
-    split.add_argument("--label", default="label", help="column of a table that holds the classes (default: label)")
+    _add_reading(split)
     split.add_argument("--force", action="store_true", help="overwrite files that are there")
     split.set_defaults(run=_split)
 
 
-def _check(arguments: argparse.Namespace) -> int:
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add what a node config says of how data are read."""
+    parser.add_argument("--label", default="label", help="column of a table that holds the classes (default: label)")
+    parser.add_argument("--size", default="", help="of images, in pixels, such as 64x64 (default: all have the same)")
+    parser.add_argument("--fit", default="", choices=("resize", "crop"), help="what becomes of images of another size")
+    parser.add_argument("--convert", default="", choices=("grey", "rgb"), help="what images become, whatever they are")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and count them")
+    parser.add_argument("--length", type=float, default=0.0, help="of sequences: longer ones are cut, others filled up")
+    parser.add_argument("--window", type=float, default=0.0, help="cut recordings into windows of this length")
+    parser.add_argument("--hop", type=float, default=0.0, help="from one window to the next (default: a window)")
+    parser.add_argument("--unit", default="samples", choices=("samples", "seconds"), help="of these (default: samples)")
+    parser.add_argument("--rate", type=int, default=0, help="samples a second that recordings are brought to")
+
+
+def _reading_of(arguments: argparse.Namespace) -> Reading:
     from common.data.formats import Reading
+
+    return Reading(**{item.name: getattr(arguments, item.name) for item in fields(Reading)})
+
+
+def _check(arguments: argparse.Namespace) -> int:
     from common.data.tools.suitability import check
     from server_app.reporting.data import found, show, unreadable
     from server_app.reporting.waiting import waiting
 
-    wanted = wanted_of(arguments.classes, arguments.shape)
+    wanted, reading = wanted_of(arguments.classes, arguments.shape), _reading_of(arguments)
     try:
         with waiting(f"Looking at {arguments.file}"):
-            finding = check(arguments.file, wanted, Reading(arguments.label))
+            finding = check(arguments.file, wanted, reading)
     except DataError as error:
         show(unreadable(arguments.file, error))
         return 1
-    show(found(arguments.file, finding, arguments.label))
+    show(found(arguments.file, finding, reading))
     return 0 if finding.problem is None else 1
 
 
 def _split(arguments: argparse.Namespace) -> int:
-    from common.data.formats import Reading
     from common.data.tools.division import divide, read_source, write
     from common.data.tools.summary import class_counts
     from common.settings import DatasetSettings
@@ -73,13 +93,13 @@ def _split(arguments: argparse.Namespace) -> int:
     settings = DatasetSettings("local", arguments.source, arguments.partition, arguments.alpha)
     try:
         with waiting(f"Reading {arguments.source}"):
-            pool = read_source(arguments.source, Reading(arguments.label))
+            pool = read_source(arguments.source, _reading_of(arguments))
             parts = divide(pool, settings, arguments.nodes, arguments.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
     with waiting(f"Writing {counted(len(parts), 'file')} to {arguments.out}"):
         paths = write(parts, arguments.out, force=arguments.force)
-    show([shares([class_counts(part) for part in parts]), ""])
+    show([*pool.notes, shares([class_counts(part) for part in parts]), ""])
     print(f"Written: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
     return 0
 

@@ -122,14 +122,14 @@ def _space(config: Config, shape: tuple[int, ...] | None, head: Head | None) -> 
 
 def _task(config: Config, shape: tuple[int, ...] | None, head: Head | None) -> Task:
     """Return the task that the options name, or else that of the first node of a simulation on the data set."""
-    from common.data import Holder, load_node_data
+    from common.data import load_task
     from common.errors import DataError
     from common.tasks import Task
 
     if shape is not None and head is not None:
         return Task(shape, head)
     try:
-        task = load_node_data(config.dataset, Holder(0, config.federation.nodes or 1), config.seed).task
+        task = load_task(config.dataset, config.federation.nodes or 1, config.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
     return Task(shape or task.input_shape, head or task.head)

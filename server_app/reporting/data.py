@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from common.data.formats.reading import PLAIN, Reading
 from server_app.balance import uneven
 from server_app.reporting.bars import Bar
 from server_app.reporting.words import counted
@@ -41,8 +43,8 @@ def unreadable(path: str, error: DataError) -> Iterator[RenderableType]:
     yield from _refusal(error)
 
 
-def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
-    """Say what data are, and whether they fit."""
+def found(path: str, finding: Finding, reading: Reading = PLAIN) -> Iterator[RenderableType]:
+    """Say what data are that were read so, and whether they fit."""
     summary = finding.summary
     yield Text(path, "bold")
     yield Text(f"  {what(summary)}")
@@ -56,7 +58,7 @@ def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
     facts = list(_facts(finding))
     column = max(len(name) for name, _ in facts) + 3
     yield from (Text(f"  {name.ljust(column)}{fact}") for name, fact in facts)  # no table: it would fill up all lines
-    notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, label)]
+    notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, reading)]
     if notes:
         yield ""
         yield from notes
@@ -163,13 +165,16 @@ def _scales(summary: Summary) -> str:
     return f"deviations {smallest:.3g} to {largest:.3g}; a search brings each {each} to 1"
 
 
-def _notes(finding: Finding, label: str) -> Iterator[str]:
+def _notes(finding: Finding, reading: Reading) -> Iterator[str]:
     summary = finding.summary
+    yield from finding.notes
     if finding.missing:
         some = ", ".join(finding.missing[:10]) + (", ..." if len(finding.missing) > 10 else "")
         yield f"no examples of {some}. That is fine if other nodes have them."
     if sum(count.train > 0 for count in summary.counts) == 1:
         yield "all training examples are of one class. Alone, they teach a model nothing."
+    if finding.parts and not finding.parts[1]:
+        yield "too few examples to be scored on: in a search this node only trains."
     if summary.constant:
         kind = "column" if len(summary.input_shape) == 1 else "channel"
         changes = "never changes" if len(summary.constant) == 1 else "never change"
@@ -187,8 +192,9 @@ def _notes(finding: Finding, label: str) -> Iterator[str]:
             counted(summary.overlapping, "sequence overlaps the one before it", "sequences overlap the one before them")
             + " by half. Ask for a search with dataset.split=block dataset.gap=1, or scores will be too good."
         )
-    if label != "label":
-        yield f'the node must say where the classes are: label="{label}" in its node config'
+    if declared := reading.declared:
+        said = " ".join(f"{name}={json.dumps(value)}" for name, value in declared.items())  # as TOML writes them too
+        yield f"the node must say how its data are read: {said} in its node config"
 
 
 def _short(name: str) -> str:

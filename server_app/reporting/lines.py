@@ -29,7 +29,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
     "search": lambda e: (
-        f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_rungs(e)}"
+        f"{_trials(e['trials'])} on {counted(len(e['nodes']), 'node')}{_held_out(e)}{_unscored(e)}{_rungs(e)}"
         f"{_warm_up(e)}{_bilevel(e)}{_left_out(e)}"
     ),
     "imported": lambda e: (
@@ -138,6 +138,12 @@ def _held_out(event: dict[str, Any]) -> str:
         return f" in {counted(folds, 'fold')}, each of which scores what trained without it"
     number = event.get("held_out", 0)
     return f", {number:,} of which {'is' if number == 1 else 'are'} held out to score" if number else ""
+
+
+def _unscored(event: dict[str, Any]) -> str:
+    """Return how many of the nodes have too few examples to score anything."""
+    number = event.get("unscored", 0)
+    return f", {number:,} of which {'has' if number == 1 else 'have'} too few examples to score" if number else ""
 
 
 def _rungs(event: dict[str, Any]) -> str:

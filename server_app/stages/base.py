@@ -26,7 +26,7 @@ from common.errors import ProtocolError
 from common.jobs import Job, Result, Split
 from common.metrics import Measured
 from common.precision import Precision, wire_bytes
-from server_app.assignment import Excess
+from server_app.assignment import Excess, Lacks
 from server_app.budget import mac_examples
 from server_app.phases import Phase
 
@@ -87,6 +87,8 @@ class Stage(ABC):
         From a node's name and a trial: why the node cannot hold it, empty where it can.
     held : callable
         From a node's name and a split: how many such examples it has; a result that claims more is none.
+    lacks : callable
+        From a node's name and a split: whether it said that it has no such examples.
     precision : {"float32", "float16"}
         In which type weights travel, for the ledgers.
     pace : Pace, optional
@@ -110,6 +112,7 @@ class Stage(ABC):
     weights: WeightStore
     excess: Excess = lambda node, trial: ""  # noqa: ARG005
     held: Callable[[str, Split], float] = lambda node, split: math.inf  # noqa: ARG005
+    lacks: Lacks = lambda node, split: False  # noqa: ARG005
     precision: Precision = "float32"
     pace: Pace | None = None
     blocked: str = field(default="", init=False)

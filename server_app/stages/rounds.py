@@ -64,7 +64,9 @@ class Rounds(Stage):
     _open: set[int] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self._assigner = Assigner(self.placement, self.scoring, self.excess, self.seed, self.pace, lambda: self.trials)
+        self._assigner = Assigner(
+            self.placement, self.scoring, self.excess, self.seed, self.pace, lambda: self.trials, self.lacks
+        )
 
     # ------------------------------------------------------------ what a subclass provides
 
@@ -188,7 +190,8 @@ class Rounds(Stage):
 
     def _scorers(self, active: Active, nodes: Sequence[str], free: Collection[str]) -> Assignment:
         """Return who scores; errors as in `Assigner.scorers`."""
-        return self._assigner.scorers(active.trial, nodes, free, active.scores, self._asks(active))
+        split = self._split(active.trial)
+        return self._assigner.scorers(active.trial, nodes, free, active.scores, self._asks(active), split)
 
     def _asks(self, active: Active) -> Request | None:  # noqa: ARG002 - a subclass may leave some out
         """Return by what it goes who of the panel is asked for a score; None asks all."""
@@ -206,11 +209,11 @@ class Rounds(Stage):
                 self._tell_heritage(active)
             else:
                 chosen = self._scorers(active, nodes, free)
-                work = Work(
-                    "score", self._split(trial), trial.rounds, trial.recipe, self.all_rounds, self._calibration(trial)
-                )
-                least = max(1, self._assigner.min_scores)
-                active.phase = ScorePhase(work, chosen.nodes, turn, self.objectives.head, least, active.scores)
+                split, calibration = self._split(trial), self._calibration(trial)
+                work = Work("score", split, trial.rounds, trial.recipe, self.all_rounds, calibration)
+                least = max(1, self._assigner.least(split))
+                equally = self.scoring.equally
+                active.phase = ScorePhase(work, chosen.nodes, turn, self.objectives.head, least, active.scores, equally)
         except TooFewFree as shortage:
             self.blocked = str(shortage)
             return
@@ -290,7 +293,19 @@ class Rounds(Stage):
         value, values, further = self._worth(table, cost)
         violation, tie = self.objectives.violation(table, cost), self.objectives.tie(table)
         feasible = violation == 0
-        score = Score(self._rung(trial), trial.rounds, value, values, table, nodes, feasible, tie, further, violation)
+        score = Score(
+            self._rung(trial),
+            trial.rounds,
+            value,
+            values,
+            table,
+            nodes,
+            feasible,
+            tie,
+            further,
+            violation,
+            self.scoring.equally,
+        )
         trial.scores.append(score)
         self.journal.write(
             "scored",

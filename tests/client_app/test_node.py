@@ -7,6 +7,7 @@ from client_app import node as module
 from client_app.capability import cores, macs_per_second
 from client_app.node import Node, check_data_source, node_of, report
 from common.data import Holder, load_node_data
+from common.data.formats import Reading
 from common.errors import ConfigError, DataError
 from common.limits import Limits
 from common.settings import DatasetSettings, PreprocessingSettings
@@ -59,6 +60,36 @@ def test_a_node_config_that_makes_no_sense_is_refused(config: dict[str, object],
     with pytest.raises(ConfigError, match=rule) as error:
         node_of(config)
     assert "node" in str(error.value) or "Quote" in str(error.value) or "Write" in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["skip_bad", "skip-bad"])
+def test_a_node_config_says_how_the_data_are_read(key: str):
+    config = {"name": "attic", "data": "photos", "label": "kind", "size": "8x8", "fit": "crop", key: True}
+    assert node_of(config).holder.reading == Reading(label="kind", size="8x8", fit="crop", skip_bad=True)
+
+
+def test_a_node_config_says_how_recordings_are_cut():
+    config = {"name": "attic", "data": "walks", "window": 2.56, "hop": 1, "unit": "seconds", "rate": 50}
+    assert node_of(config).holder.reading == Reading(window=2.56, hop=1.0, unit="seconds", rate=50)
+
+
+@pytest.mark.parametrize(
+    ("config", "rule"),
+    [
+        ({"skip_bad": 1}, "skip_bad must be true or false"),
+        ({"size": 64}, "size must be a text"),
+        ({"size": "64"}, "size must be width x height"),
+        ({"size": "64x64", "fit": "squeeze"}, "fit must be one of resize, crop"),
+        ({"fit": "crop"}, "size, which must be given"),
+        ({"convert": "cmyk"}, "convert must be one of grey, rgb"),
+        ({"window": "2.56"}, "window must be a number"),
+        ({"hop": True, "window": 4}, "hop must be a number"),
+        ({"rate": 50.5}, "rate must be a whole number"),
+    ],
+)
+def test_a_way_of_reading_that_makes_no_sense_is_refused(config: dict[str, object], rule: str):
+    with pytest.raises(ConfigError, match=rule):
+        node_of({"name": "attic", "data": "photos", **config})
 
 
 def test_a_node_config_limits_what_the_node_takes_on():

@@ -29,6 +29,10 @@ class Contents:
         Shape ``(n,)``: whose example it is.
     split : NDArray, optional
         Shape ``(n,)``: 0 train, 1 test.
+    recording : NDArray, optional
+        Shape ``(n,)``: which recording it was cut from; those of one come in their order in time.
+    overlap : int
+        How many of the windows after one in its recording share samples with it.
     notes : tuple of str
         What was done in reading that its people should know, in sentences; they stay with them.
     """
@@ -39,6 +43,8 @@ class Contents:
     client: NDArray[Any] | None = None
     split: NDArray[Any] | None = None
     notes: tuple[str, ...] = ()
+    recording: NDArray[Any] | None = None
+    overlap: int = 0
 
 
 def optional_package(module: str, extra: str, files: str) -> Any:

@@ -1,114 +1,166 @@
-"""A folder of images: one folder for each class, which is called as the class is.
+"""A folder of images: one folder for each class, as `common.data.formats.folders` says.
 
-::
+All images are of one size, and all grey or all in colour: `common.data.formats.pixels` says what is taken for either.
+What differs is refused, each file by its name, unless those who have the images say what is to become of it (`Reading`:
+``size``, ``fit``, ``convert``). What was turned, converted or left out in reading is told in `Contents.notes`.
 
-    cats/001.png  cats/002.png  dogs/001.png ...              all for training, or
-    train/cats/...  train/dogs/...  test/cats/...             with a test part
-
-All images are of one size, and all grey or all RGB. Needs Pillow, which is imported only here and only to read
-such a folder: ``pip install "flwr-nas[images]"``. A process decodes every image anew; where that takes long,
-``flwr-nas data split FOLDER --nodes 1`` makes one .npz file of them.
+Needs Pillow, which is imported only to read such a folder: ``pip install "flwr-nas[images]"``. A process decodes every
+image anew; where that takes long, ``flwr-nas data split FOLDER --nodes 1`` makes one .npz file of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.formats.contents import Contents, named, optional_package
+from common.data.formats.contents import Contents, named
+from common.data.formats.folders import Example, Wrong, list_classes, refusal, some
+from common.data.formats.pixels import NotPlain, Picture, decode
 from common.data.formats.reading import Reading
 from common.errors import DataError
 
-_PARTS = ("train", "test")
-_MODES = {"L": "grey", "RGB": "RGB"}
-_NO_IMAGES = ("Thumbs.db", "desktop.ini")  # what file managers leave behind, as files that begin with a dot
-_LAYOUT = "Put the images of each class into a folder that is called as the class is"
+SUFFIXES = frozenset(
+    f".{ending}" for ending in ("avif", "bmp", "gif", "heic", "jfif", "jp2", "jpeg", "jpg", "pbm", "pgm", "png", "ppm")
+) | {".tif", ".tiff", ".webp"}
+"""What a file ends in that is most likely an image; below the folder of a class it may end in anything."""
 
-Labelled = tuple[Path, str, int]
-"""An image, its class and its part: 0 train, 1 test."""
+_UNREADABLE = (
+    "Every file below the folder of a class must be an image",
+    "Take the others out or repair them, or leave them out with skip_bad",
+)
+_LOSSY = (
+    "Images must be grey or RGB, and nothing of them may be lost by that",
+    "Convert them, and put what is see-through on a background",
+)
+_SIZES = ("All images must be of one size", "Convert those that differ, or say what becomes of them: size and fit")
 
 
-def read(path: str, reading: Reading) -> Contents:  # noqa: ARG001 - folders have no columns
+@dataclass
+class _Taken:
+    """What was read so far: the pictures with the example of each, what is wrong with others, what was skipped."""
+
+    pictures: list[tuple[Example, Picture]] = field(default_factory=list)
+    wrong: Wrong = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+
+def read(path: str, reading: Reading) -> Contents:
     """Read all images of a folder; errors as in `common.data.formats.read`."""
     root = Path(path)
     try:
-        found = _listed(root)
-        x = _pixels(root, [image for image, _, _ in found])
+        listing = list_classes(root, SUFFIXES, "images")
+        taken = _decoded(root, listing.examples, reading)
     except OSError as error:
         raise DataError("The folder must be readable", fix="Check its permissions", detail=str(error)) from error
-    y, classes = named([name for _, name, _ in found])
-    parts = np.array([part for _, _, part in found])
-    return Contents(x, y, classes, split=parts if parts.any() else None)
+    _check_sizes(root, taken, reading)
+    if taken.wrong:
+        raise refusal(taken.wrong)
+    if not taken.pictures:
+        raise DataError("A folder of images must hold images", fix=_UNREADABLE[1], detail=_skipped(taken.skipped))
+    x, notes = _together([picture for _, picture in taken.pictures])
+    y, classes = named([example.label for example, _ in taken.pictures])
+    parts = np.array([example.part for example, _ in taken.pictures])
+    told = [*listing.notes, *([f"{_skipped(taken.skipped)}."] if taken.skipped else []), *notes]
+    return Contents(x, y, classes, split=parts if parts.any() else None, notes=tuple(told))
 
 
-def _listed(root: Path) -> list[Labelled]:
-    """Return the images below `root`, sorted."""
-    folders = _visible(root)
-    with_parts = bool(folders) and all(folder.name in _PARTS for folder in folders)
-    found: list[Labelled] = []
-    for part, home in enumerate(root / name for name in _PARTS) if with_parts else [(0, root)]:
-        for folder in _visible(home) if home.is_dir() else []:
-            if not folder.is_dir():
-                raise DataError(
-                    "A folder of images must hold one folder for each class, and nothing beside them",
-                    fix=_LAYOUT,
-                    detail=f"{folder.relative_to(root)} is a file",
-                )
-            found += [(image, folder.name, part) for image in _visible(folder)]
-    if not found:
-        raise DataError("A folder of images must hold images", fix=_LAYOUT)
-    return found
+def _decoded(root: Path, examples: Sequence[Example], reading: Reading) -> _Taken:
+    taken = _Taken()
+    for example in examples:
+        name = example.path.relative_to(root)
+        try:
+            taken.pictures.append((example, decode(example.path, reading)))
+        except (MemoryError, DataError):
+            raise
+        except NotPlain as error:
+            taken.wrong.setdefault(_LOSSY, []).append(f"{name} {error}")
+        except Exception as error:  # of many formats, whose decoders raise anything for a broken file
+            if reading.skip_bad:
+                taken.skipped.append(str(name))
+            else:
+                taken.wrong.setdefault(_UNREADABLE, []).append(f"{name} cannot be read ({type(error).__name__})")
+    return taken
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.name not in _NO_IMAGES)
+def _check_sizes(root: Path, taken: _Taken, reading: Reading) -> None:
+    """Note what has another size than it should, or than most."""
+    sizes = Counter(_size(picture) for _, picture in taken.pictures)
+    if not sizes:
+        return
+    usual, number = sizes.most_common(1)[0]
+    wanted = reading.pixels or usual
+    others = "was asked for" if reading.pixels else f"{number:,} of {sizes.total():,} are"
+    wrong = [
+        f"{example.path.relative_to(root)} is {_told(_size(picture))}, and not {_told(wanted)} as {others}"
+        for example, picture in taken.pictures
+        if _size(picture) != wanted
+    ]
+    if wrong:
+        taken.wrong[_SIZES] = wrong
 
 
-def _pixels(root: Path, images: list[Path]) -> NDArray[np.uint8]:
-    """Return all images, shape ``(n, height, width)`` if they are grey and ``(n, 3, height, width)`` if not."""
-    first = _decode(root, images[0])
-    x = np.empty((len(images), *first.shape), dtype=np.uint8)
-    for row, image in enumerate(images):
-        pixels = _decode(root, image)
-        if pixels.shape != first.shape:
+def _together(pictures: list[Picture]) -> tuple[NDArray[Any], list[str]]:
+    """Return all images as one array, and what is to be told of them.
+
+    The shape is ``(n, height, width)`` for grey ones, ``(n, 1, height, width)`` where some have 16 bits, and
+    ``(n, 3, height, width)`` for colours.
+
+    Raises
+    ------
+    DataError
+        Some are grey, and some are not.
+    """
+    notes = list(_changes(pictures))
+    pixels = [picture.pixels for picture in pictures]
+    coloured = [image for image in pixels if image.ndim == 3]
+    if 0 < len(coloured) < len(pixels):
+        if any((image != image[..., :1]).any() for image in coloured):
+            grey = len(pixels) - len(coloured)
             raise DataError(
-                "All images must be of one size, and all grey or all RGB",
-                fix="Convert those that differ",
-                detail=f"{image.relative_to(root)} is {describe(pixels.shape)}, and "
-                f"{images[0].relative_to(root)} is {describe(first.shape)}",
+                "All images must be grey, or all in colour",
+                fix="Say convert=rgb, which loses nothing, or convert=grey, which loses the colours",
+                detail=f"grey: {grey:,}, in colour: {len(coloured):,}",
             )
-        x[row] = pixels
-    return x if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        notes.append(f"{len(coloured):,} of {len(pixels):,} images hold colours and show greys: all are taken as grey.")
+        pixels = [image[..., 0] if image.ndim == 3 else image for image in pixels]
+    deep = sum(image.dtype != np.uint8 for image in pixels)
+    if deep:
+        notes.append(f"{_images(deep)} of 16 bits: all are kept as numbers from 0 to 1, at four times the memory.")
+        return np.stack([_from_0_to_1(image) for image in pixels])[:, None], notes
+    x = np.stack(pixels)
+    return (x if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))), notes
 
 
-def _decode(root: Path, path: Path) -> NDArray[np.uint8]:
-    """Return one image, shape ``(height, width)`` or ``(height, width, 3)``."""
-    pillow: Any = optional_package("PIL.Image", "images", "images")
-    name = path.relative_to(root)
-    try:
-        with pillow.open(path) as image:
-            mode = image.mode
-            pixels: NDArray[np.uint8] = np.asarray(image)
-    except MemoryError:
-        raise
-    except Exception as error:  # of many formats, whose decoders raise anything for a broken file
-        raise DataError(
-            "Every file below the folder of a class must be an image",
-            fix="Take the file out, or repair it",
-            detail=f"{name} cannot be read ({type(error).__name__})",
-        ) from error
-    if mode not in _MODES:
-        raise DataError(
-            "Images must be grey (8 bits) or RGB",
-            fix="Convert those that are not",
-            detail=f"{name} has the mode {mode}",
-        )
-    return pixels
+def _from_0_to_1(image: NDArray[Any]) -> NDArray[np.float32]:
+    return image.astype(np.float32) / np.float32(255) if image.dtype == np.uint8 else image
 
 
-def describe(shape: tuple[int, ...]) -> str:
-    """Return the kind and size of an image of the shape ``(height, width)`` or ``(height, width, 3)``."""
-    return f"{'grey' if len(shape) == 2 else 'RGB'}, {shape[1]} x {shape[0]}"
+def _changes(pictures: list[Picture]) -> Iterator[str]:
+    if turned := sum(picture.turned for picture in pictures):
+        yield f"{_images(turned)} turned, as the camera wrote into the file."
+    if resized := sum(picture.resized for picture in pictures):
+        yield f"{_images(resized)} of another size, and brought to that which was asked for."
+
+
+def _images(number: int) -> str:
+    return "1 image is" if number == 1 else f"{number:,} images are"
+
+
+def _skipped(names: list[str]) -> str:
+    told = "1 file cannot be read, and is" if len(names) == 1 else f"{len(names):,} files cannot be read, and are"
+    return f"{told} left out: {some(names)}"
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    height, width = picture.pixels.shape[:2]
+    return width, height
+
+
+def _told(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

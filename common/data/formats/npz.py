@@ -7,6 +7,8 @@
     classes  (k,)       optional texts: the names of the classes, in the order of their labels
     client   (n,)       optional integers: whose example it is
     split    (n,)       optional: 0 train, 1 test
+    recording (n,)      optional integers, of windows: from which recording, whose windows come in their order in time
+    overlap  ()         optional integer, with recording: how many of the windows after one share samples with it
 
 What `x` is follows from its type and its axes::
 
@@ -39,7 +41,7 @@ from common.errors import DataError
 LAYOUT = "Write it with numpy.savez(path, x=..., y=...); the layout is described in common/data/formats/npz.py"
 
 _NEEDED = ("x", "y")
-_OPTIONAL = ("classes", "client", "split")
+_OPTIONAL = ("classes", "client", "split", "recording", "overlap")
 
 
 def read(path: str, reading: Reading) -> Contents:  # noqa: ARG001 - arrays have fixed names
@@ -76,5 +78,16 @@ def read(path: str, reading: Reading) -> Contents:  # noqa: ARG001 - arrays have
     ) as error:
         what = "It cannot be read as .npz" if name == "file" else f"Its array {name!r} cannot be read"
         raise DataError(what, fix=LAYOUT, detail=f"{type(error).__name__}: {error}") from error
-    classes, client, split = (found.get(name) for name in _OPTIONAL)
-    return Contents(found["x"], found["y"], classes, client, split)
+    classes, client, split, recording, overlap = (found.get(name) for name in _OPTIONAL)
+    return Contents(
+        found["x"], found["y"], classes, client, split, recording=recording, overlap=_number("overlap", overlap)
+    )
+
+
+def _number(name: str, array: NDArray[Any] | None) -> int:
+    """Return a whole number, 0 where there is none."""
+    if array is None:
+        return 0
+    if array.ndim or array.dtype.kind not in "iu" or array < 0:
+        raise DataError(f"{name!r} must be a whole number from 0", fix=LAYOUT, detail=f"it is {array!r}"[:200])
+    return int(array)

@@ -100,7 +100,9 @@ def _at(pool: Pool, rows: NDArray[np.int64]) -> Pool:
     """Return the pool of these rows."""
     people = None if pool.people is None else pool.people[rows]
     test = None if pool.test is None else pool.test[rows]
-    return Pool(pool.x[rows], pool.y[rows], pool.task, pool.scale, people, test)
+    recording = None if pool.recording is None else pool.recording[rows]
+    x, y = pool.x[rows], pool.y[rows]
+    return Pool(x, y, pool.task, pool.scale, people, test, recording=recording, overlap=pool.overlap)
 
 
 def _arrays(pool: Pool) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -112,5 +114,8 @@ def _arrays(pool: Pool) -> Iterator[tuple[str, NDArray[Any]]]:
         yield "classes", np.array(names)
     if pool.people is not None:
         yield "client", pool.people
+    if pool.recording is not None:
+        yield "recording", pool.recording
+        yield "overlap", np.array(pool.overlap)
     if pool.test is not None:
         yield "split", pool.test.astype(np.uint8)

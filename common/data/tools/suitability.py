@@ -50,12 +50,15 @@ class Finding:
         do not fit.
     missing : tuple of str
         Classes of the search that these data have no example of.
+    notes : tuple of str
+        What was done in reading, in sentences.
     """
 
     summary: Summary
     problem: DataError | None
     parts: tuple[int, ...]
     missing: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check(path: str, wanted: Wanted, reading: Reading = PLAIN) -> Finding:
@@ -84,7 +87,7 @@ def check(path: str, wanted: Wanted, reading: Reading = PLAIN) -> Finding:
     except DataError as error:
         problem = error
     summary = summarize(pool)
-    return Finding(summary, problem, parts, _missing(summary, wanted))
+    return Finding(summary, problem, parts, _missing(summary, wanted), pool.notes)
 
 
 def _compare(pool: Pool, wanted: Wanted) -> None:

@@ -50,7 +50,7 @@ class Summary:
     copies : int
         With a test part: test examples that are trained on too. Without: examples that occur once more.
     overlapping : int
-        Sequences that begin with the second half of another one.
+        Sequences that begin with the second half of another one; 0 where their recordings are known.
     nbytes : int
         What the data take in memory while a search runs, at most.
     """
@@ -92,7 +92,7 @@ def summarize(pool: Pool) -> Summary:
         constant=_constant(pool),
         deviations=_deviations(pool),
         copies=_copies(pool),
-        overlapping=len(overlap_links(pool.x[pool.train_rows])) if pool.task.kind == "sequence" else 0,
+        overlapping=_overlapping(pool),
         nbytes=pool.x.nbytes + pool.y.nbytes + 4 * pool.x.size,  # what a node uses becomes float32
     )
 
@@ -106,6 +106,12 @@ def class_counts(pool: Pool) -> tuple[ClassCount, ...]:
     tested = np.zeros(len(pool.y), dtype=np.bool_) if pool.test is None else pool.test
     train, test = (np.bincount(pool.y[part], minlength=len(names)) for part in (~tested, tested))
     return tuple(ClassCount(name, int(train[row]), int(test[row])) for row, name in enumerate(names))
+
+
+def _overlapping(pool: Pool) -> int:
+    if pool.task.kind != "sequence" or pool.recording is not None:
+        return 0
+    return len(overlap_links(pool.x[pool.train_rows]))
 
 
 def _constant(pool: Pool) -> tuple[int, ...]:

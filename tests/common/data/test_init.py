@@ -1,11 +1,20 @@
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from common.data import Holder, dataset_names, load_node_data, load_node_test, load_server_test, natural_partitions
-from common.errors import ConfigError
+from common.data import (
+    Holder,
+    dataset_names,
+    load_node_data,
+    load_node_test,
+    load_server_test,
+    load_task,
+    natural_partitions,
+)
+from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
 
 CONF = Path(__file__).parents[3] / "conf" / "dataset"
@@ -54,3 +63,20 @@ def test_an_unknown_name_lists_the_choices(name: str) -> None:
     ):
         with pytest.raises(ConfigError, match="dataset must be one of diabetes, digits, local, synthetic, got"):
             call()
+
+
+def test_a_person_with_a_single_example_does_not_say_what_all_have_data_for(tmp_path: Path) -> None:
+    people = np.repeat([0, 1, 2], [1, 10, 10])
+    path = tmp_path / "people.npz"
+    np.savez(path, x=np.zeros((21, 3), np.float32), y=np.arange(21) % 2, client=people)
+    settings = DatasetSettings("local", path=str(path), partition="natural")
+    with pytest.raises(DataError, match="too few, got 1"):
+        load_node_data(settings, Holder(0, 3), 0)
+    assert load_task(settings, 3, 0) == load_node_data(settings, Holder(1, 3), 0).task
+
+
+def test_where_everybody_has_a_single_example_there_is_nothing_to_search_for(tmp_path: Path) -> None:
+    path = tmp_path / "people.npz"
+    np.savez(path, x=np.zeros((2, 3), np.float32), y=np.arange(2), client=np.arange(2))
+    with pytest.raises(DataError, match="too few, got 1"):
+        load_task(DatasetSettings("local", path=str(path), partition="natural"), 2, 0)

@@ -42,15 +42,33 @@ def parquet(**columns: object) -> Make:
     return lambda folder: pq.write_table(pa.table(whole), folder / "quux.parquet")
 
 
-def folder(name: str, size: int = 3, mode: str = "L", content: bytes | None = None) -> Make:
+def folder(name: str, size: int = 3, mode: str = "L", content: bytes | None = None, fill: int = 0) -> Make:
     def make(home: Path) -> None:
         path = home / "quux" / name
         for place in (path, home / "quux/zanzibar/4711.png"):
             place.parent.mkdir(parents=True, exist_ok=True)
             odd = place == path
-            Image.new(mode if odd else "L", (size if odd else 3, 3)).save(place, "png")
+            Image.new(mode if odd else "L", (size if odd else 3, 3), fill if odd else 0).save(place, "png")
         if content is not None:
             path.write_bytes(content)
+
+    return make
+
+
+def recordings(*rows: str, **others: str) -> Make:
+    """Write a recording, and other files of a folder by their names, in which ``__`` stands for a slash."""
+    files = {
+        "zanzibar/4711.csv": "quux\n31337\n31337",
+        **{name.replace("__", "/"): text for name, text in others.items()},
+    }
+    if rows:
+        files["zanzibar/31337.csv"] = "\n".join(rows)
+
+    def make(home: Path) -> None:
+        for name, text in files.items():
+            path = home / "quux" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
 
     return make
 
@@ -89,10 +107,37 @@ WRONG: dict[str, tuple[Make, str, str]] = {
     "parquet-nan": (parquet(quux=[31337, np.nan]), "quux.parquet", "row 2, column 'quux': nan"),
     "parquet-label": (parquet(label=[31337, 0.5]), "quux.parquet", "row 2, column 'label': '0.5'"),
     "parquet-split": (parquet(split=["train", "zanzibar"]), "quux.parquet", "row 2, column 'split': 'zanzibar'"),
-    "images-size": (folder("31337/zanzibar.png", 4), "quux", "zanzibar/4711.png is grey, 3 x 3"),
-    "images-mode": (folder("31337/zanzibar.png", mode="RGBA"), "quux", "31337/zanzibar.png has the mode RGBA"),
+    "images-size": (folder("31337/zanzibar.png", 4), "quux", "zanzibar/4711.png is 3 x 3"),
+    "images-mixed": (folder("31337/zanzibar.png", mode="RGB", fill=9), "quux", "grey: 1"),
+    "images-alpha": (folder("31337/zanzibar.png", mode="RGBA"), "quux", "31337/zanzibar.png is see-through"),
     "images-broken": (folder("31337/zanzibar.png", content=b"31337"), "quux", "31337/zanzibar.png cannot be read"),
-    "images-beside": (folder("zanzibar.png"), "quux", "zanzibar.png is a file"),
+    "images-beside": (folder("zanzibar.png"), "quux", "zanzibar.png lies beside"),
+    "images-one-more": (lambda home: folder("31337/zanzibar.png")(home / "quux"), "quux", "quux: 31337, zanzibar"),
+    "images-and-recordings": (recordings(**{"zanzibar__31337.png": ""}), "quux", "are images: 1, and recordings: 1"),
+    "images-parts": (
+        lambda home: [(home / "quux" / part / "zanzibar").mkdir(parents=True) for part in ("train", "val")],
+        "quux",
+        "val",
+    ),
+    "sequences-text": (recordings("31337", "zanzibar", "quux"), "quux", "'zanzibar'"),
+    "sequences-channels": (recordings("31337,4711"), "quux", "channels without names (2)"),
+    "sequences-names": (recordings("zanzibar", "31337"), "quux", "the channels zanzibar"),
+    "sequences-lengths": (recordings("quux", "31337"), "quux", "zanzibar/4711.csv has 2 samples"),
+    "sequences-wav": (recordings(**{"zanzibar__31337.wav": "quux"}), "quux", "zanzibar/31337.wav cannot be read"),
+    "sequences-columns": (recordings(**{"labels.csv": "zanzibar,quux\n1,2"}), "quux", "it has zanzibar, quux"),
+    "sequences-split": (
+        recordings(**{"labels.csv": "file,label,split\nzanzibar/4711.csv,quux,31337"}),
+        "quux",
+        "row 2: '31337'",
+    ),
+    "sequences-twice": (
+        recordings(**{"labels.csv": "file,label\nzanzibar/4711.csv,1\nzanzibar/4711.csv,1"}),
+        "quux",
+        "zanzibar/4711.csv",
+    ),
+    "sequences-unlabelled": (recordings(**{"labels.csv": "file,label\nzanzibar/4711.csv,"}), "quux", "row 2"),
+    "npz-overlap": (npz(recording=np.arange(4711), overlap=np.array(-31337)), "quux.npz", "-31337"),
+    "npz-recording": (npz(recording=np.array(["zanzibar"] * 4711)), "quux.npz", "<U8"),
     "images-none": (lambda home: (home / "quux" / "zanzibar").mkdir(parents=True), "quux", ""),
 }
 

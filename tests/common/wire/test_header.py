@@ -11,7 +11,7 @@ from common import __version__
 from common.errors import ProtocolError
 from common.limits import NO_LIMITS
 from common.wire.handshake import encode_report
-from common.wire.header import PROTOCOL, check_header, decode_limits, encode_refusal, refusal
+from common.wire.header import PROTOCOL, check_header, decode_limits, encode_refusal, refusal, refused_by
 from common.wire.results import decode_results, encode_results
 from tests.support.wire import DIGEST, LIMITS, REPORT, RESULTS, encoded, over_the_wire
 
@@ -20,6 +20,13 @@ def test_a_refusal_is_told_from_other_replies():
     assert refusal(over_the_wire(encode_refusal(DIGEST, "no data"))) == "no data"
     assert refusal(encode_results(DIGEST, RESULTS)) is None
     assert refusal(RecordDict({"refusal": ConfigRecord()})) == "no reason given"
+
+
+@pytest.mark.parametrize(("said", "heard"), [("attic", "attic"), ("", ""), ("a\nb", ""), ("a" * 201, "")])
+def test_a_refusal_says_whose_it_is(said, heard):
+    assert refused_by(over_the_wire(encode_refusal(DIGEST, "no data", said))) == heard
+    assert refused_by(RecordDict({"refusal": ConfigRecord({"name": 7})})) == ""
+    assert refused_by(RecordDict()) == ""
 
 
 def test_the_same_code_passes():

@@ -77,6 +77,42 @@ def test_images_are_called_images(capsys, tmp_path):
     assert "  Note: 5 examples are copies of others." in out
 
 
+def test_what_was_done_in_reading_is_told_and_what_the_node_must_say(capsys, tmp_path):
+    for name, side in (("cat/a", 4), ("cat/b", 6), ("dog/a", 4), ("dog/b", 4)):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (side, 4), side).save(path)
+    (tmp_path / "dog/c.png").write_text("no image")
+    assert run(capsys, "check", str(tmp_path))[0] == 1
+    code, out, _ = run(capsys, "check", str(tmp_path), "--skip-bad", "--size", "4x4", "--fit", "crop")
+    assert code == 0
+    lines = out.splitlines()
+    assert "  Note: 1 file cannot be read, and is left out: dog/c.png." in lines
+    assert "  Note: 1 image is of another size, and brought to that which was asked for." in lines
+    assert (
+        '  Note: the node must say how its data are read: size="4x4" fit="crop" skip_bad=true in its node config'
+        in lines
+    )
+
+
+def test_recordings_are_cut_and_the_node_is_told_how(capsys, tmp_path):
+    for number in range(8):
+        path = tmp_path / ("run", "walk")[number % 2] / f"{number}.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(f"{number * 100 + step}" for step in range(16)))
+    code, out, _ = run(
+        capsys, "check", str(tmp_path), "--window", "0.8", "--hop", "0.4", "--unit", "seconds", "--rate", "5"
+    )
+    assert code == 0
+    lines = out.splitlines()
+    assert "  56 sequences of 4 time steps in 1 channel" in lines  # of 16 steps, 7 windows with a hop of 2
+    # of four recordings in each class one is tested on and one validated on
+    assert any(line.endswith("trains on 28, validates on 14 and at its end tests on 14 examples") for line in lines)
+    said = 'window=0.8 hop=0.4 unit="seconds" rate=5'
+    assert f"  Note: the node must say how its data are read: {said} in its node config" in lines
+    assert not any("overlap" in line and "split=block" in line for line in lines)
+
+
 def test_a_test_part_is_counted_apart(capsys, tmp_path):
     np.savez(tmp_path / "a.npz", x=np.ones((20, 3, 8, 9), np.uint8), y=np.arange(20) % 2, split=np.arange(20) % 5 == 0)
     _, out, _ = run(capsys, "check", str(tmp_path / "a.npz"))

@@ -45,7 +45,7 @@ def test_examples_are_called_what_they_are(shape, one, two):
 
 def text_of(summary, parts=(1, 1, 1)):
     console = Console(record=True, width=200, file=io.StringIO())
-    for line in found("a.csv", Finding(summary, None, parts, ()), "label"):
+    for line in found("a.csv", Finding(summary, None, parts, ())):
         console.print(line)
     return console.export_text()
 

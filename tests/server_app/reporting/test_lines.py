@@ -275,6 +275,8 @@ def test_a_search_says_how_many_are_held_out():
     event = {"event": "search", "trials": 27, "nodes": ["a"] * 21, "held_out": 4, "left_out": {}}
     assert line_of(event) == "27 trials on 21 nodes, 4 of which are held out to score"
     assert line_of({**event, "held_out": 1}) == "27 trials on 21 nodes, 1 of which is held out to score"
+    few = line_of({**event, "held_out": 0, "unscored": 2})
+    assert few == "27 trials on 21 nodes, 2 of which have too few examples to score"
     left_out = line_of({**event, "left_out": {"deep": "too large"}})
     assert left_out.startswith("27 trials on 21 nodes, 4 of which are held out to score; left out of the portfolio")
 
