@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from wave import Error as WaveError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +81,7 @@ def _signals(items: Sequence[Item], reading: Reading) -> tuple[list[Item], list[
             if item.path.suffix.lower() not in SUFFIXES:
                 raise ValueError("it ends in something else")
             taken.append((item, read_signal(item.path)))
-        except (OSError, ValueError, EOFError, WaveError) as error:
+        except (OSError, ValueError, EOFError) as error:
             if reading.skip_bad:
                 skipped.append(item.name)
             else:

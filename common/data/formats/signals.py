@@ -8,7 +8,6 @@ file may have a header: a first row with something that is no number. A column t
 from __future__ import annotations
 
 import math
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ def read_signal(path: Path) -> Signal:
 
     Raises
     ------
-    OSError, ValueError, EOFError, wave.Error
+    OSError, ValueError, EOFError
         It cannot be read, or holds no samples, or some that are no finite numbers; the text says so.
     """
     signal = _read_wav(path) if path.suffix.lower() == ".wav" else _read_csv(path)
@@ -85,11 +84,16 @@ def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
 
 
 def _read_wav(path: Path) -> Signal:
-    with wave.open(str(path), "rb") as file:
-        channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-        content = file.readframes(file.getnframes())
-        if len(content) < file.getnframes() * channels * width:
-            raise EOFError("it ends too early")
+    import wave  # a node imports this module, whatever its data are
+
+    try:
+        with wave.open(str(path), "rb") as file:
+            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+            content = file.readframes(file.getnframes())
+            if len(content) < file.getnframes() * channels * width:
+                raise EOFError("it ends too early")
+    except wave.Error as error:
+        raise ValueError(str(error)) from error
     return Signal(_numbers(content, width).reshape(-1, channels).T, rate)
 
 
