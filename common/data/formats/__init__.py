@@ -18,7 +18,7 @@ from pathlib import Path
 from common.data.formats import csv, images, npz, parquet, sequences
 from common.data.formats.contents import Contents
 from common.data.formats.folders import visible_files
-from common.data.formats.labels import LABELS
+from common.data.formats.labels_csv import LABELS
 from common.data.formats.reading import PLAIN, Reading
 from common.data.formats.signals import SUFFIXES
 from common.errors import DataError

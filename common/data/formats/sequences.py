@@ -1,7 +1,7 @@
 """A folder of recordings, .wav or .csv files; `common.data.formats.signals` says what one of them is.
 
 What each is of is said by folders, one for each class, as `common.data.formats.folders` has them, or by a table beside
-them, and then they may lie anywhere in the folder; see `common.data.formats.labels`.
+them, and then they may lie anywhere in the folder; see `common.data.formats.labels_csv`.
 
 Each file is one sequence, and all are of one length: their own, or one that is asked for (`Reading`: ``length``). Or
 recordings are cut into windows (``window``, ``hop``). Windows that overlap share samples, and windows of one recording
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from common.data.formats.contents import Contents, named
 from common.data.formats.folders import Wrong, list_classes, refusal, some
-from common.data.formats.labels import LABELS, Item, read_labels
+from common.data.formats.labels_csv import LABELS, Item, read_labels
 from common.data.formats.reading import Reading
 from common.data.formats.signals import SUFFIXES, Samples, Signal, read_signal, resampled
 from common.errors import DataError
