@@ -44,6 +44,8 @@ class Pool:
         bool, shape ``(n,)``: which examples are for the test only; None where the pool comes without.
     notes : tuple of str
         What was done in reading that those who have the data should know; it stays with them.
+    features : tuple of str
+        What the features of vectors are called, in their order; empty where they have no names.
     """
 
     x: NDArray[Any]
@@ -53,6 +55,7 @@ class Pool:
     people: Index | None = None
     test: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     def take(self, rows: Index, head: Head | None = None) -> Examples:
         """Return the examples at `rows`, as float32 and scaled, labelled for `head` where one was agreed on.

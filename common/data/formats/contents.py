@@ -31,6 +31,8 @@ class Contents:
         Shape ``(n,)``: 0 train, 1 test.
     notes : tuple of str
         What was done in reading that its people should know, in sentences; they stay with them.
+    features : tuple of str
+        What the columns of a table are called, in the order of the features; empty where they have no names.
     """
 
     x: NDArray[Any]
@@ -39,6 +41,7 @@ class Contents:
     client: NDArray[Any] | None = None
     split: NDArray[Any] | None = None
     notes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 def optional_package(module: str, extra: str, files: str) -> Any:

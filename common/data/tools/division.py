@@ -100,7 +100,7 @@ def _at(pool: Pool, rows: NDArray[np.int64]) -> Pool:
     """Return the pool of these rows."""
     people = None if pool.people is None else pool.people[rows]
     test = None if pool.test is None else pool.test[rows]
-    return Pool(pool.x[rows], pool.y[rows], pool.task, pool.scale, people, test)
+    return Pool(pool.x[rows], pool.y[rows], pool.task, pool.scale, people, test, features=pool.features)
 
 
 def _arrays(pool: Pool) -> Iterator[tuple[str, NDArray[Any]]]:

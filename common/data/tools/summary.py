@@ -53,6 +53,10 @@ class Summary:
         Sequences that begin with the second half of another one.
     nbytes : int
         What the data take in memory while a search runs, at most.
+    features : tuple of str
+        Names of the features; empty where they have none.
+    notes : tuple of str
+        What was done in reading.
     """
 
     input_shape: tuple[int, ...]
@@ -67,6 +71,8 @@ class Summary:
     copies: int
     overlapping: int
     nbytes: int
+    features: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def examples(self) -> int:
@@ -94,6 +100,8 @@ def summarize(pool: Pool) -> Summary:
         copies=_copies(pool),
         overlapping=len(overlap_links(pool.x[pool.train_rows])) if pool.task.kind == "sequence" else 0,
         nbytes=pool.x.nbytes + pool.y.nbytes + 4 * pool.x.size,  # what a node uses becomes float32
+        features=pool.features,
+        notes=pool.notes,
     )
 
 
