@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats import Contents
+from common.data.formats.cells import is_whole_text
 from common.data.formats.npz import LAYOUT
 from common.data.pool import Pool
 from common.errors import DataError
@@ -35,11 +36,13 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
     """
     _check_lengths(raw)
     x, scale = _inputs(raw.x)
-    y = _integers("labels", raw.y)
-    if raw.classes is None:
+    y, classes = _integers("labels", raw.y), raw.classes
+    if classes is not None and num_classes is not None and _are_numbers(classes):
+        y, classes = classes.astype(np.int64)[y], None  # so many classes are numbered from 0
+    if classes is None:
         head = Classification(_count_classes(y, num_classes, own=own))
     else:
-        names = _names(raw.classes, y, num_classes)
+        names = _names(classes, y, num_classes)
         if len(names) < 2 and not own:
             raise DataError("Data must hold at least 2 classes", fix="Add examples of another class")
         head = Classification.of_names(names)
@@ -49,7 +52,7 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
     if recording is not None and test is not None and len(np.intersect1d(recording[test], recording[~test])):
         raise DataError("No recording may be in both the training and the test part", fix="Give each to one in 'split'")
     task = Task(tuple(x.shape[1:]), head)
-    return Pool(x, y, task, scale, people, test, raw.notes, recording, raw.overlap)
+    return Pool(x, y, task, scale, people, test, raw.notes, recording, raw.overlap, raw.features)
 
 
 def _check_lengths(raw: Contents) -> None:
@@ -145,6 +148,10 @@ def _names(classes: NDArray[Any], labels: NDArray[np.int64], num_classes: int | 
             fix="Leave out dataset.options.num_classes",
         )
     return names
+
+
+def _are_numbers(classes: NDArray[Any]) -> bool:
+    return all(is_whole_text(str(name)) for name in classes)
 
 
 def _integers(what: str, array: NDArray[Any]) -> NDArray[np.int64]:

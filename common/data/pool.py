@@ -49,6 +49,8 @@ class Pool:
         int64, shape ``(n,)``: from which recording each window was cut, in order of time; None of what is no window.
     overlap : int
         How many of the windows after one in its recording share samples with it.
+    features : tuple of str
+        What the features of vectors are called, in their order; empty where they have no names.
     """
 
     x: NDArray[Any]
@@ -60,6 +62,7 @@ class Pool:
     notes: tuple[str, ...] = ()
     recording: Index | None = None
     overlap: int = 0
+    features: tuple[str, ...] = ()
 
     def take(self, rows: Index, head: Head | None = None) -> Examples:
         """Return the examples at `rows`, as float32 and scaled, labelled for `head` where one was agreed on.

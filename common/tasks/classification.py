@@ -1,7 +1,8 @@
 """One class of several for each example.
 
-Data may name their classes: folders of images do, and a column of texts. Each node numbers the names that it
-has; the handshake agrees on the sorted union over the nodes, and from then on all number by that.
+Data may name their classes: folders of images do, and a column of texts or of numbers from any start. Each node
+numbers the names that it has; the handshake agrees on the sorted union over the nodes, and from then on all number by
+that. Classes without names are called by their numbers, from 0: so a node with labels 1 and 3 agrees with others.
 """
 
 from __future__ import annotations
@@ -87,6 +88,11 @@ class Classification(Head):
         if self.goes_by not in METRICS:
             raise SpecError(f"The primary metric of a classifier is one of {', '.join(METRICS)}", self.goes_by)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called: by their numbers, where they have no names."""
+        return self.classes or tuple(map(str, range(self.num_classes)))
+
     @classmethod
     def of_names(cls, names: tuple[str, ...]) -> Self:
         """Return the head of data that name their classes so."""
@@ -137,7 +143,7 @@ class Classification(Head):
 
     def _relabel(self, y: Labels, own: Classification) -> Labels:
         if self.classes or own.classes:
-            return y if own.classes == self.classes else numbers_of(own.classes, self.classes)[y]
+            return y if own.classes == self.classes else numbers_of(own.names, self.names)[y]
         if own.num_classes > self.num_classes:
             raise DataError(
                 f"Data must have {self.num_classes} classes at most, as was agreed on, and these have more",
@@ -178,29 +184,32 @@ class Classification(Head):
 
     @property
     def family(self) -> tuple[Any, ...]:
-        """Return the kind, and whether classes have names; see `Head.family`."""
-        return self.kind, bool(self.classes)
+        """Return the kind, and whether classes are words or numbers; see `Head.family`."""
+        return self.kind, not _are_numbers(self.names)
 
     @classmethod
     def agree(cls, held: Sequence[tuple[Self, int]]) -> Self:
         """Return all names that one of the nodes has, sorted, or as many classes as one has; see `Head.agree`."""
-        names = tuple(sorted({name for head, _ in held for name in head.classes}))
+        if not any(head.classes for head, _ in held):
+            return cls(max(head.num_classes for head, _ in held))
+        names = tuple(sorted({name for head, _ in held for name in head.names}, key=_order))
         if len(names) == 1:
             raise FederationError(
                 "The nodes must have at least 2 classes between them", names[0], fix="Check their labels"
             )
-        return cls.of_names(names) if names else cls(max(head.num_classes for head, _ in held))
+        return cls(len(names)) if names == tuple(map(str, range(len(names)))) else cls.of_names(names)
 
     def _misfit(self, own: Classification) -> ProtocolError | None:
-        if bool(own.classes) != bool(self.classes):
-            one, other = ("names", "numbers") if self.classes else ("numbers", "names")
+        strange = sorted(set(own.names) - set(self.names), key=_order) if self.classes or own.classes else []
+        if strange and _are_numbers(own.names) != _are_numbers(self.names):
+            one, other = ("numbers", "names") if _are_numbers(self.names) else ("names", "numbers")
             return ProtocolError(
                 f"The classes of this search are {one}, and those of this node's data {other}",
                 fix=f"Write the classes as {one}, as the other nodes do",
             )
-        if strange := sorted(set(own.classes) - set(self.classes)):
+        if strange:
             return ProtocolError(
-                f"A node that joins must have no other classes than were agreed on, {', '.join(self.classes)}",
+                f"A node that joins must have no other classes than were agreed on, {', '.join(self.names)}",
                 strange,
                 fix="Correct the names, or start the search again with this node",
             )
@@ -239,19 +248,19 @@ def numbers_of(own: tuple[str, ...], agreed: tuple[str, ...]) -> NDArray[np.int6
     Raises
     ------
     DataError
-        The data hold a class that is not among those agreed on, or one side has numbers in place of names.
+        The data hold a class that is not among those agreed on.
     """
-    if not own:
+    strange = sorted(set(own) - set(agreed), key=_order)
+    if strange and _are_numbers(own) and not _are_numbers(agreed):
         raise DataError(
             "The classes of this search have names, and the labels of these data are numbers",
             fix="Write the names of the classes instead of numbers, in the words that the other nodes use",
         )
-    if not agreed:
+    if strange and _are_numbers(agreed) and not _are_numbers(own):
         raise DataError(
             "The classes of this search are numbers, and those of these data have names",
-            fix="Write numbers from 0 instead of the names, as the other nodes do",
+            fix="Write numbers instead of the names, as the other nodes do",
         )
-    strange = sorted(set(own) - set(agreed))
     if strange:
         raise DataError(
             "Data must hold only classes that were agreed on when the node joined, and these hold others",
@@ -260,3 +269,12 @@ def numbers_of(own: tuple[str, ...], agreed: tuple[str, ...]) -> NDArray[np.int6
         )
     position = {name: number for number, name in enumerate(agreed)}
     return np.array([position[name] for name in own], dtype=np.int64)
+
+
+def _are_numbers(names: tuple[str, ...]) -> bool:
+    return all(name.removeprefix("-").isdecimal() and name.isascii() for name in names)
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    """Sort whole numbers by what they are, before all others."""
+    return (0, int(name), name) if _are_numbers((name,)) else (1, 0, name)

@@ -178,9 +178,11 @@ def _notes(finding: Finding, reading: Reading) -> Iterator[str]:
     if summary.constant:
         kind = "column" if len(summary.input_shape) == 1 else "channel"
         changes = "never changes" if len(summary.constant) == 1 else "never change"
-        some = ", ".join(str(place + 1) for place in summary.constant[:10])
+        names = [summary.features[place] for place in summary.constant] if summary.features else []
+        some = ", ".join(names[:10] or [str(place + 1) for place in summary.constant[:10]])
         more = ", ..." if len(summary.constant) > 10 else ""
-        yield f"{len(summary.constant)} of {counted(summary.input_shape[0], kind)} {changes}: number {some}{more}."
+        which = "" if names else "number "
+        yield f"{len(summary.constant)} of {counted(summary.input_shape[0], kind)} {changes}: {which}{some}{more}."
     if summary.copies and summary.has_test:
         copies = counted(summary.copies, "test example is", "test examples are")
         yield f"{copies} trained on too. Scores of the test will be too good."

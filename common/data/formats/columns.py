@@ -1,26 +1,41 @@
-"""What tables have in common: the meaning of their columns.
+"""What the columns of a table are by their names, where no schema says it.
 
 ::
 
-    label       the class: whole numbers from 0, or names (another column may be named instead)
+    label       the class: names, or whole numbers (another column may be named instead)
     client      optional: whose example it is; numbers or names
     split       optional: train or test, or 0 and 1
-    all others  numbers, the features of the example
+    all others  the features of the example: numbers, or words for yes and no
+
+A row without a label is left out. So are columns that count the rows or have no name, and those of dates: they would
+tell a network where a row stands in the file. What is left out is told; features have no gaps. A schema allows them,
+and more (`common.data.formats.declared`).
 """
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.formats.cells import Column, Table, is_absent, is_whole_text, listed
 from common.data.formats.contents import Contents, named
+from common.data.formats.dates import are_dates
+from common.data.formats.labels import classes_of, labelled, left_out, nothing_left
+from common.data.formats.numbers import Numbers, numbers_of, truths_of
+from common.data.formats.reading import Reading
 from common.errors import DataError
 
+DECLARE = "declare it in a schema (flwr-nas data check FILE --write-schema schema.yaml)"
 _PARTS = {"train": 0, "0": 0, "test": 1, "1": 1}
+_UNNAMED = re.compile(r"Unnamed: \d+(?:_level_\d+)?(?:\.\d+)*|__index_level_\d+__|\.\.\.\d+|rownames|row\.names")
+_COUNTERS = frozenset({"index", "id", "row", "row_id", "rowid", "row id", "nr", "no", "no.", "#", "number", "x1"})
+"""Columns of these names that count the rows are no features; of others we ask."""
+_LABELS = ("class", "target", "y", "outcome", "diagnosis", "labels", "category")
 
 
 @dataclass(frozen=True)
@@ -33,116 +48,254 @@ class Columns:
     split: str | None
 
 
-def columns_of(header: Sequence[str], label: str) -> Columns:
+def contents_of(table: Table, reading: Reading) -> Contents:
+    """Make what all formats give from a table.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or a cell is not what its column needs.
+    """
+    if not table.columns:
+        raise DataError("A table must have a row of names and rows below it", fix="Add them", detail="it is empty")
+    _check_header(list(table.columns), reading)
+    without, notes = _without_counters(table, reading)
+    columns = columns_of(list(without), reading.label, vectors=table.vectors is not None)
+    if table.vectors is not None and columns.features:
+        raise DataError(
+            "A column 'x' of lists must be the only one of features",
+            fix="Put all numbers into the lists, or each into a column of its own",
+            detail=f"beside it are {listed(list(columns.features))}",
+        )
+    if not len(table.rows):
+        raise DataError("A table must have rows below its header", fix="Add the examples")
+    texts = list(table.columns[columns.label].texts())
+    there = labelled(texts)
+    if not there.any():
+        raise nothing_left(columns.label)
+    if not there.all():
+        notes.append(left_out(~there, columns.label, table.rows))
+    rows = table.rows[there]
+    y, classes, questions = classes_of(columns.label, _chosen(texts, there), rows)
+    if table.vectors is None:
+        x, names, said = _features([table.columns[name] for name in columns.features], table.rows, there)
+        notes += said
+    else:
+        x, names = table.vectors, ()
+    client = None if columns.client is None else people(_kept(table, columns.client, there))
+    split = None if columns.split is None else parts(columns.split, _kept(table, columns.split, there), rows)
+    told = (*table.notes, *notes, *questions)
+    return Contents(x[there], y, classes, client, split, told, features=names)
+
+
+def columns_of(header: Sequence[str], label: str, *, vectors: bool = False) -> Columns:
     """Say what the columns named in `header` are for.
 
     Raises
     ------
     DataError
-        A name occurs twice or is empty, there is no column `label`, or no feature.
+        There is no column `label`, or no feature.
     """
-    if "" in header:
-        raise DataError(
-            "Every column of a table must have a name in its first row",
-            fix="Write one above each column; a column of row numbers can go (pandas: to_csv(index=False))",
-            detail=f"column {list(header).index('') + 1} has none",
-        )
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError("The columns of a table must have different names", fix="Rename them", detail=", ".join(twice))
     if label not in header:
         raise DataError(
             f"A table must have the column {label!r}, with the class of each example",
             fix="Rename the column with the classes, or name it: label in a node config, --label in a check",
-            detail=f"its columns are {_listed(header)}",
+            detail=f"its columns are {listed(list(header))}{_meant(header, label)}",
         )
     client, split = (name if name in header and name != label else None for name in ("client", "split"))
     features = tuple(name for name in header if name not in (label, client, split))
-    if not features:
+    if not (features or vectors):
         raise DataError("A table must have a column of numbers besides the classes", fix="Add the features")
     return Columns(label, features, client, split)
 
 
-def raw_of(
-    x: NDArray[Any], columns: Columns, texts: Mapping[str, Sequence[str]], rows: Sequence[int] | NDArray[np.int64]
-) -> Contents:
-    """Make what all formats give from a table.
-
-    Parameters
-    ----------
-    x : NDArray
-        Float, shape ``(n, features)``.
-    columns : Columns
-        What the columns are for.
-    texts : mapping
-        The cells of the columns that are no features, as texts.
-    rows : sequence of int
-        The number of each row as its people see it.
-
-    Raises
-    ------
-    DataError
-        A cell is empty, or not what its column needs.
-    """
-    for name, cells in texts.items():
-        if "" in cells:
-            raise DataError(
-                "A table must have no empty cells",
-                fix="Fill them, or leave those rows out",
-                detail=f"row {rows[cells.index('')]}, column {name!r} is empty",
-            )
-    y, classes = _labels(columns.label, texts[columns.label], rows)
-    client = None if columns.client is None else _people(texts[columns.client])
-    split = None if columns.split is None else _parts(texts[columns.split], rows)
-    return Contents(x, y, classes, client, split)
-
-
-def _labels(
-    name: str, cells: Sequence[str], rows: Sequence[int] | NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
-    """Return whole numbers as they are (1.0 is one too), else the numbers of the names, and the names."""
-    try:
-        numbers = np.array([float(cell) for cell in cells])
-    except ValueError:
-        return named(cells)
-    whole = _whole(numbers)
-    if not whole.all():
-        at = int(np.argmin(whole))
-        raise DataError(
-            f"The column {name!r} must hold whole numbers or names",
-            fix="Correct it; for numbers to learn from, name another column as the label",
-            detail=f"row {rows[at]}, column {name!r}: {cells[at]!r}",
-        )
-    return numbers.astype(np.int64), None
-
-
-def _people(cells: Sequence[str]) -> NDArray[np.int64]:
+def people(texts: Sequence[str]) -> NDArray[np.int64]:
     """Return whole numbers as they are, and a number for each different text of all others."""
-    try:
-        numbers = np.array([float(cell) for cell in cells])
-    except ValueError:
-        return named(cells)[0]
-    return numbers.astype(np.int64) if _whole(numbers).all() else named(cells)[0]
+    if all(is_whole_text(text) and abs(int(text)) < 2**53 for text in texts):
+        return np.array([int(text) for text in texts], dtype=np.int64)
+    return named(texts)[0]
 
 
-def _whole(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say which numbers are whole, and small enough for a float to tell them from the next one."""
-    whole: NDArray[np.bool_] = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2**53)
-    return whole
-
-
-def _parts(cells: Sequence[str], rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
-    parts = [_PARTS.get(cell.lower(), -1) for cell in cells]
-    if -1 in parts:
-        at = parts.index(-1)
+def parts(name: str, texts: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 0 for train and 1 for test."""
+    found = [_PARTS.get(text.lower(), -1) for text in texts]
+    if -1 in found:
+        at = found.index(-1)
         raise DataError(
-            "The column 'split' must say train or test (or 0 and 1) in each row",
+            f"The column {name!r} must say train or test (or 0 and 1) in each row",
             fix="Correct it, or leave the column out",
-            detail=f"row {rows[at]}, column 'split': {cells[at]!r}",
+            detail=f"row {rows[at]}, column {name!r}: {texts[at]!r}",
         )
-    return np.array(parts, dtype=np.int64)
+    return np.array(found, dtype=np.int64)
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+def float32_of(values: NDArray[np.float64], column: Column, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return numbers as a network takes them; a gap stays one, and what does not fit is refused."""
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        x: NDArray[np.float32] = values.astype(np.float32)
+    if np.isinf(x).any():
+        at = int(np.argmax(np.isinf(x)))
+        raise DataError(
+            "Every number of a table must be finite, and fit into 32 bits",
+            fix="Correct the cell, or leave that row out",
+            detail=f"row {rows[at]}, column {column.name!r}: {list(column.texts())[at]!r}",
+        )
+    return x
+
+
+def no_number(column: Column, found: Numbers, rows: NDArray[np.int64], way_out: str) -> DataError:
+    """Return the error of a column that was to hold numbers."""
+    texts = list(column.texts())
+    if found.how:
+        return DataError(
+            "A number must be written so that it can be read in one way only",
+            fix="Write decimals with a point, and nothing between thousands",
+            detail=f"row {rows[found.odd]}, column {column.name!r}: {found.how}",
+        )
+    held = [text for text in set(texts) if not is_absent(text)]
+    cell = f"row {rows[found.odd]}, column {column.name!r}: {texts[found.odd]!r}"
+    rule = "Every column of a table but label, client and split must hold numbers"
+    if 2 * sum(text[:1].isdigit() or text[1:2].isdigit() for text in held) >= len(held):
+        return DataError(rule, fix=f"Correct the cell, or {way_out}", detail=cell)
+    more = f", and it holds {len(held)} different texts" if len(held) > 1 else ""
+    return DataError(rule, fix=way_out[0].upper() + way_out[1:], detail=cell + more)
+
+
+def ways_told(found: Mapping[str, Numbers]) -> list[str]:
+    """Say in which columns numbers were not plain, and how they were read: the same way once."""
+    told = [(name, each.how) for name, each in found.items() if each.values is not None and each.how]
+    if not told:
+        return []
+    (name, how), others = told[0], [repr(name) for name, _ in told[1:]]
+    return [f"In the column {name!r} {how}" + (f"; so it is in {', '.join(others)}." if others else ".")]
+
+
+def _chosen(texts: Sequence[str], there: NDArray[np.bool_]) -> list[str]:
+    return [text for text, kept in zip(texts, there.tolist(), strict=True) if kept]
+
+
+def _kept(table: Table, name: str, there: NDArray[np.bool_]) -> list[str]:
+    """Return the texts of a column of labelled rows, none of which may be empty."""
+    texts, rows = _chosen(list(table.columns[name].texts()), there), table.rows[there]
+    if "" in texts:
+        raise _gap([f"row {rows[texts.index('')]}, column {name!r} is empty"])
+    return texts
+
+
+def _gap(where: Sequence[str]) -> DataError:
+    more = f"; {len(where) - 1} more columns have such" if len(where) > 2 else f"; {where[1]}" if len(where) > 1 else ""
+    return DataError(
+        "A table must have no empty cells",
+        fix="Fill them, leave those rows out, or declare what may be missing in a schema (flwr-nas data check FILE "
+        "--write-schema schema.yaml)",
+        detail=where[0] + more,
+    )
+
+
+def _features(
+    columns: Sequence[Column], rows: NDArray[np.int64], there: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], tuple[str, ...], list[str]]:
+    """Return the features, shape ``(n, features)``, their names, and what to tell; those of dates are left out."""
+    found = numbers_of(columns)
+    notes: list[str] = []
+    dates: list[str] = []
+    gaps: list[str] = []
+    kept: list[tuple[str, NDArray[np.float32]]] = []
+    for column in columns:
+        each = found[column.name]
+        values = each.values
+        if values is None:
+            values = truths_of(column)
+            if values is None and not each.how and are_dates(list(column.texts())):
+                dates.append(column.name)
+                continue
+            if values is None:
+                raise no_number(column, each, rows, f"{DECLARE}, or leave the column out")
+            if not set(map(str.lower, column.texts())) <= {"true", "false", ""}:
+                notes.append(f"The column {column.name!r} says yes and no, and is read as 1 and 0.")
+        x = float32_of(values, column, rows)
+        if (missing := np.isnan(x) & there).any():
+            gaps.append(_gap_in(column, int(np.argmax(missing)), int(missing.sum()), rows))
+        kept.append((column.name, x))
+    if gaps:
+        raise _gap(gaps)
+    if dates:
+        notes.append(f"{_these(dates)} left out: what it holds are dates. To use them, {DECLARE}.")
+    if not kept:
+        raise DataError("A table must have a column of numbers besides the classes", fix="Add the features")
+    notes += ways_told(found)
+    return np.stack([x for _, x in kept], axis=1), tuple(name for name, _ in kept), notes
+
+
+def _gap_in(column: Column, first: int, number: int, rows: NDArray[np.int64]) -> str:
+    text = list(column.texts())[first]
+    said = f" ({text!r})" if text else ""
+    more = f", as are {number - 1} more of that column" if number > 1 else ""
+    return f"row {rows[first]}, column {column.name!r} is empty{said}{more}"
+
+
+def _these(names: Sequence[str]) -> str:
+    some = listed(list(names))
+    return f"The column {some} is" if len(names) == 1 else f"The columns {some} are"
+
+
+def _check_header(header: Sequence[str], reading: Reading) -> None:
+    """Raise `DataError` where the first row holds an example instead of names."""
+    if reading.label not in header and sum(_is_number(name) for name in header) * 2 >= len(header):
+        raise DataError(
+            "The first row of a table must hold the names of its columns",
+            fix="Write a row of names above it, that of the classes being label",
+            detail=f"the first row is {listed(list(header))}",
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def without_unnamed(table: Table, kept: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """Return the columns but for those without a name of their own, and what to tell of these; some may be kept."""
+    unnamed = [name for name in table.columns if name not in kept and _UNNAMED.fullmatch(name)]
+    filled = [name for name in unnamed if not table.columns[name].is_empty]
+    notes = []
+    if filled:
+        notes.append(
+            f"{_these(filled)} left out: what has no name of its own mostly counts rows. To use it, {DECLARE}."
+        )
+    return [name for name in table.columns if name not in unnamed], notes
+
+
+def _without_counters(table: Table, reading: Reading) -> tuple[list[str], list[str]]:
+    """Return the columns that do not count the rows, and what to tell of those that do."""
+    names, notes = without_unnamed(table, (reading.label,))
+    counting = [name for name in names if name not in (reading.label, "client", "split") and counts_rows(table, name)]
+    counters = [name for name in counting if name.lower() in _COUNTERS]
+    others = [name for name in counting if name not in counters]
+    if counters:
+        notes.append(f"{_these(counters)} left out, as a mere count of the rows. To use it, {DECLARE}.")
+    notes += [f"The column {name!r} counts the rows, from the first to the last. Is that a feature?" for name in others]
+    return [name for name in names if name not in counters], notes
+
+
+def counts_rows(table: Table, name: str) -> bool:
+    """Tell whether a column counts the rows, of which there are at least 3, from 0 or 1."""
+    if len(table.rows) < 3:
+        return False
+    column = table.columns[name]
+    texts = column.texts()
+    if (first := next(texts)) not in ("0", "1"):
+        return False
+    return all(text == str(number) for number, text in enumerate(texts, int(first) + 1))
+
+
+def _meant(header: Sequence[str], label: str) -> str:
+    """Say which column may hold the labels; empty where none looks like it."""
+    same = [name for name in header if name.casefold() == label.casefold()]
+    near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in header], 1, 0.75)
+    named_so = [name for name in header if name.casefold() in _LABELS]
+    found = same or [name for name in header if name.casefold() in near] or named_so
+    return f'; {found[0]!r} may be meant (label="{found[0]}")' if found else ""

@@ -35,6 +35,8 @@ class Contents:
         How many of the windows after one in its recording share samples with it.
     notes : tuple of str
         What was done in reading that its people should know, in sentences; they stay with them.
+    features : tuple of str
+        What the columns of a table are called, in the order of the features; empty where they have no names.
     """
 
     x: NDArray[Any]
@@ -45,6 +47,7 @@ class Contents:
     notes: tuple[str, ...] = ()
     recording: NDArray[Any] | None = None
     overlap: int = 0
+    features: tuple[str, ...] = ()
 
 
 def optional_package(module: str, extra: str, files: str) -> Any:

@@ -1,114 +1,153 @@
 """Tables as text: a header, then one example a row; `common.data.formats.columns` says what the columns mean.
 
 Read with Python's own csv module, row by row: it knows quotes, and it knows where it is when a cell is wrong.
-Fields may be parted by commas, semicolons or tabs, whichever the header has most of.
+Fields may be parted by commas, semicolons, tabs or bars: by the one that parts the first rows into equally many.
+Texts are UTF-8, or UTF-16 where the file begins as such, or else what Windows wrote in Western Europe, which
+its people are told. A file that ends in ``.gz`` is unpacked as it is read.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.formats.columns import Columns, columns_of, raw_of
-from common.data.formats.contents import Contents
-from common.data.formats.reading import Reading
+from common.data.formats.cells import Column, Table, one_form
 from common.errors import DataError
 
 _ROWS_AT_ONCE = 512
+_LOOKED_AT = 20
+"""Rows that show by which sign fields are parted."""
+_SIGNS = ",;\t|"
 _NOT_TEXT = "A .csv file must be a table as text"
 _SAVE_AGAIN = "Save it again as CSV (UTF-8)"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_WESTERN = ("cp1252", "latin-1")
+"""What a text that is no UTF-8 is: the latter has a character for each byte."""
 
 Row = tuple[int, list[str]]
 """A line's number, as an editor counts, and its cells."""
 
 
-def read(path: str, reading: Reading) -> Contents:
-    """Read a table; errors as in `common.data.formats.read`."""
+def read_table(path: str) -> Table:
+    """Read a table without asking what its columns mean; errors as in `common.data.formats.read`."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:  # noqa: PTH123 - a str may hold what Path changes
-            first = stream.readline()
-            stream.seek(0)
-            reader = csv.reader(stream, delimiter=max(",;\t", key=first.count), strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            return _table(columns_of(header, reading.label), header, _rows(reader, len(header)))
-    except (csv.Error, UnicodeError) as error:
+        for encoding in _encodings(path):
+            try:
+                return _read(path, encoding)
+            except UnicodeError:
+                continue
+        raise DataError(_NOT_TEXT, fix=_SAVE_AGAIN, detail="its characters are of no encoding that is known")
+    except (csv.Error, zlib.error, EOFError) as error:
         raise DataError(_NOT_TEXT, fix=_SAVE_AGAIN, detail=str(error)) from error
+    except gzip.BadGzipFile as error:
+        raise DataError(
+            "A file that ends in .gz must be packed with gzip", fix="Pack it again", detail=str(error)
+        ) from error
     except OSError as error:
         raise DataError("The file must be readable", fix="Check its permissions", detail=str(error)) from error
 
 
-def _rows(reader: Any, width: int) -> Iterator[Row]:
+def _opened(path: str, encoding: str) -> IO[str]:
+    # no Path: a str may hold what it would change
+    if path.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding=encoding, newline="")
+    return open(path, encoding=encoding, newline="")  # noqa: PTH123
+
+
+def _encodings(path: str) -> tuple[str, ...]:
+    """Return what the text may be encoded in, in the order in which to try."""
+    with gzip.open(path) if path.lower().endswith(".gz") else open(path, "rb") as stream:  # noqa: PTH123
+        start = stream.read(4096)
+    if not start.strip():
+        raise DataError("A table must have a row of names and rows below it", fix="Add them", detail="it is empty")
+    if start.startswith(_UTF_16):
+        return ("utf-16",)
+    if start.startswith(b"PK\x03\x04"):
+        raise DataError(_NOT_TEXT, fix="Save it as CSV (UTF-8)", detail="it is a workbook of a spreadsheet")
+    if b"\0" in start:
+        raise DataError(_NOT_TEXT, fix=_SAVE_AGAIN, detail="it holds bytes that no text has")
+    return ("utf-8-sig", *_WESTERN)
+
+
+def _read(path: str, encoding: str) -> Table:
+    with _opened(path, encoding) as stream:
+        first = [line for line, _ in zip(stream, range(_LOOKED_AT + 1), strict=False)]
+        told = first[0].strip().lower() if first else ""
+        stream.seek(0)
+        sign = told[4:5] if told.startswith("sep=") and len(told) == 5 else ""  # Excel's own way to say it
+        if sign:
+            stream.readline()
+        reader = _reader(stream, sign or _sign(first))
+        header = _header(reader)
+        columns, numbers = _columns(header, _rows(reader, len(header), skipped=1 if sign else 0))
+    western = f"It is not in UTF-8, and was read as Windows writes Western European texts ({encoding})."
+    names = dict.fromkeys(header)
+    if len(names) < len(header):
+        twice = sorted({name for name in names if header.count(name) > 1})
+        raise DataError(
+            "The columns of a table must have different names",
+            fix="Rename them",
+            detail=", ".join(repr(name) for name in twice),
+        )
+    notes = (western,) if encoding in _WESTERN else ()
+    return Table(dict(zip(names, columns, strict=True)), numbers, notes=notes)
+
+
+def _header(reader: Any) -> list[str]:
+    """Return the names of the first row that is not blank; a column without one is called as pandas would."""
+    for cells in reader:
+        if any(cell.strip() for cell in cells):
+            return [one_form(cell) or f"Unnamed: {place}" for place, cell in enumerate(cells)]
+    return []
+
+
+def _reader(stream: Any, sign: str) -> Any:
+    return csv.reader(stream, delimiter=sign, strict=True, skipinitialspace=True)
+
+
+def _sign(lines: list[str]) -> str:
+    """Return what parts the fields: of what parts the first rows into equally many, what makes most of them."""
+    widths = {}
+    for sign in _SIGNS:
+        try:
+            rows = [row for row in _reader(lines, sign) if row]
+        except csv.Error:  # a quoted text goes on after the lines that are looked at
+            rows = [row for row in csv.reader(lines[:1], delimiter=sign, skipinitialspace=True) if row]
+        widths[sign] = [len(row) for row in rows]
+    even = {sign: each[0] for sign, each in widths.items() if each and len(set(each)) == 1}
+    if max(even.values(), default=0) > 1:
+        return max(even, key=lambda sign: even[sign])
+    return max(_SIGNS, key=lambda sign: max(widths[sign][:1], default=0))
+
+
+def _rows(reader: Any, width: int, skipped: int) -> Iterator[Row]:
     """Yield the rows that are not blank; `reader` is one of csv's, whose type has no public name."""
     for cells in reader:
-        if not cells:
+        if not any(cell.strip() for cell in cells):
             continue
+        number = reader.line_num + skipped
         if len(cells) != width:
             raise DataError(
                 "Every row of a table must have as many cells as the first one",
                 fix="Complete the row, or put texts with commas in quotes",
-                detail=f"row {reader.line_num} has {len(cells)}, the first one {width}",
+                detail=f"row {number} has {len(cells)}, the first one {width}",
             )
-        yield reader.line_num, [cell.strip() for cell in cells]
+        yield number, [cell.strip() for cell in cells]
 
 
-def _table(columns: Columns, header: list[str], rows: Iterator[Row]) -> Contents:
-    places = [header.index(name) for name in columns.features]
-    others = [name for name in (columns.label, columns.client, columns.split) if name is not None]
-    texts: dict[str, list[str]] = {name: [] for name in others}
+def _columns(header: list[str], rows: Iterator[Row]) -> tuple[list[Column], NDArray[np.int64]]:
+    blocks: list[list[NDArray[np.bytes_]]] = [[] for _ in header]
     numbers: list[int] = []
-    blocks = []
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-        blocks.append(_features(chunk, columns.features, places))
         numbers += [number for number, _ in chunk]
-        for name in others:
-            place = header.index(name)
-            texts[name] += [cells[place] for _, cells in chunk]
-    if not blocks:
-        raise DataError("A table must have rows below its header", fix="Add the examples")
-    return raw_of(np.concatenate(blocks), columns, texts, numbers)
-
-
-def _features(chunk: list[Row], names: tuple[str, ...], places: list[int]) -> NDArray[np.float32]:
-    """Return the features of some rows, shape ``(rows, features)``."""
-    try:
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused below
-            block = np.array([[float(cells[place]) for place in places] for _, cells in chunk]).astype(np.float32)
-    except ValueError:
-        block = np.array([[_float(cells[place]) for place in places] for _, cells in chunk], dtype=np.float32)
-    if not np.isfinite(block).all():
-        row, column = np.argwhere(~np.isfinite(block))[0]
-        _refuse(chunk[row][0], names[column], chunk[row][1][places[column]])
-    return block
-
-
-def _float(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return np.nan
-
-
-def _refuse(row: int, column: str, cell: str) -> None:
-    """Raise what is wrong with the cell of a feature."""
-    where = f"row {row}, column {column!r}"
-    if not cell:
-        raise DataError(
-            "A table must have no empty cells", fix="Fill them, or leave those rows out", detail=f"{where} is empty"
-        )
-    if np.isnan(_float(cell)) and cell.lower().lstrip("+-") != "nan":
-        decimal = cell.count(",") == 1 and cell.replace(",", "").lstrip("+-").isdigit()
-        raise DataError(
-            "Every column of a table but label, client and split must hold numbers",
-            fix="Write decimals with a point" if decimal else "Correct the cell, or leave the column out",
-            detail=f"{where}: {cell!r}",
-        )
-    raise DataError(
-        "Every number of a table must be finite, and fit into 32 bits",
-        fix="Fill the gaps, or leave those rows out",
-        detail=f"{where}: {cell!r}",
-    )
+        for place, cells in enumerate(zip(*(cells for _, cells in chunk), strict=True)):
+            blocks[place].append(np.array([cell.encode() for cell in cells]))
+    columns = [Column(name, tuple(each)) for name, each in zip(header, blocks, strict=True)]
+    return columns, np.array(numbers, dtype=np.int64)

@@ -102,7 +102,9 @@ def _at(pool: Pool, rows: NDArray[np.int64]) -> Pool:
     test = None if pool.test is None else pool.test[rows]
     recording = None if pool.recording is None else pool.recording[rows]
     x, y = pool.x[rows], pool.y[rows]
-    return Pool(x, y, pool.task, pool.scale, people, test, recording=recording, overlap=pool.overlap)
+    return Pool(
+        x, y, pool.task, pool.scale, people, test, recording=recording, overlap=pool.overlap, features=pool.features
+    )
 
 
 def _arrays(pool: Pool) -> Iterator[tuple[str, NDArray[Any]]]:

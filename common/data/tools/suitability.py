@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from common.data import Holder, load_node_data, load_node_test
 from common.data.formats import PLAIN, Reading
+from common.data.formats.cells import is_whole_text
 from common.data.local import LocalOptions, read_local
 from common.data.pool import Pool, class_names
 from common.data.tools.summary import Summary, summarize
@@ -114,8 +117,8 @@ def _compare(pool: Pool, wanted: Wanted) -> None:
 
 
 def _compare_names(pool: Pool, names: tuple[str, ...]) -> None:
-    own = class_names(pool)
-    if not own:
+    own = _called(pool)
+    if not class_names(pool) and not all(map(is_whole_text, names)):
         raise DataError(
             "The classes of the search have names, and the labels of these data are numbers",
             fix="Write the names instead of the numbers",
@@ -128,6 +131,12 @@ def _compare_names(pool: Pool, names: tuple[str, ...]) -> None:
             fix="Rename the others as the search calls them, or leave them out",
             detail=f"here are also {', '.join(strange)}",
         )
+
+
+def _called(pool: Pool) -> tuple[str, ...]:
+    """Return what the classes that a pool has examples of are called."""
+    names = class_names(pool)
+    return tuple(names[label] if names else str(label) for label in np.unique(pool.y).tolist())
 
 
 def _parts(path: str, reading: Reading) -> tuple[int, int, int]:

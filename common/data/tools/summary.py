@@ -53,6 +53,8 @@ class Summary:
         Sequences that begin with the second half of another one; 0 where their recordings are known.
     nbytes : int
         What the data take in memory while a search runs, at most.
+    features : tuple of str
+        Names of the features; empty where they have none.
     """
 
     input_shape: tuple[int, ...]
@@ -67,6 +69,7 @@ class Summary:
     copies: int
     overlapping: int
     nbytes: int
+    features: tuple[str, ...] = ()
 
     @property
     def examples(self) -> int:
@@ -94,6 +97,7 @@ def summarize(pool: Pool) -> Summary:
         copies=_copies(pool),
         overlapping=_overlapping(pool),
         nbytes=pool.x.nbytes + pool.y.nbytes + 4 * pool.x.size,  # what a node uses becomes float32
+        features=pool.features,
     )
 
 

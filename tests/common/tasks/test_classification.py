@@ -209,3 +209,25 @@ def test_what_a_score_may_have_lies_where_it_should(metric: str) -> None:
 def test_a_cross_entropy_is_never_below_0() -> None:
     with pytest.raises(ProtocolError, match="'loss' must lie in"):
         Classification(2).check_metrics({"accuracy": 0.5, "loss": -0.1}, 3)
+
+
+def test_numbers_from_any_start_agree_across_nodes() -> None:
+    """One node has the labels 1 and 3, another 1 to 3: three classes, none of which is 0."""
+    held = [(named("1", "3"), 9), (named("1", "2", "3"), 9), (Classification(2, ("2",)), 9)]
+    agreed = Classification.agree(held)
+    assert agreed == named("1", "2", "3")
+    assert agreed.relabel(np.array([0, 1, 1]), named("1", "3")).tolist() == [0, 2, 2]
+    assert {agreed.family, *(head.family for head, _ in held)} == {("classification", False)}
+
+
+def test_numbers_are_sorted_by_what_they_are() -> None:
+    assert Classification.agree([(named("10", "9", "-1"), 1)]).classes == ("-1", "9", "10")
+
+
+def test_classes_without_names_are_called_by_their_numbers() -> None:
+    agreed = Classification.agree([(Classification(3), 9), (named("1", "2"), 9)])
+    assert agreed == Classification(3)
+    assert agreed.relabel(np.array([0, 1]), named("1", "2")).tolist() == [1, 2]
+    assert Classification.agree([(Classification(2), 9), (named("1", "3"), 9)]) == named("0", "1", "3")
+    assert agreed.misfit(named("1", "2")) is None
+    assert "no other classes" in str(agreed.misfit(named("1", "7")))

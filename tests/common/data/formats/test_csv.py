@@ -38,10 +38,11 @@ def test_columns_are_told_apart_by_their_names(table: Write) -> None:
 @pytest.mark.parametrize(
     ("labels", "numbers", "names"),
     [
-        (["3", "0", "3"], [3, 0, 3], None),
+        (["3", "0", "3"], [1, 0, 1], ["0", "3"]),
+        (["10", "9", "-1"], [2, 1, 0], ["-1", "9", "10"]),  # sorted by what they are
         (["1.0", "0.0", "2"], [1, 0, 2], None),  # what pandas makes of whole numbers
         (["dog", "cat", "dog"], [1, 0, 1], ["cat", "dog"]),
-        (["3d", "4", "3d"], [0, 1, 0], ["3d", "4"]),
+        (["3d", "4", "3d"], [1, 0, 1], ["4", "3d"]),
         (['"a, b"', "Ü", '"a, b"'], [0, 1, 0], ["a, b", "Ü"]),
     ],
 )
@@ -87,29 +88,39 @@ def test_any_numbers_come_back(tmp_path_factory: pytest.TempPathFactory, x: np.n
 LONG = "a,label\n" + "1,0\n" * 700  # more than is read at once
 
 BAD: list[tuple[str | bytes, str, str]] = [
-    ("", "must have the column 'label'", ""),
+    ("", "a row of names and rows below it", "it is empty"),
+    ("\n \n", "a row of names and rows below it", "it is empty"),
     ("a,b\n1,2\n", "must have the column 'label'", "'a', 'b'"),
-    (",".join("abcdefghijk") + "\n1\n", "must have the column", "'h' and 3 more"),
+    (",".join("abcdefghijk") + "\n", "must have the column", "'h' and 3 more"),
+    ("a,Label\n1,x\n", "must have the column", """'Label' may be meant (label="Label")"""),
+    ("a,lable\n1,x\n", "must have the column", "'lable' may be meant"),
+    ("a,target\n1,x\n", "must have the column", "'target' may be meant"),
+    ("1.5,2,cat\n2,3,dog\n", "first row of a table must hold the names", "the first row is '1.5', '2', 'cat'"),
     ("label\n1\n", "a column of numbers besides", ""),
     ("label,client,split\n1,1,0\n", "a column of numbers besides", ""),
     ("a,label\n", "must have rows", ""),
-    (",a,label\n0,1,2\n", "Every column of a table must have a name", "column 1"),
     ("a,label,a\n0,1,2\n", "must have different names", "a"),
     ("a,label\n1,0\n2\n", "as many cells as the first", "row 3 has 1, the first one 2"),
     ("a,label\n1,0\n2,1,5\n", "as many cells as the first", "row 3 has 3, the first one 2"),
     ("a,label\n1,0\n,1\n", "no empty cells", "row 3, column 'a' is empty"),
-    ("a,label\n1,0\n2,\n", "no empty cells", "row 3, column 'label' is empty"),
+    ("a,label\n1,\n2,NA\n", "rows with a label", "column 'label' is empty"),
+    ("a,b,label\n1,,0\n,2,1\n,?,1\n", "no empty cells", "as are 1 more of that column; row 2, column 'b' is empty"),
     ("a,label,client\n1,0,\n", "no empty cells", "row 2, column 'client' is empty"),
     ("a,label\n1,0\n\n\ntwo,1\n", "must hold numbers", "row 5, column 'a': 'two'"),
-    ("a;label\n1;0\n2,5;1\n", "Write decimals with a point", "row 3, column 'a': '2,5'"),
+    ("a;label\n1;0\n2,345;1\n", "Write decimals with a point", "row 3, column 'a': 2,345 may be 2345 or 2.345"),
+    ("a;b;label\n1.234;0,5;x\n", "Write decimals with a point", "row 2, column 'a': 1.234 may be 1234 or 1.234"),
+    ("a,label\n1,0\n12%,1\n3,1\n", "Correct the cell", "row 3, column 'a': '12%'"),
+    ("a,label\n1_0,0\n3,1\n", "must hold numbers", "row 2, column 'a': '1_0'"),
+    ("a,label\nred,0\nblue,1\n", "Declare it in a schema", "row 2, column 'a': 'red', and it holds 2 different texts"),
     (LONG + "x,1\n", "must hold numbers", "row 702, column 'a': 'x'"),
-    ("a,label\nnan,0\n", "must be finite", "row 2, column 'a': 'nan'"),
+    ("a,label\nnan,0\n", "no empty cells", "row 2, column 'a' is empty ('nan')"),
     ("a,label\n1,0\n-inf,0\n", "must be finite", "row 3, column 'a': '-inf'"),
     ("a,label\n1e300,0\n", "fit into 32 bits", "row 2, column 'a': '1e300'"),
     ("a,label\n1,0.5\n", "'label' must hold whole numbers or names", "row 2, column 'label': '0.5'"),
-    ("a,label\n1,0\n1,nan\n", "'label' must hold whole numbers or names", "row 3, column 'label': 'nan'"),
     ("a,label,split\n1,0,train\n1,0,val\n", "must say train or test", "row 3, column 'split': 'val'"),
-    (b"a,label\n\xff\xfe,1\n", "as text", "utf-8"),
+    (b"a,label\n1\0,1\n", "as text", "bytes that no text has"),
+    (b"PK\x03\x04\0\0", "as text", "a workbook"),
+    (b"\xff\xfea", "as text", "no encoding"),
     ('a,label\n"1,0\n', "as text", "unexpected end"),
 ]
 

@@ -65,10 +65,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"label": [1]}, "a column of numbers besides", ""),
     ({"a": pa.array([], pa.float32()), "label": pa.array([], pa.int8())}, "must have rows", ""),
     ({"a": [1.0, None], "label": [0, 1]}, "no empty cells", "row 2, column 'a' is empty"),
-    ({"a": [1.0, 2.0], "label": [0, None]}, "no empty cells", "row 2, column 'label' is empty"),
-    ({"a": ["u", "v"], "label": [0, 1]}, "must hold numbers", "column 'a' is of type string"),
-    ({"a": [1.0, np.nan], "label": [0, 1]}, "must be finite", "row 2, column 'a': nan"),
-    ({"a": [1.0, 1e300], "label": [0, 1]}, "32 bits", "row 2, column 'a': 1e+300"),
+    ({"a": [1.0, 2.0], "label": pa.array([None, None], pa.string())}, "rows with a label", "'label' is empty"),
+    ({"a": ["u", "v"], "label": [0, 1]}, "must hold numbers", "row 1, column 'a': 'u', and it holds 2 different"),
+    ({"a": [1.0, np.nan], "label": [0, 1]}, "no empty cells", "row 2, column 'a' is empty"),
+    ({"a": [1.0, 1e300], "label": [0, 1]}, "32 bits", "row 2, column 'a': '1e+300'"),
     ({"a": [1.0, 2.0], "label": [0, 0.5]}, "whole numbers or names", "row 2, column 'label': '0.5'"),
     ({"a": [1.0, 2.0], "label": [0, 1], "split": [0, 2]}, "train or test", "row 2, column 'split': '2'"),
     ({"x": [[1.0], [1.0, 2.0]], "label": [0, 1]}, "of one length", "row 2 has 2 numbers, the first row 1"),
@@ -76,7 +76,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"x": [[1.0], [None]], "label": [0, 1]}, "no empty cells", "'x'"),
     ({"x": [["u"], ["v"]], "label": [0, 1]}, "must hold numbers", "column 'x' is of type list"),
     ({"x": [[1.0], [np.inf]], "label": [0, 1]}, "must be finite", "row 2, column 'x': inf"),
-    ({"x": [[1.0], [2.0]], "a": [1, 2], "label": [0, 1]}, "must hold numbers", "column 'x' is of type list"),
+    ({"x": [[1.0], [2.0]], "a": [1, 2], "label": [0, 1]}, "the only one of features", "beside it are 'a'"),
+    ({"z": [[1.0], [2.0]], "label": [0, 1]}, "must hold numbers", "column 'z' is of type list"),
 ]
 
 
