@@ -26,6 +26,9 @@ AXES: dict[str, tuple[str, str, str]] = {
     "placement": ("server_app.placement", "server_app.placement.base", "Placement"),
     "aggregation": ("server_app.aggregation", "server_app.aggregation.base", "Aggregation"),
 }
+"""Of a search: each has a group of the configuration."""
+_AFTERWARDS = {"format": ("server_app.export", "server_app.export.base", "Format")}
+"""Of what is done with what a search has found."""
 
 
 def load_choice(axis: str, name: str) -> type:
@@ -34,7 +37,7 @@ def load_choice(axis: str, name: str) -> type:
     Parameters
     ----------
     axis : str
-        One of `AXES`.
+        One of `AXES`, or ``format``: that of an exported model.
     name : str
         Name of the module, as in ``controller=evolution``, or ``package.module:Class``.
 
@@ -91,9 +94,10 @@ def _imported(axis: str, name: str) -> type:
 
 
 def _axis(axis: str) -> tuple[str, str, str]:
-    if axis not in AXES:
-        raise ConfigError(f"An axis is one of {list(AXES)}", axis, fix="Check the spelling")
-    return AXES[axis]
+    known = AXES | _AFTERWARDS
+    if axis not in known:
+        raise ConfigError(f"An axis is one of {list(known)}", axis, fix="Check the spelling")
+    return known[axis]
 
 
 def _modules(axis: str) -> list[str]:

@@ -4,17 +4,32 @@ from common.architecture.graph import HEAD, INPUT, Graph, GraphBuilder
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Layer
 from common.architecture.operations import (
+    GRU,
     Activation,
     Add,
+    AverageTo,
+    AvgPool,
+    BatchNorm,
+    Concatenate,
     Convolution,
     Dropout,
+    ExampleNorm,
+    Flatten,
     GlobalPool,
     GroupNorm,
+    LayerNorm,
     Linear,
+    LogEnergy,
+    MaxPool,
     Multiply,
     Operation,
+    Positions,
+    SelfAttention,
+    Shuffle,
+    Standardise,
 )
 from common.architecture.tensors import Shape
+from common.preprocessing.scaling import Scaling
 from common.tasks import Classification, Task
 
 BRANCHED_TASK = Task((3, 6, 6), Classification(5))
@@ -68,3 +83,34 @@ def reading(graph: Graph) -> dict[str, tuple[Operation, list[str]]]:
     """Return each node's operation, and the names of what it reads."""
     names = [node.name for node in graph.nodes]
     return {node.name: (node.operation, [(*names, "input")[index] for index in node.inputs]) for node in graph.nodes}
+
+
+def everything(extents: Shape) -> Graph:
+    """Return a network of nearly all operations on two scaled channels, over time or over both axes of an image."""
+    network, width, axes = GraphBuilder((2, *extents)), 8, len(extents)
+    scaled = network.add("scale", Standardise(Scaling((1.0, -2.0), (2.0, 0.5))), INPUT)
+    x = network.add("stem", Convolution(width, 3, dilation=2), network.add("example", ExampleNorm(), scaled))
+    x = network.add("place", Positions(), network.add("norm", GroupNorm(2), x))
+    attending = network.add("attention", SelfAttention(2), network.add("attention_norm", LayerNorm(), x))
+    x = network.add("attended", Add(), x, network.add("attention_dropout", Dropout(0.5), attending))
+    x = network.add("depth", Convolution(width, 3, 2, depthwise=True, bias=False), x)
+    x = network.add("depth_active", Activation("hard_swish"), network.add("depth_norm", BatchNorm(), x))
+    gates = network.add("squeeze", Activation("relu"), network.add("excite", Linear(width), pooled(network, x, "avg")))
+    x = network.add("gated", Multiply(), x, network.add("gates", Activation("hard_sigmoid"), gates))
+    least, mean = network.add("most", MaxPool(3, 1, padded=True), x), network.add("mean", AvgPool(3, 1, padded=True), x)
+    x = network.add("both", Concatenate(), least, network.add("active", Activation("gelu"), mean))
+    x = network.add("shuffled", Shuffle(2), x)
+    if axes == 1:
+        x = network.add("recurrent", GRU(5), x)
+    parts = [pooled(network, x, "log_std"), pooled(network, x, "max")]
+    parts.append(network.add("flat", Flatten(), network.add("windows", AverageTo((4, 3)[:axes]), x)))
+    if axes == 1:
+        parts.append(network.add("energy", LogEnergy(3), scaled))
+    x = network.add("plain", Activation("silu"), network.add("joined", Concatenate(), *parts))
+    network.add(HEAD, Linear(3), network.add("last", Activation("tanh"), x))
+    return network.graph()
+
+
+def pooled(network: GraphBuilder, source: int, how: str) -> int:
+    """Add a reduction over space."""
+    return network.add(f"pool_{how}", GlobalPool(how), source)

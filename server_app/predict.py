@@ -1,0 +1,142 @@
+"""Scores a file with a trained model: one of ours, or one that `server_app.export` wrote.
+
+Files are those that nodes have (`common.data.formats`); they need no labels. Where they have some, the model is scored.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.architecture.memory import SCORING_BATCH
+from common.errors import DataError
+from common.models.export import SPEC_FILE, load_model, read_model
+from common.tasks import Head, Task, task_from_record
+from server_app.export.base import Format, Run
+from server_app.export.examples import before_readout
+from server_app.export.writing import read_description
+from server_app.registry import load_choice
+from server_app.run_folder import RESULT
+from server_app.unlabelled import Inputs, read_inputs
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of a file.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Of the table.
+    rows : list
+        One for each example, in the order of the file: from a classifier the class and the probability of each, else
+        the outputs; and the label last, where there is one.
+    metrics : dict
+        Where there are labels: what the head's metrics say.
+    notes : tuple of str
+        What was done in reading.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[list[Any]]
+    metrics: dict[str, float]
+    notes: tuple[str, ...]
+
+    def to_csv(self) -> str:
+        """Return the table as CSV, with a header; numbers have six digits."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in self.rows)
+        return text.getvalue()
+
+
+def predict(model: Path, file: str, label: str = "label") -> Predictions:
+    """Score a file.
+
+    Parameters
+    ----------
+    model : Path
+        A run's folder, or ``best/`` in it, or the folder or the file of an exported model. Code of a model in the
+        formats python and safetensors is run.
+    file : str
+        What is scored.
+    label : str
+        The column of a table that has the labels, if there is one.
+
+    Raises
+    ------
+    StorageError, SpecError, ConfigError
+        There is no model, or it cannot be run here.
+    DataError
+        The file cannot be read, or does not fit the model.
+    """
+    home = _home(model)
+    own = (home / SPEC_FILE).exists()
+    description = {} if own else read_description(home)
+    task = read_model(home)[1] if own else task_from_record(description["task"])
+    inputs = read_inputs(file, label, task.head)
+    _check(inputs.x, task)
+    run = _own(home, inputs.x) if own else _exported(home, description)
+    starts = range(0, len(inputs.x), SCORING_BATCH)
+    outputs = np.concatenate([run(inputs.x[start : start + SCORING_BATCH]) for start in starts])
+    return _told(task.head, outputs, inputs)
+
+
+def _home(model: Path) -> Path:
+    if model.is_file():
+        return model.parent
+    return model / "best" if (model / RESULT).exists() and not (model / SPEC_FILE).exists() else model
+
+
+def _own(home: Path, x: NDArray[np.float32]) -> Run:
+    import torch
+
+    module = load_model(home, x)
+
+    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            outputs: NDArray[np.float32] = module(torch.from_numpy(batch)).numpy()
+        return outputs
+
+    return run
+
+
+def _exported(home: Path, description: dict[str, Any]) -> Run:
+    form: Format = load_choice("format", str(description["format"]))()
+    form.check_installed()
+    return form.runner(home)
+
+
+def _check(x: NDArray[np.float32], task: Task) -> None:
+    if x.shape[1:] != task.input_shape:
+        raise DataError(
+            f"Examples for this model have the shape {task.input_shape}",
+            x.shape[1:],
+            fix="Give it what it was trained on: the same columns, channels and extents",
+        )
+
+
+def _told(head: Head, outputs: NDArray[np.float32], inputs: Inputs) -> Predictions:
+    metrics = {} if inputs.y is None else head.metrics(before_readout(head, outputs), inputs.y)
+    if head.kind == "classification":
+        names = getattr(head, "classes", ()) or tuple(map(str, range(head.output_width)))
+        shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
+        columns = ("predicted", *[f"p({name})" for name in names])
+        told: Sequence[list[Any]] = [
+            [names[int(row.argmax())], *row.tolist()] for row in shifted / shifted.sum(axis=1, keepdims=True)
+        ]
+        labels = None if inputs.y is None else [names[int(label)] for label in inputs.y]
+    else:
+        columns = ("predicted",) if head.output_width == 1 else tuple(f"output{i}" for i in range(head.output_width))
+        told = [[float(value) for value in row] for row in outputs]
+        labels = None if inputs.y is None else [" ".join(f"{value:.6g}" for value in row) for row in inputs.y]
+    rows = [[*row, *([] if labels is None else [labels[place]])] for place, row in enumerate(told)]
+    return Predictions((*columns, *([] if labels is None else ["label"])), rows, metrics, inputs.notes)

@@ -1,0 +1,154 @@
+"""Examples of a file with or without labels.
+
+The formats of nodes have labels, without which nothing is learnt. Of a file that lacks them a copy with a label that
+says nothing is read, in the same way, and the label is forgotten.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.formats import Reading, read
+from common.data.ingest import pool_of
+from common.errors import DataError
+from common.tasks import Head
+
+_TABLES = (".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is in a file.
+
+    Parameters
+    ----------
+    x : NDArray
+        float32, shape ``(n, *input_shape)``.
+    y : NDArray, optional
+        Labels as the head of the model has them; None where there are none.
+    notes : tuple of str
+        What was done in reading.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[Any] | None
+    notes: tuple[str, ...]
+
+
+def read_inputs(path: str, label: str, head: Head) -> Inputs:
+    """Read a file.
+
+    Parameters
+    ----------
+    path : str
+        As of `common.data.formats.read`; an .npz without ``y``, a table without a column of labels, and a folder with
+        images in it and no folders will do, too.
+    label : str
+        The column of a table that has the labels, if there is one.
+    head : Head
+        Of the model. Where it tells numbers, labels are numbers.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or its labels are none of the model's.
+    """
+    numbers = _numbers(path, label) if head.kind != "classification" else None
+    if numbers is None and head.kind == "classification" and not _lacks_labels(path, label):
+        pool = pool_of(read(path, Reading(label)), own=True)
+        examples = pool.take(np.arange(len(pool.y)), head)
+        return Inputs(examples.x, examples.y, pool.notes)
+    with _labelled(path, label) as copy:
+        pool = pool_of(read(str(copy), Reading(label)), own=True)
+        return Inputs(pool.take(np.arange(len(pool.y))).x, numbers, pool.notes)
+
+
+def _lacks_labels(path: str, label: str) -> bool:
+    place = Path(path)
+    if place.is_dir():
+        entries = [entry for entry in place.iterdir() if not entry.name.startswith(".")]
+        return bool(entries) and not any(entry.is_dir() for entry in entries)
+    if place.suffix.lower() == ".npz" and place.exists():
+        return "y" not in _arrays(place)
+    return place.suffix.lower() in _TABLES and place.exists() and label not in _header(place)[0]
+
+
+def _numbers(path: str, label: str) -> NDArray[np.float32] | None:
+    """Return the labels of a regression, shape ``(n, outputs)``; None where there are none, or of other formats."""
+    place = Path(path)
+    try:
+        if place.suffix.lower() == ".npz":
+            y = _arrays(place).get("y")
+            return None if y is None else y.astype(np.float32).reshape(len(y), -1)
+        if place.suffix.lower() in _TABLES and label in _header(place)[0]:
+            header, delimiter = _header(place)
+            with place.open(encoding="utf-8-sig", newline="") as stream:
+                rows = [row for row in csv.reader(stream, delimiter=delimiter) if row][1:]
+            return np.array([[float(row[header.index(label)])] for row in rows], np.float32)
+    except (ValueError, IndexError, TypeError) as error:
+        raise DataError("The labels of a regression must be numbers", fix="Correct them", detail=str(error)) from None
+    return None
+
+
+@contextmanager
+def _labelled(path: str, label: str) -> Iterator[Path]:
+    """Give a copy of a file whose labels say nothing."""
+    place = Path(path)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / place.name
+        if place.is_dir():
+            (copy / "all").mkdir(parents=True)
+            for image in place.iterdir():
+                (copy / "all" / image.name).symlink_to(image.absolute())
+        elif place.suffix.lower() == ".npz" and place.exists():
+            arrays = _arrays(place)
+            x = arrays.get("x", np.zeros(0))
+            np.savez(copy, x=x, y=np.zeros(len(x), np.int64))
+        elif place.suffix.lower() in _TABLES and place.exists():
+            _copy_table(place, copy, label)
+        else:
+            copy = place  # what cannot be copied is for its own format to refuse
+        yield copy
+
+
+def _copy_table(place: Path, copy: Path, label: str) -> None:
+    header, delimiter = _header(place)
+    with place.open(encoding="utf-8-sig", newline="") as source, copy.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.writer(target, delimiter=delimiter)
+        for place_of_row, row in enumerate(csv.reader(source, delimiter=delimiter)):
+            if not row:
+                writer.writerow(row)
+            elif label in header:
+                at = header.index(label)
+                writer.writerow([*row[:at], label if place_of_row == 0 else "0", *row[at + 1 :]])
+            else:
+                writer.writerow([*row, label if place_of_row == 0 else "0"])
+
+
+def _header(place: Path) -> tuple[list[str], str]:
+    try:
+        with place.open(encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline()
+    except (OSError, UnicodeError) as error:
+        raise DataError(
+            "A table must be readable as text", fix="Save it again as CSV (UTF-8)", detail=str(error)
+        ) from None
+    delimiter = max(",;\t", key=first.count)
+    return [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])], delimiter
+
+
+def _arrays(place: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(place, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files} if hasattr(file, "files") else {"x": file}
+    except Exception:
+        return {"y": np.zeros(0)}
