@@ -7,16 +7,16 @@ const drawn = [];
 /**
  * Return a figure whose picture is drawn for its width, and again when that changes.
  *
- * draw(width) returns the svg, or {svg, points}, where points have x, y and told (what is said of them), and perhaps
- * open, what a click does.
+ * draw(width) returns the svg, or {svg, points}, where points have x, y and told (what is said of them, or what returns
+ * it), and perhaps open, what a click does.
  */
 function chart(title, draw, caption = null) {
   const host = h("div"), figure_ = h("figure", {}, host, caption && h("figcaption", {}, caption));
   const entry = {
     host,
     width: 0,
-    draw() {
-      const width = Math.max(260, Math.round(host.clientWidth || host.parentElement?.clientWidth || 720));
+    measure: () => Math.max(260, Math.round(host.clientWidth || 720)),
+    draw(width) {
       if (Math.abs(width - entry.width) < 4) return;
       entry.width = width;
       const found = draw(width), svg = found.svg ?? found;
@@ -33,7 +33,8 @@ function chart(title, draw, caption = null) {
 /** Draw all charts that are on the page, and forget those that are not any more. */
 function drawAll() {
   for (let i = drawn.length - 1; i >= 0; i--) if (!drawn[i].host.isConnected) drawn.splice(i, 1);
-  for (const entry of drawn) entry.draw();
+  const widths = drawn.map((entry) => entry.measure()); // all before the first is drawn: each would be laid out anew
+  drawn.forEach((entry, place) => entry.draw(widths[place]));
 }
 
 /** Let mouse and keys go through the points of a chart, and say what each is. */
@@ -46,16 +47,16 @@ function reachable(svg, points) {
   let at = -1;
   const show = (place, speak) => {
     at = place;
-    const point = points[place], box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
+    const point = points[place], told = typeof point.told === "function" ? point.told() : point.told, box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
     cursor.setAttribute("cx", point.x);
     cursor.setAttribute("cy", point.y);
     cursor.setAttribute("visibility", "visible");
-    tip.textContent = point.told;
+    tip.textContent = told;
     tip.hidden = false;
     const left = box.left + scrollX + point.x * scale + 14, most = scrollX + document.documentElement.clientWidth - tip.offsetWidth - 8;
     tip.style.left = `${Math.max(8, Math.min(left, most))}px`;
     tip.style.top = `${box.top + scrollY + point.y * scale + 14}px`;
-    if (speak) spoken.textContent = point.told;
+    if (speak) spoken.textContent = told;
   };
   const hide = () => {
     cursor.setAttribute("visibility", "hidden");
@@ -157,20 +158,24 @@ function parallel(title, rows, axes, classOf, matches, told) {
     const places = axes.map((_, place) => side + (place * (width - 2 * side)) / Math.max(1, axes.length - 1));
     const scales = axes.map((axis) => scaleOf(axis, rows, [bottom, top]));
     const lines = [...rows].sort((a, b) => rankOf(classOf(a)) - rankOf(classOf(b)));
-    const points = [];
+    const counts = {}, points = [];
+    for (const row of rows) if (matches(row)) counts[classOf(row)] = (counts[classOf(row)] ?? 0) + 1;
     for (const row of lines) {
-      const corners = axes.map((axis, place) => [places[place], scales[place](axis.at(row))]);
-      const kind = classOf(row), on = matches(row);
-      svg.append(s("path", { class: `path ${kind} ${on ? "" : "off"}`, d: through(corners) }));
+      const corners = axes.map((axis, place) => [places[place], scales[place](axis.at(row)) + (axis.labels ? apart(row.number, rows.length) : 0)]);
+      const kind = classOf(row), on = matches(row), opacity = on ? Math.min(1, Math.max(0.12, 25 / counts[kind])) : null;
+      svg.append(s("path", { class: `path ${kind} ${on ? "" : "off"}`, d: through(corners), opacity }));
       const [x, y] = corners[corners.length - 1];
       if (kind.includes("thick") && on) svg.append(mark(ROLES[kind.split(" ")[0]].mark, x, y, 6, kind.split(" ")[0]));
-      if (on) points.push({ x, y, row, told: told(row) });
+      if (on) points.push({ x, y, row, told: () => told(row) });
     }
     axes.forEach((axis, place) => drawAxis(svg, axis, scales[place], places[place], top, bottom, (width - 2 * side) / Math.max(1, axes.length - 1), place));
     points.sort((a, b) => (a.row.place ?? 1e9) - (b.row.place ?? 1e9));
     return { svg, points };
   });
 }
+
+/** Return by how much a line of many leaves its place on an axis of few, so that it is seen how many there are. */
+const apart = (number, count) => (count > 40 ? (((number * 0.618034) % 1) - 0.5) * 14 : 0);
 
 const rankOf = (kind) => ["v0", "v1", "v2", "v3", "baseline", "winner"].indexOf(kind.split(" ")[0]);
 

@@ -59,7 +59,7 @@ function together(doc, view, act) {
         svg.append(s("path", { class: `path ${look.class} ${look.line}`, d: through(at, true) }));
         for (const [px, py, one] of at) {
           svg.append(mark(look.mark, px, py, 3.5, look.class));
-          points.push({ x: px, y: py, told: `${run.name}: ${figure(one.value)} at rung ${one.rung}, trial ${one.trial}, after ${axis.form(one[axis.key])}` });
+          points.push({ x: px, y: py, told: () => `${run.name}: ${figure(one.value)} at rung ${one.rung}, trial ${one.trial}, after ${axis.form(one[axis.key])}` });
         }
       }
       return { svg, points };
@@ -71,6 +71,6 @@ function runs(doc) {
   return section("runs", "The runs", "What each run found, and what it cost in all.", h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The runs" }, h("table", {},
     h("thead", {}, h("tr", {}, ["run", "arm", "status"].map((name) => h("th", { scope: "col" }, name)), columns.map((name) => h("th", { scope: "col", class: "num" }, name === "test" ? `test ${plain(doc.metric.name)}` : name)), h("th", { scope: "col" }, "found"))),
     h("tbody", {}, doc.runs.map((run) => h("tr", {}, h("th", { scope: "row" }, run.name), h("td", {}, symbol(armLook(run.arm).mark, armLook(run.arm).class), doc.arms[run.arm]), h("td", {}, run.status),
-      [run.seed, run.trials.toLocaleString("en"), figure(run.mean), figure(run.deviation), run.parameters?.toLocaleString("en") ?? "–", run.macs?.toLocaleString("en") ?? "–", short(run.mac_examples || null), bytes(run.bytes), clock(run.seconds)].map((cell) => h("td", { class: "num" }, String(cell))),
+      [run.seed, grouped(run.trials), figure(run.mean), figure(run.deviation), grouped(run.parameters), grouped(run.macs), short(run.mac_examples || null), bytes(run.bytes), clock(run.seconds)].map((cell) => h("td", { class: "num" }, String(cell))),
       h("td", { class: "wide" }, run.architecture || "nothing")))))));
 }

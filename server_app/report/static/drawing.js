@@ -28,10 +28,15 @@ const caption = (text) => h("caption", {}, h("span", {}, text));
 
 // ------------------------------------------------------------ numbers in words
 
+const FORMAT = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+/** Return a number with its thousands apart. */
+const grouped = (value) => (value === null || value === undefined ? "–" : FORMAT.format(value));
+
 /** Return the value of an objective or a metric in its own unit. */
 function figure(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (Math.abs(value) >= 10000) return Math.round(value).toLocaleString("en");
+  if (Math.abs(value) >= 10000) return grouped(Math.round(value));
   return Math.abs(value) < 100 ? value.toFixed(4) : value.toPrecision(5);
 }
 
@@ -56,7 +61,7 @@ function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)} h` : `${minutes}:${two(whole % 60)} min`;
 }
 
-const counted = (number, thing, things = `${thing}s`) => `${number.toLocaleString("en")} ${number === 1 ? thing : things}`;
+const counted = (number, thing, things = `${thing}s`) => `${grouped(number)} ${number === 1 ? thing : things}`;
 
 const plain = (name) => String(name).replaceAll("_", " ");
 

@@ -15,8 +15,12 @@ function choices(doc) {
 }
 
 function effectPicture(effect, name) {
+  return h("div", {}, h("h4", {}, effect.name), effectChart(effect, name));
+}
+
+function effectChart(effect, name) {
   return chart(`${name} by ${effect.name}`, (width) => {
-    const height = effect.values.length * 28 + 48, label = Math.min(150, width * 0.36);
+    const height = effect.values.length * 28 + 30, label = Math.min(150, width * 0.36);
     const svg = s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}` });
     const x = linear(extent(effect.values.flatMap((one) => [one.low, one.high, one.mean, one.adjusted]), 0.08), [label, width - 16]);
     const bottom = effect.values.length * 28 + 8;
@@ -28,10 +32,10 @@ function effectPicture(effect, name) {
       svg.append(s("text", { class: "name", x: label - 10, y: y + 4, "text-anchor": "end" }, clip(`${one.label} (${one.trials})`, label - 12)));
       svg.append(s("path", { class: "path front", style: "stroke-width:6;opacity:.35", d: `M${x(one.low)},${y}H${Math.max(x(one.high), x(one.low) + 1)}` }));
       svg.append(mark("circle", x(one.mean), y, 4.5, "front"), mark("diamond", x(one.adjusted), y, 4, "winner"));
-      return { x: x(one.mean), y, told: `${effect.name} ${one.label}: ${counted(one.trials, "trial")}, mean ${figure(one.mean)}, middle half ${figure(one.low)} to ${figure(one.high)}; by the forest ${figure(one.adjusted)}` };
+      return { x: x(one.mean), y, told: () => `${effect.name} ${one.label}: ${counted(one.trials, "trial")}, mean ${figure(one.mean)}, middle half ${figure(one.low)} to ${figure(one.high)}; by the forest ${figure(one.adjusted)}` };
     });
     return { svg, points };
-  }, effect.name);
+  });
 }
 
 // ------------------------------------------------------------ nodes
@@ -72,7 +76,7 @@ function dotPicture(found, rows, metric) {
         if (row.values[role] === undefined) continue;
         svg.append(mark(ROLES[role].mark, x(row.values[role]), y, ROLES[role].size * 0.85, role));
       }
-      for (const role of found.roles) if (row.values[role] !== undefined) points.push({ x: x(row.values[role]), y, told: `${row.name}, ${ROLES[role].name}: ${figure(row.values[role])}${row.class ? `\n${row.class}` : ""}` });
+      for (const role of found.roles) if (row.values[role] !== undefined) points.push({ x: x(row.values[role]), y, told: () => `${row.name}, ${ROLES[role].name}: ${figure(row.values[role])}${row.class ? `\n${row.class}` : ""}` });
     });
     return { svg, points };
   }, "Nodes by what they get of the winner, the best first.");
@@ -91,7 +95,7 @@ function quantilePicture(found, rows, metric) {
       svg.append(s("path", { class: `path ${role} ${ROLES[role].line}`, d: through(corners) }));
       corners.forEach(([px, py], at) => {
         if (at % Math.ceil(corners.length / 12) === 0) svg.append(mark(ROLES[role].mark, px, py, 4, role));
-        points.push({ x: px, y: py, told: `${ROLES[role].name}: ${at + 1} of ${values.length} nodes get ${figure(values[at])} or ${found.direction === "min" ? "more" : "less"}` });
+        points.push({ x: px, y: py, told: () => `${ROLES[role].name}: ${at + 1} of ${values.length} nodes get ${figure(values[at])} or ${found.direction === "min" ? "more" : "less"}` });
       });
     }
     return { svg, points };
@@ -113,7 +117,7 @@ function groupTable(found) {
 }
 
 function heldTable(found) {
-  const cell = (value) => h("td", { class: "num" }, value === null ? "–" : value.toLocaleString("en"));
+  const cell = (value) => h("td", { class: "num" }, grouped(value));
   return h("details", {}, h("summary", {}, `All ${counted(found.rows.length, "node")} and what they hold`), h("div", { class: "scroll" }, h("table", {},
     h("thead", {}, h("tr", {}, ["node", "class", "device"].map((name) => h("th", { scope: "col" }, name)), ["training", "validation", "test", ...found.roles.map((role) => ROLES[role].name)].map((name) => h("th", { scope: "col", class: "num" }, name)))),
     h("tbody", {}, found.rows.map((row) => h("tr", {}, h("th", { scope: "row" }, row.name), h("td", {}, row.class || "–"), h("td", {}, row.device ?? "–"), cell(row.examples), cell(row.validation), cell(row.test), found.roles.map((role) => h("td", { class: "num" }, figure(row.values[role])))))))));
@@ -133,7 +137,7 @@ function costs(doc) {
       caption(`Busy is the part of the time in which an average node computed; the rest is waiting, sending, starting and deciding. ${counts.messages ? `${counted(counts.messages, "message")} in ${counted(counts.exchanges, "exchange")} with ${counted(number, "node")}; ${bytes(counts.bytes_down)} down, ${bytes(counts.bytes_up)} up.` : ""}`),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "stage"), ["time", "busy", "node-seconds", "MACs × examples", "weights sent"].map((name) => h("th", { scope: "col", class: "num" }, name)))),
       h("tbody", {}, rows.map((stage) => h("tr", {}, h("th", { scope: "row" }, stage.name),
-        [clock(stage.seconds), percent(stage.busy), stage.node_seconds === null || stage.node_seconds === undefined ? "–" : stage.node_seconds.toLocaleString("en", { maximumFractionDigits: 1 }), short(stage.mac_examples), bytes(stage.bytes)].map((cell) => h("td", { class: "num" }, cell))))))));
+        [clock(stage.seconds), percent(stage.busy), grouped(stage.node_seconds), short(stage.mac_examples), bytes(stage.bytes)].map((cell) => h("td", { class: "num" }, cell))))))));
 }
 
 function troubles(doc) {

@@ -31,7 +31,7 @@ function toldOf(doc, row) {
   return [
     `trial ${row.number}${role ? `, ${ROLES[role].name}` : ""}: ${plain(doc.objective.name)} ${figure(row.value)} at rung ${row.rung}`,
     row.architecture,
-    `${row.origin}${row.parent === null ? "" : ` of trial ${row.parent}`}, ${row.macs.toLocaleString("en")} MACs, ${row.parameters.toLocaleString("en")} parameters`,
+    `${row.origin}${row.parent === null ? "" : ` of trial ${row.parent}`}, ${grouped(row.macs)} MACs, ${grouped(row.parameters)} parameters`,
   ].join("\n");
 }
 
@@ -39,14 +39,14 @@ function toldOf(doc, row) {
 
 function head(doc) {
   const { run, models } = doc, found = models.roles[0];
-  const first = models.rows[0];
+  const first = models.runs ? models.rows[0] : null;
   const total = (key) => doc.costs.stages.reduce((sum, stage) => sum + (stage[key] ?? 0), 0);
   const best = doc.best[doc.best.length - 1];
   const facts = [
     first ? [first[0], first[1], models.runs > 1 ? `mean (deviation over ${models.runs} seeds)` : "one seed"] : null,
     !first && best ? [`best ${plain(doc.objective.name)}`, figure(best.value), `trial ${best.trial}, rung ${best.rung}`] : null,
     first && models.roles[1] ? [models.roles[1].title, first[2], "the same"] : null,
-    ["trials", doc.trials.length.toLocaleString("en"), stateCounts(doc)],
+    ["trials", grouped(doc.trials.length), stateCounts(doc)],
     ["time", clock(run.seconds), `${doc.costs.nodes} nodes`],
     total("mac_examples") ? ["MACs × examples", short(total("mac_examples")), "all stages"] : null,
     ["sent", bytes(total("bytes")), "both ways"],
@@ -70,7 +70,7 @@ function stateCounts(doc) {
 function models(doc) {
   const { roles, rows, sentences, runs } = doc.models;
   const table = roles.length > 0 && h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Models of the final training" }, h("table", { class: "plain" },
-    caption(runs > 1 ? `Mean (standard deviation over ${runs} seeds), on test examples that were opened once.` : "On test examples that were opened once."),
+    caption(runs > 1 ? `Mean (standard deviation over ${runs} seeds), on test examples that were opened once.` : runs ? "On test examples that were opened once." : "None of them has been tested."),
     h("thead", {}, h("tr", {}, h("td", {}), roles.map((role) => h("th", { scope: "col", class: "num" }, symbol(ROLES[role.role].mark, role.role), role.title)))),
     h("tbody", {}, rows.map(([title, ...cells]) => h("tr", {}, h("th", { scope: "row" }, title), cells.map((cell) => h("td", { class: "num" }, cell)))))));
   return section("found", "What was found", "The winner of the search and what it is compared with, all trained from scratch and tested once.",
@@ -104,7 +104,7 @@ function progressPicture(doc, axis, rungs, width) {
   for (const score of finite) {
     const at = [x(score[axis.key]), y(score.value)];
     svg.append(h_(mark(rungMark(score.rung), ...at, 3, rungClass(score.rung)), "soft"));
-    points.push({ x: at[0], y: at[1], told: `trial ${score.trial}, rung ${score.rung}, ${counted(score.rounds, "round")}: ${figure(score.value)}\nafter ${axis.form(score[axis.key])}` });
+    points.push({ x: at[0], y: at[1], told: () => `trial ${score.trial}, rung ${score.rung}, ${counted(score.rounds, "round")}: ${figure(score.value)}\nafter ${axis.form(score[axis.key])}` });
   }
   for (const rung of rungs) {
     let best = -Infinity;
@@ -142,7 +142,7 @@ function trials(doc, view, act) {
       ...["baseline", "winner"].filter((role) => doc.models.roles.some((one) => one.role === role && one.trial !== null)).map((role) => ({ class: role, line: ROLES[role].line, mark: ROLES[role].mark, text: ROLES[role].name })),
     ]),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Parallel coordinates of all trials" },
-      h("div", { style: `min-width:${Math.max(34, axes.length * 5.2)}rem` },
+      h("div", { class: "sized", style: `min-width:${Math.max(34, axes.length * 5.2)}rem` },
         parallel("All trials as parallel coordinates", doc.trials, axes, classOf, matches, (row) => toldOf(doc, row)))),
     h("div", { id: "table" }, trialTable(doc, shown, view, act)));
   found.classList.add("long");
@@ -249,7 +249,7 @@ function frontPicture(doc, rows, panel, top, width) {
     if (onFront) svg.append(mark("diamond", ...at, 5, "front"));
     else if (!roles.length) svg.append(mark(row.rung < top ? "openCircle" : "circle", ...at, 3.5, "other"));
     for (const role of roles.reverse()) svg.append(mark(ROLES[role].mark, ...at, ROLES[role].size, role));
-    points.push({ x: at[0], y: at[1], told: toldOf(doc, row) });
+    points.push({ x: at[0], y: at[1], told: () => toldOf(doc, row) });
   }
   return { svg, points: points.sort((a, b) => a.x - b.x) };
 }
@@ -290,10 +290,10 @@ function curvesPicture(doc, runs, width) {
   const points = [];
   for (const run of [...runs].sort((a, b) => (a.role !== null) - (b.role !== null) || (a.role === "baseline") - (b.role === "baseline"))) {
     const look = ROLES[run.role], at = run.points.map(([round, value]) => [x(round), y(value)]);
-    svg.append(s("path", { class: `path ${run.role ?? "other thin"} ${look?.line ?? ""}`, d: through(at) }));
+    svg.append(s("path", { class: `path ${run.role ?? "other thin faint"} ${look?.line ?? ""}`, d: through(at) }));
     at.forEach(([px, py], place) => {
       svg.append(mark(look?.mark ?? "circle", px, py, look ? look.size * 0.8 : 2.5, run.role ?? "other soft"));
-      points.push({ x: px, y: py, told: `${run.name}${look ? `, ${look.name}` : ""}: ${figure(run.points[place][1])} after ${counted(run.points[place][0], "round")}` });
+      points.push({ x: px, y: py, told: () => `${run.name}${look ? `, ${look.name}` : ""}: ${figure(run.points[place][1])} after ${counted(run.points[place][0], "round")}` });
     });
   }
   return { svg, points };

@@ -8,12 +8,12 @@ const COLUMNS = [
   { key: "parent", name: "parent", at: (row) => row.parent, form: (row) => row.parent ?? "–", number: true, up: true },
   { key: "state", name: "state", at: (row) => row.state, form: (row) => [symbol(STATES[row.state] ?? "circle", "other"), row.state], up: true },
   { key: "rung", name: "rung", at: (row) => row.rung, form: (row) => row.rung, number: true },
-  { key: "rounds", name: "rounds", at: (row) => row.rounds, form: (row) => row.rounds, number: true },
-  { key: "parameters", name: "parameters", at: (row) => row.parameters, form: (row) => row.parameters.toLocaleString("en"), number: true, up: true },
-  { key: "macs", name: "MACs", at: (row) => row.macs, form: (row) => row.macs.toLocaleString("en"), number: true, up: true },
+  { key: "rounds", name: "rounds", at: (row) => row.rounds, form: (row) => row.rounds, number: true, spare: true },
+  { key: "parameters", name: "parameters", at: (row) => row.parameters, form: (row) => grouped(row.parameters), number: true, up: true },
+  { key: "macs", name: "MACs", at: (row) => row.macs, form: (row) => grouped(row.macs), number: true, up: true },
   { key: "mac_examples", name: "MACs × examples", at: (row) => row.mac_examples || null, form: (row) => short(row.mac_examples || null), number: true },
-  { key: "bytes", name: "sent", at: (row) => row.bytes, form: (row) => bytes(row.bytes), number: true },
-  { key: "seconds", name: "took", at: secondsOf, form: (row) => clock(secondsOf(row)), number: true },
+  { key: "bytes", name: "sent", at: (row) => row.bytes, form: (row) => bytes(row.bytes), number: true, spare: true },
+  { key: "seconds", name: "took", at: secondsOf, form: (row) => clock(secondsOf(row)), number: true, spare: true },
 ];
 
 /** What each state looks like. */
@@ -77,19 +77,22 @@ function trialTable(doc, shown, view, act) {
   const head = h("tr", {}, columns.map((one) => {
     const sorting = one === column ? (view.down ? "descending" : "ascending") : "none";
     const next = one === column ? !view.down : !one.up;
-    return h("th", { scope: "col", class: one.number ? "num" : null, "aria-sort": sorting },
+    return h("th", { scope: "col", class: classesOf(one), "aria-sort": sorting },
       h("button", { type: "button", id: `sort-${one.key}`, onclick: () => act({ sort: one.key, down: next }, `sort-${one.key}`) }, one.name));
   }));
   const body = few.flatMap((row) => rowOf(doc, row, columns, view, act));
   return [
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "All trials" },
       h("table", { id: "all-trials" },
-        caption(`${counted(rows.length, "trial")} of ${doc.trials.length.toLocaleString("en")}, sorted by ${column.name}. The number of a trial opens what it chose.`),
+        caption(`${counted(rows.length, "trial")} of ${grouped(doc.trials.length)}, sorted by ${column.name}. The number of a trial opens what it chose.`),
         h("thead", {}, head), h("tbody", {}, body))),
     rows.length > FEW && h("button", { type: "button", class: "button more", id: "show-all", onclick: () => act({ all: !view.all }, "show-all") },
-      view.all ? `Show the first ${FEW} only` : `Show all ${rows.length.toLocaleString("en")}`),
+      view.all ? `Show the first ${FEW} only` : `Show all ${grouped(rows.length)}`),
   ].filter(Boolean);
 }
+
+/** Return the classes of a column; those that are spare are not printed. */
+const classesOf = (column) => ["num", "wide", "spare"].filter((name) => column[name === "num" ? "number" : name]).join(" ") || null;
 
 function rowOf(doc, row, columns, view, act) {
   const open = view.trial === row.number;
@@ -97,7 +100,7 @@ function rowOf(doc, row, columns, view, act) {
     const content = column.key === "number"
       ? h("button", { type: "button", class: "link", id: `trial-${row.number}`, "aria-expanded": String(open), onclick: () => act({ trial: open ? null : row.number }, `trial-${row.number}`) }, String(row.number))
       : column.form(row);
-    return h("td", { class: [column.number && "num", column.wide && "wide"].filter(Boolean).join(" ") || null }, content);
+    return h("td", { class: classesOf(column) }, content);
   });
   for (const role of rolesOf(doc, row.number).reverse()) cells[0].prepend(symbol(ROLES[role].mark, role), h("span", { class: "hidden" }, `${ROLES[role].name} `));
   const line = h("tr", { class: open ? "chosen" : null, "data-trial": row.number }, cells);

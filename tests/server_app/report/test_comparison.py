@@ -108,3 +108,10 @@ def test_runs_for_other_metrics_are_refused(make):
 def test_a_document_is_json(make):
     found = comparison_of([make("a", [0.6]), make("b", [0.5])])
     assert json.loads(json.dumps(found)) == found
+
+
+def test_the_same_task_in_other_partitions_is_the_same(make):
+    """What inputs are scaled by, and what a regression's targets are like, goes by the seed."""
+    one, other = (Task((4,), Regression((mean,), (1.0,))) for mean in (0.0, 0.1))
+    folders = [make("a", [0.3], 0, one), make("b", [0.2], 1, other, None, "controller=random")]
+    assert not any("tasks" in note for note in comparison_of(folders)["notes"])
