@@ -49,6 +49,7 @@ def entry_of(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | No
         "validation": dict(found.metrics) if found else {},
         "test": mean_of([test.metrics for test in tests if test]),
         "tests": [dict(test.metrics) if test else {} for test in tests],
+        "by_node": _by_node(final, tests) if final else {},
         "gain_over": _gains(final, role, tests) if final else {},
         "one_class": _one_class(final, tests) if final else 0,
         "parameters": cost.parameters,
@@ -173,6 +174,19 @@ def _found(config: Config, outcome: Outcome, role: str) -> tuple[Trial | None, s
     if role == "baseline" and config.final.baseline == PORTFOLIO:
         return best_of_portfolio(outcome.search.ranking), PORTFOLIO
     return None, "given" if role == "baseline" else "reference"
+
+
+def _by_node(final: Final, tests: Sequence[Score | None]) -> dict[str, list[float]]:
+    """Return by node, or person of the test, the primary metric as the mean over tests, and the examples behind it.
+
+    Who was missing in a test, or had no such metric in it, is left out: means over other tests do not compare.
+    """
+    metric, _ = final.objectives.head.primary
+    nodes = [test.by_node for test in tests if test is not None]
+    names = set.intersection(*({name for name, own in one.items() if metric in own.metrics} for one in nodes or [{}]))
+    return {
+        name: [fmean(one[name].metrics[metric] for one in nodes), nodes[0][name].examples] for name in sorted(names)
+    }
 
 
 def _gains(final: Final, role: str, tests: Sequence[Score | None]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class Journal:
         line = {"n": self._number, "event": event, "time": now, **fields}
         self._number += 1
         if self._file is not None:
-            content = json.dumps(_finite(line)).encode() + b"\n"
+            content = json.dumps(finite(line)).encode() + b"\n"
             try:
                 self._file.write(content)
                 self._file.flush()
@@ -167,15 +167,15 @@ def _other(path: Path, position: Position, why: str) -> StorageError:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, aside and renamed; NaN becomes null."""
-    write_aside(path, json.dumps(_finite(value), indent=2) + "\n")
+    write_aside(path, json.dumps(finite(value), indent=2) + "\n")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Replace NaN and infinities, which JSON lacks, by null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

@@ -4,6 +4,7 @@
 - ``journal.jsonl``: what happened, as it happens
 - ``result.json``: winner, baseline and others, counts, seconds, versions
 - ``history.json``: all trials, ranked
+- ``report.html``: all of it as a page
 - ``supernet.safetensors``: of a run with ``weights=supernet``, the weights that its trials shared
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
 - ``classes/1/`` and so on: of a run with ``placement=capability``, the best for each class of nodes, where they differ
@@ -38,6 +39,7 @@ CONFIG = "config.yaml"
 JOURNAL = "journal.jsonl"
 RESULT = "result.json"
 HISTORY = "history.json"
+REPORT = "report.html"
 SCORES = "proxies.json"
 FRONT = "front"
 STATE = "state.json"

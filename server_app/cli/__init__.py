@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from common import __version__
 from common.errors import FlwrNasError
 from common.output import silence
-from server_app.cli import compare, data, deployment, export, pick, predict, profile
+from server_app.cli import compare, data, deployment, export, pick, predict, profile, report
 from server_app.cli.benchmark import benchmark
 from server_app.cli.proxies import proxies
 from server_app.cli.search import search
@@ -34,6 +34,7 @@ _EPILOG = """examples:
   flwr-nas search federation=deployment              on real nodes
   flwr-nas show runs/NAME                            the winner of a run as a table and a picture
   flwr-nas show space=layered dataset=digits         what a search space holds, and what it costs
+  flwr-nas report runs/NAME                          a run as a page, or several runs beside each other
   flwr-nas benchmark space.table=FILE controller=evolution,random
                                                      which controller is better, on a table, in seconds
   flwr-nas proxies count=500                         a first look at 500 specs, scored without training
@@ -111,5 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     pick.add_parser(commands)
     predict.add_parser(commands)
     profile.add_parser(commands)
+    report.add_parser(commands)
     commands.add_parser("show", help="show an architecture as a table and a picture, or what a space holds")
     return parser

@@ -122,6 +122,10 @@ def _show(ending: Ending, run_dir: Path, again: str, output: TextIO) -> None:
 
             if model := kept_model(run_dir):
                 print(model, file=output, flush=True)
+        from server_app.report.write import report_at_end
+
+        if report := report_at_end(run_dir):
+            print(report, file=output, flush=True)
         print(f"Run folder: {run_dir}", file=output, flush=True)
     if ending.status != "finished" and again:
         from server_app.unfinished import can_go_on

@@ -26,13 +26,13 @@ def add_rows(table: Table, head: Head, entries: Sequence[Mapping[str, Any]]) -> 
     """Add the lines of the head's metrics, and of what the models cost."""
     columns = [tests_of(entry) for entry in entries]
     for row in rows_to_show(head, [test for tests in columns for test in tests]):
-        table.add_row(row.title, *(_cell(tests, row.metric, row.form) for tests in columns))
+        table.add_row(row.title, *(cell(tests, row.metric, row.form) for tests in columns))
     table.add_row("parameters", *(f"{entry['parameters']:,}" for entry in entries))
     table.add_row("MACs", *(f"{entry['macs']:,}" for entry in entries))
 
 
-def _cell(tests: Sequence[Mapping[str, float]], metric: str, form: str) -> str:
-    """Return the mean, and the standard deviation over runs where there are several."""
+def cell(tests: Sequence[Mapping[str, float]], metric: str, form: str) -> str:
+    """Return the mean of a metric, and the standard deviation over runs where there are several; a dash without any."""
     values = [test[metric] for test in tests if metric in test]
     if not values:
         return "-"

@@ -56,14 +56,14 @@ def render(result: dict[str, Any]) -> RenderableType:
         lines.append(Text(f"trained with {in_words(winner['recipe'])}"))
     if winner.get("feasible") is False:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
-    lines += [Text(sentence) for sentence in (*_chosen(result.get("finalists", [])), *judgement(there, head))]
+    lines += [Text(sentence) for sentence in (*chosen_in_words(result.get("finalists", [])), *judgement(there, head))]
     small_print = [_summary(result), *costs_in_words(result)]
     classes = render_classes(result.get("classes", []))
     tables = [table, *front_of_result(result), *([] if classes is None else [classes])]
     return Group(*tables, *lines, *(Text(line, style="dim") for line in small_print))
 
 
-def _chosen(finalists: Sequence[Mapping[str, Any]]) -> list[str]:
+def chosen_in_words(finalists: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return how the winner was chosen among the finalists, in a sentence; nothing where there was no choice."""
     number = counted(len(finalists), "finalist")
     return [f"Of {number} what was found {_WHY[each['why']]}." for each in finalists if each["chosen"]]

@@ -265,8 +265,7 @@ class Rounds(Stage):
             nodes=trained[:NAMED],
             left_out=sorted(phase.left_out)[:NAMED],
             loss=phase.loss,
-            bytes_down=trial.ledger.bytes_down,
-            bytes_up=trial.ledger.bytes_up,
+            **_spent(trial),
         )
         self._trained(active)
 
@@ -317,6 +316,7 @@ class Rounds(Stage):
             values=values,
             feasible=feasible,
             metrics=table,
+            **_spent(trial),
         )
         self._scored(active, split)
 
@@ -361,3 +361,9 @@ class Rounds(Stage):
         scores = {name: (metrics, examples) for name, (metrics, examples) in row["scores"].items()}
         macs = self._cost(trial).macs
         return Active(trial, name, row["target"], macs, row["slot"], None, row["turn"], row["tries"], scores)
+
+
+def _spent(trial: Trial) -> dict[str, int]:
+    """Return what a trial has cost so far, in what depends on no clock."""
+    ledger = trial.ledger
+    return {"bytes_down": ledger.bytes_down, "bytes_up": ledger.bytes_up, "mac_examples": ledger.mac_examples}

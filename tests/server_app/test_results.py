@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -30,7 +31,7 @@ from server_app.objectives.accuracy import Accuracy
 from server_app.outcome import Counts, Outcome
 from server_app.placement.shared import Shared
 from server_app.results import result_of, write_config, write_results
-from server_app.scores import Score
+from server_app.scores import NodeScore, Score
 from server_app.scoring import Scoring
 from server_app.spaces.listed import ListedSpace
 from server_app.stages.final import Final
@@ -224,6 +225,24 @@ def test_each_run_is_told_by_seed_and_their_mean(config, outcome):
     assert winner["gain_over"]["constant"]["values"] == pytest.approx([0.3, 0.5])
     assert winner["gain_over"]["baseline"]["values"] == pytest.approx([0.1])
     assert list(baseline["gain_over"]) == ["constant"]
+
+
+def test_each_node_is_told_as_its_mean_over_the_tests_that_all_have_it(config, outcome):
+    final = outcome.final
+    final.seeds, final.once = 2, {"constant"}
+    final.trials += [
+        trial(4, SPECS[1], 0.9, rounds=4),
+        trial(5, SPECS[0], 0.5, rounds=4),
+        trial(6, LINEAR, 0.3, rounds=4),
+    ]
+    winners = [run for run in final.trials if run.spec == SPECS[1]]
+    by_node = [{"a": (0.6, 10), "b": (0.8, 30)}, {"a": (0.9, 10), "b": (0.9, 30), "c": (1.0, 5)}]
+    for run, nodes in zip(winners, by_node, strict=True):
+        told = {name: NodeScore({"accuracy": value}, size, value) for name, (value, size) in nodes.items()}
+        run.scores[-1] = replace(run.scores[-1], by_node=told)
+    result = result_of(config, outcome, "finished")
+    assert result["winner"]["by_node"] == {"a": [pytest.approx(0.75), 10], "b": [pytest.approx(0.85), 30]}
+    assert result["linear"]["by_node"] == {}
 
 
 @pytest.fixture

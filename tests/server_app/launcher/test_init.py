@@ -7,6 +7,7 @@ from common.errors import ConfigError, FederationError
 from server_app.launcher import launch
 from server_app.launcher.follow import Ending, ResumedTail, Tail
 from server_app.launcher.interrupts import Interrupted
+from tests.server_app.report.conftest import Written
 
 FEDERATION = compose_config().federation
 
@@ -115,3 +116,25 @@ def test_a_new_run_and_one_that_goes_on_are_followed_differently(tmp_path, simul
         ("new", Tail),
         ("old", ResumedTail),
     ]
+
+
+def test_the_report_is_written_once_a_run_has_ended_and_stands_above_its_folder(tmp_path, capsys, simulated):
+    def leave(folder):
+        Written().begin("a").proposed(0).scored("trial-0000", 1, 0.5, 1).best("trial-0000", 1, 0.5).folder(folder)
+
+    simulated("stopped", leave)
+    launch({"config": "{}"}, FEDERATION, tmp_path / "run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"Report: {tmp_path / 'run' / 'report.html'}", f"Run folder: {tmp_path / 'run'}"]
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_a_report_that_cannot_be_written_changes_nothing_about_the_run(tmp_path, capsys, simulated):
+    def leave(folder):
+        (folder / "journal.jsonl").write_text('{"event": "start"}\n{"event": "end", "status": "finished"}\n')
+        (folder / "result.json").write_text("{}")
+        (folder / "report.html").mkdir()
+
+    simulated("finished", leave)
+    assert launch({"config": "{}"}, FEDERATION, tmp_path) == 0
+    assert "There is no report" in capsys.readouterr().out

@@ -1,0 +1,147 @@
+"""What left the nodes in a run: what SECURITY.md says in general, with this run's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from common.config import Config
+from common.tasks import Classification, Regression, Task
+from server_app.reporting.words import counted, size
+
+Events = Sequence[Mapping[str, Any]]
+
+
+def leaving_of(
+    events: Events,
+    result: Mapping[str, Any],
+    ledgers: Mapping[str, Sequence[int]],
+    config: Config | None,
+    task: Task | None,
+) -> list[dict[str, str]]:
+    """Return what left the nodes: ``what``, ``how_much`` and ``to_know``, in words.
+
+    Parameters
+    ----------
+    events, result, ledgers
+        As of `server_app.report.costs`.
+    config : Config, optional
+        Of the run; what follows from it alone is left out where it is not known.
+    task : Task, optional
+        Likewise.
+    """
+    rows = [
+        *_weights(events, result, ledgers),
+        *_metrics(events),
+        *_handshake(events),
+        *_classes(events, config, task),
+        *_sums(events, config),
+        *_proxies(events),
+        *_targets(task),
+        *_reasons(events),
+    ]
+    return [dict(zip(("what", "how_much", "to_know"), row, strict=True)) for row in rows]
+
+
+def _of(events: Events, *kinds: str) -> list[Mapping[str, Any]]:
+    return [event for event in events if event["event"] in kinds]
+
+
+def _weights(
+    events: Events, result: Mapping[str, Any], ledgers: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[str, str, str]]:
+    rounds = _of(events, "round")
+    if not rounds:
+        return
+    updates = sum(event["num_nodes"] for event in rounds)
+    counts = result.get("counts") or {}
+    amount = (
+        f"{size(counts['bytes_up'])} up, all told"
+        if "bytes_up" in counts
+        else f"{size(sum(b for _, b in ledgers.values()))} in both directions"
+    )
+    mixed = any(str(event["trial"]).startswith("mixed") for event in rounds)
+    beside = ", architecture weights, and the loss on the examples that are theirs" if mixed else ""
+    yield (
+        f"Weights of models after local training{beside}",
+        f"{counted(updates, 'update')} in {counted(len(rounds), 'round')}, {amount}",
+        "Updates can tell of the data that they were trained on. They are not encrypted against the server.",
+    )
+
+
+def _metrics(events: Events) -> Iterator[tuple[str, str, str]]:
+    scored = _of(events, "scored")
+    if scored:
+        number = sum(int((event.get("metrics") or {}).get("nodes") or 0) for event in scored)
+        yield (
+            "Metrics of models on a node's own data: loss, accuracy and the like",
+            f"{counted(number, 'table')} for {counted(len(scored), 'score')}",
+            "Of few examples a metric tells much about each.",
+        )
+
+
+def _handshake(events: Events) -> Iterator[tuple[str, str, str]]:
+    nodes = {event["node"]: event for event in _of(events, "node")}
+    if nodes:
+        yield (
+            "Name, shapes, and how many examples there are for training, validation and test",
+            f"once from each of {counted(len(nodes), 'node')}",
+            "Counts are exact.",
+        )
+        yield "Cores, memory, kind of device, a measured speed, and limits", f"from {counted(len(nodes), 'node')}", ""
+
+
+def _classes(events: Events, config: Config | None, task: Task | None) -> Iterator[tuple[str, str, str]]:
+    if task is None or not isinstance(task.head, Classification):
+        return
+    if task.head.classes:
+        yield "Names of classes", f"{len(task.head.classes)} names, which every node got", ""
+    if config is not None and config.objective["name"] == "primary":
+        least = config.preprocessing.min_examples
+        yield (
+            "How many training examples there are of each class",
+            f"from {counted(len(_of(events, 'node')), 'node')}, rounded down to multiples of {least}",
+            f"Nothing of a node with fewer than {least} examples.",
+        )
+
+
+def _sums(events: Events, config: Config | None) -> Iterator[tuple[str, str, str]]:
+    for event in _of(events, "scaled")[:1]:
+        least = "so many" if config is None else str(config.preprocessing.min_examples)
+        yield (
+            "Sum and sum of squares of each feature or channel over the training examples",
+            f"from {counted(event['num_nodes'], 'node')}; of fewer than {least} examples none, which are "
+            f"{counted(event['left_out'], 'node')}",
+            "Their means and deviations are part of the model, and reached every node.",
+        )
+
+
+def _proxies(events: Events) -> Iterator[tuple[str, str, str]]:
+    if screened := _of(events, "screened"):
+        specs = sum(len(event["candidates"]) for event in screened)
+        yield (
+            "Scores of untrained networks on one mini-batch",
+            f"for {counted(specs, 'network')}, from each node of the panel with enough examples",
+            "",
+        )
+
+
+def _targets(task: Task | None) -> Iterator[tuple[str, str, str]]:
+    if task is not None and isinstance(task.head, Regression):
+        yield (
+            "Mean and standard deviation of the training targets",
+            "once from each node",
+            "Of one example the mean is its target.",
+        )
+
+
+def _reasons(events: Events) -> Iterator[tuple[str, str, str]]:
+    told = [
+        event for event in _of(events, "refused", "absent", "unable", "scoreless", "node_refused") if event.get("node")
+    ]
+    if told:
+        yield (
+            "Why something failed, as one line of text",
+            counted(len(told), "line"),
+            "At most that; some were found by the server.",
+        )
