@@ -19,6 +19,7 @@ from common.data.formats import csv, images, npz, parquet
 from common.data.formats.cells import Table
 from common.data.formats.columns import contents_of
 from common.data.formats.contents import Contents
+from common.data.formats.declared import contents_by
 from common.data.formats.reading import PLAIN, Reading
 from common.errors import DataError
 
@@ -48,6 +49,10 @@ def read(path: str, reading: Reading = PLAIN) -> Contents:
         read; `DataError.detail` does.
     """
     try:
+        if reading.schema:
+            from common.data.schema_file import load_schema  # it imports yaml
+
+            return contents_by(read_table(path), load_schema(reading.schema))
         return _reader(path)(path, reading)
     except MemoryError as error:
         raise DataError(

@@ -14,12 +14,19 @@ class Reading:
     Parameters
     ----------
     label : str
-        The column of a table that holds the labels.
+        The column of a table that holds the labels, where no schema says it.
+    schema : str
+        The schema of a table: the path of a YAML file, see `common.data.schema_file`. Empty where there is none.
     """
 
     label: str = "label"
+    schema: str = ""
 
     def __post_init__(self) -> None:
+        if self.schema and self.label != "label":
+            raise ConfigError(
+                "A schema says which column is the label", self.label, fix="Leave label out, or the schema"
+            )
         if not self.label:
             raise ConfigError("The label must name a column", self.label, fix="The default is label")
 
