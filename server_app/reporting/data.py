@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from server_app.reporting.bars import Bar
 from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
+    from common.data.formats import Reading
     from common.data.tools.suitability import Finding
     from common.data.tools.summary import ClassCount, Summary
     from common.errors import DataError
@@ -41,7 +43,7 @@ def unreadable(path: str, error: DataError) -> Iterator[RenderableType]:
     yield from _refusal(error)
 
 
-def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
+def found(path: str, finding: Finding, reading: Reading) -> Iterator[RenderableType]:
     """Say what data are, and whether they fit."""
     summary = finding.summary
     yield Text(path, "bold")
@@ -56,7 +58,7 @@ def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
     facts = list(_facts(finding))
     column = max(len(name) for name, _ in facts) + 3
     yield from (Text(f"  {name.ljust(column)}{fact}") for name, fact in facts)  # no table: it would fill up all lines
-    notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, label)]
+    notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, reading)]
     if notes:
         yield ""
         yield from notes
@@ -163,7 +165,7 @@ def _scales(summary: Summary) -> str:
     return f"deviations {smallest:.3g} to {largest:.3g}; a search brings each {each} to 1"
 
 
-def _notes(finding: Finding, label: str) -> Iterator[str]:
+def _notes(finding: Finding, reading: Reading) -> Iterator[str]:
     summary = finding.summary
     yield from summary.notes
     if finding.missing:
@@ -190,8 +192,10 @@ def _notes(finding: Finding, label: str) -> Iterator[str]:
             counted(summary.overlapping, "sequence overlaps the one before it", "sequences overlap the one before them")
             + " by half. Ask for a search with dataset.split=block dataset.gap=1, or scores will be too good."
         )
-    if label != "label":
-        yield f'the node must say where the classes are: label="{label}" in its node config'
+    if reading.label != "label":
+        yield f'the node must say where the classes are: label="{reading.label}" in its node config'
+    if reading.schema:
+        yield f'the node must say what the columns mean: schema="{Path(reading.schema).absolute()}" in its node config'
 
 
 def _short(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from common.data.formats import PLAIN
 from common.data.tools.suitability import Finding
 from common.data.tools.summary import ClassCount, Summary
 from server_app.reporting.data import found, what
@@ -45,7 +46,7 @@ def test_examples_are_called_what_they_are(shape, one, two):
 
 def text_of(summary, parts=(1, 1, 1)):
     console = Console(record=True, width=200, file=io.StringIO())
-    for line in found("a.csv", Finding(summary, None, parts, ()), "label"):
+    for line in found("a.csv", Finding(summary, None, parts, ()), PLAIN):
         console.print(line)
     return console.export_text()
 
