@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.preprocessing.base import Inputs
 from common.preprocessing.scaling import Scaling
 from common.recipes import AXES, check_augmentation
 from common.seeding import generator
@@ -71,7 +72,8 @@ def augmenter(
     kind = KINDS[examples.ndim - 1]
     check_augmentation(names, kind, examples.shape[1])
     changes = [_TABLE[kind][name] for name in names]
-    scaling, shape = Scaling.of(examples), (-1, *[1] * (examples.ndim - 2))
+    gaps = Inputs(examples.shape[1:], gaps=kind == "vector")  # of a table whose cells may be empty
+    scaling, shape = Scaling.of(examples, gaps), (-1, *[1] * (examples.ndim - 2))
     mean, deviation = (_on(device, np.array(row, np.float32)).view(shape) for row in (scaling.mean, scaling.std))
     channels, rng = Channels(mean, deviation), generator(seed, "augment")
 

@@ -128,7 +128,12 @@ def _test_split(order: Order, node: Node) -> Examples:
 
 
 def _check_agreed(order: Order, data: NodeData) -> None:
-    """Raise unless the examples have the shape that was agreed on; the labels were looked at as they were loaded."""
+    """Raise unless the examples are what was agreed on; the labels were looked at as they were loaded."""
+    if data.task.schema != order.task.schema:
+        raise DataError(
+            "All nodes must have the same schema as when the search began",
+            fix="Give this node the schema that the others have, or start the search again",
+        )
     ours, agreed = data.task.input_shape, order.task.input_shape
     if ours != agreed:
         raise DataError(

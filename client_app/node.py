@@ -49,7 +49,7 @@ def node_of(config: Mapping[str, object]) -> Node:
     ----------
     config : mapping of str to object
         ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file or folder;
-        ``label``, ``size``, ``skip_bad`` and so on: how that is read, as `Reading` says. ``partition-id``
+        ``label``, ``schema``, ``size`` and so on: how that is read, as `Reading` says. ``partition-id``
         and ``num-partitions``: its part of a shared pool; the simulation sets these two and no others, and a node
         with just these two is taken for simulated. ``max-params``, ``max-macs`` (of one example, forward),
         ``max-memory-mb``: the most that it takes on in one job. Without the last, a quarter of its memory, for
@@ -107,7 +107,8 @@ def report(
     check_data_source(node, dataset)
     data = load_node_data(dataset, node.holder, seed)
     enough = len(data.train) >= preprocessing.min_examples
-    sums = {n: STATISTICS[n].measured(data.train.x, preprocessing.min_examples) for n in preprocessing.statistics}
+    inputs, least = data.task.inputs, preprocessing.min_examples
+    sums = {name: STATISTICS[name].measured(data.train.x, inputs, least) for name in preprocessing.statistics}
     return NodeReport(
         name=node.name,
         input_shape=list(data.task.input_shape),
@@ -122,6 +123,7 @@ def report(
         num_test=data.num_test,
         sums={name: each for name, each in sums.items() if each is not None},
         counts=data.task.head.counts(data.train.y, preprocessing.min_examples) if counts and enough else [],
+        schema=data.task.schema,
     )
 
 

@@ -14,6 +14,7 @@ from common.architecture.spec import ArchitectureSpec
 from common.limits import NO_LIMITS, Limits
 from common.precision import Precision
 from common.preprocessing.base import Sums
+from common.preprocessing.schema import Schema
 from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
 from common.tasks import Head, Task
 
@@ -184,6 +185,8 @@ class NodeReport:
         By statistic, over its training examples; what was not asked, or has too few examples behind it, is not there.
     counts : list of int
         Training examples of each class that its own head has, rounded down, see `Head.counts`; empty as `sums`.
+    schema : Schema, optional
+        What the columns of its table were declared to be.
     """
 
     name: str
@@ -199,6 +202,7 @@ class NodeReport:
     num_test: int = 0
     sums: Mapping[str, Sums] = field(default_factory=dict)
     counts: list[int] = field(default_factory=list)
+    schema: Schema | None = None
 
     def held(self, split: Split) -> int:
         """Return how many examples of this split the node has."""

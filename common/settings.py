@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -119,6 +120,12 @@ class DatasetSettings(_Wire):
         _fraction("dataset.test_fraction", self.test_fraction)
         if self.gap < 0:
             raise ConfigError("dataset.gap must be 0 or more", self.gap, fix="Use 1 for windows that overlap by half")
+
+    def at(self, folder: Path) -> Self:
+        """Return the settings with the files that they name taken from `folder`, where they are not absolute."""
+        schema = self.options.get("schema")
+        options = {**self.options, "schema": str(folder / schema)} if schema else self.options
+        return replace(self, path=None if self.path is None else str(folder / self.path), options=options)
 
 
 @dataclass(frozen=True)

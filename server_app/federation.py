@@ -13,6 +13,7 @@ from server_app.scoring import scoring_of
 
 if TYPE_CHECKING:
     from common.config import Config
+    from common.preprocessing.schema import Schema
     from common.tasks import Head, Task
     from server_app.capacity import Reach
 
@@ -90,6 +91,8 @@ class Facts:
         for it.
     reach : callable, optional
         Returns for a task what a node's limits must allow something of; None where they may be what they are.
+    schema : Schema, optional
+        What the columns of all nodes' tables must mean; None: as at most nodes.
     """
 
     seed: int
@@ -99,6 +102,7 @@ class Facts:
     digest: str = field(default_factory=code_digest)
     metric: Callable[[Head], str] | None = None
     reach: Callable[[Task], Reach | None] = _boundless
+    schema: Schema | None = None
 
 
 def facts_of(
@@ -127,4 +131,19 @@ def facts_of(
         config.preprocessing,
         metric=metric,
         reach=reach,
+        schema=_schema_of(config.dataset),
     )
+
+
+def _schema_of(dataset: DatasetSettings) -> Schema | None:
+    """Read the schema that a search names; a `DataError` is in full, for the file is on this machine."""
+    path = dataset.options.get("schema")
+    if not path:
+        return None
+    from common.data.schema_file import load_schema
+    from common.errors import DataError
+
+    try:
+        return load_schema(path)
+    except DataError as error:
+        raise error.in_full() from None

@@ -51,6 +51,7 @@ class Register:
             input_shape=list(report.input_shape),
             head=report.head.to_dict(),
             **report.head.facts(),
+            **({} if report.schema is None else {"schema": report.schema.digest}),
             cores=report.cores,
             memory_mb=report.memory_mb,
             device=report.device,

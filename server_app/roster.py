@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from common.errors import FederationError, ProtocolError
 from common.jobs import NodeReport, Split
 from common.limits import Limits, Needs
+from common.preprocessing.schema import Schema
 from common.settings import TrainingSettings
 from common.tasks import Task
 from server_app.speeds import Speeds
@@ -35,12 +36,15 @@ class Roster:
         What of the space the limits of a node allow, once there is a task; who could hold nothing is not admitted.
     speeds : Speeds
         How fast the nodes compute, as far as that is known.
+    schema : Schema, optional
+        What the columns of all nodes' tables must mean; None: as at most nodes.
     """
 
     reports: dict[str, NodeReport] = field(default_factory=dict)
     task: Task | None = None
     reach: Reach | None = None
     speeds: Speeds = field(default_factory=Speeds)
+    schema: Schema | None = None
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
@@ -163,8 +167,8 @@ class Roster:
     def agree(self) -> Task:
         """Agree on the task that most nodes have data for.
 
-        Most nodes decide the shape of an example and the family of the head; the head is what those of these nodes
-        come to (`Head.agree`).
+        Most nodes decide the schema, the shape of an example and the family of the head; the head is what those of
+        these nodes come to (`Head.agree`), or the one that the schema says.
 
         Raises
         ------
@@ -175,11 +179,18 @@ class Roster:
             raise FederationError(
                 "A search needs at least one node", fix="Start the nodes, or see why they were refused"
             )
-        kinds = Counter(_kind(self.reports[name]) for name in sorted(self.reports))
-        kind, _ = kinds.most_common(1)[0]
-        fitting = [report for report in self.reports.values() if _kind(report) == kind]
+        asked = [report for _, report in sorted(self.reports.items()) if self.schema in (None, report.schema)]
+        if not asked:
+            raise FederationError(
+                "No node has the schema that dataset.options.schema names",
+                fix="Give the nodes that file, as schema in their node configs, or leave the option out",
+            )
+        kind, _ = Counter(map(_kind, asked)).most_common(1)[0]
+        fitting = [report for report in asked if _kind(report) == kind]
         held = [(report.head, report.num_train) for report in fitting]
-        self.task = Task(kind[0], type(held[0][0]).agree(held))
+        schema = fitting[0].schema
+        head = held[0][0] if schema is not None and schema.classes else type(held[0][0]).agree(held)
+        self.task = Task(kind[1], head, schema=schema)
         return self.task
 
     def misfits(self) -> dict[str, ProtocolError]:
@@ -191,6 +202,8 @@ class Roster:
         task = self.task
         if task is None:
             return None
+        if report.schema != task.schema:
+            return _other_schema(task.schema, report.schema)
         if tuple(report.input_shape) != task.input_shape:
             return ProtocolError(
                 f"A node's data must have the shape {task.input_shape}",
@@ -209,5 +222,23 @@ class Roster:
         )
 
 
-def _kind(report: NodeReport) -> tuple[tuple[int, ...], tuple[Any, ...]]:
-    return tuple(report.input_shape), report.head.family
+def _kind(report: NodeReport) -> tuple[str, tuple[int, ...], tuple[Any, ...]]:
+    schema = "" if report.schema is None else report.schema.digest
+    return schema, tuple(report.input_shape), report.head.family
+
+
+def _other_schema(agreed: Schema | None, own: Schema | None) -> ProtocolError:
+    if agreed is None:
+        return ProtocolError(
+            "The nodes of this search have no schema, and this one has",
+            fix="Give all nodes the same schema, or leave it out of this node's config",
+        )
+    if own is None:
+        return ProtocolError(
+            "The nodes of this search have a schema, and this one has none",
+            fix='Add schema="schema.yaml" to its node config: the file that the other nodes have',
+        )
+    return ProtocolError(
+        f"All nodes must have the same schema, and in this node's {agreed.difference(own)}",
+        fix="Give this node the file that the other nodes have",
+    )

@@ -1,4 +1,8 @@
-"""How the inputs of a search are scaled: agreed on once, over the nodes that are there at the start."""
+"""How the inputs of a search are scaled: agreed on once, over the nodes that are there at the start.
+
+Of a column of which no node has `min_examples` values nothing is known, so it becomes 0 everywhere; the journal says
+which.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from common.preprocessing.base import total
-from common.preprocessing.scaling import STATISTICS
+from common.preprocessing.expand import expansion_of
+from common.preprocessing.scaling import STATISTICS, Scaling
 
 if TYPE_CHECKING:
     from common.settings import PreprocessingSettings
@@ -28,15 +33,24 @@ def agree_on_scaling(roster: Roster, preprocessing: PreprocessingSettings, journ
         Where it is told over how many nodes that was fitted.
     """
     assert roster.task is not None
+    task, inputs = roster.task, roster.task.inputs
     if preprocessing.scope == "node":
-        roster.task = replace(roster.task, scaling="node")
-    if preprocessing.scope != "federation":
+        roster.task = replace(task, scaling="node")
+        return roster.task
+    as_is = replace(task, scaling=Scaling.as_is(inputs.shape[0]) if inputs.gaps else None)
+    if preprocessing.scope == "none" or not inputs.places:
+        roster.task = as_is
         return roster.task
     moments = STATISTICS["moments"]
     sums_of = {name: sums for name, report in roster.reports.items() if (sums := report.sums.get(moments.name))}
     if not sums_of:
         journal.write("unscaled", min_examples=preprocessing.min_examples)
+        roster.task = as_is
         return roster.task
-    roster.task = replace(roster.task, scaling=moments.fit(total(sums_of), roster.task.input_shape))
-    journal.write("scaled", num_nodes=len(sums_of), left_out=len(roster.reports) - len(sums_of))
+    of_all = total(sums_of)
+    roster.task = replace(task, scaling=moments.fit(of_all, inputs))
+    untold = [place for place, count in zip(inputs.places, of_all.values["count"], strict=True) if not count]
+    names = () if task.schema is None else expansion_of(task.schema).names
+    unknown = {"untold": [names[place] if names else str(place) for place in untold]} if untold else {}
+    journal.write("scaled", num_nodes=len(sums_of), left_out=len(roster.reports) - len(sums_of), **unknown)
     return roster.task

@@ -148,7 +148,7 @@ def _lowered(spec: ArchitectureSpec, task: Task) -> Graph:
         )
     if task.scaling is None:
         return graph
-    return scaled(graph, task.scaling if isinstance(task.scaling, Scaling) else None)
+    return scaled(graph, task.scaling if isinstance(task.scaling, Scaling) else None, gaps=task.inputs.gaps)
 
 
 def _kind_of(values: Any) -> type[ArchitectureSpec]:

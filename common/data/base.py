@@ -31,7 +31,7 @@ class Examples:
     Parameters
     ----------
     x : NDArray
-        float32, shape ``(n, *input_shape)``.
+        float32, shape ``(n, *input_shape)``. NaN stands for a gap, where a schema allows one.
     y : NDArray
         Shape ``(n, ...)``: int64 or float32, as the task's head says.
     """

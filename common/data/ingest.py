@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from common.data.formats.cells import is_whole_text
 from common.data.formats.npz import LAYOUT
 from common.data.pool import Pool
 from common.errors import DataError
-from common.tasks import KINDS, MOST_CLASSES, Classification, Task
+from common.preprocessing.expand import expansion_of
+from common.tasks import KINDS, MOST_CLASSES, Head, Task
 
 _UINT8_MAX = 255
 
@@ -35,31 +37,46 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
         Something does not hold. The text tells nothing of what was read; `DataError.detail` does.
     """
     _check_lengths(raw)
-    x, scale = _inputs(raw.x)
-    y, classes = _integers("labels", raw.y), raw.classes
-    if classes is not None and num_classes is not None and _are_numbers(classes):
-        y, classes = classes.astype(np.int64)[y], None  # so many classes are numbered from 0
-    if classes is None:
-        head = Classification(_count_classes(y, num_classes, own=own))
-    else:
-        names = _names(classes, y, num_classes)
-        if len(names) < 2 and not own:
-            raise DataError("Data must hold at least 2 classes", fix="Add examples of another class")
-        head = Classification.of_names(names)
+    gaps = () if raw.schema is None else expansion_of(raw.schema).gaps
+    x, scale = _inputs(raw.x, gaps)
+    y, head = _labels(raw, num_classes, own=own)
     people = None if raw.client is None else _integers("'client'", raw.client)
     test = None if raw.split is None else _test_mask(raw.split)
     recording = None if raw.recording is None else _integers("'recording'", raw.recording)
     if recording is not None and test is not None and len(np.intersect1d(recording[test], recording[~test])):
         raise DataError("No recording may be in both the training and the test part", fix="Give each to one in 'split'")
-    task = Task(tuple(x.shape[1:]), head)
+    task = Task(tuple(x.shape[1:]), head, schema=raw.schema)
     return Pool(x, y, task, scale, people, test, raw.notes, recording, raw.overlap, raw.features)
+
+
+def _labels(raw: Contents, num_classes: int | None, *, own: bool) -> tuple[NDArray[Any], Head]:
+    """Return labels as a pool keeps them, and what they are for."""
+    if raw.schema is not None and raw.schema.targets:
+        from common.tasks import Regression  # a node imports the head that its data need, and no other
+
+        targets: NDArray[Any] = raw.y
+        head = Regression((0.0,) * targets.shape[1], (1.0,) * targets.shape[1])
+        head.check_labels(targets)
+        return targets, head
+    from common.tasks import Classification
+
+    y, classes = _integers("labels", raw.y), raw.classes
+    if classes is not None and num_classes is not None and _are_numbers(classes):
+        y, classes = classes.astype(np.int64)[y], None  # so many classes are numbered from 0
+    if classes is None:
+        return y, Classification(_count_classes(y, num_classes, own=own))
+    names = _names(classes, y, num_classes)
+    if len(names) < 2 and not own:
+        raise DataError("Data must hold at least 2 classes", fix="Add examples of another class")
+    return y, Classification.of_names(names)
 
 
 def _check_lengths(raw: Contents) -> None:
     arrays = {"x": raw.x, "y": raw.y, "client": raw.client, "split": raw.split, "recording": raw.recording}
     there = {name: array for name, array in arrays.items() if array is not None}
     for name, array in there.items():
-        if name != "x" and array.ndim != 1:
+        several = name == "y" and raw.schema is not None and bool(raw.schema.targets)
+        if name != "x" and array.ndim != 1 + several:
             raise DataError(f"{name!r} must have one axis", fix=LAYOUT, detail=f"its shape is {array.shape}")
     lengths = {name: len(array) if array.ndim else 0 for name, array in there.items()}
     if len(set(lengths.values())) > 1:
@@ -70,8 +87,8 @@ def _check_lengths(raw: Contents) -> None:
         raise DataError("'x' must hold examples", fix=LAYOUT, detail=f"its shape is {raw.x.shape}")
 
 
-def _inputs(x: NDArray[Any]) -> tuple[NDArray[Any], float]:
-    """Return `x` as a pool keeps it, and its scale."""
+def _inputs(x: NDArray[Any], gaps: Sequence[int]) -> tuple[NDArray[Any], float]:
+    """Return `x` as a pool keeps it, and its scale; features at these places may be NaN."""
     if x.dtype != np.uint8 and x.dtype.kind != "f":
         raise DataError(
             "'x' must be of a float type or uint8", fix="Convert it to float32", detail=f"it is of type {x.dtype}"
@@ -84,10 +101,13 @@ def _inputs(x: NDArray[Any]) -> tuple[NDArray[Any], float]:
     if x.dtype.itemsize > 4:
         with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused below
             x = x.astype(np.float32)
-    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    good = np.isfinite(x)
+    if gaps:
+        good[:, list(gaps)] |= np.isnan(x[:, list(gaps)])
+    finite = good.reshape(len(x), -1).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
-        value = float(x[row][~np.isfinite(x[row])].flat[0])
+        value = float(x[row][~good[row]].flat[0])
         raise DataError(
             "Every number in 'x' must be finite, and fit into 32 bits",
             fix="Clean the data",

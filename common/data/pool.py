@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,7 +32,8 @@ class Pool:
     Parameters
     ----------
     x : NDArray
-        uint8 or a float of at most 4 bytes, shape ``(n, *task.input_shape)``.
+        uint8 or a float of at most 4 bytes, shape ``(n, *task.input_shape)``. NaN stands for a gap, where the task's
+        schema allows one.
     y : NDArray
         Shape ``(n, ...)``: int64 or float32, as the head of `task` says.
     task : Task
@@ -124,7 +125,7 @@ class PooledDataset(Dataset):
         """Return the training and validation examples of `holder`."""
         pool, rows, split = self._node(holder, seed)
         train, validation = (pool.take(rows[part], head) for part in (split.train, split.validation))
-        task = Task(pool.task.input_shape, head or pool.task.head.fitted(train.y))
+        task = replace(pool.task, head=head or pool.task.head.fitted(train.y))
         held = split.test if pool.test_rows is None else pool.test_rows if holder.path is not None else ()
         return NodeData(train, validation, task, len(held))
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SPEC_FILE = "spec.json"
 MODEL_FILE = "model.safetensors"
+SCHEMA_FILE = "schema.yaml"
+"""Beside them where the model is for a table by a schema; `common.data.schema_rows` makes its inputs of rows."""
 
 
 def save_model(
@@ -76,10 +78,14 @@ def save_spec(
         "metadata": dict(metadata or {}),
     }
     write_aside(Path(folder) / SPEC_FILE, json.dumps(description, indent=2))
+    if task.schema is not None:
+        from common.data.schema_file import save_schema  # it imports yaml, and most models have none
+
+        save_schema(Path(folder) / SCHEMA_FILE, task.schema)
 
 
 def load_model(folder: Path | str, examples: NDArray[np.float32] | None = None) -> nn.Module:
-    """Return the module that `save_model` wrote, in evaluation mode; it scales its inputs itself.
+    """Return the module that `save_model` wrote, in evaluation mode; it scales its inputs itself, and fills gaps.
 
     A classifier gives logits. A regression is trained on scaled targets, so what was trained is followed by a module
     that puts its outputs into the units of the targets: an `nn.Sequential` of the two, the first of them without.

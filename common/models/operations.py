@@ -6,6 +6,7 @@ have is imported where it is made: a node pays for what its specs name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -90,13 +91,16 @@ class Standardise(nn.Module):
         Of input of shape ``(features,)`` or ``(channels, ...)``.
     axes : int
         How many axes of space there are.
+    gaps : bool
+        Whether there may be gaps (NaN); after scaling they are 0.
     """
 
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, scaling: Scaling, axes: int) -> None:
+    def __init__(self, scaling: Scaling, axes: int, *, gaps: bool = False) -> None:
         super().__init__()
+        self.limit, self.gaps = CLIP if scaling.clipped else math.inf, gaps
         shape = (len(scaling.mean), *[1] * axes)
         factor = [1 / std if std else 0.0 for std in scaling.std]
         self.register_buffer("mean", torch.tensor(scaling.mean).reshape(shape), persistent=False)
@@ -104,7 +108,8 @@ class Standardise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale a batch."""
-        return (x - self.mean).mul_(self.factor).clamp_(-CLIP, CLIP)
+        scaled = (x - self.mean).mul_(self.factor).clamp_(-self.limit, self.limit)
+        return scaled.nan_to_num_(nan=0.0, posinf=math.inf, neginf=-math.inf) if self.gaps else scaled
 
 
 class Bias(nn.Module):
@@ -199,7 +204,7 @@ def _standardise(operation: ops.Standardise, shape: Shape) -> nn.Module:
             "A network whose nodes scale inputs each by its own examples needs some to fit that to",
             fix="Call task.fitted(examples) first, or load_model(folder, examples)",
         )
-    return Standardise(operation.scaling, len(shape) - 1)
+    return Standardise(operation.scaling, len(shape) - 1, gaps=operation.gaps)
 
 
 def _positions(_: ops.Operation, shape: Shape) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What a model is for: the shape of its input, how that is scaled, and a head."""
+"""What a model is for: the shape of its input, what that means, how it is scaled, and a head."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import SpecError
+from common.preprocessing.base import Inputs
+from common.preprocessing.expand import expansion_of
 from common.preprocessing.scaling import Scaling
+from common.preprocessing.schema import Schema
 from common.tasks.base import Head, head_from_dict
 
 KINDS = {1: "vector", 2: "sequence", 3: "image"}
@@ -28,11 +31,14 @@ class Task:
     scaling : Scaling or "node", optional
         What a network does with its input first; ``"node"``: each node fits it to its own examples. None leaves inputs
         as they are.
+    schema : Schema, optional
+        What the columns were whose expansion (`common.preprocessing.expand`) is the input; that may have gaps (NaN).
     """
 
     input_shape: tuple[int, ...]
     head: Head
     scaling: Scaling | Literal["node"] | None = None
+    schema: Schema | None = None
 
     def __post_init__(self) -> None:
         if len(self.input_shape) not in KINDS or min(self.input_shape) < 1:
@@ -46,10 +52,20 @@ class Task:
                 f"A scaling has one mean and deviation for each of {self.input_shape[0]} features or channels",
                 len(self.scaling.mean),
             )
+        if self.schema is not None and self.input_shape != (len(expansion_of(self.schema).names),):
+            raise SpecError("An example is as long as its schema says", self.input_shape, fix="Check the schema")
+
+    @property
+    def inputs(self) -> Inputs:
+        """What is fitted of the input, and where that may have gaps."""
+        if self.schema is None:
+            return Inputs(self.input_shape)
+        expansion = expansion_of(self.schema)
+        return Inputs(self.input_shape, expansion.fitted, bool(expansion.gaps))
 
     def fitted(self, x: NDArray[np.float32]) -> Task:
         """Return the task with the scaling that fits a node's training examples, where each has its own."""
-        return replace(self, scaling=Scaling.of(x)) if self.scaling == "node" else self
+        return replace(self, scaling=Scaling.of(x, self.inputs)) if self.scaling == "node" else self
 
     @property
     def kind(self) -> str:
@@ -59,7 +75,8 @@ class Task:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         scaling = self.scaling.to_dict() if isinstance(self.scaling, Scaling) else self.scaling
-        return {"input_shape": list(self.input_shape), "head": self.head.to_dict(), "scaling": scaling}
+        schema = {} if self.schema is None else {"schema": self.schema.to_dict()}
+        return {"input_shape": list(self.input_shape), "head": self.head.to_dict(), "scaling": scaling, **schema}
 
     def to_record(self) -> dict[str, Any]:
         """Return what files of a run say of it: `to_dict`, and beside it the facts of the head."""
@@ -74,7 +91,9 @@ class Task:
         scaling = values.get("scaling")
         if scaling not in (None, "node"):
             scaling = Scaling.from_dict(scaling)
-        return cls(tuple(shape), head_from_dict(values.get("head")), scaling)
+        schema = values.get("schema")
+        schema = None if schema is None else Schema.from_dict(schema)
+        return cls(tuple(shape), head_from_dict(values.get("head")), scaling, schema)
 
 
 def task_from_record(values: Any) -> Task:

@@ -13,6 +13,7 @@ from common.errors import ProtocolError, SpecError
 from common.jobs import NodeReport
 from common.preprocessing.base import Sums
 from common.preprocessing.scaling import STATISTICS
+from common.preprocessing.schema import Schema
 from common.settings import DatasetSettings, PreprocessingSettings
 from common.tasks import Head, Task, head_from_dict
 from common.wire.fields import column_of, field_of, is_a, json_of, record_of
@@ -22,8 +23,12 @@ _SUMS = "sums/"
 """Begins the names of the records that hold a node's sums, one for each statistic."""
 _COUNTS = "counts"
 """Names the record that holds how many examples there are of each class: thousands would not fit into a text."""
-_APART = ("limits", "sums", "counts")
+_SCHEMA = "schema"
+"""Names the record that holds what the columns of a node's table mean, where it says so."""
+_APART = ("limits", "sums", "counts", "schema")
 """Fields of a report that have records of their own."""
+_LONGEST_SCHEMA = 2**21
+"""Characters."""
 _MOST_HELD = 2**25
 """Examples of one kind that a node may say it holds: it weighs in every mean by what it says."""
 _MACHINE = {"cores": (1, 2**16), "memory_mb": (0, 2**32), "macs_per_second": (0, 10**17)}
@@ -88,14 +93,20 @@ def encode_report(digest: str, report: NodeReport) -> RecordDict:
     record = ConfigRecord({"node": json.dumps(values | {"head": report.head.to_dict()})})
     sums = {_SUMS + name: _sums_record(each) for name, each in report.sums.items()}
     counts = {_COUNTS: ConfigRecord({"train": report.counts})} if report.counts else {}
+    schema = {_SCHEMA: ConfigRecord({"json": json.dumps(report.schema.to_dict())})} if report.schema else {}
     said = {"limits": limits_record(report.limits), "report": record}
-    return RecordDict({"header": header_of(digest), **said, **sums, **counts})
+    return RecordDict({"header": header_of(digest), **said, **sums, **counts, **schema})
 
 
 def decode_report(content: RecordDict) -> NodeReport:
     """Return what the node said of itself; raises `ProtocolError` where it makes no sense."""
     values = json_of(record_of(content, "report"), "node")
-    apart = {"limits": decode_limits(content), "sums": {}, "counts": _read_counts(content)}
+    apart = {
+        "limits": decode_limits(content),
+        "sums": {},
+        "counts": _read_counts(content),
+        "schema": _read_schema(content),
+    }
     try:
         report = NodeReport(**values | apart)
     except TypeError as error:
@@ -132,13 +143,23 @@ def _read_sums(content: RecordDict, report: NodeReport) -> dict[str, Sums]:
         found[name] = Sums(field_of(record, "examples", int), values)
         if found[name].examples > report.num_train:
             raise ProtocolError("Sums are over training examples that a node has", found[name].examples)
-        statistic.check(found[name], tuple(report.input_shape))
+        statistic.check(found[name], Task(tuple(report.input_shape), report.head, schema=report.schema).inputs)
     return found
 
 
 def _read_counts(content: RecordDict) -> list[int]:
     record = content.config_records.get(_COUNTS)
     return [] if record is None else column_of(record, "train", int)
+
+
+def _read_schema(content: RecordDict) -> Schema | None:
+    record = content.config_records.get(_SCHEMA)
+    if record is None:
+        return None
+    try:
+        return Schema.from_dict(json_of(record, "json", _LONGEST_SCHEMA))
+    except SpecError as error:
+        raise ProtocolError("A node's schema must be one", fix=str(error)) from error
 
 
 def _head_of(value: Any) -> Head:
@@ -190,6 +211,9 @@ def _check_task(report: NodeReport) -> None:
     if not all(is_a(extent, int) for extent in report.input_shape):
         raise ProtocolError("The input shape of a node must be whole numbers", report.input_shape)
     try:
-        Task(tuple(report.input_shape), report.head)
+        Task(tuple(report.input_shape), report.head, schema=report.schema)
     except SpecError as error:
         raise ProtocolError("A node's examples must have a shape", fix=str(error)) from error
+    classes = () if report.schema is None else report.schema.classes
+    if classes and report.head.facts().get("classes") != list(classes):
+        raise ProtocolError("A node's classes must be those of its schema", fix="Run the same version on both sides")

@@ -6,19 +6,24 @@ They work where only a node is installed: torch, numpy and flwr.
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, SpecError, StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
     from common.data.formats import Reading
     from common.data.tools.suitability import Wanted
 
 _CHECK = """Says in plain words whether a node's data fit a search, before anything is joined: an .npz, .csv or
 .parquet file, or a folder of images or recordings with one folder for each class. Nothing is sent anywhere.
-Ends with 0 if they fit and with 1 if they do not."""
+Ends with 0 if they fit and with 1 if they do not. A table with gaps, categories or dates needs a schema, the same at
+all sites: --write-schema proposes one, for you to confirm."""
 
 _SPLIT = """Cuts one file or folder into FOLDER/node-1/data.npz, FOLDER/node-2/data.npz and so on, as a simulation
 would cut it: for trials of a deployment with data that are in one place. A test part is dealt out too."""
@@ -33,6 +38,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("--classes", help="classes of the search: their number, or their names with commas between")
     check.add_argument("--shape", help="shape of the search's examples, such as 1,28,28")
     _add_reading(check)
+    check.add_argument(
+        "--write-schema", default="", metavar="FILE", help="propose a schema, and write it to a new file"
+    )
     check.set_defaults(run=_check)
     split = actions.add_parser("split", help="cut one file into files for nodes", description=_SPLIT)
     split.add_argument("source", help="a file or a folder, or digits: the embedded handwritten digits")
@@ -49,6 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     """Add what a node config says of how data are read."""
     parser.add_argument("--label", default="label", help="column of a table that holds the classes (default: label)")
+    parser.add_argument("--schema", default="", metavar="FILE", help="what all columns of a table mean, as YAML")
     parser.add_argument("--size", default="", help="of images, in pixels, such as 64x64 (default: all have the same)")
     parser.add_argument("--fit", default="", choices=("resize", "crop"), help="what becomes of images of another size")
     parser.add_argument("--convert", default="", choices=("grey", "rgb"), help="what images become, whatever they are")
@@ -72,14 +81,58 @@ def _check(arguments: argparse.Namespace) -> int:
     from server_app.reporting.waiting import waiting
 
     wanted, reading = wanted_of(arguments.classes, arguments.shape), _reading_of(arguments)
+    if arguments.write_schema:
+        if reading.schema:
+            raise ConfigError(
+                "A schema is either there or written", reading.schema, fix="Leave out --schema or --write-schema"
+            )
+        try:
+            show([*_written(arguments), ""])
+        except DataError as error:
+            show(unreadable(arguments.file, error))
+            return 1
+        reading = replace(reading, label="label", schema=arguments.write_schema)
     try:
         with waiting(f"Looking at {arguments.file}"):
             finding = check(arguments.file, wanted, reading)
     except DataError as error:
         show(unreadable(arguments.file, error))
+        if not reading.schema:
+            show(_proposed(arguments))
         return 1
     show(found(arguments.file, finding, reading))
     return 0 if finding.problem is None else 1
+
+
+def _written(arguments: argparse.Namespace) -> Iterator[RenderableType]:
+    """Propose a schema and write it; raises `DataError` where the file is no table that could have one."""
+    from common.data.formats import read_table
+    from common.data.schema_file import save_schema
+    from common.data.tools.proposal import propose
+    from server_app.reporting.schema import proposed
+
+    if Path(arguments.write_schema).exists():
+        raise StorageError(
+            "Files that are there already are kept", arguments.write_schema, fix="Choose another --write-schema"
+        )
+    proposal = propose(read_table(arguments.file), arguments.label)
+    save_schema(arguments.write_schema, proposal.schema)
+    return proposed(proposal, arguments.write_schema)
+
+
+def _proposed(arguments: argparse.Namespace) -> Iterator[RenderableType]:
+    """Propose a schema for a file that cannot be read without one, if it is a table that could have one."""
+    from common.data.formats import read_table
+    from common.data.tools.proposal import propose
+    from server_app.reporting.schema import proposed
+
+    try:
+        proposal = propose(read_table(arguments.file), arguments.label)
+        proposal.schema  # noqa: B018 - whether it makes one
+    except (DataError, SpecError):
+        return
+    yield ""
+    yield from proposed(proposal, "")
 
 
 def _split(arguments: argparse.Namespace) -> int:

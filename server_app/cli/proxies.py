@@ -76,8 +76,8 @@ def _launch(config: Config, count: int, began: float) -> tuple[int, Path]:
         control=None,
         run=replace(config.run, dir=str(folder), started_at=began, launcher_pid=launcher, resume=False),
     )
-    if simulated and config.dataset.path is not None:
-        config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
+    if simulated:
+        config = replace(config, dataset=config.dataset.at(Path.cwd()))
     check_free(folder, config)
     run_config = {"config": config.to_json(), "proxies": str(count)}
     return launch(run_config, config.federation, folder, lambda: rehearse_proxies(config), made=made), folder

@@ -108,8 +108,7 @@ def launch_search(config: Config, began: float, again: str | None = None) -> tup
     run = replace(config.run, dir=str(folder), started_at=began)
     if config.federation.name == "simulation":
         run = replace(run, launcher_pid=os.getpid())
-        if config.dataset.path is not None:
-            config = replace(config, dataset=replace(config.dataset, path=str(Path(config.dataset.path).absolute())))
+        config = replace(config, dataset=config.dataset.at(Path.cwd()))
         if (profile := config.objective.get("latency")) is not None:
             config = replace(config, objective={**config.objective, "latency": str(Path(profile).absolute())})
         imports = [str(Path(name).expanduser().absolute()) for name in config.search.imports]

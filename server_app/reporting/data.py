@@ -18,6 +18,7 @@ from server_app.reporting.bars import Bar
 from server_app.reporting.words import counted
 
 if TYPE_CHECKING:
+    from common.data.formats import Reading
     from common.data.tools.suitability import Finding
     from common.data.tools.summary import ClassCount, Summary
     from common.errors import DataError

@@ -43,7 +43,10 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         + (f"; the space holds no more than these of the {e['wanted']:,} wanted" if e["specs"] < e["wanted"] else "")
     ),
     "scoreless": lambda e: f"{e['node']} gives no scores of {counted(e['specs'], 'spec')}: {e['reason']}",
-    "scaled": lambda e: f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}",
+    "scaled": lambda e: (
+        f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}"
+        + (f"; nothing is known of {', '.join(e['untold'])}, which count for nothing" if e.get("untold") else "")
+    ),
     "unscaled": lambda e: (
         f"Inputs are not scaled: no node has the {e['min_examples']} training examples that it takes to say what they "
         "are like (preprocessing.min_examples); preprocessing.scope=node needs none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from common.architecture.kinds.layered import LayeredSpec
 from common.errors import FederationError, ProtocolError
 from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits, Needs
+from common.preprocessing.schema import Declared, Schema
 from common.seeding import generator
 from common.tasks import Classification, Regression, Task
 from server_app.capacity import Reach
@@ -169,3 +171,40 @@ def test_a_node_whose_limits_allow_nothing_is_a_misfit_as_soon_as_that_is_known(
         roster.admit(8, report("d", limits=Limits(max_parameters=14)))
     with pytest.raises(ProtocolError, match=r"shape \(4,\)"):
         roster.admit(9, report("e", shape=(5,), limits=Limits(max_parameters=14)))
+
+
+def schema_of(unit, classes=("yes", "no")):
+    return Schema((Declared("dose", "number", unit=unit), Declared("ill", "label", classes=classes)))
+
+
+def by(name, schema, classes=("yes", "no")):
+    return replace(report(name, (1,), names=classes), schema=schema)
+
+
+def test_most_nodes_decide_the_schema_and_it_says_the_classes():
+    mg, g = schema_of("mg"), schema_of("g")
+    roster = roster_of(by("a", g), by("b", mg), by("c", mg), replace(by("d", None), schema=None))
+    task = roster.agree()
+    assert task == Task((1,), Classification(2, ("yes", "no")), schema=mg)  # in its order, not sorted
+    told = {name: str(error) for name, error in roster.misfits().items()}
+    assert set(told) == {"a", "d"}
+    assert "in this node's 'dose' has another unit" in told["a"]
+    assert 'Add schema="schema.yaml" to its node config' in told["d"]
+
+
+def test_a_node_with_a_schema_does_not_fit_those_without():
+    roster = roster_of(report("a", (1,), 2), report("b", (1,), 2), by("c", schema_of("mg")))
+    assert roster.agree().schema is None
+    assert "have no schema, and this one has" in str(roster.misfits()["c"])
+
+
+def test_the_server_may_say_the_schema():
+    mg, g = schema_of("mg"), schema_of("g")
+    roster = Roster(schema=g)
+    for number, one in enumerate([by("a", g), by("b", mg), by("c", mg)]):
+        roster.admit(number, one)
+    assert roster.agree().schema == g
+    lonely = Roster(schema=schema_of("kg"))
+    lonely.admit(1, by("a", g))
+    with pytest.raises(FederationError, match=r"dataset\.options\.schema"):
+        lonely.agree()

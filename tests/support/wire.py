@@ -28,7 +28,7 @@ LIMITS = Limits(max_parameters=10_000, max_memory_mb=512)
 
 REPORT = NodeReport(
     *("attic", [9, 128], Classification(2, ("sits", "walks")), 100, 25, 4, 8192, "cpu", 10**10, LIMITS),
-    sums={"moments": Sums(100, {"sum": (0.5,) * 9, "square": (2.0,) * 9})},
+    sums={"moments": Sums(100, {"count": (12_800.0,) * 9, "sum": (0.5,) * 9, "square": (2.0,) * 9})},
 )
 
 PREPROCESSING = PreprocessingSettings(min_examples=5)

@@ -28,9 +28,12 @@ class Standardise(Operation):
     ----------
     scaling : Scaling, optional
         None where it is not known here.
+    gaps : bool
+        Whether the input may have gaps (NaN), which become 0.
     """
 
     scaling: Scaling | None
+    gaps: bool = False
 
     op: ClassVar[str] = "standardise"
 

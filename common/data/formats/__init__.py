@@ -19,6 +19,7 @@ from common.data.formats import csv, images, npz, parquet, sequences
 from common.data.formats.cells import Table
 from common.data.formats.columns import contents_of
 from common.data.formats.contents import Contents
+from common.data.formats.declared import contents_by
 from common.data.formats.folders import visible_files
 from common.data.formats.labels_csv import LABELS
 from common.data.formats.reading import PLAIN, Reading
@@ -51,6 +52,10 @@ def read(path: str, reading: Reading = PLAIN) -> Contents:
         read; `DataError.detail` does.
     """
     try:
+        if reading.schema:
+            from common.data.schema_file import load_schema  # it imports yaml
+
+            return contents_by(read_table(path), load_schema(reading.schema))
         return _reader(path)(path, reading)
     except MemoryError as error:
         raise DataError(

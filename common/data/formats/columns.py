@@ -292,10 +292,14 @@ def counts_rows(table: Table, name: str) -> bool:
     return all(text == str(number) for number, text in enumerate(texts, int(first) + 1))
 
 
-def _meant(header: Sequence[str], label: str) -> str:
-    """Say which column may hold the labels; empty where none looks like it."""
+def likely_label(header: Sequence[str], label: str) -> str:
+    """Return the column that may hold the labels; empty where none looks like it."""
     same = [name for name in header if name.casefold() == label.casefold()]
     near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in header], 1, 0.75)
     named_so = [name for name in header if name.casefold() in _LABELS]
-    found = same or [name for name in header if name.casefold() in near] or named_so
-    return f'; {found[0]!r} may be meant (label="{found[0]}")' if found else ""
+    return next(iter([*same, *(name for name in header if name.casefold() in near), *named_so]), "")
+
+
+def _meant(header: Sequence[str], label: str) -> str:
+    found = likely_label(header, label)
+    return f'; {found!r} may be meant (label="{found}")' if found else ""

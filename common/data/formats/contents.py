@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DataError
+from common.preprocessing.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Contents:
     x : NDArray
         Shape ``(n, ...)``.
     y : NDArray
-        Shape ``(n,)``: a number for each example, the position in `classes` where these are named.
+        Shape ``(n,)``: a number for each example, the position in `classes` where these are named; of a schema with
+        targets float32, shape ``(n, targets)``.
     classes : NDArray, optional
         Texts: the names of the classes.
     client : NDArray, optional
@@ -37,6 +39,8 @@ class Contents:
         What was done in reading that its people should know, in sentences; they stay with them.
     features : tuple of str
         What the columns of a table are called, in the order of the features; empty where they have no names.
+    schema : Schema, optional
+        What the columns were declared to be; then `x` may have gaps (NaN) where that allows them.
     """
 
     x: NDArray[Any]
@@ -48,6 +52,7 @@ class Contents:
     recording: NDArray[Any] | None = None
     overlap: int = 0
     features: tuple[str, ...] = ()
+    schema: Schema | None = None
 
 
 def optional_package(module: str, extra: str, files: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigError
@@ -21,7 +22,9 @@ class Reading:
     Parameters
     ----------
     label : str
-        The column of a table that holds the labels.
+        The column of a table that holds the labels, where no schema says it.
+    schema : str
+        The schema of a table: the path of a YAML file, see `common.data.schema_file`. Empty where there is none.
     size : str
         Of images, all of which must have it, in pixels: width x height, such as ``64x64``. Empty: that of the images.
     fit : {"", "resize", "crop"}
@@ -45,6 +48,7 @@ class Reading:
     """
 
     label: str = "label"
+    schema: str = ""
     size: str = ""
     fit: str = ""
     convert: str = ""
@@ -56,6 +60,10 @@ class Reading:
     rate: int = 0
 
     def __post_init__(self) -> None:
+        if self.schema and self.label != "label":
+            raise ConfigError(
+                "A schema says which column is the label", self.label, fix="Leave label out, or the schema"
+            )
         if not self.label:
             raise ConfigError("The label must name a column", self.label, fix="The default is label")
         if self.size and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", self.size):
@@ -96,6 +104,8 @@ class Reading:
         """What is not at its default, by name; whole numbers as such."""
         values = {item.name: (getattr(self, item.name), item.default) for item in fields(Reading)}
         said = {name: value for name, (value, default) in values.items() if value != default}
+        if self.schema:
+            said["schema"] = str(Path(self.schema).absolute())
         return {
             n: int(value) if isinstance(value, float) and value == int(value) else value for n, value in said.items()
         }

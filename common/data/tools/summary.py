@@ -122,12 +122,15 @@ def _constant(pool: Pool) -> tuple[int, ...]:
     if pool.task.kind == "image" or len(pool.y) < 2:  # a border of pixels that never change is what images have
         return ()
     over = (0,) if pool.task.kind == "vector" else (0, 2)
-    same = pool.x.min(axis=over) == pool.x.max(axis=over)
+    values = np.where(np.isnan(pool.x), -1, pool.x) if pool.task.inputs.gaps else pool.x
+    same = values.min(axis=over) == values.max(axis=over)
     return tuple(int(feature) for feature in np.flatnonzero(same))
 
 
 def _deviations(pool: Pool) -> tuple[float, ...]:
-    found = [std / pool.scale for std in Scaling.of(pool.x[pool.train_rows]).std if std]
+    inputs = pool.task.inputs
+    std = Scaling.of(pool.x[pool.train_rows], inputs).std
+    found = [std[place] / pool.scale for place in inputs.places if std[place]]
     return (min(found), max(found)) if found else ()
 
 

@@ -1,5 +1,7 @@
 """A graph that scales its input first: the same network, its weights laid out as before."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from common.architecture.layout import layout
 from common.errors import SpecError
 from common.models.builder import build, flat_state
 from common.preprocessing.scaling import CLIP, Scaling
+from common.preprocessing.schema import Declared, Schema
 from common.seeding import generator
 from common.tasks import Classification, Task
 
@@ -71,3 +74,27 @@ def test_where_each_node_has_its_own_a_graph_has_a_cost_and_is_built_once_that_i
     build(spec.lower(own))
     assert own.fitted(x[:10]) == own
     assert plain.fitted(x) == plain
+
+
+def test_gaps_become_the_mean_which_is_zero_after_scaling():
+    schema = Schema((Declared("a", "number", missing=True), Declared("y", "label", classes=("no", "yes"))))
+    x = torch.tensor([[float("nan"), 1.0], [5.0, 0.0], [-1e9, 0.0]])
+    task = Task((2,), Classification(2), Scaling((1.0, 0.0), (2.0, 1.0)), schema)
+    first = build(LayeredSpec().lower(task))[0]
+    assert first(x).tolist() == [[0.0, 1.0], [2.0, 0.0], [-CLIP, 0.0]]
+    as_is = build(LayeredSpec().lower(replace(task, scaling=Scaling.as_is(2))))[0]
+    assert as_is(x).tolist() == [[0.0, 1.0], [5.0, 0.0], [-1e9, 0.0]]
+    plain = replace(task, schema=None)  # a number that is none is no gap where no schema says so
+    assert build(LayeredSpec().lower(plain))[0](x)[0, 0].isnan()
+    assert cost_of(LayeredSpec().lower(task)) == cost_of(LayeredSpec().lower(plain))
+
+
+def test_a_task_by_a_schema_goes_to_json_and_back():
+    schema = Schema((Declared("a", "number", missing=True), Declared("y", "label", classes=("no", "yes"))))
+    task = Task((2,), Classification(2, ("no", "yes")), "node", schema)
+    assert Task.from_dict(task.to_dict()) == task
+    assert "schema" not in replace(task, schema=None).to_dict()  # as written by those of before
+    with pytest.raises(SpecError, match="as long as its schema says"):
+        replace(task, input_shape=(3,))
+    x = np.array([[1, 0], [np.nan, 1], [3, 0]], np.float32)
+    assert task.fitted(x).scaling == Scaling((2.0, 0.0), (1.0, 1.0))

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from common.data import Holder, load_node_data, load_node_test
+from common.data.formats import Reading
 from common.data.tools.suitability import Wanted, check
 from common.errors import DataError
 from common.settings import DatasetSettings
@@ -219,3 +220,45 @@ def test_the_walk_can_find_something():
     """The secrets are in what is not for travel."""
     path = "/home/st_mary/quux.csv"
     assert tells(json.dumps({"reason": "row 7 of /home/st_mary/quux.csv: 31337"}), path)
+
+
+SCHEMA = """
+columns:
+  amount: {role: number, range: [0, 9]}
+  kind: {role: category, values: [a, b]}
+  label: {role: label, classes: [x, y]}
+"""
+
+BY_SCHEMA: dict[str, tuple[str, str]] = {
+    # the rows, and what the own people are told
+    "column": ("amount,zanzibar,label\n1,a,x\n", "'zanzibar' besides"),
+    "unit": ("amount (quux),kind,label\n1,a,x\n", "column 'amount (quux)'"),
+    "range": ("amount,kind,label\n31337,a,x\n", "31337 is not within 0 to 9"),
+    "value": ("amount,kind,label\n1,zanzibar,x\n", "'zanzibar' is none of"),
+    "class": ("amount,kind,label\n1,a,zanzibar\n", "'zanzibar' is none of"),
+    "gap": ("amount,kind,label\n" + "1,a,x\n" * 4711 + ",b,y\n", "row 4713, column 'amount' is empty"),
+    "number": ("amount,kind,label\nquux,a,x\n", "column 'amount': 'quux'"),
+}
+
+
+@pytest.mark.parametrize("case", BY_SCHEMA)
+def test_what_does_not_fit_a_schema_may_travel_too(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text, told = BY_SCHEMA[case]
+    home = tmp_path / SITE
+    home.mkdir()
+    (home / "quux.csv").write_text(text)
+    (home / "schema.yaml").write_text(SCHEMA)
+    path, schema = str(home / "quux.csv"), str(home / "schema.yaml")
+    with pytest.raises(DataError, match=r"^The node's data: .*`flwr-nas data check`") as caught:
+        load_node_data(DatasetSettings(), Holder(path=path, reading=Reading(schema=schema)), 0)
+    assert tells(str(caught.value), path) == []
+    assert main(["data", "check", path, "--schema", schema]) == 1
+    assert told in capsys.readouterr().out
+
+
+def test_a_file_that_is_named_as_the_schema_tells_nothing_of_itself(tmp_path: Path):
+    path = tmp_path / "quux.csv"
+    path.write_text("zanzibar,label\n31337,quux\n")
+    with pytest.raises(DataError, match="The schema must be one") as caught:
+        load_node_data(DatasetSettings(), Holder(path=str(path), reading=Reading(schema=str(path))), 0)
+    assert tells(str(caught.value), str(path)) == []

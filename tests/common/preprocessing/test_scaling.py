@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.errors import ProtocolError, SpecError
-from common.preprocessing.base import Sums, total
+from common.preprocessing.base import Inputs, Sums, total
 from common.preprocessing.scaling import Moments, Scaling
 from common.seeding import generator
 
@@ -20,9 +20,9 @@ def examples(n, shape, seed=0):
 
 
 def fitted(*nodes):
-    moments = Moments()
-    sums_of = {str(number): moments.measured(x, 1) for number, x in enumerate(nodes)}
-    return moments.fit(total(sums_of), nodes[0].shape[1:])
+    moments, inputs = Moments(), Inputs(nodes[0].shape[1:])
+    sums_of = {str(number): moments.measured(x, inputs, 1) for number, x in enumerate(nodes)}
+    return moments.fit(total(sums_of), inputs)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -37,7 +37,7 @@ def test_what_nodes_send_gives_mean_and_deviation_of_all_examples_together(shape
 
 
 def test_the_names_of_the_nodes_decide_the_order_of_the_sum():
-    parts = {name: Moments().measured(examples(20, (4,), seed), 1) for seed, name in enumerate("abc")}
+    parts = {name: Moments().measured(examples(20, (4,), seed), Inputs((4,)), 1) for seed, name in enumerate("abc")}
     assert total(parts) == total(dict(reversed(parts.items())))
 
 
@@ -55,37 +55,47 @@ def test_what_varies_far_from_zero_is_no_constant(mean, std):
 
 def test_sums_of_too_few_examples_do_not_leave_a_node():
     x = examples(10, (4,))
-    assert Moments().measured(x, 11) is None
-    assert Moments().measured(x, 10).examples == 10
+    assert Moments().measured(x, Inputs((4,)), 11) is None
+    assert Moments().measured(x, Inputs((4,)), 10).examples == 10
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        {"sum": (1.0,), "square": (1.0,)},
-        {"sum": (1.0, 2.0)},
-        {"sum": (1.0, math.nan), "square": (1.0, 4.0)},
-        {"sum": (1.0, 2.0), "square": (1.0, math.inf)},
-        {"sum": (1.0, 2.0), "square": (-1.0, 4.0)},
-        {"sum": (100.0, 2.0), "square": (1.0, 4.0)},  # no ten numbers have this sum and these squares
-        {"sum": (1e300, 2.0), "square": (1e300, 4.0)},
+        {"count": (10.0, 10.0), "sum": (1.0,), "square": (1.0,)},
+        {"count": (10.0, 10.0), "sum": (1.0, 2.0)},
+        {"count": (10.0, 10.0), "sum": (1.0, math.nan), "square": (1.0, 4.0)},
+        {"count": (10.0, 10.0), "sum": (1.0, 2.0), "square": (1.0, math.inf)},
+        {"count": (10.0, 10.0), "sum": (1.0, 2.0), "square": (-1.0, 4.0)},
+        {"count": (10.0, 11.0), "sum": (1.0, 2.0), "square": (1.0, 4.0)},  # of 10 examples
+        {"count": (10.0, -1.0), "sum": (1.0, 2.0), "square": (1.0, 4.0)},
+        {"count": (10.0, 0.0), "sum": (1.0, 2.0), "square": (1.0, 4.0)},
+        {
+            "count": (10.0, 10.0),
+            "sum": (100.0, 2.0),
+            "square": (1.0, 4.0),
+        },  # no ten numbers have this sum and these squares
+        {"count": (10.0, 10.0), "sum": (1e300, 2.0), "square": (1e300, 4.0)},
     ],
 )
 def test_sums_that_no_examples_have_are_refused(values):
     with pytest.raises(ProtocolError, match="moments"):
-        Moments().check(Sums(10, values), (2,))
+        Moments().check(Sums(10, values), Inputs((2,)))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_sums_that_examples_have_are_not(shape):
     for x in (examples(12, shape), np.full((12, *shape), 1.7e9, np.float32), np.zeros((12, *shape), np.float32)):
-        Moments().check(Moments().measured(x, 1), shape)
+        Moments().check(Moments().measured(x, Inputs(shape), 1), Inputs(shape))
 
 
 def test_json_goes_there_and_back():
     scaling = Scaling.of(examples(20, (4,)))
     again = Scaling.from_dict(scaling.to_dict())
     assert (again, hash(again)) == (scaling, hash(scaling))
+    as_is = Scaling.as_is(4)
+    assert Scaling.from_dict(as_is.to_dict()) == as_is
+    assert "clipped" not in scaling.to_dict()  # as written by those of before
 
 
 @pytest.mark.parametrize(
@@ -95,6 +105,7 @@ def test_json_goes_there_and_back():
         [],
         {"mean": [1.0]},
         {"mean": [1.0], "std": [1.0], "more": 1},
+        {"mean": [1.0], "std": [1.0], "clipped": 1},
         {"mean": [1.0], "std": ["1"]},
         {"mean": [1.0], "std": [1.0, 2.0]},
         {"mean": [1.0], "std": [-1.0]},
@@ -105,3 +116,36 @@ def test_json_goes_there_and_back():
 def test_what_is_no_scaling_is_refused(values):
     with pytest.raises(SpecError):
         Scaling.from_dict(values)
+
+
+def gapped(n, seed=0):
+    x = examples(n, (4,), seed)
+    x[generator(seed, "gaps").random(x.shape) < 0.4] = np.nan
+    return x
+
+
+def test_gaps_count_for_nothing():
+    nodes, inputs = [gapped(n, n) for n in (40, 700)], Inputs((4,), gaps=True)
+    pooled = np.concatenate(nodes).astype(np.float64)
+    parts = {str(number): Moments().measured(x, inputs, 1) for number, x in enumerate(nodes)}
+    scaling = Moments().fit(total(parts), inputs)
+    np.testing.assert_allclose(scaling.mean, np.nanmean(pooled, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(scaling.std, np.nanstd(pooled, axis=0), rtol=1e-9)
+    assert parts["0"].values["count"] == tuple((~np.isnan(nodes[0])).sum(axis=0).tolist())
+
+
+def test_what_is_not_fitted_is_left_as_it_is():
+    x = examples(50, (4,))
+    inputs = Inputs((4,), fitted=(1, 3))
+    scaling = Scaling.of(x, inputs)
+    whole = Scaling.of(x)
+    assert scaling.mean == (0, whole.mean[1], 0, whole.mean[3])
+    assert scaling.std == (1, whole.std[1], 1, whole.std[3])
+    assert {len(row) for row in Moments().over(x, inputs).values.values()} == {2}
+
+
+def test_a_column_that_is_empty_becomes_a_constant():
+    x = gapped(30)
+    x[:, 2] = np.nan
+    scaling = Scaling.of(x, Inputs((4,), gaps=True))
+    assert (scaling.mean[2], scaling.std[2]) == (0, 0)

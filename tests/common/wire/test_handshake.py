@@ -9,6 +9,8 @@ import pytest
 from flwr.app import ConfigRecord, RecordDict
 
 from common.errors import ConfigError, ProtocolError
+from common.preprocessing.base import Sums
+from common.preprocessing.schema import Declared, Schema
 from common.settings import DatasetSettings
 from common.tasks import Classification, Regression
 from common.wire.arrays import num_bytes
@@ -122,6 +124,10 @@ def test_a_malformed_question_is_one_of_our_errors(field):
         {"sum": ["0.5"] * 9},
         {"square": [-2.0] * 9},
         {"sum": [float("nan")] * 9},
+        {"count": [12_801.0] * 9},  # 128 steps of each of 100
+        {"count": [-1.0] * 9},
+        {"count": [0.5] * 9},
+        {"count": [0.0] * 9},  # sums of nothing are none
     ],
     ids=str,
 )
@@ -130,6 +136,23 @@ def test_sums_that_no_node_can_have_are_refused(change):
     content["sums/moments"] = ConfigRecord({**content["sums/moments"], **change})
     with pytest.raises(ProtocolError):
         decode_report(content)
+
+
+SCHEMA = Schema((Declared("a", "number", missing=True), Declared("b", "label", classes=("sits", "walks"))))
+
+
+def test_a_schema_arrives_as_it_was_sent():
+    sums = {"moments": Sums(100, {"count": (90.0,), "sum": (1.0,), "square": (2.0,)})}
+    told = replace(REPORT, input_shape=[2], schema=SCHEMA, sums=sums)
+    assert decode_report(over_the_wire(encode_report(DIGEST, told))) == told
+    for other in (replace(told, input_shape=[3]), replace(told, head=Classification(2, ("walks", "sits")))):
+        with pytest.raises(ProtocolError):
+            decode_report(encode_report(DIGEST, other))
+    for text in ("x", "{}", '{"columns": {"a": {"role": "number"}}}'):
+        content = encode_report(DIGEST, told)
+        content["schema"] = ConfigRecord({"json": text})
+        with pytest.raises(ProtocolError):
+            decode_report(content)
 
 
 def test_a_node_that_was_asked_for_no_sums_and_counts_sends_none():

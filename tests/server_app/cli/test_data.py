@@ -270,3 +270,62 @@ def test_a_nodes_installation_is_enough(tmp_path: Path, table: str, suffix: str)
     assert (ran.returncode, ran.stderr) == (0, "")
     imported = {name for name in ran.stdout.splitlines()[-1].split() if not name.startswith("_")}
     assert imported - {"cython_runtime"} == {"common", "server_app", "numpy", "rich"}  # the first is of numpy.random
+
+
+@pytest.fixture
+def gapped(tmp_path: Path) -> str:
+    path = tmp_path / "gapped.csv"
+    cells = (
+        (row + 7, "" if row % 5 == 0 else row % 3 + 0.5, "xyz"[row % 3], ("cat", "dog")[row % 2]) for row in range(60)
+    )
+    path.write_text("a,b,kind,pet\n" + "".join(f"{a},{b},{kind},{pet}\n" for a, b, kind, pet in cells))
+    return str(path)
+
+
+def test_a_table_that_needs_a_schema_is_offered_one(capsys, gapped, tmp_path):
+    code, out, err = run(capsys, "check", gapped, "--label", "pet")
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert (code, err) == (1, "")
+    assert "A schema that may suit:" in lines
+    assert "  b       number    may be missing" in lines
+    assert "  pet     label     cat, dog        add the classes that only other sites have" in lines
+    path = str(tmp_path / "schema.yaml")
+    code, out, err = run(capsys, "check", gapped, "--label", "pet", "--write-schema", path)
+    assert (code, err) == (0, "")
+    assert f"Written to {path}. Confirm each line before others get it." in out
+    assert "It names values that occur in kind, pet: take out what may not be told." in out
+    assert out.splitlines()[-1] == "It fits."
+    code, out, _ = run(capsys, "check", gapped, "--schema", path)
+    assert code == 0
+    assert "  60 examples of 6 numbers each" in out.splitlines()  # a, b and whether it is missing, three kinds
+    assert f'Note: the node must say how its data are read: schema="{path}" in its node config' in out
+
+
+def test_a_schema_that_is_there_is_kept(capsys, gapped, tmp_path):
+    path = tmp_path / "schema.yaml"
+    path.write_text("mine")
+    code, _, err = run(capsys, "check", gapped, "--label", "pet", "--write-schema", str(path))
+    assert (code, path.read_text()) == (1, "mine")
+    assert "Files that are there already are kept" in err
+    code, _, err = run(capsys, "check", gapped, "--schema", str(path), "--write-schema", str(tmp_path / "b.yaml"))
+    assert "either there or written" in err
+
+
+def test_what_differs_from_a_schema_is_said_by_column(capsys, gapped, tmp_path):
+    path = tmp_path / "schema.yaml"
+    assert run(capsys, "check", gapped, "--label", "pet", "--write-schema", str(path))[0] == 0
+    other = tmp_path / "other.yaml"  # a file is read once a process
+    other.write_text(path.read_text().replace("[x, y, z]", "[x, z]"))
+    code, out, _ = run(capsys, "check", gapped, "--schema", str(other))
+    assert code == 1
+    assert "column 'kind': 'y' is none of" in out
+    assert "A schema that may suit" not in out
+
+
+def test_no_schema_is_offered_for_what_is_no_table(capsys, tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), y=[0, 1, 5.5])
+    code, out, _ = run(capsys, "check", str(tmp_path / "a.npz"))
+    assert (code, "A schema that may suit" in out) == (1, False)
+    code, out, _ = run(capsys, "check", str(tmp_path / "a.npz"), "--write-schema", str(tmp_path / "s.yaml"))
+    assert code == 1
+    assert "only a table has columns that a schema can declare" in out

@@ -1,0 +1,185 @@
+"""A schema for a table, proposed from what is in it, for a person to confirm.
+
+What is proposed will be given to other sites. So it has no counts and no bounds, which would be somebody's values; of a
+category it lists the values that at least `OFTEN` rows have, and puts all others together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.formats.cells import Column, Table, in_order, is_absent, is_whole_text, listed
+from common.data.formats.columns import columns_of, counts_rows, likely_label, without_unnamed
+from common.data.formats.dates import are_dates
+from common.data.formats.numbers import TRUTHS, numbers_of
+from common.errors import DataError
+from common.preprocessing.schema import Declared, Schema
+
+OFTEN = 10
+"""Rows that have a value of a category for it to be listed."""
+_FEW_NUMBERS = 6
+"""Different whole numbers, at most, that may be codes."""
+_MOST_CODES = 50
+_MOST_CLASSES = 100
+_PEOPLE = re.compile(
+    r"(?:client|patient|subject|person|participant|writer|user|pat)s?(?:[ _.-]?(?:id|nr|no|number|#))?#?"
+)
+_FAR = 0.25
+"""Part of the median below which no other number lies, where 0 stands apart."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is proposed.
+
+    Parameters
+    ----------
+    columns : tuple of Declared
+        In the order of the file.
+    remarks : tuple of str
+        Of each column, why, or what is to be asked; empty where that is plain.
+    """
+
+    columns: tuple[Declared, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of these columns; raises `SpecError` where they make none."""
+        return Schema(self.columns)
+
+    @property
+    def naming(self) -> tuple[str, ...]:
+        """Columns of which values are named."""
+        return tuple(column.name for column in self.columns if column.values or column.classes)
+
+
+def propose(table: Table, label: str) -> Proposal:
+    """Propose a schema.
+
+    Parameters
+    ----------
+    table : Table
+        As read.
+    label : str
+        The column of what is to be learnt; where there is none of this name, one that is called like it is taken.
+
+    Raises
+    ------
+    DataError
+        It has no such column, or nothing else.
+    """
+    if table.vectors is not None:
+        raise DataError("A table whose features are lists needs no schema", fix="Leave the schema out")
+    if label not in table.columns and likely_label(list(table.columns), label):
+        label = likely_label(list(table.columns), label)
+    columns_of(list(table.columns), label)
+    named = without_unnamed(table, (label,))[0]
+    found = []
+    for name, column in table.columns.items():
+        if name not in named:
+            found.append((Declared(name, "ignore"), "has no name of its own"))
+        elif name == label:
+            found.append(_label(column))
+        else:
+            found.append(_column(table, column))
+    columns = tuple(column for column, _ in found)
+    return Proposal(_once(columns), tuple(remark for _, remark in found))
+
+
+def _once(columns: tuple[Declared, ...]) -> tuple[Declared, ...]:
+    """Return the columns with one client and one split at most: the first of each."""
+    seen: set[str] = set()
+    kept = []
+    for column in columns:
+        again = column.role in ("client", "split") and column.role in seen
+        kept.append(Declared(column.name, "ignore") if again else column)
+        seen.add(column.role)
+    return tuple(kept)
+
+
+def _label(column: Column) -> tuple[Declared, str]:
+    texts = [text for text in column.texts() if not is_absent(text)]
+    different = set(texts)
+    if all(map(is_whole_text, different)) and len(different) <= _MOST_CLASSES and 2 * len(different) <= len(texts):
+        return _classes(column.name, different)
+    if numbers_of([column])[column.name].values is not None:
+        return Declared(column.name, "target"), "a number to learn; say its unit"
+    return _classes(column.name, different)
+
+
+def _classes(name: str, different: set[str]) -> tuple[Declared, str]:
+    if len(different) < 2:
+        raise DataError(
+            "A schema names all classes that there are at any site, and this table has fewer than 2",
+            fix="Write the schema at a site that has more",
+            detail=f"column {name!r} holds {listed(in_order(different)) or 'nothing'}",
+        )
+    if len(different) > _MOST_CLASSES:
+        raise DataError(
+            "A label has classes that occur again and again",
+            fix="Name the column that holds the classes with --label",
+            detail=f"column {name!r} holds {len(different)} different texts",
+        )
+    return Declared(name, "label", classes=tuple(in_order(different))), "add the classes that only other sites have"
+
+
+def _column(table: Table, column: Column) -> tuple[Declared, str]:
+    texts = list(column.texts())
+    held = [text for text in texts if not is_absent(text)]
+    return _by_name(table, column.name, held, len(texts)) or _by_cells(column, texts, held)
+
+
+def _by_name(table: Table, name: str, held: list[str], rows: int) -> tuple[Declared, str] | None:
+    """Return what a column is that its name, or its place in the table, tells; None where they do not."""
+    if name.lower() == "split" and {text.lower() for text in held} <= {"train", "test", "0", "1"}:
+        return Declared(name, "split"), ""
+    if _PEOPLE.fullmatch(name.lower()) and len(held) == rows:
+        return Declared(name, "client"), "whose example it is"
+    if counts_rows(table, name):
+        return Declared(name, "ignore"), "counts the rows"
+    return None if held else (Declared(name, "ignore"), "is empty")
+
+
+def _by_cells(column: Column, texts: list[str], held: list[str]) -> tuple[Declared, str]:
+    name, different, missing = column.name, set(held), len(held) < len(texts)
+    numbers = numbers_of([column])[name].values
+    if len(different) > 1 and {text.lower() for text in different} <= {*TRUTHS, "0", "1"}:
+        return Declared(name, "yes_no", missing=missing), ""
+    codes = (
+        all(map(is_whole_text, different)) and 1 < len(different) <= _FEW_NUMBERS and len(held) >= 3 * len(different)
+    )
+    if numbers is not None and not codes:
+        return _number(name, numbers)
+    if numbers is None and are_dates(texts):
+        return Declared(name, "ignore"), "a date; role: date makes it a number of days"
+    if len(different) > min(_MOST_CODES, len(held) / 2):
+        return Declared(name, "ignore"), "texts of which few occur twice"
+    return _category(name, held, missing=missing, few=numbers is not None)
+
+
+def _number(name: str, numbers: NDArray[np.float64]) -> tuple[Declared, str]:
+    declared = Declared(name, "number", missing=bool(np.isnan(numbers).any()))
+    held = numbers[~np.isnan(numbers)]
+    rest = held[held != 0]
+    if len(rest) in (0, len(held)):
+        return declared, "0 in each row: does that mean missing?" if len(held) and not len(rest) else ""
+    apart = rest.min() > 0 and rest.min() >= _FAR * np.median(rest) and not (rest < 2).any()
+    return declared, "0 is far from all others: does it mean missing (zero_means_missing: true)?" if apart else ""
+
+
+def _category(name: str, held: list[str], *, missing: bool, few: bool) -> tuple[Declared, str]:
+    counts = Counter(held)
+    often = in_order({text for text, count in counts.items() if count >= OFTEN})
+    remark = "codes? If they are amounts, role: number" if few else ""
+    if not often:
+        return Declared(name, "ignore"), f"no value has {OFTEN} rows, so none is named; list those that may be told"
+    declared = Declared(name, "category", values=tuple(often), missing=missing)
+    if len(often) < len(counts):
+        return replace(declared, other=True), f"values of fewer than {OFTEN} rows are not named"
+    return declared, remark
