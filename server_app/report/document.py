@@ -90,7 +90,7 @@ def describe(run: RunFiles) -> dict[str, Any]:
         "lineage": _readable(lineage_of(leader, history.trials, chosen)),
         "fronts": fronts_of(history, result, run.config, run.task),
         "choices": choices_of(chosen, history.scores, 1.0 if history.direction == "max" else -1.0, _seed(run)),
-        "nodes": nodes_of(events, result, run.history, metric, direction),  # type: ignore[arg-type]
+        "nodes": nodes_of(events, result, run.history, metric, direction),
         "costs": costs_of(events, result, history.ledgers),
         "troubles": troubles_of(events),
         "leaving": leaving_of(events, result, history.ledgers, run.config, run.task),
@@ -98,7 +98,7 @@ def describe(run: RunFiles) -> dict[str, Any]:
         "graph": _graph(run, history, leader),
         "spent": history.spent,
         "ledgers": history.ledgers,
-        "events": len(events),
+        "events": events[-1].get("n", len(events) - 1) + 1,
     }
 
 

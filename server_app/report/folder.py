@@ -60,7 +60,10 @@ def read_run(folder: Path) -> RunFiles:
             "A report is of a search, and this run scored specs without training", str(folder), fix=f"See its {SCORES}"
         )
     result, history = _json(folder / RESULT, dict), _json(folder / HISTORY, list)
-    return RunFiles(folder, events, result, history, _config(folder), _task(folder, result))
+    config, task = _config(folder), _task(folder, result)
+    if events[-1]["event"] != "end" and (folder / STATE).exists():
+        result, history = {}, []  # of an end that was not the last: the run goes on, or was killed
+    return RunFiles(folder, events, result, history, config, task)
 
 
 def _json(path: Path, kind: type[Any]) -> Any:

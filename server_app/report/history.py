@@ -13,6 +13,7 @@ from typing import Any
 
 from common.architecture.spec import ArchitectureSpec
 from common.errors import FlwrNasError
+from common.metrics import Direction
 from server_app.reporting.words import in_words
 
 SEARCH = "trial"
@@ -51,7 +52,7 @@ class History:
     spent: dict[str, int] = field(default_factory=lambda: {"mac_examples": 0, "bytes": 0})
     ledgers: dict[str, list[int]] = field(default_factory=dict)
     objective: str | None = None
-    direction: str = "max"
+    direction: Direction = "max"
 
 
 def history_of(events: Iterable[Mapping[str, Any]]) -> History:

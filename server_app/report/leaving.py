@@ -65,7 +65,7 @@ def _weights(
     yield (
         f"Weights of models after local training{beside}",
         f"{counted(updates, 'update')} in {counted(len(rounds), 'round')}, {amount}",
-        "Updates can tell of the data that they were trained on. They are not encrypted against the server.",
+        "Updates can tell of the data that they were trained on.",
     )
 
 

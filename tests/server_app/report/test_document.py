@@ -59,6 +59,14 @@ def test_of_a_run_that_was_killed_the_journal_tells(searched, tmp_path):
     assert (found["questions"], found["graph"], found["models"]["roles"]) == ([], None, [])
 
 
+def test_what_an_earlier_end_left_is_not_told_of_a_run_that_goes_on(searched, tmp_path):
+    folder = searched.folder(tmp_path / "run", {"status": "stopped", "winner": {"trial": 0}}, [{"number": 0}])
+    (folder / "state.json").write_text("{}")
+    found = document_of(folder)
+    assert (found["run"]["status"], found["trials"][0]["number"]) == ("running", 1)
+    assert found["graph"]["described"] == "linear 5"  # of the best so far
+
+
 def test_the_end_says_how_and_why(searched, tmp_path):
     searched.add("end", status="failed", message="The disk was full.")
     told = document_of(searched.folder(tmp_path / "run"))["run"]
