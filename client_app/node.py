@@ -12,7 +12,7 @@ from common.data.formats import Reading
 from common.errors import ConfigError
 from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits
-from common.preprocessing.scaling import STATISTICS
+from common.preprocessing.statistics import STATISTICS
 from common.settings import DatasetSettings, PreprocessingSettings
 
 _SIMULATED = {"partition-id", "num-partitions"}

@@ -257,6 +257,9 @@ class PreprocessingSettings(_Wire):
     scope : {"federation", "node", "none"}
         Each feature or channel is scaled to mean 0 and deviation 1: over all nodes that are there at the start, or on
         each node over its own training examples; or not at all.
+    scale : {"moments", "quantiles"}
+        By mean and deviation; or, of the columns whose range a schema declares, by median and quartiles, which few
+        extreme values do not move.
     min_examples : int
         A node with fewer training examples sends no sums for that, and no counts of classes; others round theirs
         down to a multiple of it.
@@ -264,12 +267,21 @@ class PreprocessingSettings(_Wire):
 
     scope: Literal["federation", "node", "none"] = "federation"
     min_examples: int = 10
+    scale: Literal["moments", "quantiles"] = "moments"
 
     def __post_init__(self) -> None:
+        if self.scale == "quantiles" and self.scope != "federation":
+            raise ConfigError(
+                "preprocessing.scale=quantiles is fitted over the federation",
+                self.scope,
+                fix="Set preprocessing.scope=federation, or preprocessing.scale=moments",
+            )
         if self.min_examples < 1:
             raise ConfigError("preprocessing.min_examples must be 1 or more", self.min_examples, fix="Use 10")
 
     @property
     def statistics(self) -> tuple[str, ...]:
         """Names of the statistics that the nodes are asked for."""
-        return ("moments",) if self.scope == "federation" else ()
+        if self.scope != "federation":
+            return ()
+        return ("moments",) if self.scale == "moments" else ("moments", "quantiles")

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from common.preprocessing.base import total
 from common.preprocessing.expand import expansion_of
-from common.preprocessing.scaling import STATISTICS, Scaling
+from common.preprocessing.scaling import Scaling
+from common.preprocessing.statistics import STATISTICS
 
 if TYPE_CHECKING:
+    from common.preprocessing.base import Inputs
+    from common.preprocessing.quantiles import Spread
     from common.settings import PreprocessingSettings
     from common.tasks import Task
     from server_app.journal import Journal
@@ -48,9 +51,23 @@ def agree_on_scaling(roster: Roster, preprocessing: PreprocessingSettings, journ
         roster.task = as_is
         return roster.task
     of_all = total(sums_of)
-    roster.task = replace(task, scaling=moments.fit(of_all, inputs))
-    untold = [place for place, count in zip(inputs.places, of_all.values["count"], strict=True) if not count]
+    scaling: Scaling = moments.fit(of_all, inputs)
+    by_median = _medians(roster, preprocessing, inputs)
+    roster.task = replace(task, scaling=scaling.with_places(by_median))
+    counts = zip(inputs.places, of_all.values["count"], strict=True)
+    untold = [place for place, count in counts if not count and place not in by_median]
     names = () if task.schema is None else expansion_of(task.schema).names
     unknown = {"untold": [names[place] if names else str(place) for place in untold]} if untold else {}
-    journal.write("scaled", num_nodes=len(sums_of), left_out=len(roster.reports) - len(sums_of), **unknown)
+    medians = {"by_median": len(by_median)} if preprocessing.scale == "quantiles" else {}
+    journal.write("scaled", num_nodes=len(sums_of), left_out=len(roster.reports) - len(sums_of), **medians, **unknown)
     return roster.task
+
+
+def _medians(roster: Roster, preprocessing: PreprocessingSettings, inputs: Inputs) -> Spread:
+    """Return what is scaled by median and quartiles instead, by its place."""
+    quantiles = STATISTICS["quantiles"]
+    sums_of = {name: sums for name, report in roster.reports.items() if (sums := report.sums.get(quantiles.name))}
+    if preprocessing.scale != "quantiles" or not sums_of:
+        return {}
+    found: Spread = quantiles.fit(total(sums_of), inputs)
+    return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -55,11 +55,14 @@ class Inputs:
         of them.
     gaps : bool
         Whether values may be missing (NaN).
+    ranges : mapping of int to tuple of float
+        By place, between which numbers the values of a feature lie, where that was declared.
     """
 
     shape: tuple[int, ...]
     fitted: tuple[int, ...] | None = None
     gaps: bool = False
+    ranges: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -71,10 +74,6 @@ class Inputs:
         """How many numbers an example has for each feature or channel."""
         return math.prod(self.shape[1:])
 
-    def of(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what of examples is fitted, shape ``(n, places, ...)``."""
-        return x if self.fitted is None else x[:, list(self.fitted)]
-
 
 class Statistic(ABC, Generic[FittedT]):
     """Sums that nodes send, and what follows from them; without attributes."""
@@ -84,9 +83,16 @@ class Statistic(ABC, Generic[FittedT]):
     fields: ClassVar[tuple[str, ...]]
     """The names of its sums. One is ``count``: of how many values each of the others is the sum."""
 
+    def places(self, inputs: Inputs) -> tuple[int, ...]:
+        """Return the places of the features or channels that are summed: by default of all that are fitted."""
+        return inputs.places
+
     @abstractmethod
     def sums(self, x: NDArray[np.float32], inputs: Inputs) -> dict[str, NDArray[np.float64]]:
-        """Return the sums over examples of what is fitted, by the names in `fields`; each of shape ``(places,)``."""
+        """Return the sums over examples by the names in `fields`, each of shape ``(places,)``.
+
+        Of the examples `x` holds these places alone, ``(n, places, ...)``.
+        """
 
     @abstractmethod
     def plausible(self, values: Mapping[str, NDArray[np.float64]]) -> bool:
@@ -106,16 +112,23 @@ class Statistic(ABC, Generic[FittedT]):
         sums = self.over(x, inputs)
         enough = np.array(sums.values["count"]) >= min_examples * inputs.space
         told = {name: np.where(enough, row, 0.0).tolist() for name, row in sums.values.items()}
-        return Sums(sums.examples, {name: tuple(row) for name, row in told.items()}) if enough.any() else None
+        if not enough.any():
+            return None
+        return self.told(Sums(sums.examples, {name: tuple(row) for name, row in told.items()}), min_examples)
+
+    def told(self, sums: Sums, min_examples: int) -> Sums:  # noqa: ARG002
+        """Return sums as they leave a node: by default as they are."""
+        return sums
 
     def over(self, x: NDArray[np.float32], inputs: Inputs) -> Sums:
         """Return the sums over examples, however few."""
-        values = self.sums(inputs.of(x), inputs)
+        places = self.places(inputs)
+        values = self.sums(x if len(places) == x.shape[1] else x[:, list(places)], inputs)
         return Sums(len(x), {name: tuple(values[name].tolist()) for name in self.fields})
 
     def check(self, sums: Sums, inputs: Inputs) -> None:
         """Raise `ProtocolError` unless these can be sums over examples of such inputs."""
-        size = len(inputs.places)
+        size = len(self.places(inputs))
         values = {name: np.array(row, dtype=np.float64) for name, row in sums.values.items()}
         if sums.examples < 1 or set(values) != set(self.fields) or any(row.shape != (size,) for row in values.values()):
             raise ProtocolError(

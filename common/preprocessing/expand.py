@@ -45,11 +45,14 @@ class Expansion:
         Places of those that scaling fits: numbers and dates.
     gaps : tuple of int
         Places of those that may be NaN.
+    ranges : mapping of int to tuple of float
+        By place, the declared range of a number.
     """
 
     names: tuple[str, ...]
     fitted: tuple[int, ...]
     gaps: tuple[int, ...]
+    ranges: Mapping[int, tuple[float, float]]
 
 
 @lru_cache(maxsize=32)
@@ -57,13 +60,16 @@ def expansion_of(schema: Schema) -> Expansion:
     """Return the vector of a schema."""
     names: list[str] = []
     fitted, gaps = [], []
+    ranges: dict[int, tuple[float, float]] = {}
     for column in schema.features:
+        if column.range is not None:
+            ranges[len(names)] = column.range
         if column.role in ("number", "date"):
             fitted.append(len(names))
         if column.role != "category" and column.may_lack:
             gaps.append(len(names))
         names += _names(column)
-    return Expansion(tuple(names), tuple(fitted), tuple(gaps))
+    return Expansion(tuple(names), tuple(fitted), tuple(gaps), ranges)
 
 
 def expand(schema: Schema, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:

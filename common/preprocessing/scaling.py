@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -70,6 +70,13 @@ class Scaling:
         """Return the scaling that leaves so many features as they are, but for gaps, which become 0."""
         return cls((0.0,) * width, (1.0,) * width, clipped=False)
 
+    def with_places(self, others: Mapping[int, tuple[float, float]]) -> Scaling:
+        """Return the scaling with other means and deviations, by place."""
+        rows = [list(self.mean), list(self.std)]
+        for place, pair in others.items():
+            rows[0][place], rows[1][place] = pair
+        return replace(self, mean=tuple(rows[0]), std=tuple(rows[1]))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {"mean": list(self.mean), "std": list(self.std), **({} if self.clipped else {"clipped": False})}
@@ -127,10 +134,6 @@ class Moments(Statistic[Scaling]):
         means, stds = np.zeros(inputs.shape[0]), np.ones(inputs.shape[0])
         means[list(inputs.places)], stds[list(inputs.places)] = mean, std
         return Scaling(tuple(means.tolist()), tuple(stds.tolist()))
-
-
-STATISTICS: dict[str, Statistic[Any]] = {Moments.name: Moments()}
-"""What nodes can be asked for, by name."""
 
 
 def _added(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

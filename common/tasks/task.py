@@ -61,7 +61,7 @@ class Task:
         if self.schema is None:
             return Inputs(self.input_shape)
         expansion = expansion_of(self.schema)
-        return Inputs(self.input_shape, expansion.fitted, bool(expansion.gaps))
+        return Inputs(self.input_shape, expansion.fitted, bool(expansion.gaps), expansion.ranges)
 
     def fitted(self, x: NDArray[np.float32]) -> Task:
         """Return the task with the scaling that fits a node's training examples, where each has its own."""

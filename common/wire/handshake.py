@@ -12,8 +12,8 @@ from flwr.app import ConfigRecord, RecordDict
 from common.errors import ProtocolError, SpecError
 from common.jobs import NodeReport
 from common.preprocessing.base import Sums
-from common.preprocessing.scaling import STATISTICS
 from common.preprocessing.schema import Schema
+from common.preprocessing.statistics import STATISTICS
 from common.settings import DatasetSettings, PreprocessingSettings
 from common.tasks import Head, Task, head_from_dict
 from common.wire.fields import column_of, field_of, is_a, json_of, record_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,7 @@ def _task(config: Config, shape: tuple[int, ...] | None, head: Head | None) -> T
         task = load_task(config.dataset, config.federation.nodes or 1, config.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
-    return Task(shape or task.input_shape, head or task.head)
+    return Task(shape, head or task.head) if shape is not None else replace(task, head=head or task.head)
 
 
 def shape_of(text: str | None) -> tuple[int, ...] | None:

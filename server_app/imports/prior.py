@@ -112,6 +112,7 @@ def _check_task(source: Source, task: Task) -> None:
 def _told(task: Task) -> str:
     facts = task.head.facts().items()
     words = [f"{name} {value}" for name, value in facts if value] or [f"outputs {task.head.output_width}"]
+    words += [] if task.schema is None else [f"schema {task.schema.digest[:12]}"]
     return f"{task.head.kind} of examples of shape {task.input_shape} ({', '.join(words)})"
 
 

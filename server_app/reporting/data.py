@@ -111,7 +111,7 @@ def _labels(summary: Summary) -> str:
     if not held:
         return "labels that are no classes"
     number = counted(len(held), "class", "classes")
-    if summary.named:
+    if summary.named and not all(name.removeprefix("-").isdecimal() for name in held):
         return f"{number}, with names" if len(held) > 1 else f"{number}, with a name"
     return (
         f"{number}, numbered from {held[0]} to {held[-1]}" if len(held) > 1 else f"{number}, with the number {held[0]}"

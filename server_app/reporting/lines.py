@@ -45,6 +45,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "scoreless": lambda e: f"{e['node']} gives no scores of {counted(e['specs'], 'spec')}: {e['reason']}",
     "scaled": lambda e: (
         f"Inputs are scaled by their mean and deviation over {counted(e['num_nodes'], 'node')}"
+        + (f", and {counted(e['by_median'], 'column')} by median and quartiles" if "by_median" in e else "")
         + (f"; nothing is known of {', '.join(e['untold'])}, which count for nothing" if e.get("untold") else "")
     ),
     "unscaled": lambda e: (

@@ -16,14 +16,20 @@ from hypothesis.extra.numpy import arrays
 from common.errors import ProtocolError
 from common.jobs import NodeReport
 from common.preprocessing.base import Inputs, total
-from common.preprocessing.scaling import STATISTICS
-from common.tasks import Classification
+from common.preprocessing.schema import Declared, Schema
+from common.preprocessing.statistics import STATISTICS
+from common.tasks import Classification, Task
 from common.wire.handshake import decode_report, encode_report
 from tests.support.wire import DIGEST, over_the_wire
 
 CASES = sorted(STATISTICS)
 
-SHAPES = [Inputs((3,)), Inputs((2, 5)), Inputs((3, 2, 2)), Inputs((4,), (1, 2), gaps=True), Inputs((3,), gaps=True)]
+RANGES = {1: (-20.0, 20.0), 2: (-100.0, 30.0)}
+
+SHAPES = [
+    *(Inputs((3,)), Inputs((2, 5)), Inputs((3, 2, 2)), Inputs((4,), (1, 2), gaps=True), Inputs((3,), gaps=True)),
+    *(Inputs((4,), (1, 2, 3), True, RANGES), Inputs((3,), ranges=RANGES)),
+]
 
 
 def examples(n: int, inputs: Inputs, seed: int = 0) -> np.ndarray:
@@ -61,8 +67,9 @@ def test_the_order_of_examples_says_nothing(statistic, inputs):
 def test_what_is_not_fitted_changes_nothing_that_is_sent(statistic, inputs):
     x = examples(40, inputs)
     other = x.copy()
-    rest = sorted(set(range(inputs.shape[0])) - set(inputs.places))
+    rest = sorted(set(range(inputs.shape[0])) - set(statistic.places(inputs)))
     other[:, rest] = 77
+    assert set(statistic.places(inputs)) <= set(inputs.places)
     assert statistic.measured(x, inputs, 10) == statistic.measured(other, inputs, 10)
 
 
@@ -75,10 +82,10 @@ FLOORS = st.integers(1, 12)
     name=st.sampled_from(CASES),
 )
 def test_no_number_of_fewer_than_the_floor_leaves_a_node(x: np.ndarray, floor: int, name: str) -> None:
-    """Another row's value may change, or go: where it is one of fewer than the floor, nothing that is sent does."""
-    statistic, inputs = STATISTICS[name], Inputs((4,), (0, 1, 3), gaps=True)
+    """Of a column of which fewer have a value, all that is sent is 0, as of one that nobody has a value of."""
+    statistic, inputs = STATISTICS[name], Inputs((4,), (0, 1, 3), True, {1: (-3.0, 6.0), 3: (-50.0, 50.0)})
     sent = statistic.measured(x, inputs, floor)
-    there = (~np.isnan(x)).sum(axis=0)[[0, 1, 3]]
+    there = (~np.isnan(x)).sum(axis=0)[list(statistic.places(inputs))]
     if len(x) < floor or not (there >= floor).any():
         assert sent is None
         return
@@ -90,6 +97,8 @@ def test_no_number_of_fewer_than_the_floor_leaves_a_node(x: np.ndarray, floor: i
             assert set(row.values()) == {0.0}
         else:
             assert row["count"] >= floor
+            if name == "quantiles":
+                assert {count % floor for count in row.values()} == {0}
 
 
 def report_of(x: np.ndarray, inputs: Inputs, floor: int) -> NodeReport:
@@ -101,7 +110,7 @@ def report_of(x: np.ndarray, inputs: Inputs, floor: int) -> NodeReport:
 
 def test_the_message_holds_the_declared_numbers_and_no_others():
     """Two nodes whose sums agree, and whose examples do not, send the same bytes."""
-    inputs = Inputs((1,))
+    inputs = Inputs((1,), ranges={0: (0.0, 10.0)})
     one = np.array([[0.0], [2.0], [4.0], [6.0]] * 5, np.float32)
     # the same mean, and the same mean square: 0, 2, 4, 6 and two values twice
     mean, deviation = one.astype(np.float64).mean(), one.astype(np.float64).std()
@@ -114,20 +123,25 @@ def test_the_message_holds_the_declared_numbers_and_no_others():
     for name in CASES:
         record = content.config_records[f"sums/{name}"]
         assert set(record) == {"examples", *STATISTICS[name].fields}
-        assert all(len(record[field]) == len(inputs.places) for field in STATISTICS[name].fields)
+        assert all(len(record[field]) == 1 for field in STATISTICS[name].fields)
     assert not content.array_records
     assert not content.metric_records
 
 
 def test_sums_travel_to_the_bit_and_false_ones_are_refused(statistic):
-    inputs = Inputs((3, 8))
-    told = report_of(examples(40, inputs), inputs, 10)
+    schema = Schema((Declared("a", "number", range=(-20.0, 20.0)), Declared("y", "label", classes=("0", "1"))))
+    inputs = Task((1,), Classification(2), schema=schema).inputs
+    told = replace(report_of(examples(40, inputs), inputs, 10), schema=schema, head=Classification(2, ("0", "1")))
+    assert set(told.sums) == set(CASES)
     assert decode_report(over_the_wire(encode_report(DIGEST, told))) == told
     for field in statistic.fields:
-        wrong = {**told.sums[statistic.name].values, field: (float("inf"),) * 3}
-        sums = {**told.sums, statistic.name: replace(told.sums[statistic.name], values=wrong)}
-        with pytest.raises(ProtocolError):
-            decode_report(encode_report(DIGEST, replace(told, sums=sums)))
+        for value in (float("inf"), -1.0, 1e30):
+            wrong = {**told.sums[statistic.name].values, field: (value,)}
+            sums = {**told.sums, statistic.name: replace(told.sums[statistic.name], values=wrong)}
+            if (statistic.name, field, value) in ((("moments", "sum", -1.0)), ("moments", "square", 1e30)):
+                continue  # some examples have these
+            with pytest.raises(ProtocolError):
+                decode_report(encode_report(DIGEST, replace(told, sums=sums)))
 
 
 def test_a_report_has_no_other_place_for_what_is_told_of_inputs():

@@ -129,3 +129,23 @@ def test_a_row_is_as_strict_as_a_table(schema):
     with pytest.raises(DataError, match="lists") as caught:
         vectors_of(load_schema(schema), [{"kind": "a"}, {"kind": "z"}])
     assert "row 2, column 'kind': 'z'" in caught.value.detail
+
+
+def test_columns_with_a_range_may_be_scaled_by_median_and_quartiles(grid, configure, play, tmp_path):
+    columns = {**SCHEMA, "dose": {**SCHEMA["dose"], "range": [0.0, 1000.0]}}
+    save_schema(tmp_path / "schema.yaml", Schema.from_dict({"columns": columns}))
+    schema = str(tmp_path / "schema.yaml")
+    paths = {name: write(tmp_path, name) for name in "abc"}
+    for name, path in paths.items():
+        grid.join(name=name, data=path, schema=schema)
+    played = play(grid, configure(preprocessing={"scale": "quantiles", "min_examples": 2}))
+    assert played.error is None
+    task = played.strategy.outcome.task
+    place = expansion_of(task.schema).names.index("dose")
+    pooled = np.concatenate([train_of(path, schema) for path in paths.values()])[:, place]
+    low, median, high = np.nanquantile(pooled, (0.25, 0.5, 0.75))
+    slack = 1000 / 64 + 6 / len(pooled) * 1000
+    assert task.scaling.mean[place] == pytest.approx(median, abs=slack)
+    assert task.scaling.std[place] * 1.349 == pytest.approx(high - low, abs=2 * slack)
+    (event,) = played.kinds("scaled")
+    assert event["by_median"] == 1

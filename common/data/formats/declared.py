@@ -155,7 +155,8 @@ def _labelled(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDAr
     if label is not None:
         return labelled(list(columns[label.name].texts()), label.classes)
     numbers = _target_numbers(columns, schema, rows)
-    return np.asarray(~np.isnan(np.stack(numbers)).any(axis=0))
+    missing: NDArray[np.bool_] = np.isnan(np.stack(numbers))
+    return np.asarray(~missing.any(axis=0))
 
 
 def _target_numbers(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> list[NDArray[np.float64]]:

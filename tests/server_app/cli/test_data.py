@@ -329,3 +329,12 @@ def test_no_schema_is_offered_for_what_is_no_table(capsys, tmp_path):
     code, out, _ = run(capsys, "check", str(tmp_path / "a.npz"), "--write-schema", str(tmp_path / "s.yaml"))
     assert code == 1
     assert "only a table has columns that a schema can declare" in out
+
+
+def test_numbers_from_any_start_are_said_as_numbers(capsys, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,label\n" + "".join(f"{3 * row},{1 + row % 3}\n" for row in range(30)))
+    code, out, _ = run(capsys, "check", str(path), "--classes", "3")
+    assert code == 0
+    assert "  3 classes, numbered from 1 to 3" in out.splitlines()
+    assert "no examples of" not in out  # of a class 0 that nobody has
