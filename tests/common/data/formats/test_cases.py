@@ -221,6 +221,7 @@ def test_clients_and_parts_are_those_of_rows_with_a_label(table: Write) -> None:
         (["-1", "1", "1"], ["-1", "1"]),
         (["0", "1", "2"], None),
         (["True", "False", "True"], ["False", "True"]),
+        (["TRUE", "false", "true"], ["False", "True"]),
     ],
 )
 def test_labels_are_what_they_are_called(table: Write, labels: list[str], classes: list[str] | None) -> None:
