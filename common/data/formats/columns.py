@@ -33,8 +33,8 @@ from common.errors import DataError
 DECLARE = "declare it in a schema (flwr-nas data check FILE --write-schema schema.yaml)"
 _PARTS = {"train": 0, "0": 0, "test": 1, "1": 1}
 _UNNAMED = re.compile(r"Unnamed: \d+(?:_level_\d+)?(?:\.\d+)*|__index_level_\d+__|\.\.\.\d+|rownames|row\.names")
-_COUNTERS = frozenset({"index", "id", "row", "row_id", "rowid", "row id", "nr", "no", "no.", "#", "number", "x1"})
-"""Columns of these names that count the rows are no features; of others we ask."""
+COUNTERS = frozenset({"index", "id", "row", "row_id", "rowid", "row id", "nr", "no", "no.", "#", "number", "x1"})
+"""Columns of these names that number the rows, each with another, are no features; of others we ask."""
 _LABELS = ("class", "target", "y", "outcome", "diagnosis", "labels", "category")
 
 
@@ -78,13 +78,13 @@ def contents_of(table: Table, reading: Reading) -> Contents:
     rows = table.rows[there]
     y, classes, questions = classes_of(columns.label, _chosen(texts, there), rows)
     if table.vectors is None:
-        x, names, said = _features([table.columns[name] for name in columns.features], table.rows, there)
+        x, names, said = _features([table.columns[name].at(there) for name in columns.features], rows)
         notes += said
     else:
-        x, names = table.vectors, ()
+        x, names = table.vectors[there], ()
     client = None if columns.client is None else people(_kept(table, columns.client, there))
     split = None if columns.split is None else parts(columns.split, _kept(table, columns.split, there), rows)
-    return Contents(x[there], y, classes, client, split, (*table.notes, *notes, *questions), names)
+    return Contents(x, y, classes, client, split, (*table.notes, *notes, *questions), names)
 
 
 def columns_of(header: Sequence[str], label: str, *, vectors: bool = False) -> Columns:
@@ -175,7 +175,7 @@ def _chosen(texts: Sequence[str], there: NDArray[np.bool_]) -> list[str]:
 
 def _kept(table: Table, name: str, there: NDArray[np.bool_]) -> list[str]:
     """Return the texts of a column of labelled rows, none of which may be empty."""
-    texts, rows = _chosen(list(table.columns[name].texts()), there), table.rows[there]
+    texts, rows = list(table.columns[name].at(there).texts()), table.rows[there]
     if "" in texts:
         raise _gap([f"row {rows[texts.index('')]}, column {name!r} is empty"])
     return texts
@@ -192,7 +192,7 @@ def _gap(where: Sequence[str]) -> DataError:
 
 
 def _features(
-    columns: Sequence[Column], rows: NDArray[np.int64], there: NDArray[np.bool_]
+    columns: Sequence[Column], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], tuple[str, ...], list[str]]:
     """Return the features, shape ``(n, features)``, their names, and what to tell; those of dates are left out."""
     found = numbers_of(columns)
@@ -213,7 +213,7 @@ def _features(
             if not set(map(str.lower, column.texts())) <= {"true", "false", ""}:
                 notes.append(f"The column {column.name!r} says yes and no, and is read as 1 and 0.")
         x = float32_of(values, column, rows)
-        if (missing := np.isnan(x) & there).any():
+        if (missing := np.isnan(x)).any():
             gaps.append(_gap_in(column, int(np.argmax(missing)), int(missing.sum()), rows))
         kept.append((column.name, x))
     if gaps:
@@ -272,12 +272,20 @@ def _without_counters(table: Table, reading: Reading) -> tuple[list[str], list[s
     """Return the columns that do not count the rows, and what to tell of those that do."""
     names, notes = without_unnamed(table, (reading.label,))
     counting = [name for name in names if name not in (reading.label, "client", "split") and counts_rows(table, name)]
-    counters = [name for name in counting if name.lower() in _COUNTERS]
+    counters = [
+        name for name in names if name.lower() in COUNTERS and name != reading.label and numbers_rows(table, name)
+    ]
     others = [name for name in counting if name not in counters]
     if counters:
-        notes.append(f"{_these(counters)} left out, as a mere count of the rows. To use it, {DECLARE}.")
+        notes.append(f"{_these(counters)} left out, as no more than the numbers of the rows. To use it, {DECLARE}.")
     notes += [f"The column {name!r} counts the rows, from the first to the last. Is that a feature?" for name in others]
     return [name for name in names if name not in counters], notes
+
+
+def numbers_rows(table: Table, name: str) -> bool:
+    """Tell whether a column has another whole number in each row, of which there are at least 3."""
+    texts = list(table.columns[name].texts())
+    return 3 <= len(texts) == len(set(texts)) and all(map(is_whole_text, texts))
 
 
 def counts_rows(table: Table, name: str) -> bool:
