@@ -14,14 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.cells import Column, Table, in_order, is_absent, is_whole_text, listed
-from common.data.formats.columns import (
-    COUNTERS,
-    columns_of,
-    counts_rows,
-    likely_label,
-    numbers_rows,
-    without_unnamed,
-)
+from common.data.formats.columns import columns_of, likely_label
+from common.data.formats.counters import COUNTERS, counts_rows, numbers_rows, without_unnamed
 from common.data.formats.dates import are_dates
 from common.data.formats.numbers import TRUTHS, numbers_of
 from common.errors import DataError
