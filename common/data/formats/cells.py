@@ -9,7 +9,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,16 @@ class Column:
             return
         for block in self.blocks:
             yield from (one_form(cell.decode()) for cell in block.tolist())
+
+    def at(self, kept: NDArray[np.bool_]) -> Column:
+        """Return the column of some of its rows."""
+        if kept.all():
+            return self
+        if self.values is not None:
+            return replace(self, values=self.values[kept])
+        ends = np.cumsum([len(block) for block in self.blocks])
+        parts = zip(self.blocks, np.split(kept, ends[:-1]), strict=True)
+        return replace(self, blocks=tuple(block[chosen] for block, chosen in parts if chosen.any()))
 
     @property
     def is_empty(self) -> bool:

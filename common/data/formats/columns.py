@@ -15,7 +15,6 @@ and more (`common.data.formats.declared`).
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,17 +23,14 @@ from numpy.typing import NDArray
 
 from common.data.formats.cells import Column, Table, is_absent, is_whole_text, listed
 from common.data.formats.contents import Contents, named
+from common.data.formats.counters import DECLARE, these, without_counters
 from common.data.formats.dates import are_dates
 from common.data.formats.labels import classes_of, labelled, left_out, nothing_left
 from common.data.formats.numbers import Numbers, numbers_of, truths_of
 from common.data.formats.reading import Reading
 from common.errors import DataError
 
-DECLARE = "declare it in a schema (flwr-nas data check FILE --write-schema schema.yaml)"
 _PARTS = {"train": 0, "0": 0, "test": 1, "1": 1}
-_UNNAMED = re.compile(r"Unnamed: \d+(?:_level_\d+)?(?:\.\d+)*|__index_level_\d+__|\.\.\.\d+|rownames|row\.names")
-_COUNTERS = frozenset({"index", "id", "row", "row_id", "rowid", "row id", "nr", "no", "no.", "#", "number", "x1"})
-"""Columns of these names that count the rows are no features; of others we ask."""
 _LABELS = ("class", "target", "y", "outcome", "diagnosis", "labels", "category")
 
 
@@ -59,7 +55,7 @@ def contents_of(table: Table, reading: Reading) -> Contents:
     if not table.columns:
         raise DataError("A table must have a row of names and rows below it", fix="Add them", detail="it is empty")
     _check_header(list(table.columns), reading)
-    without, notes = _without_counters(table, reading)
+    without, notes = without_counters(table, reading.label)
     columns = columns_of(list(without), reading.label, vectors=table.vectors is not None)
     if table.vectors is not None and columns.features:
         raise DataError(
@@ -78,14 +74,14 @@ def contents_of(table: Table, reading: Reading) -> Contents:
     rows = table.rows[there]
     y, classes, questions = classes_of(columns.label, _chosen(texts, there), rows)
     if table.vectors is None:
-        x, names, said = _features([table.columns[name] for name in columns.features], table.rows, there)
+        x, names, said = _features([table.columns[name].at(there) for name in columns.features], rows)
         notes += said
     else:
-        x, names = table.vectors, ()
+        x, names = table.vectors[there], ()
     client = None if columns.client is None else people(_kept(table, columns.client, there))
     split = None if columns.split is None else parts(columns.split, _kept(table, columns.split, there), rows)
     told = (*table.notes, *notes, *questions)
-    return Contents(x[there], y, classes, client, split, told, features=names)
+    return Contents(x, y, classes, client, split, told, features=names)
 
 
 def columns_of(header: Sequence[str], label: str, *, vectors: bool = False) -> Columns:
@@ -176,7 +172,7 @@ def _chosen(texts: Sequence[str], there: NDArray[np.bool_]) -> list[str]:
 
 def _kept(table: Table, name: str, there: NDArray[np.bool_]) -> list[str]:
     """Return the texts of a column of labelled rows, none of which may be empty."""
-    texts, rows = _chosen(list(table.columns[name].texts()), there), table.rows[there]
+    texts, rows = list(table.columns[name].at(there).texts()), table.rows[there]
     if "" in texts:
         raise _gap([f"row {rows[texts.index('')]}, column {name!r} is empty"])
     return texts
@@ -193,7 +189,7 @@ def _gap(where: Sequence[str]) -> DataError:
 
 
 def _features(
-    columns: Sequence[Column], rows: NDArray[np.int64], there: NDArray[np.bool_]
+    columns: Sequence[Column], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], tuple[str, ...], list[str]]:
     """Return the features, shape ``(n, features)``, their names, and what to tell; those of dates are left out."""
     found = numbers_of(columns)
@@ -214,13 +210,13 @@ def _features(
             if not set(map(str.lower, column.texts())) <= {"true", "false", ""}:
                 notes.append(f"The column {column.name!r} says yes and no, and is read as 1 and 0.")
         x = float32_of(values, column, rows)
-        if (missing := np.isnan(x) & there).any():
+        if (missing := np.isnan(x)).any():
             gaps.append(_gap_in(column, int(np.argmax(missing)), int(missing.sum()), rows))
         kept.append((column.name, x))
     if gaps:
         raise _gap(gaps)
     if dates:
-        notes.append(f"{_these(dates)} left out: what it holds are dates. To use them, {DECLARE}.")
+        notes.append(f"{these(dates)} left out: what it holds are dates. To use them, {DECLARE}.")
     if not kept:
         raise DataError("A table must have a column of numbers besides the classes", fix="Add the features")
     notes += ways_told(found)
@@ -232,11 +228,6 @@ def _gap_in(column: Column, first: int, number: int, rows: NDArray[np.int64]) ->
     said = f" ({text!r})" if text else ""
     more = f", as are {number - 1} more of that column" if number > 1 else ""
     return f"row {rows[first]}, column {column.name!r} is empty{said}{more}"
-
-
-def _these(names: Sequence[str]) -> str:
-    some = listed(list(names))
-    return f"The column {some} is" if len(names) == 1 else f"The columns {some} are"
 
 
 def _check_header(header: Sequence[str], reading: Reading) -> None:
@@ -255,41 +246,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def without_unnamed(table: Table, kept: Sequence[str] = ()) -> tuple[list[str], list[str]]:
-    """Return the columns but for those without a name of their own, and what to tell of these; some may be kept."""
-    unnamed = [name for name in table.columns if name not in kept and _UNNAMED.fullmatch(name)]
-    filled = [name for name in unnamed if not table.columns[name].is_empty]
-    notes = []
-    if filled:
-        notes.append(
-            f"{_these(filled)} left out: what has no name of its own mostly counts rows. To use it, {DECLARE}."
-        )
-    return [name for name in table.columns if name not in unnamed], notes
-
-
-def _without_counters(table: Table, reading: Reading) -> tuple[list[str], list[str]]:
-    """Return the columns that do not count the rows, and what to tell of those that do."""
-    names, notes = without_unnamed(table, (reading.label,))
-    counting = [name for name in names if name not in (reading.label, "client", "split") and counts_rows(table, name)]
-    counters = [name for name in counting if name.lower() in _COUNTERS]
-    others = [name for name in counting if name not in counters]
-    if counters:
-        notes.append(f"{_these(counters)} left out, as a mere count of the rows. To use it, {DECLARE}.")
-    notes += [f"The column {name!r} counts the rows, from the first to the last. Is that a feature?" for name in others]
-    return [name for name in names if name not in counters], notes
-
-
-def counts_rows(table: Table, name: str) -> bool:
-    """Tell whether a column counts the rows, of which there are at least 3, from 0 or 1."""
-    if len(table.rows) < 3:
-        return False
-    column = table.columns[name]
-    texts = column.texts()
-    if (first := next(texts)) not in ("0", "1"):
-        return False
-    return all(text == str(number) for number, text in enumerate(texts, int(first) + 1))
 
 
 def likely_label(header: Sequence[str], label: str) -> str:

@@ -43,7 +43,7 @@ def contents_by(table: Table, schema: Schema) -> Contents:
         raise nothing_left(schema.learnt[0].name)
     if not there.all():
         notes.append(left_out(~there, schema.learnt[0].name, table.rows))
-    kept = {name: _rows_of(column, there) for name, column in columns.items()}
+    kept = {name: column.at(there) for name, column in columns.items()}
     rows = table.rows[there]
     x, told = features_of(kept, schema, rows)
     client, split = schema.of_role("client"), schema.of_role("split")
@@ -259,14 +259,3 @@ def _filled(column: Column, rows: Rows) -> list[str]:
             detail=f"row {rows[texts.index('')]}, column {column.name!r} is empty",
         )
     return texts
-
-
-def _rows_of(column: Column, there: NDArray[np.bool_]) -> Column:
-    """Return a column of some of its rows."""
-    if there.all():
-        return column
-    if column.values is not None:
-        return Column(column.name, values=column.values[there])
-    ends = np.cumsum([len(block) for block in column.blocks])
-    parts_ = zip(column.blocks, np.split(there, ends[:-1]), strict=True)
-    return Column(column.name, tuple(block[kept] for block, kept in parts_ if kept.any()))

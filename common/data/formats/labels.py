@@ -22,7 +22,8 @@ def classes_of(
     """Return the number of each label, the names of the classes, and what its people should be asked.
 
     Whole numbers are names like all others, sorted by what they are: labels 1 to 3 are three classes, of which none
-    is called 0. Those that are all from 0 on need no names (None), for that is what their numbers say.
+    is called 0. Those that are all from 0 on need no names (None), for that is what their numbers say. True and false
+    are called so in whatever case they are written.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def classes_of(
     DataError
         The labels are numbers with decimals, which name no classes.
     """
+    if {text.lower() for text in texts} <= {"true", "false"}:  # spreadsheets shout what others whisper
+        texts = [text.capitalize() for text in texts]
     names = in_order(set(texts))
     _refuse_decimals(name, texts, rows)
     place = {text: number for number, text in enumerate(names)}

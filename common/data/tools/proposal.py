@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.cells import Column, Table, in_order, is_absent, is_whole_text, listed
-from common.data.formats.columns import columns_of, counts_rows, likely_label, without_unnamed
+from common.data.formats.columns import columns_of, likely_label
+from common.data.formats.counters import COUNTERS, counts_rows, numbers_rows, without_unnamed
 from common.data.formats.dates import are_dates
 from common.data.formats.numbers import TRUTHS, numbers_of
 from common.errors import DataError
@@ -141,8 +142,8 @@ def _by_name(table: Table, name: str, held: list[str], rows: int) -> tuple[Decla
         return Declared(name, "split"), ""
     if _PEOPLE.fullmatch(name.lower()) and len(held) == rows:
         return Declared(name, "client"), "whose example it is"
-    if counts_rows(table, name):
-        return Declared(name, "ignore"), "counts the rows"
+    if counts_rows(table, name) or (name.lower() in COUNTERS and numbers_rows(table, name)):
+        return Declared(name, "ignore"), "numbers the rows"
     return None if held else (Declared(name, "ignore"), "is empty")
 
 

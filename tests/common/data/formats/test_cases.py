@@ -163,11 +163,14 @@ def test_a_count_of_the_rows_is_left_out_by_its_name_and_else_asked_for(table: W
         counted = "\n".join([f"{name},{lines[0]}", *(f"{row},{line}" for row, line in enumerate(lines[1:], first))])
         raw = table(counted)
         same(raw)
-        assert raw.notes[0].startswith(f"The column '{name}' is left out, as a mere count of the rows.")
+        assert raw.notes[0].startswith(f"The column '{name}' is left out, as no more than the numbers of the rows.")
     raw = table(counted.replace("Index", "day"))
     assert raw.features == ("day", "alcohol", "proline")
     assert raw.notes == ("The column 'day' counts the rows, from the first to the last. Is that a feature?",)
-    assert table("id" + counted.removeprefix("Index").replace("\n3,", "\n5,")).features[0] == "id"
+    filtered = counted.replace("\n3,", "\n51,")
+    same(table(filtered))
+    assert table(filtered.replace("Index", "day")).features[0] == "day"  # any numbers that differ
+    assert table(filtered.replace("\n51,", "\n1,")).features[0] == "Index"  # these do not number the rows
 
 
 def test_a_named_index_of_pandas_is_a_feature(tmp_path: Path) -> None:
@@ -197,6 +200,12 @@ def test_an_impossible_day_makes_a_column_one_of_texts(table: Write) -> None:
     assert "column 'when'" in caught.value.detail
 
 
+def test_what_stands_below_the_examples_is_left_out_with_its_row(table: Write) -> None:
+    raw = table(PLAIN + "total,sum of all,\n")
+    same(raw)
+    assert raw.notes == ("1 of 4 rows has no label in 'label' and is left out: row 5.",)
+
+
 @pytest.mark.parametrize("empty", ["", "NA", "nan", " ", "?"])
 def test_rows_without_a_label_are_left_out_and_counted(table: Write, empty: str) -> None:
     raw = table(PLAIN + f"1,,{empty}\n")
@@ -221,6 +230,7 @@ def test_clients_and_parts_are_those_of_rows_with_a_label(table: Write) -> None:
         (["-1", "1", "1"], ["-1", "1"]),
         (["0", "1", "2"], None),
         (["True", "False", "True"], ["False", "True"]),
+        (["TRUE", "false", "true"], ["False", "True"]),
     ],
 )
 def test_labels_are_what_they_are_called(table: Write, labels: list[str], classes: list[str] | None) -> None:
