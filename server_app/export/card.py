@@ -17,6 +17,7 @@ from common.tasks import Head
 from server_app.export.base import Format
 from server_app.export.found import Told
 from server_app.export.measure import Measured
+from server_app.export.python import AS_IN_THE_DATA
 from server_app.export.source import batch_of
 from server_app.export.trained import Trained
 from server_app.interval import paired
@@ -105,11 +106,11 @@ def _interface(model: Trained) -> Iterator[str]:
     yield f"- `x`: float32 {batch_of(task.input_shape)}: n examples, each of {_AXES[len(task.input_shape)]}."
     if isinstance(task.scaling, Scaling):
         yield (
-            "- Numbers are as in the data. The first step of the network takes from each its mean and divides by its "
-            "deviation, and cuts off at 10 deviations; mean and deviation are in the file."
+            f"- {AS_IN_THE_DATA} The first step of the network takes from each its mean and divides by its deviation, "
+            "and cuts off at 10 deviations; mean and deviation are in the file."
         )
     else:
-        yield "- Numbers are as in the data, and nothing is done to them."
+        yield f"- {AS_IN_THE_DATA} Nothing else is done to them."
     if model.outputs == "logits":
         yield f"- `{model.outputs}`: float32 {batch_of((task.head.output_width,))}; their softmax are probabilities."
         names = getattr(task.head, "classes", ()) or [str(number) for number in range(task.head.output_width)]
@@ -154,6 +155,8 @@ def _scores(head: Head, told: Told) -> Iterator[str]:
     yield "| metric | these weights | mean over seeds, 95 % interval |"
     yield "| --- | ---: | ---: |"
     for row in head.rows:
+        if row.metric not in own and not any(row.metric in test for test in tests):
+            continue
         mine = _form(row.form, own.get(row.metric))
         if row.metric == "accuracy" and "accuracy" in own and own.get("examples"):
             low, high = wilson(own["accuracy"], own["examples"])
