@@ -14,6 +14,7 @@ from common import __version__
 from common.architecture.cost import cost_of
 from common.preprocessing.scaling import Scaling
 from common.tasks import Head
+from common.tasks.base import Row
 from server_app.export.base import Format
 from server_app.export.found import Told
 from server_app.export.measure import Measured
@@ -161,7 +162,7 @@ def _scores(head: Head, told: Told) -> Iterator[str]:
         if row.metric == "accuracy" and "accuracy" in own and own.get("examples"):
             low, high = wilson(own["accuracy"], own["examples"])
             mine = f"{mine} ({low:.4f} to {high:.4f})"
-        yield f"| {row.title} | {mine} | {_over_seeds(row.form, [test.get(row.metric) for test in tests])} |"
+        yield f"| {row.title} | {mine} | {_over_seeds(head, row, tests)} |"
     yield ""
     examples = (
         f", on {own['examples']:,.0f} examples of {counted(int(own.get('nodes', 1)), 'holder')}"
@@ -178,13 +179,16 @@ def _ends(gain: Mapping[str, Any]) -> str:
     return "no interval" if low is None or math.isnan(low) else f"{low:+.4f} to {high:+.4f}"
 
 
-def _over_seeds(form: str, values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
+def _over_seeds(head: Head, row: Row, tests: Sequence[Mapping[str, float]]) -> str:
+    """Return the mean, and of a metric that every score has the interval, no further than the metric reaches."""
+    if not tests or not all(row.metric in test for test in tests):
         return "-"
-    interval = paired(known, [0.0] * len(known))
-    mean = form.format(interval.mean)
-    return f"{mean} ({form.format(interval.low)} to {form.format(interval.high)})" if interval.known else mean
+    interval = paired([test[row.metric] for test in tests], [0.0] * len(tests))
+    least, most = {**head.may_have, **head.ranges}.get(row.metric, (math.nan, math.nan))
+    mean = row.form.format(interval.mean)
+    if math.isnan(least) or not interval.known:
+        return mean
+    return f"{mean} ({row.form.format(max(least, interval.low))} to {row.form.format(min(most, interval.high))})"
 
 
 def _form(form: str, value: float | None) -> str:

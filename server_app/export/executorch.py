@@ -61,7 +61,9 @@ class Executorch(Format):
     def runner(self, folder: Path) -> Run:
         """Return the program in ExecuTorch's own runtime."""
         import torch
-        from executorch.runtime import Runtime
+
+        with quiet():
+            from executorch.runtime import Runtime
 
         method = Runtime.get().load_program(folder / "model.pte").load_method("forward")
 
