@@ -14,9 +14,11 @@ from common import __version__
 from common.architecture.cost import cost_of
 from common.preprocessing.scaling import Scaling
 from common.tasks import Head
+from common.tasks.base import Row
 from server_app.export.base import Format
 from server_app.export.found import Told
 from server_app.export.measure import Measured
+from server_app.export.python import AS_IN_THE_DATA
 from server_app.export.source import batch_of
 from server_app.export.trained import Trained
 from server_app.interval import paired
@@ -105,11 +107,11 @@ def _interface(model: Trained) -> Iterator[str]:
     yield f"- `x`: float32 {batch_of(task.input_shape)}: n examples, each of {_AXES[len(task.input_shape)]}."
     if isinstance(task.scaling, Scaling):
         yield (
-            "- Numbers are as in the data. The first step of the network takes from each its mean and divides by its "
-            "deviation, and cuts off at 10 deviations; mean and deviation are in the file."
+            f"- {AS_IN_THE_DATA} The first step of the network takes from each its mean and divides by its deviation, "
+            "and cuts off at 10 deviations; mean and deviation are in the file."
         )
     else:
-        yield "- Numbers are as in the data, and nothing is done to them."
+        yield f"- {AS_IN_THE_DATA} Nothing else is done to them."
     if model.outputs == "logits":
         yield f"- `{model.outputs}`: float32 {batch_of((task.head.output_width,))}; their softmax are probabilities."
         names = getattr(task.head, "classes", ()) or [str(number) for number in range(task.head.output_width)]
@@ -154,11 +156,13 @@ def _scores(head: Head, told: Told) -> Iterator[str]:
     yield "| metric | these weights | mean over seeds, 95 % interval |"
     yield "| --- | ---: | ---: |"
     for row in head.rows:
+        if row.metric not in own and not any(row.metric in test for test in tests):
+            continue
         mine = _form(row.form, own.get(row.metric))
         if row.metric == "accuracy" and "accuracy" in own and own.get("examples"):
             low, high = wilson(own["accuracy"], own["examples"])
             mine = f"{mine} ({low:.4f} to {high:.4f})"
-        yield f"| {row.title} | {mine} | {_over_seeds(row.form, [test.get(row.metric) for test in tests])} |"
+        yield f"| {row.title} | {mine} | {_over_seeds(head, row, tests)} |"
     yield ""
     examples = (
         f", on {own['examples']:,.0f} examples of {counted(int(own.get('nodes', 1)), 'holder')}"
@@ -175,13 +179,16 @@ def _ends(gain: Mapping[str, Any]) -> str:
     return "no interval" if low is None or math.isnan(low) else f"{low:+.4f} to {high:+.4f}"
 
 
-def _over_seeds(form: str, values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
+def _over_seeds(head: Head, row: Row, tests: Sequence[Mapping[str, float]]) -> str:
+    """Return the mean, and of a metric that every score has the interval, no further than the metric reaches."""
+    if not tests or not all(row.metric in test for test in tests):
         return "-"
-    interval = paired(known, [0.0] * len(known))
-    mean = form.format(interval.mean)
-    return f"{mean} ({form.format(interval.low)} to {form.format(interval.high)})" if interval.known else mean
+    interval = paired([test[row.metric] for test in tests], [0.0] * len(tests))
+    least, most = {**head.may_have, **head.ranges}.get(row.metric, (math.nan, math.nan))
+    mean = row.form.format(interval.mean)
+    if math.isnan(least) or not interval.known:
+        return mean
+    return f"{mean} ({row.form.format(max(least, interval.low))} to {row.form.format(min(most, interval.high))})"
 
 
 def _form(form: str, value: float | None) -> str:

@@ -97,6 +97,8 @@ def _graph(model: Trained) -> Any:
         )
     assert program is not None
     graph = program.model_proto
+    for node in graph.graph.node:
+        del node.metadata_props[:]  # what is said of the code that each comes from
     classes = getattr(model.task.head, "classes", ())
     told = {"spec": json.dumps(model.spec.to_dict()), "task": json.dumps(model.task.to_record()), "id": model.spec.id}
     for key, value in {**told, "classes": json.dumps(list(classes))}.items():

@@ -27,6 +27,9 @@ _LOAD = """def load(folder: Path = Path(__file__).parent) -> Network:
     return network.eval()
 """
 
+AS_IN_THE_DATA = "Numbers are as in the data; bytes, such as those of images, are divided by 255."
+"""What a model takes, in a sentence: `common.data.ingest` does that, not the network."""
+
 
 class Python(Format):
     """``model.py`` and ``weights.pt``."""
@@ -134,8 +137,8 @@ def _about(model: Trained) -> str:
         "    network = load()      # with the trained weights, in evaluation mode",
         f"    {model.outputs} = network(x)",
         "",
-        f"x is a float32 tensor {batch_of(shape)}: examples, {axes}."
-        + (" Numbers are as in the data: the network scales them." if model.task.scaling is not None else ""),
+        f"x is a float32 tensor {batch_of(shape)}: examples, {axes}.",
+        AS_IN_THE_DATA + ("" if model.task.scaling is None else " The network scales them itself."),
         f"{model.outputs} are {batch_of((head.output_width,))}"
         + (f"; {model.outputs}.softmax(1) are the probabilities" if model.outputs == "logits" else "")
         + (" of CLASSES." if getattr(head, "classes", ()) else "."),

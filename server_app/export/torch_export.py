@@ -66,4 +66,7 @@ def program_of(model: Trained, examples: int | None = None) -> ExportedProgram:
     network = network_of(model)
     x = torch.from_numpy(model.drawn(examples or 2))
     sizes = None if examples else ({0: torch.export.Dim("n")},)
-    return torch.export.export(network, (x,), dynamic_shapes=sizes)
+    program = torch.export.export(network, (x,), dynamic_shapes=sizes)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # which names files of this machine
+    return program

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,6 +80,9 @@ def test_it_answers_as_the_model_does_here_and_where_this_project_is_not(name, d
     form, model = form_of(name), model_of(data)
     form.write(model, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(form.files)
+    told = b"".join((tmp_path / file).read_bytes() for file in form.files)
+    assert b"site-packages" not in told
+    assert tempfile.gettempdir().encode() not in told  # nothing is said of this machine
     x = model.drawn(4)
     wanted = model.outputs_of(x)
     assert np.abs(wanted - wanted[:1]).max() > 0.01  # it looks at what it gets

@@ -58,6 +58,6 @@ def test_it_names_the_classes_and_trains_on(tmp_path):
 def test_the_file_says_what_enters_and_what_leaves(tmp_path):
     Python().write(trained(Classification(3, ("a", "b", "c"))), tmp_path)
     text = (tmp_path / "model.py").read_text()
-    assert "x is a float32 tensor (n, 5): examples, features. Numbers are as in the data" in text
+    assert "x is a float32 tensor (n, 5): examples, features.\nNumbers are as in the data; bytes" in text
     assert "logits are (n, 3); logits.softmax(1) are the probabilities of CLASSES." in text
     assert text.count("weights_only=True") == 1
