@@ -12,7 +12,9 @@ from torch.nn import functional as F  # noqa: N812
 
 
 class Standardise(nn.Module):
-    """Each feature or channel less its mean, over its deviation, cut off at 10 deviations; constants become 0.
+    """Each feature or channel less its mean, over its deviation, cut off at a limit; constants become 0.
+
+    Where there may be gaps (NaN), they become 0 too: the mean takes their place.
 
     The numbers come with the weights: they are those of the data that the network was trained on.
     """
@@ -20,15 +22,17 @@ class Standardise(nn.Module):
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, channels: int, axes: int) -> None:
+    def __init__(self, channels: int, axes: int, limit: float = 10.0, *, gaps: bool = False) -> None:
         super().__init__()
+        self.limit, self.gaps = limit, gaps
         shape = (channels, *[1] * axes)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("factor", torch.ones(shape))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale a batch."""
-        return ((x - self.mean) * self.factor).clamp(-10.0, 10.0)
+        scaled = ((x - self.mean) * self.factor).clamp(-self.limit, self.limit)
+        return torch.where(scaled.isnan(), 0.0, scaled) if self.gaps else scaled
 
 
 class Rescale(nn.Module):

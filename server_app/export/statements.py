@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from common.architecture import operations as ops
 from common.architecture.tensors import Shape
 from common.models.attention import positions
+from common.preprocessing.scaling import CLIP
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -97,7 +98,11 @@ def _standardise(operation: ops.Standardise, shape: Shape) -> Written:
 
     module: Any = module_of(operation, shape)
     axes = len(shape) - 1
-    return _layer(f"Standardise({shape[0]}, axes={axes})", mean=module.mean.numpy(), factor=module.factor.numpy())
+    limit = "" if module.limit == CLIP else ', limit=float("inf")'
+    gaps = ", gaps=True" if module.gaps else ""
+    return _layer(
+        f"Standardise({shape[0]}, axes={axes}{limit}{gaps})", mean=module.mean.numpy(), factor=module.factor.numpy()
+    )
 
 
 def _positions(_: ops.Operation, shape: Shape) -> Written:

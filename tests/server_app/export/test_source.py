@@ -28,6 +28,7 @@ STANDARDISE = [
     (ops.Standardise(Scaling((1.0, -2.0, 0.5), (2.0, 0.0, 0.1))), [shape]) for shape in ((3,), (3, 9), (3, 9, 8))
 ]
 OF_OPERATIONS = [*CASES_OF_MODULES, *STANDARDISE]
+GAPS = [ops.Standardise(Scaling((1.0, -2.0), (2.0, 0.1)), gaps=True), ops.Standardise(Scaling.as_is(2), gaps=True)]
 NETWORKS = [case for case in CASES if kind_of(case[0]) not in NO_NETWORKS]
 HEADER = "import torch\nfrom torch import Tensor, nn\nfrom torch.nn import functional as F\n"
 
@@ -91,6 +92,18 @@ def test_each_operation_can_be_written():
 @pytest.mark.parametrize(("operation", "shapes"), OF_OPERATIONS, ids=str)
 def test_an_operation_as_code_does_what_its_module_does(operation, shapes, tmp_path):
     compare(alone(operation, shapes), tmp_path)
+
+
+@pytest.mark.parametrize("operation", GAPS, ids=["scaled", "as they are"])
+def test_gaps_become_0_and_what_is_not_clipped_is_not(operation, tmp_path):
+    graph = alone(operation, [(2,)])
+    weights = moved(graph, 0)
+    network, ours = loaded(source_of(graph, weights, None), tmp_path), build(graph, weights).eval()
+    x = torch.tensor([[1.0, torch.nan], [torch.nan, torch.nan], [1000.0, -1000.0]])
+    with torch.no_grad():
+        found, wanted = network(x), ours(x)
+    assert torch.isfinite(wanted).all()
+    torch.testing.assert_close(found, wanted, **CLOSE)
 
 
 @pytest.mark.parametrize("case", NETWORKS, ids=" on ".join)

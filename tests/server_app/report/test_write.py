@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from server_app.report.write import report_at_end, write_report
@@ -14,7 +17,12 @@ def test_the_page_lies_in_the_folder_or_where_it_is_wanted(searched, tmp_path):
 def test_numbers_that_json_lacks_are_none(searched, tmp_path):
     searched.scored("trial-0000", 1, 0.5, 1, metrics={"nodes": None})
     searched.events[-1]["values"] = {"accuracy": float("inf")}
-    write_report(searched.folder(tmp_path / "run"))
+    folder = searched.folder(tmp_path / "run")
+    assert "Infinity" in (folder / "journal.jsonl").read_text()
+    (text,) = re.findall(
+        r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', write_report(folder).read_text(), re.S
+    )
+    assert json.loads(text, parse_constant=pytest.fail)
 
 
 def test_at_the_end_of_a_run_one_line_says_where_it_lies(searched, tmp_path):
