@@ -84,8 +84,8 @@ def predict(model: Path, file: str, label: str = "label") -> Predictions:
     task = read_model(home)[1] if own else task_from_record(description["task"])
     if task.schema is not None:
         raise DataError(
-            "A model of a table with a schema takes rows that the schema has made, and files are not read by it here yet",
-            fix="Read the rows yourself, and give them to vectors_of(load_schema(...), rows); see README, your own data",
+            "A model of tables with a schema takes rows that the schema made; files are not read by it here yet",
+            fix="Read the rows, and give them to vectors_of(load_schema(...), rows); see README, your own data",
         )
     inputs = read_inputs(file, label, task.head)
     _check(inputs.x, task)
