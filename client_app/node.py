@@ -48,7 +48,8 @@ def node_of(config: Mapping[str, object]) -> Node:
     ----------
     config : mapping of str to object
         ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file;
-        ``label``: the column of a table that holds the classes, by default ``label``. ``partition-id``
+        ``label``: the column of a table that holds the classes, by default ``label``; ``task``: what the labels are
+        for, where the data do not say it, such as ``regression``. ``partition-id``
         and ``num-partitions``: its part of a shared pool; the simulation sets these two and no others, and a node
         with just these two is taken for simulated. ``max-params``, ``max-macs`` (of one example, forward),
         ``max-memory-mb``: the most that it takes on in one job. Without the last, a quarter of its memory, for
@@ -73,7 +74,7 @@ def node_of(config: Mapping[str, object]) -> Node:
             sorted(config),
             fix="""Add data="/path/to/file.npz", or partition-id=0 num-partitions=10, to its --node-config""",
         )
-    reading = Reading(_text(config, "label") or "label")
+    reading = Reading(_text(config, "label") or "label", _text(config, "task"))
     holder = Holder(part or 0, parts or 1, path, reading)
     return Node(name or f"partition-{part}", holder, _limits(config), simulated=set(config) == _SIMULATED)
 

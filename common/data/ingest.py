@@ -11,12 +11,16 @@ from common.data.formats import Contents
 from common.data.formats.npz import LAYOUT
 from common.data.pool import Pool
 from common.errors import DataError
-from common.tasks import KINDS, MOST_CLASSES, Classification, Task
+from common.tasks import KINDS, MOST_CLASSES, Classification, Head, Regression, Task
 
 _UINT8_MAX = 255
+_SAY_SO = (
+    'Correct them; for numbers to predict say so: task="regression" in a node config, --task regression in a check, '
+    "dataset.options.task=regression in a simulation"
+)
 
 
-def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False) -> Pool:
+def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False, task: str | None = None) -> Pool:
     """Check what was read from a file, and make a pool of it.
 
     Parameters
@@ -27,6 +31,8 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
         Of labels that are numbers; by default the largest + 1.
     own : bool
         Whether these are a single node's data, which need not hold every class.
+    task : str, optional
+        What the labels are for; see `Reading`.
 
     Raises
     ------
@@ -35,24 +41,54 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
     """
     _check_lengths(raw)
     x, scale = _inputs(raw.x)
-    y = _integers("labels", raw.y)
-    if raw.classes is None:
-        head = Classification(_count_classes(y, num_classes, own=own))
-    else:
-        names = _names(raw.classes, y, num_classes)
-        if len(names) < 2 and not own:
-            raise DataError("Data must hold at least 2 classes", fix="Add examples of another class")
-        head = Classification.of_names(names)
+    y, head = _targets(raw, num_classes) if task == "regression" else _classes(raw, num_classes, own=own)
     people = None if raw.client is None else _integers("'client'", raw.client)
     test = None if raw.split is None else _test_mask(raw.split)
     return Pool(x, y, Task(tuple(x.shape[1:]), head), scale, people, test, raw.notes)
+
+
+def _classes(raw: Contents, num_classes: int | None, *, own: bool) -> tuple[NDArray[np.int64], Head]:
+    """Return labels that are classes, and the head that they are for."""
+    if raw.y.ndim != 1:
+        raise DataError("'y' must have one axis", fix=_SAY_SO, detail=f"its shape is {raw.y.shape}")
+    if raw.y.dtype.kind == "f" and (odd := np.flatnonzero(raw.y % 1 != 0)).size:
+        raise DataError(
+            "Labels must be whole numbers or names, and these are numbers with fractions",
+            fix=_SAY_SO,
+            detail=f"that of example {odd[0] + 1} is {raw.y[odd[0]]:g}",
+        )
+    y = _integers("labels", raw.y)
+    if raw.classes is None:
+        return y, Classification(_count_classes(y, num_classes, own=own))
+    names = _names(raw.classes, y, num_classes)
+    if len(names) < 2 and not own:
+        raise DataError("Data must hold at least 2 classes", fix="Add examples of another class")
+    return y, Classification.of_names(names)
+
+
+def _targets(raw: Contents, num_classes: int | None) -> tuple[NDArray[np.float32], Head]:
+    """Return labels that are numbers to be predicted, and the head that they are for."""
+    if raw.classes is not None or raw.y.dtype.kind not in "iuf":
+        raise DataError(
+            "A regression needs numbers, and these labels are names",
+            fix="Name the column of numbers as the label, or leave out task=regression",
+            detail="" if raw.classes is None else f"the names are {', '.join(map(str, raw.classes[:10]))}",
+        )
+    if num_classes is not None:
+        raise DataError("A regression has no classes to be counted", fix="Leave out dataset.options.num_classes")
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        y = raw.y.reshape(len(raw.y), -1).astype(np.float32)
+    outputs = y.shape[1]
+    head = Regression((0.0,) * outputs, (1.0,) * outputs)
+    head.check_labels(y)
+    return y, head
 
 
 def _check_lengths(raw: Contents) -> None:
     arrays = {"x": raw.x, "y": raw.y, "client": raw.client, "split": raw.split}
     there = {name: array for name, array in arrays.items() if array is not None}
     for name, array in there.items():
-        if name != "x" and array.ndim != 1:
+        if name not in ("x", "y") and array.ndim != 1:
             raise DataError(f"{name!r} must have one axis", fix=LAYOUT, detail=f"its shape is {array.shape}")
     lengths = {name: len(array) if array.ndim else 0 for name, array in there.items()}
     if len(set(lengths.values())) > 1:

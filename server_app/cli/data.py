@@ -31,6 +31,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("--classes", help="classes of the search: their number, or their names with commas between")
     check.add_argument("--shape", help="shape of the search's examples, such as 1,28,28")
     check.add_argument("--label", default="label", help="column of a table that holds the classes (default: label)")
+    check.add_argument("--task", help="what labels are for, such as regression (default: as the data say)")
     check.set_defaults(run=_check)
     split = actions.add_parser("split", help="cut one file into files for nodes", description=_SPLIT)
     split.add_argument("source", help="a file or a folder, or digits: the embedded handwritten digits")
@@ -40,6 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     split.add_argument("--alpha", type=float, default=0.5, help="of dirichlet: 0.1 very uneven, 100 almost even")
     split.add_argument("--seed", type=int, default=0, help="default: 0")
     split.add_argument("--label", default="label", help="column of a table that holds the classes (default: label)")
+    split.add_argument("--task", help="what labels are for, such as regression (default: as the data say)")
     split.add_argument("--force", action="store_true", help="overwrite files that are there")
     split.set_defaults(run=_split)
 
@@ -53,11 +55,11 @@ def _check(arguments: argparse.Namespace) -> int:
     wanted = wanted_of(arguments.classes, arguments.shape)
     try:
         with waiting(f"Looking at {arguments.file}"):
-            finding = check(arguments.file, wanted, Reading(arguments.label))
+            finding = check(arguments.file, wanted, Reading(arguments.label, arguments.task))
     except DataError as error:
         show(unreadable(arguments.file, error))
         return 1
-    show(found(arguments.file, finding, arguments.label))
+    show(found(arguments.file, finding, arguments.label, arguments.task))
     return 0 if finding.problem is None else 1
 
 
@@ -73,7 +75,7 @@ def _split(arguments: argparse.Namespace) -> int:
     settings = DatasetSettings("local", arguments.source, arguments.partition, arguments.alpha)
     try:
         with waiting(f"Reading {arguments.source}"):
-            pool = read_source(arguments.source, Reading(arguments.label))
+            pool = read_source(arguments.source, Reading(arguments.label, arguments.task))
             parts = divide(pool, settings, arguments.nodes, arguments.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine

@@ -41,7 +41,7 @@ def unreadable(path: str, error: DataError) -> Iterator[RenderableType]:
     yield from _refusal(error)
 
 
-def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
+def found(path: str, finding: Finding, label: str, task: str | None = None) -> Iterator[RenderableType]:
     """Say what data are, and whether they fit."""
     summary = finding.summary
     yield Text(path, "bold")
@@ -56,7 +56,7 @@ def found(path: str, finding: Finding, label: str) -> Iterator[RenderableType]:
     facts = list(_facts(finding))
     column = max(len(name) for name, _ in facts) + 3
     yield from (Text(f"  {name.ljust(column)}{fact}") for name, fact in facts)  # no table: it would fill up all lines
-    notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, label)]
+    notes = [Text.assemble("  ", ("Note:", "yellow"), f" {note}") for note in _notes(finding, label, task)]
     if notes:
         yield ""
         yield from notes
@@ -163,7 +163,7 @@ def _scales(summary: Summary) -> str:
     return f"deviations {smallest:.3g} to {largest:.3g}; a search brings each {each} to 1"
 
 
-def _notes(finding: Finding, label: str) -> Iterator[str]:
+def _notes(finding: Finding, label: str, task: str | None) -> Iterator[str]:
     summary = finding.summary
     if finding.missing:
         some = ", ".join(finding.missing[:10]) + (", ..." if len(finding.missing) > 10 else "")
@@ -189,6 +189,8 @@ def _notes(finding: Finding, label: str) -> Iterator[str]:
         )
     if label != "label":
         yield f'the node must say where the classes are: label="{label}" in its node config'
+    if task is not None:
+        yield f'the node must say what they are for: task="{task}" in its node config'
 
 
 def _short(name: str) -> str:

@@ -99,21 +99,24 @@ def raw_of(
 
 def _labels(
     name: str, cells: Sequence[str], rows: Sequence[int] | NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
-    """Return whole numbers as they are (1.0 is one too), else the numbers of the names, and the names."""
+) -> tuple[NDArray[np.int64] | NDArray[np.float64], NDArray[Any] | None]:
+    """Return numbers as they are, as integers if all are whole (1.0 is), else the numbers of the names, and the names.
+
+    What numbers with fractions are good for, and that they may be so, is for others to say.
+    """
     try:
         numbers = np.array([float(cell) for cell in cells])
     except ValueError:
         return named(cells)
-    whole = _whole(numbers)
-    if not whole.all():
-        at = int(np.argmin(whole))
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        at = int(np.argmin(finite))
         raise DataError(
-            f"The column {name!r} must hold whole numbers or names",
-            fix="Correct it; for numbers to learn from, name another column as the label",
+            f"The column {name!r} must hold whole numbers or names, or with task=regression finite numbers",
+            fix="Correct it, or leave those rows out",
             detail=f"row {rows[at]}, column {name!r}: {cells[at]!r}",
         )
-    return numbers.astype(np.int64), None
+    return (numbers.astype(np.int64) if _whole(numbers).all() else numbers), None
 
 
 def _people(cells: Sequence[str]) -> NDArray[np.int64]:

@@ -87,7 +87,7 @@ WRONG: dict[str, tuple[Make, str, str]] = {
     "parquet-type": (parquet(quux=["31337", "4711"]), "quux.parquet", "column 'quux' is of type string"),
     "parquet-null": (parquet(quux=[31337, None]), "quux.parquet", "row 2, column 'quux' is empty"),
     "parquet-nan": (parquet(quux=[31337, np.nan]), "quux.parquet", "row 2, column 'quux': nan"),
-    "parquet-label": (parquet(label=[31337, 0.5]), "quux.parquet", "row 2, column 'label': '0.5'"),
+    "parquet-label": (parquet(label=[31337, 0.5]), "quux.parquet", "that of example 2 is 0.5"),
     "parquet-split": (parquet(split=["train", "zanzibar"]), "quux.parquet", "row 2, column 'split': 'zanzibar'"),
     "images-size": (folder("31337/zanzibar.png", 4), "quux", "zanzibar/4711.png is grey, 3 x 3"),
     "images-mode": (folder("31337/zanzibar.png", mode="RGBA"), "quux", "31337/zanzibar.png has the mode RGBA"),

@@ -40,6 +40,7 @@ def test_columns_are_told_apart_by_their_names(table: Write) -> None:
     [
         (["3", "0", "3"], [3, 0, 3], None),
         (["1.0", "0.0", "2"], [1, 0, 2], None),  # what pandas makes of whole numbers
+        (["1.5", "0", "-2e1"], [1.5, 0, -20], None),  # good for a regression, which others look at
         (["dog", "cat", "dog"], [1, 0, 1], ["cat", "dog"]),
         (["3d", "4", "3d"], [0, 1, 0], ["3d", "4"]),
         (['"a, b"', "Ü", '"a, b"'], [0, 1, 0], ["a, b", "Ü"]),
@@ -106,7 +107,7 @@ BAD: list[tuple[str | bytes, str, str]] = [
     ("a,label\nnan,0\n", "must be finite", "row 2, column 'a': 'nan'"),
     ("a,label\n1,0\n-inf,0\n", "must be finite", "row 3, column 'a': '-inf'"),
     ("a,label\n1e300,0\n", "fit into 32 bits", "row 2, column 'a': '1e300'"),
-    ("a,label\n1,0.5\n", "'label' must hold whole numbers or names", "row 2, column 'label': '0.5'"),
+    ("a,label\n1,0.5\n1,inf\n", "'label' must hold whole numbers or names", "row 3, column 'label': 'inf'"),
     ("a,label\n1,0\n1,nan\n", "'label' must hold whole numbers or names", "row 3, column 'label': 'nan'"),
     ("a,label,split\n1,0,train\n1,0,val\n", "must say train or test", "row 3, column 'split': 'val'"),
     (b"a,label\n\xff\xfe,1\n", "as text", "utf-8"),

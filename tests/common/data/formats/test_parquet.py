@@ -69,7 +69,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"a": ["u", "v"], "label": [0, 1]}, "must hold numbers", "column 'a' is of type string"),
     ({"a": [1.0, np.nan], "label": [0, 1]}, "must be finite", "row 2, column 'a': nan"),
     ({"a": [1.0, 1e300], "label": [0, 1]}, "32 bits", "row 2, column 'a': 1e+300"),
-    ({"a": [1.0, 2.0], "label": [0, 0.5]}, "whole numbers or names", "row 2, column 'label': '0.5'"),
+    ({"a": [1.0, 2.0], "label": [0, np.inf]}, "whole numbers or names", "row 2, column 'label': 'inf'"),
     ({"a": [1.0, 2.0], "label": [0, 1], "split": [0, 2]}, "train or test", "row 2, column 'split': '2'"),
     ({"x": [[1.0], [1.0, 2.0]], "label": [0, 1]}, "of one length", "row 2 has 2 numbers, the first row 1"),
     ({"x": pa.array([[], []], pa.list_(pa.int8())), "label": [0, 1]}, "of one length", "row 1 has 0"),
