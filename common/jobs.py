@@ -56,6 +56,8 @@ class Work:
         none. Where the message does not hold it, the model learns from its labels alone.
     bilevel : BilevelSettings, optional
         Of a bilevel job, which has them, and of no other.
+    threshold : float, optional
+        Of a score, as of `Head.metrics`; a test has one.
     """
 
     kind: WorkKind
@@ -66,6 +68,7 @@ class Work:
     calibration: int = 0
     teacher: str = ""
     bilevel: BilevelSettings | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)

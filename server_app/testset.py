@@ -24,7 +24,7 @@ def server_test(config: Config, task: Task) -> ServerTest | None:
     if test is None:
         return None
 
-    def score(trial: Trial, weights: Weights) -> tuple[dict[str, float], Mapping[str, Measured]]:
+    def score(trial: Trial, weights: Weights, threshold: float) -> tuple[dict[str, float], Mapping[str, Measured]]:
         # torch takes seconds to import and a search needs it nowhere else on the server
         from common.models.builder import build
         from common.models.evaluation import evaluate
@@ -34,7 +34,7 @@ def server_test(config: Config, task: Task) -> ServerTest | None:
         by_person: dict[str, Measured] = {}
         for name, part in parts.items():
             model = build(trial.spec.lower(task.fitted(part.x)), weights)  # a person scales inputs as a node does
-            by_person[name] = evaluate(model, part, head), len(part)
+            by_person[name] = evaluate(model, part, head, threshold), len(part)
         return head.summarise(by_person), by_person
 
     return score

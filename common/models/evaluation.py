@@ -11,7 +11,7 @@ from common.data.base import Examples
 from common.tasks import Head
 
 
-def evaluate(model: nn.Module, examples: Examples, head: Head) -> dict[str, float]:
+def evaluate(model: nn.Module, examples: Examples, head: Head, threshold: float | None = None) -> dict[str, float]:
     """Return the scores that `Head.metrics` gives.
 
     Parameters
@@ -22,6 +22,8 @@ def evaluate(model: nn.Module, examples: Examples, head: Head) -> dict[str, floa
         At least one.
     head : Head
         What the model's outputs are.
+    threshold : float, optional
+        As of `Head.metrics`.
 
     Raises
     ------
@@ -38,4 +40,4 @@ def evaluate(model: nn.Module, examples: Examples, head: Head) -> dict[str, floa
             outputs = [model(batch).cpu().numpy() for batch in batches]
     finally:
         model.train(training)
-    return head.metrics(np.concatenate(outputs or [np.empty((0, 0), np.float32)]), examples.y)
+    return head.metrics(np.concatenate(outputs or [np.empty((0, 0), np.float32)]), examples.y, threshold)

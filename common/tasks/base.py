@@ -184,7 +184,7 @@ class Head(ABC):
             )
 
     @abstractmethod
-    def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:
+    def metrics(self, outputs: NDArray[np.float32], y: Labels, threshold: float | None = None) -> dict[str, float]:
         """Score a model on one node.
 
         Parameters
@@ -193,6 +193,9 @@ class Head(ABC):
             float32, shape ``(n, output_width)``, as the model gives them.
         y : NDArray
             The node's labels.
+        threshold : float, optional
+            By which answers are given besides, where there are two: what was fitted on other examples. None: it is to
+            be fitted to these. A head that has no use for it leaves it alone.
 
         Raises
         ------

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from common.errors import DataError, FederationError, ProtocolError, SpecError
 from common.metrics import Direction
 from common.tasks.base import Head, Labels, Row
-from common.tasks.classification_metrics import classification_metrics
+from common.tasks.classification_metrics import AT_THRESHOLD, classification_metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +36,17 @@ METRICS: Mapping[str, tuple[str, Direction]] = MappingProxyType(
     }
 )
 """What people call each metric, and whether more or less of it is better."""
+
+OF_TWO: Mapping[str, tuple[str, Direction]] = MappingProxyType(
+    {
+        "average_precision": ("average precision", "max"),
+        "brier": ("Brier score", "min"),
+        "ece": ("expected calibration error", "min"),
+    }
+)
+"""The same of what there is of two classes only; see `common.tasks.binary_metrics`."""
+
+_BY_THRESHOLD = tuple(name + AT_THRESHOLD for name in ("accuracy", "balanced_accuracy", "macro_f1"))
 
 MOST_CLASSES = 2**16
 """Of a node's data: a larger label is a mistake, and a model of it would fill a machine."""
@@ -54,7 +65,7 @@ class Classification(Head):
         Their names in the order of their numbers; empty where they have none. A node whose examples are all of one
         class knows the name of that one only.
     goes_by : str
-        The primary metric, one of `METRICS`.
+        The primary metric, one of `METRICS`, or of two classes one of `OF_TWO`.
     """
 
     num_classes: int
@@ -69,6 +80,7 @@ class Classification(Head):
             "macro_f1": (0.0, 1.0),
             "auroc": (0.0, 1.0),
             "loss": (0.0, math.inf),
+            **dict.fromkeys((*OF_TWO, "threshold", *_BY_THRESHOLD), (0.0, 1.0)),
         }
     )
     constant: ClassVar[str] = "majority class"
@@ -84,8 +96,8 @@ class Classification(Head):
         names, alone = len(self.classes), (self.num_classes, len(self.classes)) == (2, 1)
         if names and not alone and not names == len(set(self.classes)) == self.num_classes:
             raise SpecError(f"The names of {self.num_classes} classes must be as many, and differ", self.classes)
-        if self.goes_by not in METRICS:
-            raise SpecError(f"The primary metric of a classifier is one of {', '.join(METRICS)}", self.goes_by)
+        if self.goes_by not in self._metrics:
+            raise SpecError(f"The primary metric of a classifier is one of {', '.join(self._metrics)}", self.goes_by)
 
     @classmethod
     def of_names(cls, names: tuple[str, ...]) -> Self:
@@ -98,9 +110,19 @@ class Classification(Head):
         return self.num_classes
 
     @property
+    def _metrics(self) -> Mapping[str, tuple[str, Direction]]:
+        return {**METRICS, **OF_TWO} if self.num_classes == 2 else METRICS
+
+    @property
+    def metric_names(self) -> frozenset[str]:
+        """Return the metrics that a search can go by; what comes of a threshold is none. See `Head.metric_names`."""
+        told = super().metric_names - {"threshold", *_BY_THRESHOLD}
+        return told if self.num_classes == 2 else told - OF_TWO.keys()
+
+    @property
     def primary(self) -> tuple[str, Direction]:
         """Return the metric that was agreed on; see `Head.primary`."""
-        return self.goes_by, METRICS[self.goes_by][1]
+        return self.goes_by, self._metrics[self.goes_by][1]
 
     @property
     def tie(self) -> tuple[str, Direction]:
@@ -110,18 +132,27 @@ class Classification(Head):
     @property
     def rows(self) -> tuple[Row, ...]:
         """Return the primary metric with its spread, then the others; see `Head.rows`."""
-        others = [name for name in METRICS if name not in (self.goes_by, "loss")]
+        others = [name for name in self._metrics if name not in (self.goes_by, "loss")]
         return (
-            Row(f"test {METRICS[self.goes_by][0]}", self.goes_by),
+            Row(f"test {self._metrics[self.goes_by][0]}", self.goes_by),
             Row("spread over nodes or people", f"{self.goes_by}_std"),
             Row("worst decile of them", f"{self.goes_by}_worst_decile"),
-            *(Row(METRICS[name][0], name) for name in others),
+            *(Row(self._metrics[name][0], name) for name in others),
             *([] if self.goes_by == "loss" else [Row("test loss", "loss")]),
+            *(self._rows_by_threshold if self.num_classes == 2 else ()),
+        )
+
+    @property
+    def _rows_by_threshold(self) -> tuple[Row, ...]:
+        """What a model is worth whose threshold was fitted on validation; it has none before it is tested."""
+        return (
+            *(Row(f"{METRICS[name.removesuffix(AT_THRESHOLD)][0]} at the threshold", name) for name in _BY_THRESHOLD),
+            Row("threshold, fitted on validation", "threshold"),
         )
 
     def going_by(self, metric: str) -> Self:
-        """Return this head with another primary metric, if it is one of `METRICS`; see `Head.going_by`."""
-        return replace(self, goes_by=metric) if metric in METRICS else self
+        """Return this head with another primary metric, if that is one of its own; see `Head.going_by`."""
+        return replace(self, goes_by=metric) if metric in self._metrics else self
 
     def check_labels(self, y: Labels) -> None:
         """Raise `DataError` unless `y` are classes from 0; see `Head.check_labels`."""
@@ -172,9 +203,9 @@ class Classification(Head):
         """Return probabilities; see `Head.as_targets`."""
         return outputs.softmax(1)
 
-    def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:
+    def metrics(self, outputs: NDArray[np.float32], y: Labels, threshold: float | None = None) -> dict[str, float]:
         """Return what `classification_metrics` says; see `Head.metrics`."""
-        return classification_metrics(outputs, y)
+        return classification_metrics(outputs, y, threshold)
 
     @property
     def family(self) -> tuple[Any, ...]:

@@ -206,9 +206,7 @@ class Rounds(Stage):
                 self._tell_heritage(active)
             else:
                 chosen = self._scorers(active, nodes, free)
-                work = Work(
-                    "score", self._split(trial), trial.rounds, trial.recipe, self.all_rounds, self._calibration(trial)
-                )
+                work = self._scoring(trial)
                 least = max(1, self._assigner.min_scores)
                 active.phase = ScorePhase(work, chosen.nodes, turn, self.objectives.head, least, active.scores)
         except TooFewFree as shortage:
@@ -226,6 +224,19 @@ class Rounds(Stage):
         """Return the phase that is a round of training."""
         work = Work("train", "train", number, trial.recipe, self.all_rounds, teacher=self._teacher(trial))
         return TrainPhase(work, nodes, turn, self.weights.open(trial))
+
+    def _scoring(self, trial: Trial) -> Work:
+        """Return the work that is a score."""
+        split = self._split(trial)
+        return Work(
+            "score",
+            split,
+            trial.rounds,
+            trial.recipe,
+            self.all_rounds,
+            self._calibration(trial),
+            threshold=self._threshold(trial, split),
+        )
 
     def _tell_heritage(self, active: Active) -> None:
         if (begun := self.weights.heritage(active.trial)) is not None:
@@ -273,6 +284,10 @@ class Rounds(Stage):
     def _split(self, trial: Trial) -> Split:  # noqa: ARG002 - a subclass may tell them apart
         """Return on which examples a trial is scored next."""
         return self._assigner.split
+
+    def _threshold(self, trial: Trial, split: Split) -> float | None:  # noqa: ARG002 - a subclass may know one
+        """Return by which threshold answers are scored besides; None where it is to be fitted."""
+        return None
 
     def _calibration(self, trial: Trial) -> int:
         """Return by how many batches statistics are counted anew that are those of many networks."""

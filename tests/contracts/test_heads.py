@@ -23,6 +23,7 @@ def numbers(head, n, seed):
 # a head, a function that draws labels for it, and heads of its own family that nodes may have
 CASES = {
     "classes": (Classification(3), classes, [Classification(2), Classification(3)]),
+    "two": (Classification(2), classes, [Classification(2), Classification(2)]),
     "named": (
         Classification.of_names(("ant", "bee", "cat")),
         classes,
@@ -48,12 +49,12 @@ def perfect(head, y):
     return 9 * np.eye(head.output_width, dtype=np.float32)[targets] if targets.ndim == 1 else targets
 
 
-def scores_of(head, draw, sizes=(5, 1, 30, 12)):
+def scores_of(head, draw, sizes=(5, 1, 30, 12), threshold=0.4):
     scores = {}
     for seed, n in enumerate(sizes):
         y = draw(head, n, seed)
         noise = np.random.default_rng(seed).normal(0, 2, (n, head.output_width)).astype(np.float32)
-        scores[f"node-{seed}"] = (head.metrics(perfect(head, y) + noise, y), n)
+        scores[f"node-{seed}"] = (head.metrics(perfect(head, y) + noise, y, threshold), n)
     return scores
 
 
@@ -158,7 +159,7 @@ def test_every_score_has_what_decides_a_tie_and_it_is_another_metric(case):
 
 def test_it_can_be_told_to_go_by_each_metric_that_leads_its_report(case):
     head, draw, _ = case
-    for metric in (head.primary[0], "balanced_accuracy", "loss", "mae", "nothing"):
+    for metric in (head.primary[0], "balanced_accuracy", "loss", "brier", "average_precision", "mae", "r2", "nothing"):
         other = head.going_by(metric)
         assert other.primary[0] in (metric, head.primary[0])
         assert other.rows[0].metric == other.primary[0] != other.tie[0]
