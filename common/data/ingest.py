@@ -11,7 +11,7 @@ from common.data.formats import Contents
 from common.data.formats.npz import LAYOUT
 from common.data.pool import Pool
 from common.errors import DataError
-from common.tasks import KINDS, MOST_CLASSES, Classification, Head, Regression, Task
+from common.tasks import KINDS, MOST_CLASSES, Classification, Head, Multilabel, Regression, Task
 
 _UINT8_MAX = 255
 _SAY_SO = (
@@ -41,10 +41,21 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False,
     """
     _check_lengths(raw)
     x, scale = _inputs(raw.x)
-    y, head = _targets(raw, num_classes) if task == "regression" else _classes(raw, num_classes, own=own)
+    y, head = _labelled(raw, num_classes, own, task)
     people = None if raw.client is None else _integers("'client'", raw.client)
     test = None if raw.split is None else _test_mask(raw.split)
     return Pool(x, y, Task(tuple(x.shape[1:]), head), scale, people, test, raw.notes)
+
+
+def _labelled(raw: Contents, num_classes: int | None, own: bool, task: str | None) -> tuple[NDArray[Any], Head]:
+    """Return labels, and the head that they are for: as is said, or as the data say."""
+    several = raw.y.ndim == 2 and raw.y.shape[1] > 1 and raw.y.dtype.kind in "iub"
+    kind = task or ("multilabel" if several else "classification")
+    if kind == "classification":
+        return _classes(raw, num_classes, own=own)
+    if num_classes is not None:
+        raise DataError(f"A {kind} task has no classes to be counted", fix="Leave out dataset.options.num_classes")
+    return _targets(raw) if kind == "regression" else _several(raw)
 
 
 def _classes(raw: Contents, num_classes: int | None, *, own: bool) -> tuple[NDArray[np.int64], Head]:
@@ -66,7 +77,27 @@ def _classes(raw: Contents, num_classes: int | None, *, own: bool) -> tuple[NDAr
     return y, Classification.of_names(names)
 
 
-def _targets(raw: Contents, num_classes: int | None) -> tuple[NDArray[np.float32], Head]:
+def _several(raw: Contents) -> tuple[NDArray[np.int64], Head]:
+    """Return rows of 0 and 1, and the head that they are for."""
+    y, there = raw.y, np.unique(raw.y)
+    if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "iub" or not np.isin(there, (0, 1)).all():
+        raise DataError(
+            "Several labels must be 'y' of shape (n, labels), whole numbers 0 and 1",
+            fix="Write a column of 0 and 1 for each label; two axes of 'y' need an .npz file",
+            detail=f"its shape is {y.shape}, its type {y.dtype}"
+            + (f", it holds {there[:5]}" if len(there) > 2 else ""),
+        )
+    names = () if raw.classes is None else _texts(raw.classes)
+    if names and len(names) != y.shape[1]:
+        raise DataError(
+            "With the names of labels given, each column of 'y' has one",
+            fix="Name every label, in the order of the columns",
+            detail=f"there are {len(names)} names, and {y.shape[1]} columns",
+        )
+    return y.astype(np.int64), Multilabel(y.shape[1], names)
+
+
+def _targets(raw: Contents) -> tuple[NDArray[np.float32], Head]:
     """Return labels that are numbers to be predicted, and the head that they are for."""
     if raw.classes is not None or raw.y.dtype.kind not in "iuf":
         raise DataError(
@@ -74,8 +105,6 @@ def _targets(raw: Contents, num_classes: int | None) -> tuple[NDArray[np.float32
             fix="Name the column of numbers as the label, or leave out task=regression",
             detail="" if raw.classes is None else f"the names are {', '.join(map(str, raw.classes[:10]))}",
         )
-    if num_classes is not None:
-        raise DataError("A regression has no classes to be counted", fix="Leave out dataset.options.num_classes")
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
         y = raw.y.reshape(len(raw.y), -1).astype(np.float32)
     outputs = y.shape[1]
@@ -155,8 +184,8 @@ def _count_classes(labels: NDArray[np.int64], num_classes: int | None, *, own: b
     return max(most + 1, 2)
 
 
-def _names(classes: NDArray[Any], labels: NDArray[np.int64], num_classes: int | None) -> tuple[str, ...]:
-    """Return the names of classes."""
+def _texts(classes: NDArray[Any]) -> tuple[str, ...]:
+    """Return the names of classes or labels."""
     if classes.dtype.kind != "U" or classes.ndim != 1:
         raise DataError("'classes' must hold texts, one for each class", fix=LAYOUT, detail=f"it is {classes.dtype}")
     names = tuple(str(name) for name in classes)
@@ -165,6 +194,12 @@ def _names(classes: NDArray[Any], labels: NDArray[np.int64], num_classes: int | 
         raise DataError("The name of a class must be printable", fix="Rename it", detail=repr(strange[0]))
     if len(set(names)) < len(names):
         raise DataError("Classes must have different names", fix="Rename one", detail=", ".join(names))
+    return names
+
+
+def _names(classes: NDArray[Any], labels: NDArray[np.int64], num_classes: int | None) -> tuple[str, ...]:
+    """Return the names of classes."""
+    names = _texts(classes)
     if labels.min() < 0 or labels.max() >= len(names):
         raise DataError(
             "With the names of the classes given, a label is the place of a name, from 0",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from common.errors import DataError, FederationError, ProtocolError, SpecError
 from common.metrics import Direction
-from common.tasks.base import Head, Labels, Row
+from common.tasks.base import LATER, Head, Labels, Row, check_names, check_weights, weights_from
 from common.tasks.classification_metrics import AT_THRESHOLD, classification_metrics
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ _BY_THRESHOLD = tuple(name + AT_THRESHOLD for name in ("accuracy", "balanced_acc
 
 MOST_CLASSES = 2**16
 """Of a node's data: a larger label is a mistake, and a model of it would fill a machine."""
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,14 @@ class Classification(Head):
         class knows the name of that one only.
     goes_by : str
         The primary metric, one of `METRICS`, or of two classes one of `OF_TWO`.
+    class_weights : tuple of float
+        For each class what an example of it weighs in training; empty where nobody knows.
     """
 
     num_classes: int
     classes: tuple[str, ...] = ()
     goes_by: str = "accuracy"
+    class_weights: tuple[float, ...] = field(default=(), metadata=LATER)
 
     kind: ClassVar[str] = "classification"
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({"accuracy": (0.0, 1.0)})
@@ -85,6 +87,7 @@ class Classification(Head):
     )
     constant: ClassVar[str] = "majority class"
     smooths: ClassVar[bool] = True
+    balances: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.num_classes < 2:
@@ -96,6 +99,7 @@ class Classification(Head):
         names, alone = len(self.classes), (self.num_classes, len(self.classes)) == (2, 1)
         if names and not alone and not names == len(set(self.classes)) == self.num_classes:
             raise SpecError(f"The names of {self.num_classes} classes must be as many, and differ", self.classes)
+        check_weights(self.class_weights, self.num_classes)
         if self.goes_by not in self._metrics:
             raise SpecError(f"The primary metric of a classifier is one of {', '.join(self._metrics)}", self.goes_by)
 
@@ -108,6 +112,11 @@ class Classification(Head):
     def output_width(self) -> int:
         """Return the number of classes."""
         return self.num_classes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of classes; see `Head.names`."""
+        return self.classes
 
     @property
     def _metrics(self) -> Mapping[str, tuple[str, Direction]]:
@@ -183,6 +192,20 @@ class Classification(Head):
         counts: list[int] = (np.bincount(y, minlength=held) // multiple * multiple).tolist()
         return counts
 
+    def places(self, own: Head) -> NDArray[np.int64]:
+        """Return which class of this head each is that `own` counts; see `Head.places`."""
+        assert isinstance(own, Classification)
+        return self.relabel(np.arange(len(own.classes) or own.num_classes), own)
+
+    def weights_of(self, totals: NDArray[np.float64], examples: int) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return ``n / (k n_c)``, scikit-learn's ``balanced``: the mean over examples is 1. See `Head.weights_of`."""
+        weights: NDArray[np.float64] = totals.sum() / (len(totals) * totals)
+        return weights
+
+    def balanced_by(self, weights: Sequence[float]) -> Self:
+        """Return this head with these weights of classes; see `Head.balanced_by`."""
+        return replace(self, class_weights=tuple(weights))
+
     def strata(self, y: Labels) -> NDArray[np.int64]:
         """Return the labels; see `Head.strata`."""
         return y
@@ -191,10 +214,26 @@ class Classification(Head):
         """Return the labels; see `Head.targets`."""
         return y
 
-    def loss(self, smoothing: float = 0.0) -> Loss:
-        """Return the cross entropy, in nats; see `Head.loss`."""
+    def loss(self, smoothing: float = 0.0, *, balanced: bool = False) -> Loss:
+        """Return the cross entropy, in nats; see `Head.loss`.
+
+        Weighted, it is the sum over examples of their weighted losses, divided by their number. PyTorch's own mean
+        divides by the sum of their weights, so that an example would count by what else is in its mini-batch.
+        """
         from torch.nn import functional
 
+        if balanced and self.class_weights:
+            import torch
+
+            weights = torch.tensor(self.class_weights, dtype=torch.float32)
+
+            def weighted(outputs: Tensor, targets: Tensor) -> Tensor:
+                each = weights.to(outputs.device, outputs.dtype)
+                return functional.cross_entropy(
+                    outputs, targets, each, reduction="none", label_smoothing=smoothing
+                ).mean()
+
+            return weighted
         if smoothing:
             return partial(functional.cross_entropy, label_smoothing=smoothing)
         return functional.cross_entropy
@@ -253,15 +292,9 @@ class Classification(Head):
         count, names, metric = (values[name] for name in ("num_classes", "classes", "goes_by"))
         if type(count) is not int:
             raise SpecError("The number of classes must be a whole number", count)
-        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise SpecError("The names of classes must be a list of texts", names)
-        if not all(name.isprintable() and 0 < len(name) <= _LONGEST_NAME for name in names):
-            raise SpecError(
-                f"Names must be printable, with 1 to {_LONGEST_NAME} characters", fix="Rename the classes in the data"
-            )
         if not isinstance(metric, str):
             raise SpecError("The primary metric of a classifier must be a text", metric)
-        return cls(count, tuple(names), metric)
+        return cls(count, check_names("classes", names), metric, weights_from(values.get("class_weights", ())))
 
 
 def numbers_of(own: tuple[str, ...], agreed: tuple[str, ...]) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from common.errors import DataError, FederationError, ProtocolError, SpecError
 from common.metrics import Direction, Measured
-from common.tasks.base import Head, Labels, Row, check_outputs
+from common.tasks.base import LATER, Head, Labels, Row, check_outputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,7 +62,7 @@ class Regression(Head):
 
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
-    goes_by: str = "mse"
+    goes_by: str = field(default="mse", metadata=LATER)
 
     kind: ClassVar[str] = "regression"
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
@@ -156,9 +156,15 @@ class Regression(Head):
         scaled: NDArray[np.float32] = ((y.astype(np.float64) - self.mean) / self._units).astype(np.float32)
         return scaled
 
-    def loss(self, smoothing: float = 0.0) -> Loss:
+    @property
+    def constant_rate(self) -> float:
+        """Return the step that leads to the mean at once: the second derivative is 2 over the number of outputs."""
+        return self.output_width / 2
+
+    def loss(self, smoothing: float = 0.0, *, balanced: bool = False) -> Loss:
         """Return the mean squared error, of scaled targets; see `Head.loss`."""
         self.check_smoothing(smoothing)
+        self.check_balanced(balanced)
         from torch.nn import functional
 
         return functional.mse_loss
@@ -263,7 +269,8 @@ class Regression(Head):
                 raise SpecError(f"The {name} of a regression must be a list of numbers", numbers)
             if not all(abs(number) <= LARGEST for number in numbers):  # a whole number may be too large for a float
                 raise SpecError(f"The {name} of a regression must lie within {LARGEST:g} of 0", fix="Check the targets")
-        if not isinstance(values["goes_by"], str):
-            raise SpecError("The primary metric of a regression must be a text", values["goes_by"])
+        metric = values.get("goes_by", "mse")
+        if not isinstance(metric, str):
+            raise SpecError("The primary metric of a regression must be a text", metric)
         mean, scale = (tuple(float(number) for number in values[name]) for name in ("mean", "scale"))
-        return cls(mean, scale, values["goes_by"])
+        return cls(mean, scale, metric)

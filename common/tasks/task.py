@@ -12,9 +12,6 @@ from common.errors import SpecError
 from common.preprocessing.scaling import Scaling
 from common.tasks.base import Head, head_from_dict
 
-_FIRST_METRICS = {"classification": "accuracy", "regression": "mse"}
-"""By kind of head, what a run of before 0.2 went by."""
-
 KINDS = {1: "vector", 2: "sequence", 3: "image"}
 
 
@@ -83,7 +80,7 @@ class Task:
 def task_from_record(values: Any) -> Task:
     """Read the task in a file of a run; those of before 0.2 may hold the number of classes in place of a head.
 
-    All of these went by accuracy, or by the mean squared error, and do not say so.
+    All of these went by accuracy, and do not say so.
 
     Raises
     ------
@@ -98,6 +95,6 @@ def task_from_record(values: Any) -> Task:
         "classes": values.get("classes", []),
     }
     head = values.get("head", counted)
-    if isinstance(head, dict) and head.get("kind") in _FIRST_METRICS:
-        head = {"goes_by": _FIRST_METRICS[head["kind"]], **head}
+    if isinstance(head, dict) and head.get("kind") == "classification":
+        head = {"goes_by": "accuracy", **head}
     return Task.from_dict({**values, "head": head})

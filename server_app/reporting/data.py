@@ -104,9 +104,11 @@ def _refusal(error: DataError) -> Iterator[Text]:
 
 
 def _labels(summary: Summary) -> str:
+    if summary.kind == "multilabel":
+        return f"{counted(len(summary.counts), 'label')}, of which an example has any number"
     held = [count.name for count in summary.counts if count.train + count.test]
     if not held:
-        return "labels that are no classes"
+        return "numbers to be predicted, labels that are no classes"
     number = counted(len(held), "class", "classes")
     if summary.named:
         return f"{number}, with names" if len(held) > 1 else f"{number}, with a name"
@@ -119,7 +121,7 @@ def _table(summary: Summary) -> Table:
     shown = summary.counts[:_MOST_ROWS]
     most = max(count.train + count.test for count in summary.counts)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("class")
+    table.add_column("label" if summary.kind == "multilabel" else "class")
     for title in ["training", "test"] if summary.has_test else ["examples"]:
         table.add_column(title, justify="right", min_width=8)
     table.add_column("")
@@ -134,7 +136,7 @@ def _table(summary: Summary) -> Table:
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     summary = finding.summary
     yield "people", f"{summary.people:,}" if summary.people is not None else "not said ('client' would say it)"
-    if len(summary.counts) > 1:
+    if len(summary.counts) > 1 and summary.kind == "classification":
         yield "balance", _balance([count.train for count in summary.counts])
     yield "test part", counted(summary.test, "example") if summary.has_test else "none given"
     if finding.parts:
@@ -168,7 +170,7 @@ def _notes(finding: Finding, label: str, task: str | None) -> Iterator[str]:
     if finding.missing:
         some = ", ".join(finding.missing[:10]) + (", ..." if len(finding.missing) > 10 else "")
         yield f"no examples of {some}. That is fine if other nodes have them."
-    if sum(count.train > 0 for count in summary.counts) == 1:
+    if sum(count.train > 0 for count in summary.counts) == 1 and summary.kind == "classification":
         yield "all training examples are of one class. Alone, they teach a model nothing."
     if summary.constant:
         kind = "column" if len(summary.input_shape) == 1 else "channel"

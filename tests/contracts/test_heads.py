@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.errors import ConfigError, DataError, ProtocolError
-from common.tasks import HEADS, Classification, Regression, head_from_dict
+from common.errors import ConfigError, DataError, ProtocolError, SpecError
+from common.tasks import HEADS, Classification, Multilabel, Regression, head_from_dict
 
 
 def classes(head, n, seed):
@@ -20,6 +20,10 @@ def numbers(head, n, seed):
     return (rng.normal(size=(n, head.output_width)) * head.scale + head.mean).astype(np.float32)
 
 
+def several(head, n, seed):
+    return (np.random.default_rng(seed).random((n, head.output_width)) < 0.4).astype(np.int64)
+
+
 # a head, a function that draws labels for it, and heads of its own family that nodes may have
 CASES = {
     "classes": (Classification(3), classes, [Classification(2), Classification(3)]),
@@ -28,6 +32,12 @@ CASES = {
         Classification.of_names(("ant", "bee", "cat")),
         classes,
         [Classification.of_names(names) for names in (("bee",), ("cat", "ant"))],
+    ),
+    "several labels": (Multilabel(4), several, [Multilabel(4), Multilabel(4)]),
+    "labels with names": (
+        Multilabel(3, ("ant", "bee", "cat")),
+        several,
+        [Multilabel(3, ("cat", "ant", "bee")), Multilabel(3, ("bee", "ant", "cat"))],
     ),
     "numbers": (Regression((5.0,), (3.0,)), numbers, [Regression((4.0,), (0.0,)), Regression((7.0,), (2.5,))]),
     "several": (
@@ -46,6 +56,8 @@ def case(request):
 def perfect(head, y):
     """Return outputs that are right, and sure of it."""
     targets = head.targets(y)
+    if head.kind == "multilabel":
+        return 9 * (2 * targets - 1)
     return 9 * np.eye(head.output_width, dtype=np.float32)[targets] if targets.ndim == 1 else targets
 
 
@@ -173,8 +185,56 @@ def test_it_counts_each_of_its_classes_or_nothing(case):
     y = draw(head, 40, 0)
     counts = head.counts(y, 1)
     assert counts == json.loads(json.dumps(counts))
-    assert (sum(counts), len(counts)) in ((40, head.output_width), (0, 0))
+    assert len(counts) == (head.output_width if head.balances else 0)
+    assert sum(counts) == (40 if head.kind == "classification" else y.sum() if head.kind == "multilabel" else 0)
+    assert sum(counts) <= 40 * head.most_each
+    assert len(head.names) in (0, len(counts))
     assert head.counts(y, 41) == [0] * len(counts) == head.counts(y[:0], 1)
+
+
+def test_nodes_count_by_the_classes_that_were_agreed_on(case):
+    head, draw, others = case
+    agreed = type(head).agree([(one, 10) for one in (head, *others)])
+    for own in others:
+        places = agreed.places(own)
+        assert len(places) == len(own.counts(draw(own, 9, 0)[:0], 1)) == len(set(places.tolist()))
+        if own.names:
+            assert [agreed.names[place] for place in places] == list(own.names)
+        y = draw(own, 9, 1)
+        if own.kind == "classification":  # one that knows a single name has that alone
+            y = y % len(places)
+        totals = np.zeros(max(len(places), agreed.output_width))
+        totals[places] = own.counts(y, 1)
+        assert totals[: agreed.output_width].tolist() == (agreed.counts(agreed.relabel(y, own), 1) or [0] * len(totals))
+
+
+def test_classes_are_balanced_or_that_is_refused_before_torch_is_needed(case):
+    head, draw, _ = case
+    head.check_balanced(balanced=False)
+    if not head.balances:
+        assert head.balanced_by([2.0]) == head
+        for ask in (head.check_balanced, lambda balanced: head.loss(balanced=balanced)):
+            with pytest.raises(ConfigError, match=r"training\.class_weights is for classes.*class_weights=none"):
+                ask(True)
+        return
+    head.check_balanced(balanced=True)
+    weights = [1.0 + place for place in range(head.output_width)]
+    heavy = head.balanced_by(weights)
+    assert head_from_dict(json.loads(json.dumps(heavy.to_dict()))) == heavy != head
+    y = draw(head, 20, 0)
+    targets, outputs = torch.from_numpy(head.targets(y)), torch.ones(20, head.output_width)
+    plain = head.loss()(outputs, targets)
+    assert heavy.loss()(outputs, targets) == plain == head.loss(balanced=True)(outputs, targets)
+    assert heavy.loss(balanced=True)(outputs, targets) > plain
+    ones = head.balanced_by([1.0] * head.output_width)
+    for smoothing in (0.0, 0.1):
+        same = ones.loss(smoothing, balanced=True)(outputs, targets)
+        assert same.item() == pytest.approx(head.loss(smoothing)(outputs, targets).item(), rel=1e-6)
+    halves = [heavy.loss(balanced=True)(outputs[part], targets[part]).item() for part in (slice(0, 10), slice(10, 20))]
+    assert sum(halves) / 2 == pytest.approx(heavy.loss(balanced=True)(outputs, targets).item(), rel=1e-5)
+    for wrong in (weights[:-1], [0.0] * len(weights), [float("nan")] * len(weights), ["1"] * len(weights), 3):
+        with pytest.raises(SpecError):
+            head_from_dict({**head.to_dict(), "class_weights": wrong})
 
 
 def test_every_score_passes_its_own_check(case):

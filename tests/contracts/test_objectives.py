@@ -6,7 +6,7 @@ import pytest
 
 from common.architecture.cost import Cost
 from common.errors import ConfigError, ProtocolError
-from common.tasks import Classification, Regression
+from common.tasks import Classification, Multilabel, Regression
 from server_app.registry import choices, load_choice
 
 pytestmark = pytest.mark.parametrize("name", choices("objective"))
@@ -20,6 +20,11 @@ CASES = [
         {"accuracy": 0.8, "balanced_accuracy": 0.6, "macro_f1": 0.6, "auroc": 0.8, "loss": 0.4},
     ),
     (Classification(2), {"average_precision": 0.5, "loss": 0.5}, {"average_precision": 0.6, "loss": 0.4}),
+    (
+        Multilabel(2),
+        {"average_precision": 0.5, "micro_f1": 0.5, "loss": 0.5},
+        {"average_precision": 0.6, "micro_f1": 0.6, "loss": 0.4},
+    ),
     (
         Regression(),
         {"mse": 4.0, "rmse": 2.0, "mae": 1.0, "r2": 0.5},

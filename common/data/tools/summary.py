@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from common.data.overlap import overlap_links
 from common.data.pool import Pool, class_names
 from common.preprocessing.scaling import Scaling
-from common.tasks import Classification
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """One class: its name (or its number as text), and its examples in training and in the test part."""
+    """One class or label: its name (or its number as text), and its examples in training and in the test part."""
 
     name: str
     train: int
@@ -53,6 +52,8 @@ class Summary:
         Sequences that begin with the second half of another one.
     nbytes : int
         What the data take in memory while a search runs, at most.
+    kind : str
+        What the labels are for; see `Head.kind`.
     """
 
     input_shape: tuple[int, ...]
@@ -67,6 +68,7 @@ class Summary:
     copies: int
     overlapping: int
     nbytes: int
+    kind: str = "classification"
 
     @property
     def examples(self) -> int:
@@ -94,18 +96,17 @@ def summarize(pool: Pool) -> Summary:
         copies=_copies(pool),
         overlapping=len(overlap_links(pool.x[pool.train_rows])) if pool.task.kind == "sequence" else 0,
         nbytes=pool.x.nbytes + pool.y.nbytes + 4 * pool.x.size,  # what a node uses becomes float32
+        kind=pool.task.head.kind,
     )
 
 
 def class_counts(pool: Pool) -> tuple[ClassCount, ...]:
-    """Count the examples of each class; there is none where labels are no classes."""
+    """Count the examples of each class, or with each label; there is none where labels are no classes."""
     head = pool.task.head
-    if not isinstance(head, Classification):
-        return ()
-    names = head.classes or tuple(str(label) for label in range(head.num_classes))
     tested = np.zeros(len(pool.y), dtype=np.bool_) if pool.test is None else pool.test
-    train, test = (np.bincount(pool.y[part], minlength=len(names)) for part in (~tested, tested))
-    return tuple(ClassCount(name, int(train[row]), int(test[row])) for row, name in enumerate(names))
+    train, test = (head.counts(pool.y[part], 1) for part in (~tested, tested))
+    names = head.names or tuple(str(label) for label in range(len(train)))
+    return tuple(map(ClassCount, names, train, test))
 
 
 def _constant(pool: Pool) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from common.data.formats import Contents
 from common.data.ingest import pool_of
 from common.errors import DataError
-from common.tasks import Classification, Regression
+from common.tasks import Classification, Multilabel, Regression
 
 Y = np.arange(12) % 3
 X = np.random.default_rng(0).standard_normal((12, 5)).astype(np.float32)
@@ -82,6 +82,37 @@ def huge(value: float) -> NDArray[Any]:
     return x
 
 
+SEVERAL = np.stack([Y == 0, Y > 0, Y == 2], axis=1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("task", [None, "multilabel"])
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.bool_])
+def test_rows_of_0_and_1_are_several_labels(task: str | None, kind: Any) -> None:
+    pool = pool_of(Contents(X, SEVERAL.astype(kind)), task=task)
+    assert pool.task.head == Multilabel(3)
+    assert (pool.y.dtype, pool.y.tolist()) == (np.int64, SEVERAL.tolist())
+    assert pool_of(Contents(X, SEVERAL, NAMES), own=True, task=task).task.head == Multilabel(3, ("cat", "dog", "eel"))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "told"),
+    [
+        ({"y": SEVERAL * 2}, r"shape \(n, labels\), whole numbers 0 and 1", ""),
+        ({"y": SEVERAL + np.arange(12)[:, None]}, r"whole numbers 0 and 1", "it holds [0 1 2 3 4]"),
+        ({"y": SEVERAL * 1.0}, r"whole numbers 0 and 1", "float64"),
+        ({"y": SEVERAL[:, :1]}, r"whole numbers 0 and 1", "(12, 1)"),
+        ({"y": Y % 2}, r"whole numbers 0 and 1", "(12,)"),
+        ({"y": SEVERAL, "classes": NAMES[:2]}, "each column of 'y' has one", "2 names, and 3 columns"),
+        ({"y": SEVERAL, "classes": NAMES[[0, 1, 1]]}, "must have different names", "dog"),
+        ({"y": SEVERAL[:5]}, "must have the same length", "5"),
+    ],
+)
+def test_what_are_no_rows_of_labels_is_refused(change: dict[str, Any], rule: str, told: str) -> None:
+    with pytest.raises(DataError, match=rule) as caught:
+        pool_of(Contents(**{"x": X, **change}), task="multilabel")
+    assert told in caught.value.detail
+
+
 NUMBERS = np.linspace(-1.5, 4, 12)
 
 
@@ -108,7 +139,7 @@ def test_with_a_regression_labels_are_numbers_to_predict_whole_or_not(y: NDArray
 def test_what_cannot_be_predicted_is_refused(change: dict[str, Any], rule: str) -> None:
     with pytest.raises(DataError, match=rule):
         pool_of(Contents(**{"x": X, **change}), task="regression")
-    with pytest.raises(DataError, match="no classes to be counted"):
+    with pytest.raises(DataError, match="regression task has no classes to be counted"):
         pool_of(Contents(X, NUMBERS), 3, task="regression")
 
 

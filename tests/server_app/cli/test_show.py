@@ -171,7 +171,7 @@ def test_a_head_is_read():
     assert head_of(None, None) is None
     assert head_of(6, None) == Classification(6)
     assert head_of(None, 2) == Regression((0.0, 0.0), (1.0, 1.0))
-    with pytest.raises(ConfigError, match="classes or targets"):
+    with pytest.raises(ConfigError, match="classes or targets, or labels"):
         head_of(2, 2)
     with pytest.raises(ConfigError, match="--targets"):
         head_of(None, 0)
