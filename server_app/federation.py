@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from common.digest import code_digest
 from common.precision import Precision
 from common.settings import DatasetSettings, PreprocessingSettings
+from server_app.class_weights import asks_for_weights
 from server_app.scoring import scoring_of
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Facts:
         for it.
     reach : callable, optional
         Returns for a task what a node's limits must allow something of; None where they may be what they are.
+    weighs : bool
+        Whether a recipe weighs classes, for which nodes are asked for their counts, too.
     """
 
     seed: int
@@ -99,6 +102,12 @@ class Facts:
     digest: str = field(default_factory=code_digest)
     metric: Callable[[Head], str] | None = None
     reach: Callable[[Task], Reach | None] = _boundless
+    weighs: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether nodes are asked how many examples they have of each class."""
+        return self.metric is None or self.weighs
 
 
 def facts_of(
@@ -127,4 +136,5 @@ def facts_of(
         config.preprocessing,
         metric=metric,
         reach=reach,
+        weighs=asks_for_weights(config),
     )
