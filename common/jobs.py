@@ -58,6 +58,8 @@ class Work:
         Of a bilevel job, which has them, and of no other.
     threshold : float, optional
         Of a score, as of `Head.metrics`; a test has one.
+    bootstrap : int
+        Of a score, how often examples are drawn for its standard error; 0: it is not asked for.
     """
 
     kind: WorkKind
@@ -69,6 +71,7 @@ class Work:
     teacher: str = ""
     bilevel: BilevelSettings | None = None
     threshold: float | None = None
+    bootstrap: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.data import load_server_test
+from common.seeding import child_seed
+from server_app.score_interval import MANY
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -32,9 +34,11 @@ def server_test(config: Config, task: Task) -> ServerTest | None:
         group = np.zeros(len(test.examples), np.int64) if test.group is None else test.group
         parts = {str(person): test.examples.take(np.flatnonzero(group == person)) for person in np.unique(group)}
         by_person: dict[str, Measured] = {}
+        replicates = config.final.bootstrap if len(parts) < MANY else 0
         for name, part in parts.items():
+            seed = child_seed(config.seed, "bootstrap", name)
             model = build(trial.spec.lower(task.fitted(part.x)), weights)  # a person scales inputs as a node does
-            by_person[name] = evaluate(model, part, head, threshold), len(part)
+            by_person[name] = evaluate(model, part, head, threshold, replicates, seed), len(part)
         return head.summarise(by_person), by_person
 
     return score

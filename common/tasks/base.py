@@ -30,6 +30,9 @@ HEADS = {"classification": "Classification", "multilabel": "Multilabel", "regres
 LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 """Metadata of a field that came later: JSON leaves it out at its default, so files of before are read as they were."""
 
+ERROR = "_error"
+"""Ends the name of a metric's standard error over a node's examples; see `common.tasks.bootstrap`."""
+
 _LONGEST_NAME = 200
 _MOST_WEIGHT = 1e6
 
@@ -100,6 +103,11 @@ class Head(ABC):
     @abstractmethod
     def primary(self) -> tuple[str, Direction]:
         """The metric that a search goes by and a gain is told in, and whether more or less of it is better."""
+
+    @property
+    def resampled(self) -> str:
+        """The metric whose standard error a node tells: the primary one, or what that is made of over nodes."""
+        return self.primary[0]
 
     @property
     @abstractmethod
@@ -270,6 +278,9 @@ class Head(ABC):
         bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
         if bad:
             raise ProtocolError("A score must be finite", bad)
+        errors = {name: value for name, value in metrics.items() if name.endswith(ERROR) and value < 0}
+        if errors:
+            raise ProtocolError("A standard error must be 0 or more", errors)
         for name, (low, high) in self.ranges.items():
             if name not in metrics or not low <= metrics[name] <= high:
                 raise ProtocolError(f"A score must carry {name!r}, in [{low:g}, {high:g}]", dict(metrics))
@@ -288,9 +299,13 @@ class Head(ABC):
         Returns
         -------
         dict of str to float
-            As `common.metrics.over_nodes` says.
+            As `common.metrics.over_nodes` says; a mean of standard errors would be none, so there is nothing of them.
         """
-        return over_nodes(scores, self.primary, self.may_have)
+        told = {
+            node: ({name: value for name, value in metrics.items() if not name.endswith(ERROR)}, size)
+            for node, (metrics, size) in scores.items()
+        }
+        return over_nodes(told, self.primary, self.may_have)
 
     # ------------------------------------------------------------ what several nodes come to
 

@@ -155,8 +155,8 @@ class Classification(Head):
     def _rows_by_threshold(self) -> tuple[Row, ...]:
         """What a model is worth whose threshold was fitted on validation; it has none before it is tested."""
         return (
-            *(Row(f"{METRICS[name.removesuffix(AT_THRESHOLD)][0]} at the threshold", name) for name in _BY_THRESHOLD),
-            Row("threshold, fitted on validation", "threshold"),
+            Row("threshold of validation", "threshold"),
+            *(Row(f"{METRICS[name.removesuffix(AT_THRESHOLD)][0]} at it", name) for name in _BY_THRESHOLD),
         )
 
     def going_by(self, metric: str) -> Self:

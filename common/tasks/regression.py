@@ -98,6 +98,11 @@ class Regression(Head):
         return self.goes_by, METRICS[self.goes_by][1]
 
     @property
+    def resampled(self) -> str:
+        """Return the squared error, of which its root and R2 are made over nodes, or the absolute one."""
+        return "mae" if self.goes_by == "mae" else "mse"
+
+    @property
     def tie(self) -> tuple[str, Direction]:
         """Return the mean absolute error, and where models are ranked by that the squared one; see `Head.tie`."""
         return ("mse", "min") if self.goes_by == "mae" else ("mae", "min")

@@ -17,6 +17,7 @@ from common.errors import FlwrNasError, SearchError
 from common.jobs import Split, Weights
 from common.metrics import Measured
 from common.tasks.binary_metrics import HALF
+from server_app.score_interval import MANY
 from server_app.scores import Score
 from server_app.stages.base import Active
 from server_app.stages.finalists import Finalists
@@ -46,6 +47,8 @@ class Final(Replicated):
         Runs of candidates that trained on the same nodes: these are taken over.
     server_test : callable, optional
         Tests on the server; None asks the nodes.
+    bootstrap : int
+        How often each node draws from its test examples, where they are too few for an interval over nodes.
     others
         As in `Replicated`.
 
@@ -63,6 +66,7 @@ class Final(Replicated):
     exported: Collection[str] = ()
     earlier: Finalists | None = None
     server_test: ServerTest | None = None
+    bootstrap: int = 0
     adopted: dict[int, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -179,6 +183,9 @@ class Final(Replicated):
 
     def _threshold(self, trial: Trial, split: Split) -> float | None:
         return self.threshold_of(trial) if split == "test" else None
+
+    def _bootstrap(self, split: Split) -> int:
+        return self.bootstrap if split == "test" and len(self.panel) < MANY else 0
 
     def _trained(self, active: Active) -> None:
         if active.trial.rounds < self.rounds or self.server_test is None or self._unjudged(active.trial):

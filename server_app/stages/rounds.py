@@ -236,6 +236,7 @@ class Rounds(Stage):
             self.all_rounds,
             self._calibration(trial),
             threshold=self._threshold(trial, split),
+            bootstrap=self._bootstrap(split),
         )
 
     def _tell_heritage(self, active: Active) -> None:
@@ -288,6 +289,10 @@ class Rounds(Stage):
     def _threshold(self, trial: Trial, split: Split) -> float | None:  # noqa: ARG002 - a subclass may know one
         """Return by which threshold answers are scored besides; None where it is to be fitted."""
         return None
+
+    def _bootstrap(self, split: Split) -> int:  # noqa: ARG002 - a subclass may want some
+        """Return how often examples are drawn for the standard error of a score; 0: it is not asked for."""
+        return 0
 
     def _calibration(self, trial: Trial) -> int:
         """Return by how many batches statistics are counted anew that are those of many networks."""

@@ -225,15 +225,22 @@ def test_a_score_is_taken_on_what_is_not_trained_on_alone(split: Split):
 
 @pytest.mark.parametrize("threshold", [0.0, 0.25, 1.0])
 def test_a_test_may_have_a_threshold(threshold: float):
-    job = replace(JOBS[0], work=replace(JOBS[0].work, split="test", threshold=threshold))
+    job = replace(JOBS[0], work=replace(JOBS[0].work, split="test", threshold=threshold, bootstrap=200))
     order = replace(ORDER, jobs=(JOBS[1], job))
-    assert [job.work.threshold for job in decoded(over_the_wire(encoded(order))).jobs] == [None, threshold]
+    assert [job.work for job in decoded(over_the_wire(encoded(order))).jobs] == [JOBS[1].work, job.work]
 
 
 @pytest.mark.parametrize("threshold", [-0.5, 1.5, math.nan, math.inf])
 def test_a_threshold_that_is_no_probability_is_a_protocol_error(threshold: float):
     work = replace(JOBS[0].work, threshold=threshold)
     with pytest.raises(ProtocolError, match="A threshold is a probability"):
+        decode_order(encoded(replace(ORDER, jobs=(replace(JOBS[0], work=work),))))
+
+
+@pytest.mark.parametrize("draws", [-1, 10_001])
+def test_nobody_draws_for_ever(draws: int):
+    work = replace(JOBS[0].work, bootstrap=draws)
+    with pytest.raises(ProtocolError, match="Examples are drawn 0 to 10000 times"):
         decode_order(encoded(replace(ORDER, jobs=(replace(JOBS[0], work=work),))))
 
 

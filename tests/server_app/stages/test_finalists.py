@@ -281,6 +281,15 @@ def test_a_test_goes_by_the_threshold_that_was_fitted_on_validation():
     assert {job.work.threshold for job in done if job.work.kind == "train"} == {None}
 
 
+@pytest.mark.parametrize(("nodes", "draws"), [(9, 50), (10, 0)])
+def test_nodes_draw_examples_for_a_test_where_they_are_too_few_to_be_drawn_themselves(nodes, draws):
+    stage, _ = final({"winner": SMALL})
+    stage.bootstrap = 50
+    stage.begin([f"n{number}" for number in range(nodes)])
+    assert stage._bootstrap("test") == draws
+    assert stage._bootstrap("validation") == 0
+
+
 def test_where_validation_tells_no_threshold_it_is_a_half():
     stage, _ = final({"winner": SMALL})
     done = play(stage)
