@@ -16,7 +16,7 @@ from common.tasks import KINDS, MOST_CLASSES, Classification, Head, Multilabel, 
 _UINT8_MAX = 255
 _SAY_SO = (
     'Correct them; for numbers to predict say so: task="regression" in a node config, --task regression in a check, '
-    "dataset.options.task=regression in a simulation"
+    "dataset.task=regression in a simulation"
 )
 
 

@@ -81,7 +81,8 @@ def _split(arguments: argparse.Namespace) -> int:
         raise error.in_full() from None  # the file is on this machine
     with waiting(f"Writing {counted(len(parts), 'file')} to {arguments.out}"):
         paths = write(parts, arguments.out, force=arguments.force)
-    show([shares([class_counts(part) for part in parts]), ""])
+    sizes = [(len(part.train_rows), 0 if part.test_rows is None else len(part.test_rows)) for part in parts]
+    show([shares([class_counts(part) for part in parts], sizes), ""])
     print(f"Written: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
     return 0
 

@@ -79,17 +79,24 @@ def what(summary: Summary) -> str:
     return f"{counted(number, f'{colour}image')}{channels} of {shape[2]} x {shape[1]} pixels"
 
 
-def shares(parts: list[tuple[ClassCount, ...]]) -> Table:
-    """Lay out the examples of each class and node, or how many classes a node has where they are many."""
+def shares(parts: list[tuple[ClassCount, ...]], sizes: list[tuple[int, int]]) -> Table:
+    """Lay out the examples of each class and node, or how many classes a node has where they are many.
+
+    Parameters
+    ----------
+    parts : list
+        Of each node the examples by class, or label.
+    sizes : list of tuple of int
+        Of each node how many examples it trains on, and how many are for the test.
+    """
     names = [_short(count.name) for count in parts[0]]
     few = len(names) <= 12
-    tested = any(count.test for counts in parts for count in counts)
+    tested = any(test for _, test in sizes)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("node")
     for title in ("examples", *(["test"] if tested else []), *(names if few else ["classes"])):
         table.add_column(Text(title), justify="right")
-    for number, counts in enumerate(parts, 1):
-        train, test = sum(count.train for count in counts), sum(count.test for count in counts)
+    for number, (counts, (train, test)) in enumerate(zip(parts, sizes, strict=True), 1):
         held = [count.train + count.test for count in counts]
         of_classes = [f"{each:,}" for each in held] if few else [f"{sum(map(bool, held))} of {len(held)}"]
         table.add_row(f"node-{number}", f"{train + test:,}", *([f"{test:,}"] if tested else []), *of_classes)

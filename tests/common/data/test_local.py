@@ -59,7 +59,7 @@ def test_a_table_of_numbers_is_a_regression_where_that_is_said(tmp_path: Path) -
         np.testing.assert_array_equal(data.train.y, data.train.x / 4)
         assert data.task.head.mean == pytest.approx((data.train.y.mean(),))
     for options in ({}, {"task": "classification"}):
-        with pytest.raises(DataError, match=r"dataset\.options\.task=regression in a simulation"):
+        with pytest.raises(DataError, match=r"dataset\.task=regression in a simulation"):
             load_node_data(settings(str(path), options=options), Holder(), 0)
     with pytest.raises(DataError, match=r'task="regression" in a node config'):
         load_node_data(shared, Holder(path=str(path)), 0)  # what a server says of a node's own file does not count
