@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common.errors import ConfigError, DataError, ProtocolError, SpecError
 from common.tasks import HEADS, Classification, Multilabel, Regression, head_from_dict
@@ -252,6 +254,31 @@ def test_every_score_passes_its_own_check(case):
                 head.check_metrics(metrics | {name: low - 1}, n)
         with pytest.raises(ProtocolError):
             head.check_metrics(metrics, 0)
+
+
+@given(
+    n=st.integers(1, 9),
+    seed=st.integers(0, 2**32),
+    size=st.sampled_from([0.0, 1e-3, 1.0, 50.0, 1e6]),
+    kinds=st.integers(1, 3),
+    threshold=st.none() | st.floats(0, 1),
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_model_answers_its_score_makes_sense_and_no_order_matters(case, n, seed, size, kinds, threshold):
+    """One example, one class, equal answers, huge ones: `kinds` is how many different examples there are."""
+    head, draw, _ = case
+    rng = np.random.default_rng(seed)
+    some = rng.integers(min(kinds, n), size=n)
+    y, outputs = draw(head, n, seed)[some], (size * rng.normal(size=(n, head.output_width)))[some].astype(np.float32)
+    metrics = head.metrics(outputs, y, threshold)
+    head.check_metrics(metrics, n)
+    assert set(metrics) <= {*head.ranges, *head.may_have} | {name for name in metrics if name.startswith("offset_")}
+    order = rng.permutation(n)
+    assert head.metrics(outputs[order], y[order], threshold) == pytest.approx(metrics, rel=1e-6, abs=1e-6)
+    table = head.summarise({"alone": (metrics, n)})
+    assert {name: table[name] for name in table.keys() & metrics.keys()} == pytest.approx(
+        {name: metrics[name] for name in table.keys() & metrics.keys()}, rel=1e-6, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
