@@ -7,6 +7,7 @@ from client_app import node as module
 from client_app.capability import cores, macs_per_second
 from client_app.node import Node, check_data_source, node_of, report
 from common.data import Holder, load_node_data
+from common.data.formats import Reading
 from common.errors import ConfigError, DataError
 from common.limits import Limits
 from common.settings import DatasetSettings, PreprocessingSettings
@@ -64,6 +65,13 @@ def test_a_node_config_that_makes_no_sense_is_refused(config: dict[str, object],
 def test_a_node_config_limits_what_the_node_takes_on():
     config = {"name": "attic", "data": "a.npz", "max-params": 5, "max-macs": 6, "max-memory-mb": 7}
     assert node_of(config).limits == Limits(5, 6, 7)
+
+
+def test_a_node_says_what_its_labels_are_for():
+    config = {"name": "attic", "data": "a.csv", "label": "dose", "task": "regression"}
+    assert node_of(config).holder.reading == Reading("dose", "regression")
+    with pytest.raises(ConfigError, match="task of data is one of classification, multilabel, regression"):
+        node_of({**config, "task": "ranking"})
 
 
 def test_a_system_that_does_not_tell_its_memory_sets_no_limit(monkeypatch: pytest.MonkeyPatch):

@@ -10,7 +10,7 @@ from common.data.formats import Reading
 from common.data.local import LocalOptions, read_local
 from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
-from common.tasks import Classification, Regression
+from common.tasks import Classification, Multilabel, Regression
 
 Save = Callable[..., str]
 
@@ -63,6 +63,24 @@ def test_a_table_of_numbers_is_a_regression_where_that_is_said(tmp_path: Path) -
             load_node_data(settings(str(path), options=options), Holder(), 0)
     with pytest.raises(DataError, match=r'task="regression" in a node config'):
         load_node_data(shared, Holder(path=str(path)), 0)  # what a server says of a node's own file does not count
+
+
+def test_several_labels_are_dealt_out_and_split_by_the_rarest_one_that_an_example_has(save: Save) -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random((400, 3)) < (0.6, 0.3, 0.1)).astype(np.uint8)
+    path = save(x=rng.normal(size=(400, 4)).astype(np.float32), y=y, classes=NAMES)
+    agreed = Multilabel(3, ("cat", "dog", "eel"))
+    for partition in ("iid", "dirichlet"):
+        chosen = settings(path, partition=partition)
+        nodes = [load_node_data(chosen, Holder(number, 4), 0, agreed) for number in range(4)]
+        tests = [load_node_test(chosen, Holder(number, 4), 0, agreed) for number in range(4)]
+        parts = [part.y for node in nodes for part in (node.train, node.validation)]
+        parts += [test.y for test in tests if test is not None]
+        whole = np.concatenate(parts)
+        assert whole.sum(axis=0).tolist() == y.sum(axis=0)[[1, 2, 0]].tolist()  # as the agreed names are sorted
+        assert len(whole) == 400
+    rare = [float(part.y[:, 1].mean()) for node in nodes for part in (node.train, node.validation)]
+    assert max(abs(train - held) for train, held in zip(rare[::2], rare[1::2], strict=True)) < 0.06  # dog is the rarest
 
 
 def test_a_missing_shared_file_is_named(tmp_path: Path) -> None:
