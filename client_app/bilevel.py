@@ -164,8 +164,9 @@ class Bilevel:
     def __post_init__(self) -> None:
         self._weights: Tensors = list(self.model.parameters())
         self._noise = generator(self.seed, "noise")
-        self._criterion = self.head.loss(self.training.label_smoothing)
-        self._own_criterion = self.head.loss()
+        balanced = self.training.class_weights == "balanced"
+        self._criterion = self.head.loss(self.training.label_smoothing, balanced=balanced)
+        self._own_criterion = self.head.loss(balanced=balanced)
         self._dropouts = [module for module in self.model.modules() if isinstance(module, Dropout)]
 
     def train(self, trained: Examples, own: Examples | None) -> dict[str, float]:

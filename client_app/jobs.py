@@ -105,7 +105,8 @@ def _score(job: Job, order: Order, node: Node, data: NodeData) -> Result:
 
             seed = child_seed(order.seed, "calibration", job.trial, node.name)
             calibrate(model, data.train, work.calibration, work.training.batch_size, seed)
-        metrics = evaluate(model, examples, order.task.head)
+        seed = child_seed(order.seed, "bootstrap", node.name)
+        metrics = evaluate(model, examples, order.task.head, work.threshold, work.bootstrap, seed)
     return Result(job.id, "done", "", len(examples), metrics)
 
 

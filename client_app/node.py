@@ -49,7 +49,7 @@ def node_of(config: Mapping[str, object]) -> Node:
     ----------
     config : mapping of str to object
         ``name``: the node's name, by default ``partition-<partition-id>``. ``data``: its own file or folder;
-        ``label``, ``schema``, ``size`` and so on: how that is read, as `Reading` says. ``partition-id``
+        ``label``, ``task``, ``schema``, ``size`` and so on: how that is read, as `Reading` says. ``partition-id``
         and ``num-partitions``: its part of a shared pool; the simulation sets these two and no others, and a node
         with just these two is taken for simulated. ``max-params``, ``max-macs`` (of one example, forward),
         ``max-memory-mb``: the most that it takes on in one job. Without the last, a quarter of its memory, for

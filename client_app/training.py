@@ -73,7 +73,8 @@ def train(
     parameters: Tensors = list(model.parameters())
     step = stepping(parameters, settings)
     order = generator(seed, "batches")
-    criterion, examples = head.loss(settings.label_smoothing), Examples(examples.x, head.targets(examples.y))
+    criterion = head.loss(settings.label_smoothing, balanced=settings.class_weights == "balanced")
+    examples = Examples(examples.x, head.targets(examples.y))
     augment = augmenting(settings, examples, parameters[0].device, seed)
     forward: Callable[[Tensor], Tensor] = model
     if teacher is not None:

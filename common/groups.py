@@ -133,6 +133,7 @@ class FinalConfig:
     baseline: Any
     front: int | Literal["knee", "all"] = "knee"
     checkpoints: int = 4
+    bootstrap: int = 200
 
     def __post_init__(self) -> None:
         for name in ("finalists", "seeds", "checkpoints"):
@@ -142,6 +143,7 @@ class FinalConfig:
         if self.rounds is not None:
             _at_least("final.rounds", self.rounds, 1)
         _at_least("final.min_steps", self.min_steps, 0)
+        _at_least("final.bootstrap", self.bootstrap, 0)
         if self.baseline != PORTFOLIO and not isinstance(self.baseline, dict):
             raise ConfigError(
                 "final.baseline must be portfolio, or an architecture spec", self.baseline, fix="See conf/config.yaml"

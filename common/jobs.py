@@ -57,6 +57,10 @@ class Work:
         none. Where the message does not hold it, the model learns from its labels alone.
     bilevel : BilevelSettings, optional
         Of a bilevel job, which has them, and of no other.
+    threshold : float, optional
+        Of a score, as of `Head.metrics`; a test has one.
+    bootstrap : int
+        Of a score, how often examples are drawn for its standard error; 0: it is not asked for.
     """
 
     kind: WorkKind
@@ -67,6 +71,8 @@ class Work:
     calibration: int = 0
     teacher: str = ""
     bilevel: BilevelSettings | None = None
+    threshold: float | None = None
+    bootstrap: int = 0
 
 
 @dataclass(frozen=True)

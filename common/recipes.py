@@ -19,6 +19,7 @@ AXES = 3
 def check_recipe(recipe: TrainingSettings, task: Task) -> None:
     """Raise `ConfigError` where the task does not have what a recipe asks for."""
     task.head.check_smoothing(recipe.label_smoothing)
+    task.head.check_balanced(recipe.class_weights == "balanced")
     check_augmentation(recipe.augmentation, task.kind, task.input_shape[0])
 
 

@@ -153,6 +153,8 @@ class TrainingSettings(_Wire):
         Of so many of a trial's last rounds the server takes the mean of the weights for what is scored and exported
         (Izmailov et al., UAI 2018; between rounds as in Caldarola et al., ECCV 2022); it trains on from the last one.
         0 and 1 are the last one alone.
+    class_weights : {"none", "balanced"}
+        Whether examples of rare classes weigh more in training; for heads with classes, see `Head.weights_of`.
     """
 
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -166,6 +168,7 @@ class TrainingSettings(_Wire):
     schedule: Literal["constant", "cosine"] = "constant"
     augmentation: tuple[str, ...] = ()
     average: int = 0
+    class_weights: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs"):

@@ -54,7 +54,7 @@ def class_totals(reports: Sequence[NodeReport], head: Head, multiple: int) -> ND
     """
     totals = np.zeros(head.output_width)
     for report in reports:
-        own = head.relabel(np.arange(len(report.counts)), report.head)
+        own = head.places(report.head)
         totals[own] += np.array(report.counts) + (multiple - 1) / 2
     return totals
 
@@ -88,7 +88,7 @@ def agree_on_metric(roster: Roster, facts: Facts, journal: Journal) -> Task:
     if not counted:
         return roster.task
     totals = class_totals(counted, head, facts.preprocessing.min_examples)
-    if uneven(totals):
+    if uneven(totals) and BALANCED in head.metric_names:
         roster.task = replace(roster.task, head=head.going_by(BALANCED))
         sizes = {"largest": round(totals.max()), "smallest": round(totals.min())}
         journal.write("uneven", **sizes, num_nodes=len(counted), metric=BALANCED)

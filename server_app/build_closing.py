@@ -155,6 +155,7 @@ def build_final(
         earlier=earlier,
         scoring=Scoring("test", min_nodes=config.scoring.min_nodes, equally=equally_of(config)),
         server_test=server_test(config, task),
+        bootstrap=config.final.bootstrap,
         **_training(config, task, "final", journal, blobs, roster),
     )
 

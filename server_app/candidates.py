@@ -67,7 +67,7 @@ def candidates_of(
     found = {"winner": winner}
     if (baseline := baseline_of(config, task, recipes, ranking)) is not None:
         found["baseline"] = baseline
-    return {**found, "linear": linear(recipes.default), "constant": constant(most), **front}
+    return {**found, "linear": linear(recipes.default), "constant": constant(most, task.head.constant_rate), **front}
 
 
 def models_to_train(final: FinalConfig, several: bool = False) -> dict[str, int]:
@@ -113,17 +113,19 @@ def linear(default: Recipe) -> Identity:
     )
 
 
-def constant(most: int) -> Identity:
+def constant(most: int, rate: float = 0.5) -> Identity:
     """Return the constant model, which takes one step over all examples of a node in a round.
 
     Then the mean over nodes, weighted by examples, is a step over all examples together. Several steps would lead each
     node to its own answer, and Adam's would all be of one length. From zeros, where the network begins, the first step
     leads to the shares of the classes less ``1 / K``, times the rate: the majority class is right from then on. On a
-    squared error, whose second derivative is 2, a rate of 1/2 ends in the mean at once.
+    squared error, whose second derivative is 2, a rate of 1/2 ends in the mean at once. Other heads have other rates.
 
     Parameters
     ----------
     most : int
         Training examples of the node that has most.
+    rate : float
+        See `Head.constant_rate`.
     """
-    return ConstantSpec(), Recipe(optimizer="sgd", learning_rate=0.5, epochs=1, batch_size=max(_ALL, most))
+    return ConstantSpec(), Recipe(optimizer="sgd", learning_rate=rate, epochs=1, batch_size=max(_ALL, most))

@@ -28,7 +28,7 @@ from server_app.changes import differences
 from server_app.journal import write_json
 from server_app.lock import under_way
 from server_app.registry import choices
-from server_app.reporting.columns import add_rows, tests_of, titles
+from server_app.reporting.columns import add_rows, over_what, tests_of, titles
 from server_app.reporting.judgement import judgement
 from server_app.reporting.words import counted
 from server_app.run_folder import CONFIG, RESULT, busy
@@ -39,7 +39,19 @@ Launch = Callable[[Config, bool], dict[str, Any]]
 
 FOLDER = "compare"
 """Of the run, in the folder of the one that it is about."""
-_TOLD = ("architecture", "id", "recipe", "origin", "trial", "parameters", "macs", "test", "gain_over", "one_class")
+_TOLD = (
+    "architecture",
+    "id",
+    "recipe",
+    "origin",
+    "trial",
+    "parameters",
+    "macs",
+    "test",
+    "interval",
+    "gain_over",
+    "one_class",
+)
 
 
 def compare(folder: Path, repeats: int, launch: Launch) -> dict[str, Any]:
@@ -168,7 +180,7 @@ def render(found: dict[str, Any]) -> RenderableType:
     for title in titles(there, head):
         table.add_column(title, justify="right", style="bold" if title == "winner" else None)
     add_rows(table, head, list(there.values()))
-    sentences = [f"winner: {found['winner']['architecture']}", *judgement(there, head)]
+    sentences = [f"winner: {found['winner']['architecture']}", *judgement(there, head), *over_what(there.values())]
     return Group(table, *map(Text, sentences))
 
 

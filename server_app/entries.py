@@ -16,6 +16,7 @@ from server_app.given import best_of_portfolio
 from server_app.one_class import one_class
 from server_app.outcome import Outcome
 from server_app.run_folder import FRONT
+from server_app.score_interval import interval_of
 from server_app.scores import Score
 from server_app.stages.bilevel import Bilevel
 from server_app.stages.final import Final, test_of
@@ -50,6 +51,7 @@ def entry_of(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | No
         "test": mean_of([test.metrics for test in tests if test]),
         "tests": [dict(test.metrics) if test else {} for test in tests],
         "by_node": _by_node(final, tests) if final else {},
+        **_interval(config, outcome, [test for test in tests if test]),
         "gain_over": _gains(final, role, tests) if final else {},
         "one_class": _one_class(final, tests) if final else 0,
         "parameters": cost.parameters,
@@ -196,6 +198,11 @@ def _gains(final: Final, role: str, tests: Sequence[Score | None]) -> dict[str, 
         compare = gain_over if other == "baseline" else clearest_gain_over
         gains[other] = compare(tests, theirs, *final.objectives.head.primary) if theirs else None
     return {other: gain.to_json() for other, gain in gains.items() if gain is not None}
+
+
+def _interval(config: Config, outcome: Outcome, tests: Sequence[Score]) -> dict[str, Any]:
+    found = interval_of(tests, outcome.task.head, config.final.bootstrap, config.seed)
+    return {} if found is None else {"interval": found.to_json()}
 
 
 def _one_class(final: Final, tests: Sequence[Score | None]) -> int:

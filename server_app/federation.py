@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from common.digest import code_digest
 from common.precision import Precision
 from common.settings import DatasetSettings, PreprocessingSettings
+from server_app.class_weights import asks_for_weights
 from server_app.scoring import scoring_of
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Facts:
         Returns for a task what a node's limits must allow something of; None where they may be what they are.
     schema : Schema, optional
         What the columns of all nodes' tables must mean; None: as at most nodes.
+    weighs : bool
+        Whether a recipe weighs classes, for which nodes are asked for their counts, too.
     """
 
     seed: int
@@ -103,6 +106,12 @@ class Facts:
     metric: Callable[[Head], str] | None = None
     reach: Callable[[Task], Reach | None] = _boundless
     schema: Schema | None = None
+    weighs: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether nodes are asked how many examples they have of each class."""
+        return self.metric is None or self.weighs
 
 
 def facts_of(
@@ -132,6 +141,7 @@ def facts_of(
         metric=metric,
         reach=reach,
         schema=_schema_of(config.dataset),
+        weighs=asks_for_weights(config),
     )
 
 

@@ -68,7 +68,7 @@ class Handshake:
         self._seed = facts.seed
         self._call = encode_call(facts.digest)
         about = (facts.digest, facts.dataset, facts.preprocessing, facts.seed)
-        self._first_question = encode_question(*about, counts=facts.metric is None)
+        self._first_question = encode_question(*about, counts=facts.counts)
         self._later_question = encode_question(*about)
         self._patience = facts.federation.patience
         self._ttl = facts.federation.ttl

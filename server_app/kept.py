@@ -39,6 +39,12 @@ class Kept:
         return dict(test.metrics) if test else {}
 
     @property
+    def threshold(self) -> float | None:
+        """Of two classes, the probability of the second above which to answer it, as validation told; else None."""
+        tables = [self.test, self.trial.metrics]
+        return next((table["threshold"] for table in tables if "threshold" in table), None)
+
+    @property
     def told(self) -> dict[str, Any]:
         """What result.json says of it."""
         return {

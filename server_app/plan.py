@@ -21,6 +21,7 @@ from flwr.serverapp.strategy import Result, Strategy
 
 from common.limits import Limits
 from server_app.balance import agree_on_metric
+from server_app.class_weights import agree_on_weights
 from server_app.desk import Desk
 from server_app.exchange import Exchange
 from server_app.federation import Facts
@@ -169,6 +170,7 @@ class Plan(Strategy):
         least, wanted = federation.min_nodes, federation.wanted
         self._desk.handshake.gather(exchange, nodes=federation.nodes, min_nodes=least, wanted=wanted)
         agree_on_metric(roster, self._facts, self._journal)
+        agree_on_weights(roster, self._facts, self._journal)
         agree_on_scaling(roster, self._facts.preprocessing, self._journal)
         return {name: roster.reports[name].limits for name in sorted(roster.reports)}
 

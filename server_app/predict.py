@@ -19,8 +19,9 @@ from common.architecture.memory import SCORING_BATCH
 from common.errors import DataError
 from common.models.export import SPEC_FILE, load_model, read_model
 from common.tasks import Head, Task, task_from_record
+from common.tasks.base import names_of
+from common.tasks.binary_metrics import HALF
 from server_app.export.base import Format, Run
-from server_app.export.examples import before_readout
 from server_app.export.writing import read_description
 from server_app.registry import load_choice
 from server_app.run_folder import RESULT
@@ -36,8 +37,9 @@ class Predictions:
     columns : tuple of str
         Of the table.
     rows : list
-        One for each example, in the order of the file: from a classifier the class and the probability of each, else
-        the outputs; and the label last, where there is one.
+        One for each example, in the order of the file: from a classifier the class and the probability of each, of
+        several labels those that are likely and the probability of each, else the outputs; and the label last, where
+        there is one.
     metrics : dict
         Where there are labels: what the head's metrics say.
     notes : tuple of str
@@ -130,18 +132,27 @@ def _check(x: NDArray[np.float32], task: Task) -> None:
 
 
 def _told(head: Head, outputs: NDArray[np.float32], inputs: Inputs) -> Predictions:
-    metrics = {} if inputs.y is None else head.metrics(before_readout(head, outputs), inputs.y)
+    metrics = {} if inputs.y is None else head.metrics(head.before_readout(outputs), inputs.y)
     if head.kind == "classification":
-        names = getattr(head, "classes", ()) or tuple(map(str, range(head.output_width)))
+        names = names_of(head)
         shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
         columns = ("predicted", *[f"p({name})" for name in names])
         told: Sequence[list[Any]] = [
             [names[int(row.argmax())], *row.tolist()] for row in shifted / shifted.sum(axis=1, keepdims=True)
         ]
         labels = None if inputs.y is None else [names[int(label)] for label in inputs.y]
+    elif head.kind == "multilabel":
+        names = names_of(head)
+        columns = ("predicted", *[f"p({name})" for name in names])
+        told = [[_there(row > HALF, names), *row.tolist()] for row in outputs]
+        labels = None if inputs.y is None else [_there(row > 0, names) for row in inputs.y]
     else:
         columns = ("predicted",) if head.output_width == 1 else tuple(f"output{i}" for i in range(head.output_width))
         told = [[float(value) for value in row] for row in outputs]
         labels = None if inputs.y is None else [" ".join(f"{value:.6g}" for value in row) for row in inputs.y]
     rows = [[*row, *([] if labels is None else [labels[place]])] for place, row in enumerate(told)]
     return Predictions((*columns, *([] if labels is None else ["label"])), rows, metrics, inputs.notes)
+
+
+def _there(mask: NDArray[np.bool_], names: Sequence[str]) -> str:
+    return "; ".join(name for name, there in zip(names, mask.tolist(), strict=True) if there)

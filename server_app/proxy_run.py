@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,8 @@ def proxy_plan(
     return ProxyPlan(
         lambda task, limits, roster: build_proxies(config, count, task, journal, roster, limits),
         count,
-        facts=facts_of(config, lambda head: head.primary[0]),  # nobody is ranked, so no node need count its classes
+        # nobody trains or is ranked, so no node need count its classes
+        facts=replace(facts_of(config, lambda head: head.primary[0]), weighs=False),
         journal=journal,
         stop=stop,
     )

@@ -62,6 +62,7 @@ def write_results(folder: Path, config: Config, outcome: Outcome, status: str) -
             "score": result["winner"]["score"],
             "test": kept.test,
             "trained": result["model"],
+            **({} if kept.threshold is None else {"threshold": kept.threshold}),
             **facts,
         }
         save_model(folder / "best", kept.trial.spec, outcome.task, kept.weights, metadata)
@@ -80,6 +81,7 @@ def _write_front(folder: Path, config: Config, outcome: Outcome) -> None:
             "score": scores.get(kept.trial.identity),
             "test": kept.test,
             "trained": kept.told,
+            **({} if kept.threshold is None else {"threshold": kept.threshold}),
             "seed": config.seed,
             **outcome.task.head.facts(),
         }

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.data import load_server_test
+from common.seeding import child_seed
+from server_app.score_interval import MANY
 from server_app.scores import table_of
 from server_app.scoring import equally_of
 
@@ -26,7 +28,7 @@ def server_test(config: Config, task: Task) -> ServerTest | None:
     if test is None:
         return None
 
-    def score(trial: Trial, weights: Weights) -> tuple[dict[str, float], Mapping[str, Measured]]:
+    def score(trial: Trial, weights: Weights, threshold: float) -> tuple[dict[str, float], Mapping[str, Measured]]:
         # torch takes seconds to import and a search needs it nowhere else on the server
         from common.models.builder import build
         from common.models.evaluation import evaluate
@@ -34,9 +36,11 @@ def server_test(config: Config, task: Task) -> ServerTest | None:
         group = np.zeros(len(test.examples), np.int64) if test.group is None else test.group
         parts = {str(person): test.examples.take(np.flatnonzero(group == person)) for person in np.unique(group)}
         by_person: dict[str, Measured] = {}
+        replicates = config.final.bootstrap if len(parts) < MANY else 0
         for name, part in parts.items():
+            seed = child_seed(config.seed, "bootstrap", name)
             model = build(trial.spec.lower(task.fitted(part.x)), weights)  # a person scales inputs as a node does
-            by_person[name] = evaluate(model, part, head), len(part)
+            by_person[name] = evaluate(model, part, head, threshold, replicates, seed), len(part)
         return table_of(head, by_person, equally=equally_of(config)), by_person
 
     return score

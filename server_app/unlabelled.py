@@ -55,21 +55,20 @@ def read_inputs(path: str, label: str, head: Head) -> Inputs:
     label : str
         The column of a table that has the labels, if there is one.
     head : Head
-        Of the model. Where it tells numbers, labels are numbers.
+        Of the model: what labels are for.
 
     Raises
     ------
     DataError
         The file cannot be read, or its labels are none of the model's.
     """
-    numbers = _numbers(path, label) if head.kind != "classification" else None
-    if numbers is None and head.kind == "classification" and not _lacks_labels(path, label):
-        pool = pool_of(read(path, Reading(label)), own=True)
+    if not _lacks_labels(path, label):
+        pool = pool_of(read(path, Reading(label, head.kind)), own=True, task=head.kind)
         examples = pool.take(np.arange(len(pool.y)), head)
         return Inputs(examples.x, examples.y, pool.notes)
     with _labelled(path, label) as copy:
         pool = pool_of(read(str(copy), Reading(label)), own=True)
-        return Inputs(pool.take(np.arange(len(pool.y))).x, numbers, pool.notes)
+        return Inputs(pool.take(np.arange(len(pool.y))).x, None, pool.notes)
 
 
 def _lacks_labels(path: str, label: str) -> bool:
@@ -80,23 +79,6 @@ def _lacks_labels(path: str, label: str) -> bool:
     if place.suffix.lower() == ".npz" and place.exists():
         return "y" not in _arrays(place)
     return place.suffix.lower() in _TABLES and place.exists() and label not in _header(place)[0]
-
-
-def _numbers(path: str, label: str) -> NDArray[np.float32] | None:
-    """Return the labels of a regression, shape ``(n, outputs)``; None where there are none, or of other formats."""
-    place = Path(path)
-    try:
-        if place.suffix.lower() == ".npz":
-            y = _arrays(place).get("y")
-            return None if y is None else y.astype(np.float32).reshape(len(y), -1)
-        if place.suffix.lower() in _TABLES and label in _header(place)[0]:
-            header, delimiter = _header(place)
-            with place.open(encoding="utf-8-sig", newline="") as stream:
-                rows = [row for row in csv.reader(stream, delimiter=delimiter) if row][1:]
-            return np.array([[float(row[header.index(label)])] for row in rows], np.float32)
-    except (ValueError, IndexError, TypeError) as error:
-        raise DataError("The labels of a regression must be numbers", fix="Correct them", detail=str(error)) from None
-    return None
 
 
 @contextmanager
@@ -121,15 +103,12 @@ def _labelled(path: str, label: str) -> Iterator[Path]:
 
 
 def _copy_table(place: Path, copy: Path, label: str) -> None:
-    header, delimiter = _header(place)
+    _, delimiter = _header(place)
     with place.open(encoding="utf-8-sig", newline="") as source, copy.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target, delimiter=delimiter)
         for place_of_row, row in enumerate(csv.reader(source, delimiter=delimiter)):
             if not row:
                 writer.writerow(row)
-            elif label in header:
-                at = header.index(label)
-                writer.writerow([*row[:at], label if place_of_row == 0 else "0", *row[at + 1 :]])
             else:
                 writer.writerow([*row, label if place_of_row == 0 else "0"])
 

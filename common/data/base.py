@@ -160,11 +160,12 @@ def parse_options(kind: type[OptionsT], settings: DatasetSettings) -> OptionsT:
         An option is unknown, or not of the kind that its default is.
     """
     defaults: dict[str, Any] = {item.name: item.default for item in fields(kind)}  # type: ignore[arg-type]
+    texts = {item.name for item in fields(kind) if "str" in str(item.type)}  # type: ignore[arg-type]
     for name, value in settings.options.items():
         if name not in defaults:
             known = ", ".join(sorted(defaults)) or "none"
             raise ConfigError(f"The data set {settings.name!r} has these options: {known}", name, fix="Leave it out")
-        kinds, wanted = _kinds(defaults[name])
+        kinds, wanted = _kinds("" if name in texts else defaults[name])
         optional = defaults[name] in (None, MISSING) and value is None
         if not optional and (not isinstance(value, kinds) or isinstance(value, bool) is not (kinds == (bool,))):
             raise ConfigError(f"dataset.options.{name} must be {wanted}", value, fix="See conf/dataset")

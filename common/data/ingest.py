@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats import Contents
-from common.data.formats.cells import is_whole_text
 from common.data.formats.npz import LAYOUT
+from common.data.labelling import integers, labelled
 from common.data.pool import Pool
 from common.errors import DataError
 from common.preprocessing.expand import expansion_of
-from common.tasks import KINDS, MOST_CLASSES, Head, Task
+from common.tasks import KINDS, Task
 
 _UINT8_MAX = 255
 
 
-def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False) -> Pool:
+def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False, task: str = "") -> Pool:
     """Check what was read from a file, and make a pool of it.
 
     Parameters
@@ -30,6 +30,8 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
         Of labels that are numbers; by default the largest + 1.
     own : bool
         Whether these are a single node's data, which need not hold every class.
+    task : str
+        What the labels are for; see `Reading`.
 
     Raises
     ------
@@ -39,44 +41,21 @@ def pool_of(raw: Contents, num_classes: int | None = None, *, own: bool = False)
     _check_lengths(raw)
     gaps = () if raw.schema is None else expansion_of(raw.schema).gaps
     x, scale = _inputs(raw.x, gaps)
-    y, head = _labels(raw, num_classes, own=own)
-    people = None if raw.client is None else _integers("'client'", raw.client)
+    y, head = labelled(raw, num_classes, own=own, task=task)
+    people = None if raw.client is None else integers("'client'", raw.client)
     test = None if raw.split is None else _test_mask(raw.split)
-    recording = None if raw.recording is None else _integers("'recording'", raw.recording)
+    recording = None if raw.recording is None else integers("'recording'", raw.recording)
     if recording is not None and test is not None and len(np.intersect1d(recording[test], recording[~test])):
         raise DataError("No recording may be in both the training and the test part", fix="Give each to one in 'split'")
-    task = Task(tuple(x.shape[1:]), head, schema=raw.schema)
-    return Pool(x, y, task, scale, people, test, raw.notes, recording, raw.overlap, raw.features)
-
-
-def _labels(raw: Contents, num_classes: int | None, *, own: bool) -> tuple[NDArray[Any], Head]:
-    """Return labels as a pool keeps them, and what they are for."""
-    if raw.schema is not None and raw.schema.targets:
-        from common.tasks import Regression  # a node imports the head that its data need, and no other
-
-        targets: NDArray[Any] = raw.y
-        head = Regression((0.0,) * targets.shape[1], (1.0,) * targets.shape[1])
-        head.check_labels(targets)
-        return targets, head
-    from common.tasks import Classification
-
-    y, classes = _integers("labels", raw.y), raw.classes
-    if classes is not None and num_classes is not None and _are_numbers(classes):
-        y, classes = classes.astype(np.int64)[y], None  # so many classes are numbered from 0
-    if classes is None:
-        return y, Classification(_count_classes(y, num_classes, own=own))
-    names = _names(classes, y, num_classes)
-    if len(names) < 2 and not own:
-        raise DataError("Data must hold at least 2 classes", fix="Add examples of another class")
-    return y, Classification.of_names(names)
+    fits = Task(tuple(x.shape[1:]), head, schema=raw.schema)
+    return Pool(x, y, fits, scale, people, test, raw.notes, recording, raw.overlap, raw.features)
 
 
 def _check_lengths(raw: Contents) -> None:
     arrays = {"x": raw.x, "y": raw.y, "client": raw.client, "split": raw.split, "recording": raw.recording}
     there = {name: array for name, array in arrays.items() if array is not None}
     for name, array in there.items():
-        several = name == "y" and raw.schema is not None and bool(raw.schema.targets)
-        if name != "x" and array.ndim != 1 + several:
+        if name not in ("x", "y") and array.ndim != 1:
             raise DataError(f"{name!r} must have one axis", fix=LAYOUT, detail=f"its shape is {array.shape}")
     lengths = {name: len(array) if array.ndim else 0 for name, array in there.items()}
     if len(set(lengths.values())) > 1:
@@ -114,70 +93,6 @@ def _inputs(x: NDArray[Any], gaps: Sequence[int]) -> tuple[NDArray[Any], float]:
             detail=f"{int((~finite).sum())} of {len(x)} examples are not so, the first of them at index {row}: {value}",
         )
     return x, 1.0
-
-
-def _count_classes(labels: NDArray[np.int64], num_classes: int | None, *, own: bool) -> int:
-    """Return the number of classes of labels that are numbers."""
-    present = np.unique(labels)
-    least, most = int(present[0]), int(present[-1])
-    if least < 0:
-        raise DataError("Labels must be numbers from 0", fix="Number the classes from 0", detail=f"one is {least}")
-    if num_classes is not None:
-        if most >= num_classes:
-            raise DataError(
-                f"Labels must lie between 0 and {num_classes - 1} (dataset.options.num_classes={num_classes})",
-                fix="Raise dataset.options.num_classes, or number the classes from 0",
-                detail=f"one is {most}",
-            )
-        return num_classes
-    if most >= MOST_CLASSES:
-        raise DataError(
-            f"Labels must be below {MOST_CLASSES}",
-            fix="Number the classes from 0, or give them names",
-            detail=f"one is {most}",
-        )
-    if not own and (len(present) != most + 1 or most < 1):
-        shown = ", ".join(str(label) for label in present[:10])
-        raise DataError(
-            "Every label from 0 to the largest must occur, and at least 2 of them",
-            fix="Number the classes from 0; where a file does not hold every class, set dataset.options.num_classes",
-            detail=f"there are {shown}" + (f" and {len(present) - 10} more" if len(present) > 10 else ""),
-        )
-    return max(most + 1, 2)
-
-
-def _names(classes: NDArray[Any], labels: NDArray[np.int64], num_classes: int | None) -> tuple[str, ...]:
-    """Return the names of classes."""
-    if classes.dtype.kind != "U" or classes.ndim != 1:
-        raise DataError("'classes' must hold texts, one for each class", fix=LAYOUT, detail=f"it is {classes.dtype}")
-    names = tuple(str(name) for name in classes)
-    strange = [name for name in names if not (name.strip() and name.isprintable())]
-    if strange:
-        raise DataError("The name of a class must be printable", fix="Rename it", detail=repr(strange[0]))
-    if len(set(names)) < len(names):
-        raise DataError("Classes must have different names", fix="Rename one", detail=", ".join(names))
-    if labels.min() < 0 or labels.max() >= len(names):
-        raise DataError(
-            "With the names of the classes given, a label is the place of a name, from 0",
-            fix="Name every class, and number them from 0",
-            detail=f"the number of names is {len(names)}, and labels go from {labels.min()} to {labels.max()}",
-        )
-    if num_classes is not None:
-        raise DataError(
-            "Classes that have names say themselves how many they are",
-            fix="Leave out dataset.options.num_classes",
-        )
-    return names
-
-
-def _are_numbers(classes: NDArray[Any]) -> bool:
-    return all(is_whole_text(str(name)) for name in classes)
-
-
-def _integers(what: str, array: NDArray[Any]) -> NDArray[np.int64]:
-    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and int(array.max()) > np.iinfo(np.int64).max):
-        raise DataError(f"{what} must be whole numbers", fix=LAYOUT, detail=f"they are of type {array.dtype}")
-    return array.astype(np.int64)
 
 
 def _test_mask(split: NDArray[Any]) -> NDArray[np.bool_] | None:

@@ -97,4 +97,4 @@ def read_local(path: str, options: LocalOptions, *, own: bool) -> Pool:
     DataError
         It is missing or malformed.
     """
-    return pool_of(read(path, options), options.num_classes, own=own)
+    return pool_of(read(path, options), options.num_classes, own=own, task=options.task)

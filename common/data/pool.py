@@ -91,11 +91,8 @@ class Pool:
 
 
 def class_names(pool: Pool) -> tuple[str, ...]:
-    """Return what a pool calls its classes, in the order of their numbers; empty where they have no names."""
-    from common.tasks import Classification  # a node calls this never, and may need another head
-
-    head = pool.task.head
-    return head.classes if isinstance(head, Classification) else ()
+    """Return what a pool calls its classes or labels, in the order of their numbers; empty where they have no names."""
+    return pool.task.head.names
 
 
 class PooledDataset(Dataset):

@@ -8,10 +8,18 @@ from torch import nn
 
 from common.architecture.memory import SCORING_BATCH
 from common.data.base import Examples
+from common.seeding import generator
 from common.tasks import Head
 
 
-def evaluate(model: nn.Module, examples: Examples, head: Head) -> dict[str, float]:
+def evaluate(
+    model: nn.Module,
+    examples: Examples,
+    head: Head,
+    threshold: float | None = None,
+    replicates: int = 0,
+    seed: int = 0,
+) -> dict[str, float]:
     """Return the scores that `Head.metrics` gives.
 
     Parameters
@@ -22,6 +30,10 @@ def evaluate(model: nn.Module, examples: Examples, head: Head) -> dict[str, floa
         At least one.
     head : Head
         What the model's outputs are.
+    threshold : float, optional
+        As of `Head.metrics`.
+    replicates, seed : int
+        With replicates above 0 there is a standard error too, by `common.tasks.bootstrap` with so many draws.
 
     Raises
     ------
@@ -38,4 +50,10 @@ def evaluate(model: nn.Module, examples: Examples, head: Head) -> dict[str, floa
             outputs = [model(batch).cpu().numpy() for batch in batches]
     finally:
         model.train(training)
-    return head.metrics(np.concatenate(outputs or [np.empty((0, 0), np.float32)]), examples.y)
+    joined = np.concatenate(outputs or [np.empty((0, 0), np.float32)])
+    metrics = head.metrics(joined, examples.y, threshold)
+    if not replicates:
+        return metrics
+    from common.tasks.bootstrap import bootstrap_error  # most scores do without
+
+    return {**metrics, **bootstrap_error(head, joined, examples.y, replicates, generator(seed))}

@@ -10,14 +10,17 @@ from common.tasks.task import KINDS, Task, task_from_record
 
 if TYPE_CHECKING:
     from common.tasks.classification import MOST_CLASSES, Classification
+    from common.tasks.multilabel import MOST_LABELS, Multilabel
     from common.tasks.regression import Regression
 
 __all__ = [
     "HEADS",
     "KINDS",
     "MOST_CLASSES",
+    "MOST_LABELS",
     "Classification",
     "Head",
+    "Multilabel",
     "Regression",
     "Row",
     "Task",
@@ -25,7 +28,11 @@ __all__ = [
     "task_from_record",
 ]
 
-_HOMES = {"MOST_CLASSES": "classification", **{name: module for module, name in HEADS.items()}}
+_HOMES = {
+    "MOST_CLASSES": "classification",
+    "MOST_LABELS": "multilabel",
+    **{name: module for module, name in HEADS.items()},
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -24,8 +24,17 @@ if TYPE_CHECKING:
 Labels = NDArray[Any]
 """int64 or float32, shape ``(n, ...)``: which, a head says."""
 
-HEADS = {"classification": "Classification", "regression": "Regression"}
+HEADS = {"classification": "Classification", "multilabel": "Multilabel", "regression": "Regression"}
 """By the name of its module, the class of each head: a node opens no module by a name that a message gives."""
+
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
+"""Metadata of a field that came later: JSON leaves it out at its default, so files of before are read as they were."""
+
+ERROR = "_error"
+"""Ends the name of a metric's standard error over a node's examples; see `common.tasks.bootstrap`."""
+
+_LONGEST_NAME = 200
+_MOST_WEIGHT = 1e6
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,8 @@ class Head(ABC):
     """What is told, in words, by the best model that does not look at its input."""
     smooths: ClassVar[bool] = False
     """Whether there are classes over which a part of each target can be spread in training."""
+    balances: ClassVar[bool] = False
+    """Whether there are classes that can weigh more in training the rarer they are."""
 
     # ------------------------------------------------------------ what comes out
 
@@ -78,10 +89,29 @@ class Head(ABC):
         """Return what turns a model's outputs into what people use; None where they are that already."""
         return None
 
+    def before_readout(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what a model gave before `readout`, as `metrics` takes it."""
+        return outputs
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people call the classes or labels, in the order of their numbers; empty where they have no names."""
+        return ()
+
+    @property
+    def constant_rate(self) -> float:
+        """Learning rate by which gradient descent on all examples leads the constant model to its best answer."""
+        return 0.5
+
     @property
     @abstractmethod
     def primary(self) -> tuple[str, Direction]:
         """The metric that a search goes by and a gain is told in, and whether more or less of it is better."""
+
+    @property
+    def resampled(self) -> str:
+        """The metric whose standard error a node tells: the primary one, or what that is made of over nodes."""
+        return self.primary[0]
 
     @property
     @abstractmethod
@@ -145,6 +175,37 @@ class Head(ABC):
         """
         return []
 
+    @property
+    def most_each(self) -> int:
+        """How many counts an example may be in."""
+        return 1
+
+    def places(self, own: Head) -> NDArray[np.int64]:  # noqa: ARG002
+        """Return which class of this head each is that `own` counts; the kind is the same.
+
+        Raises
+        ------
+        DataError
+            As of `relabel`.
+        """
+        return np.zeros(0, np.int64)
+
+    def weights_of(self, totals: NDArray[np.float64], examples: int) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return what each class weighs in training where all are to count the same.
+
+        Parameters
+        ----------
+        totals : NDArray
+            float64, shape ``(classes,)``: training examples of each over the federation, above 0.
+        examples : int
+            All of them.
+        """
+        return np.ones(len(totals))
+
+    def balanced_by(self, weights: Sequence[float]) -> Self:  # noqa: ARG002
+        """Return this head with weights of its classes for training; itself where it has none."""
+        return self
+
     @abstractmethod
     def strata(self, y: Labels) -> NDArray[np.int64] | None:
         """Return the class of each example, which partitions and splits go by; None where there are none."""
@@ -156,18 +217,20 @@ class Head(ABC):
     # ------------------------------------------------------------ how it is judged
 
     @abstractmethod
-    def loss(self, smoothing: float = 0.0) -> Loss:
+    def loss(self, smoothing: float = 0.0, *, balanced: bool = False) -> Loss:
         """Return what is lowered in training: a function of outputs and `targets`, to a mean over the examples.
 
         Parameters
         ----------
         smoothing : float
             Part of each target, below 1, that is spread evenly over all classes; no score is smoothed.
+        balanced : bool
+            Whether examples weigh what was agreed on for their classes, if anything was; no score is weighted.
 
         Raises
         ------
         ConfigError
-            As of `check_smoothing`.
+            As of `check_smoothing` and `check_balanced`.
         """
 
     def as_targets(self, outputs: Tensor) -> Tensor:
@@ -183,8 +246,17 @@ class Head(ABC):
                 fix="Set training.label_smoothing=0",
             )
 
+    def check_balanced(self, balanced: bool) -> None:
+        """Raise `ConfigError` where classes are to be balanced and this head has none."""
+        if balanced and not self.balances:
+            raise ConfigError(
+                f"training.class_weights is for classes, and a {self.kind} has none",
+                "balanced",
+                fix="Set training.class_weights=none",
+            )
+
     @abstractmethod
-    def metrics(self, outputs: NDArray[np.float32], y: Labels) -> dict[str, float]:
+    def metrics(self, outputs: NDArray[np.float32], y: Labels, threshold: float | None = None) -> dict[str, float]:
         """Score a model on one node.
 
         Parameters
@@ -193,6 +265,9 @@ class Head(ABC):
             float32, shape ``(n, output_width)``, as the model gives them.
         y : NDArray
             The node's labels.
+        threshold : float, optional
+            By which answers are given besides, where there are two: what was fitted on other examples. None: it is to
+            be fitted to these. A head that has no use for it leaves it alone.
 
         Raises
         ------
@@ -207,6 +282,9 @@ class Head(ABC):
         bad = {name: value for name, value in metrics.items() if not math.isfinite(value)}
         if bad:
             raise ProtocolError("A score must be finite", bad)
+        errors = {name: value for name, value in metrics.items() if name.endswith(ERROR) and value < 0}
+        if errors:
+            raise ProtocolError("A standard error must be 0 or more", errors)
         for name, (low, high) in self.ranges.items():
             if name not in metrics or not low <= metrics[name] <= high:
                 raise ProtocolError(f"A score must carry {name!r}, in [{low:g}, {high:g}]", dict(metrics))
@@ -225,9 +303,13 @@ class Head(ABC):
         Returns
         -------
         dict of str to float
-            As `common.metrics.over_nodes` says.
+            As `common.metrics.over_nodes` says; a mean of standard errors would be none, so there is nothing of them.
         """
-        return over_nodes(scores, self.primary, self.may_have)
+        told = {
+            node: ({name: value for name, value in metrics.items() if not name.endswith(ERROR)}, size)
+            for node, (metrics, size) in scores.items()
+        }
+        return over_nodes(told, self.primary, self.may_have)
 
     # ------------------------------------------------------------ what several nodes come to
 
@@ -269,7 +351,8 @@ class Head(ABC):
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-        return {"kind": self.kind, **values}
+        unsaid = {item.name for item in fields(self) if _is_later(item) and getattr(self, item.name) == item.default}
+        return {"kind": self.kind, **{name: value for name, value in values.items() if name not in unsaid}}
 
     def facts(self) -> dict[str, Any]:
         """Return what a journal or a result says of a head by name, beside the whole of it."""
@@ -278,7 +361,12 @@ class Head(ABC):
     @classmethod
     @abstractmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Build from the fields that `to_dict` wrote; raises `SpecError` for what makes no sense."""
+        """Build from the fields that `to_dict` wrote, perhaps without `LATER` ones; nonsense raises `SpecError`."""
+
+
+def names_of(head: Head) -> tuple[str, ...]:
+    """Return what classes or labels are called: by their numbers, where they have no names."""
+    return head.names or tuple(map(str, range(head.output_width)))
 
 
 def head_from_dict(values: Any) -> Head:
@@ -288,10 +376,41 @@ def head_from_dict(values: Any) -> Head:
         raise SpecError(f"A head is one of {', '.join(HEADS)}", kind, fix="Run the same version on both sides")
     cls: type[Head] = getattr(import_module(f"common.tasks.{kind}"), HEADS[kind])
     known = {item.name for item in fields(cls)}
+    needed = {item.name for item in fields(cls) if not _is_later(item)}
     given = {name: value for name, value in values.items() if name != "kind"}
-    if set(given) != known:
+    if not needed <= set(given) <= known:
         raise SpecError(f"A head of the kind {kind} has the fields {sorted(known)}", sorted(map(str, given)))
     return cls.from_values(given)
+
+
+def _is_later(item: Field[Any]) -> bool:
+    return LATER.items() <= item.metadata.items()
+
+
+def check_names(of: str, names: Any) -> tuple[str, ...]:
+    """Return the names of classes or labels from JSON; raises `SpecError` for what are none."""
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise SpecError(f"The names of {of} must be a list of texts", names)
+    if not all(name.isprintable() and 0 < len(name) <= _LONGEST_NAME for name in names):
+        raise SpecError(
+            f"Names must be printable, with 1 to {_LONGEST_NAME} characters", fix=f"Rename the {of} in the data"
+        )
+    return tuple(names)
+
+
+def weights_from(values: Any) -> tuple[float, ...]:
+    """Return the weights of classes from JSON; raises `SpecError` for what are no numbers."""
+    if not isinstance(values, list | tuple) or not all(type(value) in (int, float) for value in values):
+        raise SpecError("The weights of classes must be a list of numbers", values)
+    if not all(0 < value <= _MOST_WEIGHT for value in values):  # a whole number may be too large for a float
+        raise SpecError(f"The weight of a class lies above 0, and is {_MOST_WEIGHT:g} at most", values)
+    return tuple(float(value) for value in values)
+
+
+def check_weights(weights: Sequence[float], classes: int) -> None:
+    """Raise `SpecError` unless there is a weight for each class, or none."""
+    if len(weights) not in (0, classes):
+        raise SpecError(f"{classes} classes have as many weights, or none", len(weights))
 
 
 def check_outputs(outputs: NDArray[np.float32], y: Labels) -> None:

@@ -199,8 +199,9 @@ def _check_machine(report: NodeReport) -> None:
 def _check_classes(report: NodeReport) -> None:
     """Raise `ProtocolError` unless a node counts each of its classes, or none, and no more examples than it has."""
     classes = len(report.head.counts(np.zeros(0, np.int64), 1))
-    negative = min(report.counts, default=0) < 0
-    if len(report.counts) not in (0, classes) or negative or sum(report.counts) > report.num_train:
+    counts, held = report.counts, report.num_train
+    beyond = min(counts, default=0) < 0 or max(counts, default=0) > held or sum(counts) > held * report.head.most_each
+    if len(counts) not in (0, classes) or beyond:
         raise ProtocolError(
             f"A node counts the training examples of its {classes} classes, {report.num_train} in all", report.counts
         )

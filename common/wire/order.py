@@ -30,6 +30,8 @@ _COLUMNS: dict[str, type] = {
     "rounds": int,
     "calibration": int,
     "teacher": str,
+    "threshold": float,
+    "bootstrap": int,
     "spec": int,
     "training": int,
     "arrays": int,
@@ -46,6 +48,9 @@ _SPLITS: dict[WorkKind, tuple[Split, ...]] = {
 T = TypeVar("T", bound=Hashable)
 
 _NOTHING = "null"
+_MOST_DRAWS = 10_000
+_NONE = -1.0
+"""Stands for a threshold that there is not: a column has numbers only."""
 _MAX_TASK = 2**22
 """Characters of a task: it names all classes, of which there may be thousands."""
 
@@ -84,6 +89,8 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
             "rounds": [job.work.rounds for job in order.jobs],
             "calibration": [job.work.calibration for job in order.jobs],
             "teacher": [job.work.teacher for job in order.jobs],
+            "threshold": [_NONE if job.work.threshold is None else job.work.threshold for job in order.jobs],
+            "bootstrap": [job.work.bootstrap for job in order.jobs],
             "spec": spec,
             "training": training,
             "arrays": arrays,
@@ -125,13 +132,18 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
     sets = ReceivedSets(content.array_records.get("arrays", ArrayRecord()), order.precision)
     jobs, refused = [], []
     for row in rows_of(record, _COLUMNS):
-        job, trial, kind, split, number, rounds, calibration, teacher, spec_at, training_at, arrays_at, bilevel_at = row
+        job, trial, kind, split, number, rounds, calibration, teacher, threshold, bootstrap, *places = row
+        spec_at, training_at, arrays_at, bilevel_at = places
         if split not in _SPLITS.get(kind, ()):
             raise ProtocolError(
                 "A job trains (bilevel or not), or scores by proxies, on the train split, or scores on validation, all "
                 "or test",
                 (kind, split),
             )
+        if not (threshold == _NONE or 0 <= threshold <= 1):
+            raise ProtocolError("A threshold is a probability", threshold)
+        if not 0 <= bootstrap <= _MOST_DRAWS:
+            raise ProtocolError(f"Examples are drawn 0 to {_MOST_DRAWS} times", bootstrap)
         try:
             training = _read_training(trainings, training_at)
             spec = ArchitectureSpec.from_json(_text_of("specs", specs, spec_at))
@@ -142,7 +154,8 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
         except FlwrNasError as error:
             refused.append(Result(job, "refused", str(error)))
         else:
-            work = Work(kind, split, number, training, rounds, calibration, teacher, bilevel)
+            known = None if threshold == _NONE else threshold
+            work = Work(kind, split, number, training, rounds, calibration, teacher, bilevel, known, bootstrap)
             jobs.append(Job(job, trial, spec, arrays, work))
     return replace(order, jobs=tuple(jobs)), tuple(refused)
 

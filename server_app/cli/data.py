@@ -57,6 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     """Add what a node config says of how data are read."""
     parser.add_argument("--label", default="label", help="column of a table that holds the classes (default: label)")
+    parser.add_argument("--task", default="", help="what labels are for, such as regression (default: as the data say)")
     parser.add_argument("--schema", default="", metavar="FILE", help="what all columns of a table mean, as YAML")
     parser.add_argument("--size", default="", help="of images, in pixels, such as 64x64 (default: all have the same)")
     parser.add_argument("--fit", default="", choices=("resize", "crop"), help="what becomes of images of another size")
@@ -91,7 +92,7 @@ def _check(arguments: argparse.Namespace) -> int:
         except DataError as error:
             show(unreadable(arguments.file, error))
             return 1
-        reading = replace(reading, label="label", schema=arguments.write_schema)
+        reading = replace(reading, label="label", task="", schema=arguments.write_schema)
     try:
         with waiting(f"Looking at {arguments.file}"):
             finding = check(arguments.file, wanted, reading)
@@ -115,7 +116,7 @@ def _written(arguments: argparse.Namespace) -> Iterator[RenderableType]:
         raise StorageError(
             "Files that are there already are kept", arguments.write_schema, fix="Choose another --write-schema"
         )
-    proposal = propose(read_table(arguments.file), arguments.label)
+    proposal = propose(read_table(arguments.file), arguments.label, arguments.task)
     save_schema(arguments.write_schema, proposal.schema)
     return proposed(proposal, arguments.write_schema)
 
@@ -127,7 +128,7 @@ def _proposed(arguments: argparse.Namespace) -> Iterator[RenderableType]:
     from server_app.reporting.schema import proposed
 
     try:
-        proposal = propose(read_table(arguments.file), arguments.label)
+        proposal = propose(read_table(arguments.file), arguments.label, arguments.task)
         proposal.schema  # noqa: B018 - whether it makes one
     except (DataError, SpecError):
         return
@@ -152,7 +153,8 @@ def _split(arguments: argparse.Namespace) -> int:
         raise error.in_full() from None  # the file is on this machine
     with waiting(f"Writing {counted(len(parts), 'file')} to {arguments.out}"):
         paths = write(parts, arguments.out, force=arguments.force)
-    show([*pool.notes, shares([class_counts(part) for part in parts]), ""])
+    sizes = [(len(part.train_rows), 0 if part.test_rows is None else len(part.test_rows)) for part in parts]
+    show([*pool.notes, shares([class_counts(part) for part in parts], sizes), ""])
     print(f"Written: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
     return 0
 

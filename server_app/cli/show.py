@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", metavar="SHAPE", help="shape of one example, such as 9x128")
     parser.add_argument("--classes", type=int, metavar="N", help="number of classes")
     parser.add_argument("--targets", type=int, metavar="N", help="of a regression, how many numbers it tells")
+    parser.add_argument("--labels", type=int, metavar="N", help="of several labels, each there or not, how many")
     parser.add_argument("--trial", type=int, metavar="N", help="of a run, this trial of its history")
     parser.add_argument("--batch", type=int, metavar="N", help="examples of a mini-batch, which decide about memory")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="where the picture goes (default: beside WHAT)")
@@ -74,7 +75,7 @@ def _show_architecture(arguments: argparse.Namespace) -> int:
     from server_app.show.table import render
 
     subject = read_subject(arguments.what[0], arguments.trial)
-    subject = subject.on(shape_of(arguments.input), head_of(arguments.classes, arguments.targets))
+    subject = subject.on(shape_of(arguments.input), head_of(arguments.classes, arguments.targets, arguments.labels))
     assert subject.task is not None
     graph, training = subject.spec.lower(subject.task), subject.training
     if arguments.batch is not None:
@@ -103,7 +104,7 @@ def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
     for note in notes:
         if note.startswith("space="):
             print(f"flwr-nas: {note}", file=sys.stderr)
-    space = _space(config, shape_of(arguments.input), head_of(arguments.classes, arguments.targets))
+    space = _space(config, shape_of(arguments.input), head_of(arguments.classes, arguments.targets, arguments.labels))
     found = survey(space, generator(config.seed, "show"), samples, _TRIES * samples)
     _print(render(config.space["name"], space, found))
     return 0
@@ -146,12 +147,14 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     return tuple(map(int, lengths))
 
 
-def head_of(classes: int | None, targets: int | None) -> Head | None:
-    """Read ``--classes`` and ``--targets``; raises `ConfigError` where both are given, or one makes no sense."""
-    from common.tasks import Classification, Regression
+def head_of(classes: int | None, targets: int | None, labels: int | None = None) -> Head | None:
+    """Read ``--classes``, ``--targets`` and ``--labels``; raises `ConfigError` for several, or what makes no sense."""
+    from common.tasks import Classification, Multilabel, Regression
 
-    if classes is not None and targets is not None:
-        raise ConfigError("A task has classes or targets", fix="Leave out --classes or --targets")
+    if sum(given is not None for given in (classes, targets, labels)) > 1:
+        raise ConfigError("A task has classes or targets, or labels", fix="Leave out all but one of them")
+    if labels is not None:
+        return Multilabel(labels)
     if classes is not None:
         return Classification(classes)
     if targets is not None and targets < 1:

@@ -14,7 +14,7 @@ from common import __version__
 from common.architecture.cost import cost_of
 from common.preprocessing.scaling import Scaling
 from common.tasks import Head
-from common.tasks.base import Row
+from common.tasks.base import Row, names_of
 from server_app.export.base import Format
 from server_app.export.found import Told
 from server_app.export.measure import Measured
@@ -114,8 +114,13 @@ def _interface(model: Trained) -> Iterator[str]:
         yield f"- {AS_IN_THE_DATA} Nothing else is done to them."
     if model.outputs == "logits":
         yield f"- `{model.outputs}`: float32 {batch_of((task.head.output_width,))}; their softmax are probabilities."
-        names = getattr(task.head, "classes", ()) or [str(number) for number in range(task.head.output_width)]
-        yield f"- Classes, in the order of the {model.outputs}: {', '.join(names)}."
+        yield f"- Classes, in the order of the {model.outputs}: {', '.join(names_of(task.head))}."
+    elif model.outputs == "probabilities":
+        yield (
+            f"- `{model.outputs}`: float32 {batch_of((task.head.output_width,))}, each for itself: an example has any "
+            "number of labels."
+        )
+        yield f"- Labels, in their order: {', '.join(names_of(task.head))}."
     else:
         yield f"- `{model.outputs}`: float32 {batch_of((task.head.output_width,))}, in the units of the targets."
 

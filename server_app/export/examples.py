@@ -92,13 +92,4 @@ def of_run(folder: Path, nodes: int, task: Task) -> Known | None:
 def score(run: Run, head: Head, examples: Examples) -> dict[str, float]:
     """Return the metrics of what runs a model, one example after the other."""
     outputs = np.concatenate([run(examples.x[place : place + 1]) for place in range(len(examples))])
-    return head.metrics(before_readout(head, outputs), examples.y)
-
-
-def before_readout(head: Head, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return outputs as `Head.metrics` takes them, before they were put into the units of targets."""
-    if (readout := head.readout()) is None:
-        return outputs
-    tensors = {name: values.numpy() for name, values in readout.state_dict().items()}
-    scaled: NDArray[np.float32] = (outputs - tensors["mean"]) / tensors["scale"]
-    return scaled
+    return head.metrics(head.before_readout(outputs), examples.y)

@@ -68,7 +68,8 @@ def source_of(graph: Graph, weights: NDArray[np.float32], readout: Mapping[str, 
     weights : NDArray
         Its packed state.
     readout : mapping, optional
-        ``mean`` and ``scale`` of outputs that are to be given in the units of targets.
+        ``mean`` and ``scale`` of outputs that are to be given in the units of targets; empty: outputs are to become
+        probabilities, each for itself.
     """
     names = _identifiers(graph)
     lines = [written(node.operation, *graph.entering(node)) for node in graph.nodes]
@@ -76,7 +77,7 @@ def source_of(graph: Graph, weights: NDArray[np.float32], readout: Mapping[str, 
     tensors = _tensors(graph, weights, names, lines)
     (width,) = graph.nodes[-1].output_shape
     if readout is not None:
-        layers[READOUT] = f"Rescale({width})"
+        layers[READOUT] = f"Rescale({width})" if readout else "nn.Sigmoid()"
         tensors |= {f"{READOUT}.{name}": np.array(values, np.float32) for name, values in readout.items()}
     network = "\n".join(
         [

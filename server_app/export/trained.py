@@ -80,7 +80,10 @@ class Trained:
 
     @property
     def readout(self) -> Mapping[str, Any] | None:
-        """Mean and scale of outputs in the units of targets; None where outputs are used as they are."""
+        """What turns outputs into what people use; None where they are that.
+
+        Mean and scale of the units of targets; empty where each output becomes a probability.
+        """
         readout = self.task.head.readout()
         if readout is None:
             return None
@@ -89,7 +92,7 @@ class Trained:
     @property
     def outputs(self) -> str:
         """What comes out, in a word."""
-        return "logits" if self.task.head.kind == "classification" else "outputs"
+        return {"classification": "logits", "multilabel": "probabilities"}.get(self.task.head.kind, "outputs")
 
     def outputs_of(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what the module gives for a batch."""

@@ -1,6 +1,8 @@
-"""The metric that suits the task: accuracy or balanced accuracy of a classifier, mean squared error of a regression.
+"""The metric that suits the task.
 
-Which of the two, the balance of classes over the federation decides; see `server_app.balance`.
+Of a regression that is the mean squared error, of several labels the macro average precision, and of a classifier the
+accuracy or balanced accuracy: which of the two, the balance of classes over the federation decides; see
+`server_app.balance`.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ TITLES = {
     "scoreless": "A node gave no scores of untrained networks",
     "speed": "A node is not as fast as it said",
     "unscaled": "Inputs were not scaled, since no node has enough examples to say what they are like",
+    "unweighted": "Classes do not weigh by how rare they are, since no node has enough examples to tell how many",
     "state_lost": "The state of the run could not be saved",
     "journal_lost": "The journal could not be written",
     "resuming": "The run was interrupted, and went on",

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from common.tasks import Head
 from server_app.reporting.rows import rows_to_show
+from server_app.reporting.words import counted
 
 
 def titles(roles: Iterable[str], head: Head) -> list[str]:
@@ -27,8 +28,26 @@ def add_rows(table: Table, head: Head, entries: Sequence[Mapping[str, Any]]) -> 
     columns = [tests_of(entry) for entry in entries]
     for row in rows_to_show(head, [test for tests in columns for test in tests]):
         table.add_row(row.title, *(cell(tests, row.metric, row.form) for tests in columns))
+        if row.metric == head.primary[0] and any("interval" in entry for entry in entries):
+            table.add_row("95 % interval", *(_interval(entry, row.form) for entry in entries))
     table.add_row("parameters", *(f"{entry['parameters']:,}" for entry in entries))
     table.add_row("MACs", *(f"{entry['macs']:,}" for entry in entries))
+
+
+def over_what(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what the intervals of entries are over, in a sentence; nothing where there are none."""
+    units = {"nodes": ("node or person", "nodes or people"), "examples": ("example", "examples")}
+    found = {(interval["over"], interval["number"]) for entry in entries if (interval := entry.get("interval"))}
+    return [
+        f"95 % intervals are by bootstrap over {counted(number, *units[over])} of the test."
+        for over, number in sorted(found)
+    ]
+
+
+def _interval(entry: Mapping[str, Any], form: str) -> str:
+    """Return both ends, with a digit less than scores have: so they fit into as much, and are not that sure."""
+    interval, short = entry.get("interval"), form.replace(".4", ".3")
+    return "-" if interval is None else f"{short.format(interval['low'])} to {short.format(interval['high'])}"
 
 
 def cell(tests: Sequence[Mapping[str, float]], metric: str, form: str) -> str:

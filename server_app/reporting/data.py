@@ -82,17 +82,24 @@ def what(summary: Summary) -> str:
     return f"{counted(number, f'{colour}image')}{channels} of {shape[2]} x {shape[1]} pixels"
 
 
-def shares(parts: list[tuple[ClassCount, ...]]) -> Table:
-    """Lay out the examples of each class and node, or how many classes a node has where they are many."""
+def shares(parts: list[tuple[ClassCount, ...]], sizes: list[tuple[int, int]]) -> Table:
+    """Lay out the examples of each class and node, or how many classes a node has where they are many.
+
+    Parameters
+    ----------
+    parts : list
+        Of each node the examples by class, or label.
+    sizes : list of tuple of int
+        Of each node how many examples it trains on, and how many are for the test.
+    """
     names = [_short(count.name) for count in parts[0]]
     few = len(names) <= 12
-    tested = any(count.test for counts in parts for count in counts)
+    tested = any(test for _, test in sizes)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("node")
     for title in ("examples", *(["test"] if tested else []), *(names if few else ["classes"])):
         table.add_column(Text(title), justify="right")
-    for number, counts in enumerate(parts, 1):
-        train, test = sum(count.train for count in counts), sum(count.test for count in counts)
+    for number, (counts, (train, test)) in enumerate(zip(parts, sizes, strict=True), 1):
         held = [count.train + count.test for count in counts]
         of_classes = [f"{each:,}" for each in held] if few else [f"{sum(map(bool, held))} of {len(held)}"]
         table.add_row(f"node-{number}", f"{train + test:,}", *([f"{test:,}"] if tested else []), *of_classes)
@@ -107,9 +114,11 @@ def _refusal(error: DataError) -> Iterator[Text]:
 
 
 def _labels(summary: Summary) -> str:
+    if summary.kind == "multilabel":
+        return f"{counted(len(summary.counts), 'label')}, of which an example has any number"
     held = [count.name for count in summary.counts if count.train + count.test]
     if not held:
-        return "labels that are no classes"
+        return "numbers to be predicted, labels that are no classes"
     number = counted(len(held), "class", "classes")
     if summary.named and not all(name.removeprefix("-").isdecimal() for name in held):
         return f"{number}, with names" if len(held) > 1 else f"{number}, with a name"
@@ -122,7 +131,7 @@ def _table(summary: Summary) -> Table:
     shown = summary.counts[:_MOST_ROWS]
     most = max(count.train + count.test for count in summary.counts)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("class")
+    table.add_column("label" if summary.kind == "multilabel" else "class")
     for title in ["training", "test"] if summary.has_test else ["examples"]:
         table.add_column(title, justify="right", min_width=8)
     table.add_column("")
@@ -137,7 +146,7 @@ def _table(summary: Summary) -> Table:
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     summary = finding.summary
     yield "people", f"{summary.people:,}" if summary.people is not None else "not said ('client' would say it)"
-    if len(summary.counts) > 1:
+    if len(summary.counts) > 1 and summary.kind == "classification":
         yield "balance", _balance([count.train for count in summary.counts])
     yield "test part", counted(summary.test, "example") if summary.has_test else "none given"
     if finding.parts:
@@ -172,7 +181,7 @@ def _notes(finding: Finding, reading: Reading) -> Iterator[str]:
     if finding.missing:
         some = ", ".join(finding.missing[:10]) + (", ..." if len(finding.missing) > 10 else "")
         yield f"no examples of {some}. That is fine if other nodes have them."
-    if sum(count.train > 0 for count in summary.counts) == 1:
+    if sum(count.train > 0 for count in summary.counts) == 1 and summary.kind == "classification":
         yield "all training examples are of one class. Alone, they teach a model nothing."
     if finding.parts and not finding.parts[1]:
         yield "too few examples to be scored on: in a search this node only trains."

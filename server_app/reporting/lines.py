@@ -56,6 +56,14 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"Classes are uneven (about {e['largest']:,} and {e['smallest']:,} training examples of the largest and the "
         f"smallest): trials are ranked by {e['metric'].replace('_', ' ')}"
     ),
+    "weighted": lambda e: (
+        f"Classes weigh {min(e['weights']):.2g} to {max(e['weights']):.2g} in training with class_weights=balanced"
+        + (f"; {listed(_some(e['unknown']))} 1, for no node told how many there are" if e["unknown"] else "")
+    ),
+    "unweighted": lambda e: (
+        f"Classes are not weighted: of none did {e['min_examples']} training examples come together on a node "
+        "(preprocessing.min_examples)"
+    ),
     "limits": lambda e: f"{e['node']} has other limits now: {_limits(e['limits'])}",
     "speed": lambda e: (
         f"{e['node']} said that it does {shortened(e['said']).strip()} MACs a second, and by its jobs it would have to "
@@ -129,7 +137,13 @@ _WARNINGS = {
     "journal_lost",
     "state_lost",
     "unscaled",
+    "unweighted",
 }
+
+
+def _some(names: list[str]) -> list[str]:
+    """Return the first of many names."""
+    return names if len(names) <= 5 else [*names[:5], f"{len(names) - 5} more"]
 
 
 def _trials(number: int) -> str:

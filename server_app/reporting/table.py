@@ -14,7 +14,7 @@ from common.tasks import task_from_record
 from server_app.candidates import ROLES
 from server_app.reporting.best import INFEASIBLE
 from server_app.reporting.classes import render_classes
-from server_app.reporting.columns import add_rows, tests_of, titles
+from server_app.reporting.columns import add_rows, over_what, tests_of, titles
 from server_app.reporting.cost import costs_in_words
 from server_app.reporting.front import front_of_result
 from server_app.reporting.judgement import judgement
@@ -57,7 +57,7 @@ def render(result: dict[str, Any]) -> RenderableType:
     if winner.get("feasible") is False:
         lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
     lines += [Text(sentence) for sentence in (*chosen_in_words(result.get("finalists", [])), *judgement(there, head))]
-    small_print = [_summary(result), *costs_in_words(result)]
+    small_print = [*over_what(columns), _summary(result), *costs_in_words(result)]
     classes = render_classes(result.get("classes", []))
     tables = [table, *front_of_result(result), *([] if classes is None else [classes])]
     return Group(*tables, *lines, *(Text(line, style="dim") for line in small_print))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from server_app.spaces.beliefs import Beliefs
 
 _SETTINGS = {item.name: item.default for item in fields(TrainingSettings)}
-_BY_DATA = ("augmentation", "label_smoothing")
+_BY_DATA = ("augmentation", "label_smoothing", "class_weights")
 """Settings that may be left to the data."""
 _AUGMENTATIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "vector": ((), ("jitter",)),
@@ -273,6 +273,8 @@ def _suiting(name: str, task: Task) -> Choices:
     """Return the choices of a setting that is left to the data."""
     if name == "label_smoothing":
         return Choices((0.0, 0.1) if task.head.smooths else (0.0,))
+    if name == "class_weights":
+        return Choices(("none", "balanced") if task.head.balances else ("none",))
     rotated = task.kind == "sequence" and task.input_shape[0] % AXES == 0
     return Choices((*_AUGMENTATIONS[task.kind], *([_ROTATED] if rotated else [])))
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from common.errors import FlwrNasError, SearchError
 from common.jobs import Split, Weights
 from common.metrics import Measured
+from common.tasks.binary_metrics import HALF
+from server_app.score_interval import MANY
 from server_app.scores import Score
 from server_app.stages.base import Active
 from server_app.stages.finalists import Finalists
@@ -25,8 +27,8 @@ from server_app.trials import Identity, Trial, TrialState
 if TYPE_CHECKING:
     from common.architecture.cost import Cost
 
-ServerTest = Callable[[Trial, Weights], tuple[dict[str, float], Mapping[str, Measured]]]
-"""Tests a trained model on data that the server holds: the table, and by person what it was made of."""
+ServerTest = Callable[[Trial, Weights, float], tuple[dict[str, float], Mapping[str, Measured]]]
+"""Tests a trained model, by a threshold, on data that the server holds: the table, and by person what it is made of."""
 
 
 @dataclass(kw_only=True)
@@ -45,6 +47,8 @@ class Final(Replicated):
         Runs of candidates that trained on the same nodes: these are taken over.
     server_test : callable, optional
         Tests on the server; None asks the nodes.
+    bootstrap : int
+        How often each node draws from its test examples, where they are too few for an interval over nodes.
     others
         As in `Replicated`.
 
@@ -62,6 +66,7 @@ class Final(Replicated):
     exported: Collection[str] = ()
     earlier: Finalists | None = None
     server_test: ServerTest | None = None
+    bootstrap: int = 0
     adopted: dict[int, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -110,6 +115,11 @@ class Final(Replicated):
     def validations(self, trial: Trial) -> list[Score]:
         """Return all its scores but the test."""
         return trial.scores[:-1] if trial.state is TrialState.FINISHED else trial.scores
+
+    def threshold_of(self, trial: Trial) -> float:
+        """Return the threshold that was fitted on validation to the weights that a run keeps; a half where none was."""
+        score = self.validation_of(trial)
+        return HALF if score is None else score.metrics.get("threshold", HALF)
 
     def check_trained(self) -> None:
         """Raise `SearchError` where every run of the winner failed."""
@@ -171,12 +181,19 @@ class Final(Replicated):
     def _split(self, trial: Trial) -> Split:
         return "validation" if self._unjudged(trial) else super()._split(trial)
 
+    def _threshold(self, trial: Trial, split: Split) -> float | None:
+        return self.threshold_of(trial) if split == "test" else None
+
+    def _bootstrap(self, split: Split) -> int:
+        return self.bootstrap if split == "test" and len(self.panel) < MANY else 0
+
     def _trained(self, active: Active) -> None:
         if active.trial.rounds < self.rounds or self.server_test is None or self._unjudged(active.trial):
             return
         weights = self.weights.weights(active.trial.number)
         assert weights is not None
-        self._complete(active, *self.server_test(active.trial, weights), "test")
+        threshold = self.threshold_of(active.trial)
+        self._complete(active, *self.server_test(active.trial, weights, threshold), "test")
 
     def _scored(self, active: Active, split: Split) -> None:
         if split == "test":

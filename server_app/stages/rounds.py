@@ -209,9 +209,8 @@ class Rounds(Stage):
                 self._tell_heritage(active)
             else:
                 chosen = self._scorers(active, nodes, free)
-                split, calibration = self._split(trial), self._calibration(trial)
-                work = Work("score", split, trial.rounds, trial.recipe, self.all_rounds, calibration)
-                least = max(1, self._assigner.least(split))
+                work = self._scoring(trial)
+                least = max(1, self._assigner.least(work.split))
                 equally = self.scoring.equally
                 active.phase = ScorePhase(work, chosen.nodes, turn, self.objectives.head, least, active.scores, equally)
         except TooFewFree as shortage:
@@ -229,6 +228,20 @@ class Rounds(Stage):
         """Return the phase that is a round of training."""
         work = Work("train", "train", number, trial.recipe, self.all_rounds, teacher=self._teacher(trial))
         return TrainPhase(work, nodes, turn, self.weights.open(trial))
+
+    def _scoring(self, trial: Trial) -> Work:
+        """Return the work that is a score."""
+        split = self._split(trial)
+        return Work(
+            "score",
+            split,
+            trial.rounds,
+            trial.recipe,
+            self.all_rounds,
+            self._calibration(trial),
+            threshold=self._threshold(trial, split),
+            bootstrap=self._bootstrap(split),
+        )
 
     def _tell_heritage(self, active: Active) -> None:
         if (begun := self.weights.heritage(active.trial)) is not None:
@@ -275,6 +288,14 @@ class Rounds(Stage):
     def _split(self, trial: Trial) -> Split:  # noqa: ARG002 - a subclass may tell them apart
         """Return on which examples a trial is scored next."""
         return self._assigner.split
+
+    def _threshold(self, trial: Trial, split: Split) -> float | None:  # noqa: ARG002 - a subclass may know one
+        """Return by which threshold answers are scored besides; None where it is to be fitted."""
+        return None
+
+    def _bootstrap(self, split: Split) -> int:  # noqa: ARG002 - a subclass may want some
+        """Return how often examples are drawn for the standard error of a score; 0: it is not asked for."""
+        return 0
 
     def _calibration(self, trial: Trial) -> int:
         """Return by how many batches statistics are counted anew that are those of many networks."""

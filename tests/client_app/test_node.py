@@ -97,6 +97,13 @@ def test_a_node_config_limits_what_the_node_takes_on():
     assert node_of(config).limits == Limits(5, 6, 7)
 
 
+def test_a_node_says_what_its_labels_are_for():
+    config = {"name": "attic", "data": "a.csv", "label": "dose", "task": "regression"}
+    assert node_of(config).holder.reading == Reading("dose", "regression")
+    with pytest.raises(ConfigError, match="task must be one of classification, multilabel, regression"):
+        node_of({**config, "task": "ranking"})
+
+
 def test_a_system_that_does_not_tell_its_memory_sets_no_limit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "memory_mb", lambda: 0)
     assert node_of({"name": "attic", "data": "a.npz"}).limits == Limits()

@@ -15,7 +15,7 @@ from common.errors import ConfigError
 from common.models.builder import build, flat_state
 from common.seeding import generator
 from common.settings import TrainingSettings
-from common.tasks import Classification, Regression, Task
+from common.tasks import Classification, Head, Regression, Task
 
 VECTOR, SEQUENCE = Task((6,), Classification(3)), Task((2, 12), Classification(3))
 MLP = LayeredSpec((Linear(16, norm="none"), Linear(8, norm="none", activation="tanh")))
@@ -135,6 +135,29 @@ def test_smoothing_and_augmentation_are_those_of_the_settings(options: dict[str,
     assert np.abs(weights - trained(*CASES["cnn"], TrainingSettings("sgd", 0.05, 16, 5))[1]).max() > 1e-4
 
 
+def test_classes_weigh_what_was_agreed_on_where_the_settings_ask_for_it():
+    """The step of all examples at once is that of each, by the weight of its class."""
+    spec, task = MLP, VECTOR
+    examples = examples_of(task)
+    heavy = task.head.balanced_by([1.0 + label for label in range(task.head.output_width)])
+    settings = TrainingSettings("sgd", 0.05, 1000, 1, class_weights="balanced")
+
+    def stepped(head: Head, settings: TrainingSettings) -> np.ndarray:
+        model = build(spec.lower(task))
+        train(model, examples, head, settings, 1)
+        return flat_state(model).numpy()
+
+    twin = build(spec.lower(task))
+    losses = F.cross_entropy(twin(torch.from_numpy(examples.x)), torch.from_numpy(examples.y), reduction="none")
+    (losses * torch.from_numpy(1.0 + examples.y).float()).mean().backward()
+    torch.optim.SGD(twin.parameters(), lr=0.05).step()
+    assert np.abs(stepped(heavy, settings) - flat_state(twin).numpy()).max() < 1e-6
+    plain = TrainingSettings("sgd", 0.05, 1000, 1)
+    assert np.array_equal(stepped(heavy, plain), stepped(task.head, plain))
+    assert np.array_equal(stepped(task.head, settings), stepped(task.head, plain))  # nobody knows any weights
+    assert np.abs(stepped(heavy, settings) - stepped(heavy, plain)).max() > 1e-4
+
+
 def test_augmentation_comes_from_the_seed_and_each_mini_batch_has_its_own():
     ramp = np.repeat(np.arange(24, dtype=np.float32).reshape(1, 2, 12), 40, axis=0)
     alike = Examples(ramp, np.zeros(40, np.int64))  # in whatever order: only the shifts can differ
@@ -157,6 +180,8 @@ def test_what_the_head_or_the_examples_do_not_have_is_refused():
     examples = Examples(examples_of(VECTOR).x, np.zeros((56, 1), np.float32))
     with pytest.raises(ConfigError, match="label_smoothing is for classes"):
         train(build(MLP.lower(task)), examples, task.head, TrainingSettings(label_smoothing=0.1), 1)
+    with pytest.raises(ConfigError, match="class_weights is for classes"):
+        train(build(MLP.lower(task)), examples, task.head, TrainingSettings(class_weights="balanced"), 1)
 
 
 def test_the_proximal_term_pulls_back():

@@ -39,6 +39,7 @@ TRAININGS = st.builds(
     schedule=st.sampled_from(["constant", "cosine"]),
     augmentation=st.lists(st.sampled_from(["jitter", "scale", "shift", "flip"]), unique=True).map(tuple),
     average=st.integers(0, 9),
+    class_weights=st.sampled_from(["none", "balanced"]),
 )
 BILEVELS = st.builds(
     BilevelSettings,
@@ -140,6 +141,7 @@ def test_the_architecture_has_a_part_of_the_examples_and_its_weights_may_decay()
 def test_all_that_is_new_is_off_by_default():
     plain = TrainingSettings()
     assert (plain.label_smoothing, plain.schedule, plain.augmentation, plain.average) == (0, "constant", (), 0)
+    assert plain.class_weights == "none"
     assert plain.in_round(3, 2) is plain
 
 

@@ -15,7 +15,7 @@ from common.architecture.graph import Graph
 from common.architecture.initial import initial_weights
 from common.architecture.kinds.constant import ConstantSpec
 from common.seeding import generator
-from common.tasks import Classification, Regression, Task
+from common.tasks import Classification, Multilabel, Regression, Task
 from server_app.cli.export import _ABOUT
 from server_app.export.base import Format
 from server_app.export.trained import Trained
@@ -23,8 +23,12 @@ from server_app.registry import choices, load_choice
 from tests.support.graphs import everything
 
 FORMATS = choices("format")
-EXTENTS = {"sequence": (20,), "image": (10, 8)}
-HEADS = {"sequence": Classification(3, ("a", 'b"', "c\\")), "image": Regression((100.0, 0.0, -3.0), (20.0, 0.5, 1.0))}
+EXTENTS = {"sequence": (20,), "image": (10, 8), "labels": (20,)}
+HEADS = {
+    "sequence": Classification(3, ("a", 'b"', "c\\")),
+    "image": Regression((100.0, 0.0, -3.0), (20.0, 0.5, 1.0)),
+    "labels": Multilabel(3, ("a", "b", "c")),
+}
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 ALONE = """

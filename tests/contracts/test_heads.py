@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from common.errors import ConfigError, DataError, ProtocolError
-from common.tasks import HEADS, Classification, Regression, head_from_dict
+from common.errors import ConfigError, DataError, ProtocolError, SpecError
+from common.tasks import HEADS, Classification, Multilabel, Regression, head_from_dict
 
 
 def classes(head, n, seed):
@@ -20,13 +22,24 @@ def numbers(head, n, seed):
     return (rng.normal(size=(n, head.output_width)) * head.scale + head.mean).astype(np.float32)
 
 
+def several(head, n, seed):
+    return (np.random.default_rng(seed).random((n, head.output_width)) < 0.4).astype(np.int64)
+
+
 # a head, a function that draws labels for it, and heads of its own family that nodes may have
 CASES = {
     "classes": (Classification(3), classes, [Classification(2), Classification(3)]),
+    "two": (Classification(2), classes, [Classification(2), Classification(2)]),
     "named": (
         Classification.of_names(("ant", "bee", "cat")),
         classes,
         [Classification.of_names(names) for names in (("bee",), ("cat", "ant"))],
+    ),
+    "several labels": (Multilabel(4), several, [Multilabel(4), Multilabel(4)]),
+    "labels with names": (
+        Multilabel(3, ("ant", "bee", "cat")),
+        several,
+        [Multilabel(3, ("cat", "ant", "bee")), Multilabel(3, ("bee", "ant", "cat"))],
     ),
     "numbers": (Regression((5.0,), (3.0,)), numbers, [Regression((4.0,), (0.0,)), Regression((7.0,), (2.5,))]),
     "several": (
@@ -45,15 +58,17 @@ def case(request):
 def perfect(head, y):
     """Return outputs that are right, and sure of it."""
     targets = head.targets(y)
+    if head.kind == "multilabel":
+        return 9 * (2 * targets - 1)
     return 9 * np.eye(head.output_width, dtype=np.float32)[targets] if targets.ndim == 1 else targets
 
 
-def scores_of(head, draw, sizes=(5, 1, 30, 12)):
+def scores_of(head, draw, sizes=(5, 1, 30, 12), threshold=0.4):
     scores = {}
     for seed, n in enumerate(sizes):
         y = draw(head, n, seed)
         noise = np.random.default_rng(seed).normal(0, 2, (n, head.output_width)).astype(np.float32)
-        scores[f"node-{seed}"] = (head.metrics(perfect(head, y) + noise, y), n)
+        scores[f"node-{seed}"] = (head.metrics(perfect(head, y) + noise, y, threshold), n)
     return scores
 
 
@@ -158,7 +173,7 @@ def test_every_score_has_what_decides_a_tie_and_it_is_another_metric(case):
 
 def test_it_can_be_told_to_go_by_each_metric_that_leads_its_report(case):
     head, draw, _ = case
-    for metric in (head.primary[0], "balanced_accuracy", "loss", "mae", "nothing"):
+    for metric in (head.primary[0], "balanced_accuracy", "loss", "brier", "average_precision", "mae", "r2", "nothing"):
         other = head.going_by(metric)
         assert other.primary[0] in (metric, head.primary[0])
         assert other.rows[0].metric == other.primary[0] != other.tie[0]
@@ -172,8 +187,56 @@ def test_it_counts_each_of_its_classes_or_nothing(case):
     y = draw(head, 40, 0)
     counts = head.counts(y, 1)
     assert counts == json.loads(json.dumps(counts))
-    assert (sum(counts), len(counts)) in ((40, head.output_width), (0, 0))
+    assert len(counts) == (head.output_width if head.balances else 0)
+    assert sum(counts) == (40 if head.kind == "classification" else y.sum() if head.kind == "multilabel" else 0)
+    assert sum(counts) <= 40 * head.most_each
+    assert len(head.names) in (0, len(counts))
     assert head.counts(y, 41) == [0] * len(counts) == head.counts(y[:0], 1)
+
+
+def test_nodes_count_by_the_classes_that_were_agreed_on(case):
+    head, draw, others = case
+    agreed = type(head).agree([(one, 10) for one in (head, *others)])
+    for own in others:
+        places = agreed.places(own)
+        assert len(places) == len(own.counts(draw(own, 9, 0)[:0], 1)) == len(set(places.tolist()))
+        if own.names:
+            assert [agreed.names[place] for place in places] == list(own.names)
+        y = draw(own, 9, 1)
+        if own.kind == "classification":  # one that knows a single name has that alone
+            y = y % len(places)
+        totals = np.zeros(max(len(places), agreed.output_width))
+        totals[places] = own.counts(y, 1)
+        assert totals[: agreed.output_width].tolist() == (agreed.counts(agreed.relabel(y, own), 1) or [0] * len(totals))
+
+
+def test_classes_are_balanced_or_that_is_refused_before_torch_is_needed(case):
+    head, draw, _ = case
+    head.check_balanced(balanced=False)
+    if not head.balances:
+        assert head.balanced_by([2.0]) == head
+        for ask in (head.check_balanced, lambda balanced: head.loss(balanced=balanced)):
+            with pytest.raises(ConfigError, match=r"training\.class_weights is for classes.*class_weights=none"):
+                ask(True)
+        return
+    head.check_balanced(balanced=True)
+    weights = [1.0 + place for place in range(head.output_width)]
+    heavy = head.balanced_by(weights)
+    assert head_from_dict(json.loads(json.dumps(heavy.to_dict()))) == heavy != head
+    y = draw(head, 20, 0)
+    targets, outputs = torch.from_numpy(head.targets(y)), torch.ones(20, head.output_width)
+    plain = head.loss()(outputs, targets)
+    assert heavy.loss()(outputs, targets) == plain == head.loss(balanced=True)(outputs, targets)
+    assert heavy.loss(balanced=True)(outputs, targets) > plain
+    ones = head.balanced_by([1.0] * head.output_width)
+    for smoothing in (0.0, 0.1):
+        same = ones.loss(smoothing, balanced=True)(outputs, targets)
+        assert same.item() == pytest.approx(head.loss(smoothing)(outputs, targets).item(), rel=1e-6)
+    halves = [heavy.loss(balanced=True)(outputs[part], targets[part]).item() for part in (slice(0, 10), slice(10, 20))]
+    assert sum(halves) / 2 == pytest.approx(heavy.loss(balanced=True)(outputs, targets).item(), rel=1e-5)
+    for wrong in (weights[:-1], [0.0] * len(weights), [float("nan")] * len(weights), ["1"] * len(weights), 3):
+        with pytest.raises(SpecError):
+            head_from_dict({**head.to_dict(), "class_weights": wrong})
 
 
 def test_every_score_passes_its_own_check(case):
@@ -191,6 +254,31 @@ def test_every_score_passes_its_own_check(case):
                 head.check_metrics(metrics | {name: low - 1}, n)
         with pytest.raises(ProtocolError):
             head.check_metrics(metrics, 0)
+
+
+@given(
+    n=st.integers(1, 9),
+    seed=st.integers(0, 2**32),
+    size=st.sampled_from([0.0, 1e-3, 1.0, 50.0, 1e6]),
+    kinds=st.integers(1, 3),
+    threshold=st.none() | st.floats(0, 1),
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_model_answers_its_score_makes_sense_and_no_order_matters(case, n, seed, size, kinds, threshold):
+    """One example, one class, equal answers, huge ones: `kinds` is how many different examples there are."""
+    head, draw, _ = case
+    rng = np.random.default_rng(seed)
+    some = rng.integers(min(kinds, n), size=n)
+    y, outputs = draw(head, n, seed)[some], (size * rng.normal(size=(n, head.output_width)))[some].astype(np.float32)
+    metrics = head.metrics(outputs, y, threshold)
+    head.check_metrics(metrics, n)
+    assert set(metrics) <= {*head.ranges, *head.may_have} | {name for name in metrics if name.startswith("offset_")}
+    order = rng.permutation(n)
+    assert head.metrics(outputs[order], y[order], threshold) == pytest.approx(metrics, rel=1e-6, abs=1e-6)
+    table = head.summarise({"alone": (metrics, n)})
+    assert {name: table[name] for name in table.keys() & metrics.keys()} == pytest.approx(
+        {name: metrics[name] for name in table.keys() & metrics.keys()}, rel=1e-6, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -9,7 +9,7 @@ import pytest
 
 from common.jobs import NodeReport
 from common.settings import DatasetSettings, PreprocessingSettings
-from common.tasks import Classification, Regression
+from common.tasks import Classification, Multilabel, Regression
 from server_app.balance import UNEVEN, agree_on_metric, class_totals, uneven
 from server_app.federation import Facts, Federation
 from server_app.journal import Journal
@@ -48,6 +48,14 @@ def test_counts_are_added_by_the_classes_that_were_agreed_on():
     assert class_totals(reports, head, 1).tolist() == [20, 40, 70]
     # each count was rounded down by 4.5 on average: one of a, two of b and of c
     assert class_totals(reports, head, 10).tolist() == [24.5, 49, 79]
+
+
+def test_several_labels_are_counted_by_name_and_have_no_balanced_accuracy():
+    head, other = Multilabel(2, ("ant", "bee")), Multilabel(2, ("bee", "ant"))
+    reports = [report("x", head, [90, 10]), report("y", other, [10, 90])]
+    assert class_totals(reports, head, 1).tolist() == [180, 20]
+    found, events = agreed(*reports)
+    assert (found.primary[0], events) == ("average_precision", [])
 
 
 def test_a_node_with_fewer_numbers_has_none_of_the_others():

@@ -202,7 +202,7 @@ def tested(tmp_path):
 def test_the_servers_test_set_is_scored_by_person(configure, tested):
     final = build_final(configure(dataset=tested), TASK, (spec(), Recipe()), [], Journal(), Blobs(None))
     weights = generator(1, "weights").normal(0, 1, cost_of(spec().lower(TASK)).message_bytes // 4).astype(np.float32)
-    metrics = final.server_test(Trial(0, spec()), weights)[0]
+    metrics = final.server_test(Trial(0, spec()), weights, 0.5)[0]
     everything = load_server_test(tested, 0).examples
     model = build(spec().lower(TASK), weights)
     cuts = [everything.take(np.arange(start, stop)) for start, stop in ((0, 2), (2, 6), (6, 12))]
@@ -219,9 +219,20 @@ def test_without_the_people_the_test_set_is_one_person(configure, tested, tmp_pa
     final = build_final(configure(dataset=dataset), TASK, (spec(), Recipe()), [], Journal(), Blobs(None))
     weights = np.zeros(cost_of(spec().lower(TASK)).message_bytes // 4, np.float32)
     # all logits are 0: the first class is predicted, which a third of the examples have
-    metrics = final.server_test(Trial(0, spec()), weights)[0]
+    metrics = final.server_test(Trial(0, spec()), weights, 0.5)[0]
     assert metrics["accuracy"] == pytest.approx(1 / 3)
     assert (metrics["nodes"], metrics["accuracy_std"], metrics["loss"]) == (1, 0, pytest.approx(np.log(3)))
+
+
+@pytest.mark.parametrize("draws", [0, 40])
+def test_the_server_tells_standard_errors_of_few_people_where_intervals_are_wanted(configure, tested, draws):
+    config = configure(dataset=tested, final={"bootstrap": draws})
+    final = build_final(config, TASK, (spec(), Recipe()), [], Journal(), Blobs(None))
+    weights = generator(1, "weights").normal(0, 1, cost_of(spec().lower(TASK)).message_bytes // 4).astype(np.float32)
+    table, by_person = final.server_test(Trial(0, spec()), weights, 0.5)
+    assert {"accuracy_error" in metrics for metrics, _ in by_person.values()} == {draws > 0}
+    assert "accuracy_error" not in table
+    assert final.bootstrap == draws
 
 
 def test_without_a_test_set_the_nodes_test(configure):

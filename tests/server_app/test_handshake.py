@@ -268,4 +268,4 @@ def test_an_answer_of_another_code_is_refused_whatever_else_it_says(grid, case):
     grid.person("a")
     grid.person("b", nonsense)
     case.gather(nodes=2)
-    assert "must run the same protocol as this side (7), got 99" in case.of("node_refused")[0]["reason"]
+    assert "must run the same protocol as this side (8), got 99" in case.of("node_refused")[0]["reason"]

@@ -14,7 +14,7 @@ from common.errors import DataError, StorageError
 from common.models.export import load_model, save_model
 from common.preprocessing.scaling import Scaling
 from common.seeding import generator
-from common.tasks import Classification, Regression, Task
+from common.tasks import Classification, Multilabel, Regression, Task
 from server_app.cli import main
 from server_app.export.found import Told, find
 from server_app.export.python import Python
@@ -87,6 +87,22 @@ def test_the_numbers_of_a_regression(tmp_path):
     np.testing.assert_allclose([row[0] for row in found.rows], outputs, rtol=1e-5)
     assert found.metrics["mae"] == pytest.approx(np.abs(outputs - targets).mean(), rel=1e-5)
     assert predict(best, table(tmp_path / "bare.csv")).metrics == {}
+
+
+def test_several_labels_are_told_by_name_with_their_probabilities(tmp_path):
+    best = saved(tmp_path / "best", Multilabel(2, ("furred", "winged")))
+    y = np.array([[0, 1], [1, 0], [1, 1], [0, 0], [1, 0]])
+    np.savez(tmp_path / "mine.npz", x=X, y=y, classes=np.array(["furred", "winged"]))
+    with torch.inference_mode():
+        probabilities = load_model(best)(torch.from_numpy(X)).numpy()
+    found = predict(best, str(tmp_path / "mine.npz"))
+    assert found.columns == ("predicted", "p(furred)", "p(winged)", "label")
+    np.testing.assert_allclose([row[1:3] for row in found.rows], probabilities, rtol=1e-5)
+    assert [row[3] for row in found.rows] == ["winged", "furred", "furred; winged", "", "furred"]
+    likely = [[name for name, p in zip(("furred", "winged"), row, strict=True) if p > 0.5] for row in probabilities]
+    assert [row[0] for row in found.rows] == ["; ".join(names) for names in likely]
+    wrong = np.where(y == 1, 1 - probabilities, probabilities)
+    assert found.metrics["loss"] == pytest.approx(-np.log(1 - wrong).mean(), rel=1e-4)
 
 
 def test_a_file_for_another_model(best, tmp_path):

@@ -26,6 +26,7 @@ CHOICES = {
             "schedule": "cosine",
             "augmentation": [["jitter"], []],
             "average": [3, 0],
+            "class_weights": ["balanced", "none"],
         },
     },
     "people held out": {"scoring": {"held_out": 0.5}, "final": {"finalists": 2, "seeds": 2}},

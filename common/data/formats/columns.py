@@ -2,7 +2,8 @@
 
 ::
 
-    label       the class: names, or whole numbers (another column may be named instead)
+    label       the class: names, or whole numbers (another column may be named instead); numbers to be predicted,
+                where task=regression says so
     client      optional: whose example it is; numbers or names
     split       optional: train or test, or 0 and 1
     all others  the features of the example: numbers, or words for yes and no
@@ -72,7 +73,7 @@ def contents_of(table: Table, reading: Reading) -> Contents:
     if not there.all():
         notes.append(left_out(~there, columns.label, table.rows))
     rows = table.rows[there]
-    y, classes, questions = classes_of(columns.label, _chosen(texts, there), rows)
+    y, classes, questions = _labels(table.columns[columns.label].at(there), rows, reading)
     if table.vectors is None:
         x, names, said = _features([table.columns[name].at(there) for name in columns.features], rows)
         notes += said
@@ -166,8 +167,21 @@ def ways_told(found: Mapping[str, Numbers]) -> list[str]:
     return [f"In the column {name!r} {how}" + (f"; so it is in {', '.join(others)}." if others else ".")]
 
 
-def _chosen(texts: Sequence[str], there: NDArray[np.bool_]) -> list[str]:
-    return [text for text, kept in zip(texts, there.tolist(), strict=True) if kept]
+def _labels(
+    column: Column, rows: NDArray[np.int64], reading: Reading
+) -> tuple[NDArray[np.int64] | NDArray[np.float32], NDArray[np.str_] | None, tuple[str, ...]]:
+    """Return labels, names of classes, and what to tell; where a regression is asked for, labels are its numbers."""
+    if reading.task != "regression":
+        return classes_of(column.name, list(column.texts()), rows)
+    found = numbers_of([column])[column.name]
+    if found.values is None:
+        raise DataError(
+            "A regression needs numbers, and these labels are none",
+            fix="Correct the cell, name the column of numbers as the label, or leave out task=regression",
+            detail=f"row {rows[found.odd]}, column {column.name!r}: "
+            + (found.how or repr(list(column.texts())[found.odd])),
+        )
+    return float32_of(found.values, column, rows), None, tuple(ways_told({column.name: found}))
 
 
 def _kept(table: Table, name: str, there: NDArray[np.bool_]) -> list[str]:

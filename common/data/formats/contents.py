@@ -23,10 +23,11 @@ class Contents:
     x : NDArray
         Shape ``(n, ...)``.
     y : NDArray
-        Shape ``(n,)``: a number for each example, the position in `classes` where these are named; of a schema with
-        targets float32, shape ``(n, targets)``.
+        Shape ``(n,)``: a number for each example, the position in `classes` where these are named; or ``(n, ...)``,
+        several for each, of which `classes` names the columns; of a schema with targets float32, shape
+        ``(n, targets)``.
     classes : NDArray, optional
-        Texts: the names of the classes.
+        Texts: the names of the classes, or of several labels.
     client : NDArray, optional
         Shape ``(n,)``: whose example it is.
     split : NDArray, optional

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 from common.data.formats.cells import in_order, is_absent, is_whole_text
 from common.errors import DataError
 
+SAY_SO = (
+    'for numbers to predict say so: task="regression" in a node config, --task regression in a check, '
+    "dataset.task=regression in a simulation"
+)
+"""The way to a regression."""
+
 
 def labelled(texts: Sequence[str], classes: Sequence[str] = ()) -> NDArray[np.bool_]:
     """Return which rows have a label; a class that is called as what stands for nothing is one nevertheless."""
@@ -75,8 +81,7 @@ def _refuse_decimals(name: str, texts: Sequence[str], rows: NDArray[np.int64]) -
     if odd >= 0:
         raise DataError(
             f"The column {name!r} must hold whole numbers or names",
-            fix="Correct it; a number to learn from is a target, which a schema declares (flwr-nas data check FILE "
-            "--write-schema schema.yaml)",
+            fix=f"Correct it; {SAY_SO}",
             detail=f"row {rows[odd]}, column {name!r}: {texts[odd]!r}",
         )
 

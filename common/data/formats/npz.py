@@ -4,7 +4,9 @@
 
     x        (n, ...)   the examples
     y        (n,)       integer labels from 0
-    classes  (k,)       optional texts: the names of the classes, in the order of their labels
+             (n, k)     0 and 1: which of k labels an example has, each for itself
+             (n,)       or (n, k) numbers to be predicted, where task=regression says so
+    classes  (k,)       optional texts: the names of the classes, in the order of their labels, or of the columns of y
     client   (n,)       optional integers: whose example it is
     split    (n,)       optional: 0 train, 1 test
     recording (n,)      optional integers, of windows: from which recording, whose windows come in their order in time

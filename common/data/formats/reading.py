@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigError
+from common.tasks.base import HEADS
 
 FITS = ("resize", "crop")
 CONVERSIONS = ("grey", "rgb")
@@ -23,6 +24,10 @@ class Reading:
     ----------
     label : str
         The column of a table that holds the labels, where no schema says it.
+    task : str
+        What the labels are for, a name in `HEADS`. Empty: what the data say. Whole numbers and names are classes, and
+        rows of 0 and 1 are labels of which each is there or not; numbers to be predicted look like either, so that of
+        a regression must be said.
     schema : str
         The schema of a table: the path of a YAML file, see `common.data.schema_file`. Empty where there is none.
     size : str
@@ -48,6 +53,7 @@ class Reading:
     """
 
     label: str = "label"
+    task: str = ""
     schema: str = ""
     size: str = ""
     fit: str = ""
@@ -64,8 +70,13 @@ class Reading:
             raise ConfigError(
                 "A schema says which column is the label", self.label, fix="Leave label out, or the schema"
             )
+        if self.schema and self.task:
+            raise ConfigError(
+                "A schema says what labels are for", self.task, fix="Leave task out; targets make a regression"
+            )
         if not self.label:
             raise ConfigError("The label must name a column", self.label, fix="The default is label")
+        _one_of("task", self.task, tuple(HEADS))
         if self.size and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", self.size):
             raise ConfigError("size must be width x height, in pixels", self.size, fix="Write it like 64x64")
         _one_of("fit", self.fit, FITS)

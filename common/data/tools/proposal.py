@@ -60,7 +60,7 @@ class Proposal:
         return tuple(column.name for column in self.columns if column.values or column.classes)
 
 
-def propose(table: Table, label: str) -> Proposal:
+def propose(table: Table, label: str, task: str = "") -> Proposal:
     """Propose a schema.
 
     Parameters
@@ -69,6 +69,8 @@ def propose(table: Table, label: str) -> Proposal:
         As read.
     label : str
         The column of what is to be learnt; where there is none of this name, one that is called like it is taken.
+    task : str
+        What it is for, see `Reading`: the numbers of a ``regression`` are a target, whole or not.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def propose(table: Table, label: str) -> Proposal:
         if name not in named:
             found.append((Declared(name, "ignore"), "has no name of its own"))
         elif name == label:
-            found.append(_label(column))
+            found.append(_label(column, task))
         else:
             found.append(_column(table, column))
     columns = tuple(column for column, _ in found)
@@ -104,10 +106,11 @@ def _once(columns: tuple[Declared, ...]) -> tuple[Declared, ...]:
     return tuple(kept)
 
 
-def _label(column: Column) -> tuple[Declared, str]:
+def _label(column: Column, task: str) -> tuple[Declared, str]:
     texts = [text for text in column.texts() if not is_absent(text)]
     different = set(texts)
-    if all(map(is_whole_text, different)) and len(different) <= _MOST_CLASSES and 2 * len(different) <= len(texts):
+    again = all(map(is_whole_text, different)) and len(different) <= _MOST_CLASSES and 2 * len(different) <= len(texts)
+    if again and task != "regression":
         return _classes(column.name, different)
     if numbers_of([column])[column.name].values is not None:
         return Declared(column.name, "target"), "a number to learn; say its unit"

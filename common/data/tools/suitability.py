@@ -105,7 +105,12 @@ def _compare(pool: Pool, wanted: Wanted) -> None:
         _compare_names(pool, wanted.classes)
     if wanted.num_classes is not None:
         names = class_names(pool)
-        count = len(names) or int(pool.y.max()) + 1
+        count = pool.task.head.output_width if pool.task.head.counts(pool.y, 1) else 0
+        if not count:
+            raise DataError(
+                f"The search has {wanted.num_classes} classes, and these labels are numbers to be predicted",
+                fix="Leave out task=regression, or ask for a search for a regression",
+            )
         if count > wanted.num_classes:
             has = f"there are {count}" if names else f"one example has the label {count - 1}"
             raise DataError(

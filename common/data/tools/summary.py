@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from common.data.overlap import overlap_links
 from common.data.pool import Pool, class_names
 from common.preprocessing.scaling import Scaling
-from common.tasks import Classification
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """One class: its name (or its number as text), and its examples in training and in the test part."""
+    """One class or label: its name (or its number as text), and its examples in training and in the test part."""
 
     name: str
     train: int
@@ -55,6 +54,8 @@ class Summary:
         What the data take in memory while a search runs, at most.
     features : tuple of str
         Names of the features; empty where they have none.
+    kind : str
+        What the labels are for; see `Head.kind`.
     """
 
     input_shape: tuple[int, ...]
@@ -70,6 +71,7 @@ class Summary:
     overlapping: int
     nbytes: int
     features: tuple[str, ...] = ()
+    kind: str = "classification"
 
     @property
     def examples(self) -> int:
@@ -98,18 +100,17 @@ def summarize(pool: Pool) -> Summary:
         overlapping=_overlapping(pool),
         nbytes=pool.x.nbytes + pool.y.nbytes + 4 * pool.x.size,  # what a node uses becomes float32
         features=pool.features,
+        kind=pool.task.head.kind,
     )
 
 
 def class_counts(pool: Pool) -> tuple[ClassCount, ...]:
-    """Count the examples of each class; there is none where labels are no classes."""
+    """Count the examples of each class, or with each label; there is none where labels are no classes."""
     head = pool.task.head
-    if not isinstance(head, Classification):
-        return ()
-    names = head.classes or tuple(str(label) for label in range(head.num_classes))
     tested = np.zeros(len(pool.y), dtype=np.bool_) if pool.test is None else pool.test
-    train, test = (np.bincount(pool.y[part], minlength=len(names)) for part in (~tested, tested))
-    return tuple(ClassCount(name, int(train[row]), int(test[row])) for row, name in enumerate(names))
+    train, test = (head.counts(pool.y[part], 1) for part in (~tested, tested))
+    names = head.names or tuple(str(label) for label in range(len(train)))
+    return tuple(map(ClassCount, names, train, test))
 
 
 def _overlapping(pool: Pool) -> int:

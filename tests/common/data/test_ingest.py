@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from common.data.formats import Contents
 from common.data.ingest import pool_of
 from common.errors import DataError
-from common.tasks import Classification
+from common.tasks import Classification, Multilabel, Regression
 
 Y = np.arange(12) % 3
 X = np.random.default_rng(0).standard_normal((12, 5)).astype(np.float32)
@@ -82,6 +82,73 @@ def huge(value: float) -> NDArray[Any]:
     return x
 
 
+SEVERAL = np.stack([Y == 0, Y > 0, Y == 2], axis=1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("task", [None, "multilabel"])
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.bool_])
+def test_rows_of_0_and_1_are_several_labels(task: str | None, kind: Any) -> None:
+    pool = pool_of(Contents(X, SEVERAL.astype(kind)), task=task)
+    assert pool.task.head == Multilabel(3)
+    assert (pool.y.dtype, pool.y.tolist()) == (np.int64, SEVERAL.tolist())
+    assert pool_of(Contents(X, SEVERAL, NAMES), own=True, task=task).task.head == Multilabel(3, ("cat", "dog", "eel"))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "told"),
+    [
+        ({"y": SEVERAL * 2}, r"shape \(n, labels\), whole numbers 0 and 1", ""),
+        ({"y": SEVERAL + np.arange(12)[:, None]}, r"whole numbers 0 and 1", "it holds [0 1 2 3 4]"),
+        ({"y": SEVERAL * 1.0}, r"whole numbers 0 and 1", "float64"),
+        ({"y": SEVERAL[:, :1]}, r"whole numbers 0 and 1", "(12, 1)"),
+        ({"y": Y % 2}, r"whole numbers 0 and 1", "(12,)"),
+        ({"y": SEVERAL, "classes": NAMES[:2]}, "each column of 'y' has one", "2 names, and 3 columns"),
+        ({"y": SEVERAL, "classes": NAMES[[0, 1, 1]]}, "must have different names", "dog"),
+        ({"y": SEVERAL[:5]}, "must have the same length", "5"),
+    ],
+)
+def test_what_are_no_rows_of_labels_is_refused(change: dict[str, Any], rule: str, told: str) -> None:
+    with pytest.raises(DataError, match=rule) as caught:
+        pool_of(Contents(**{"x": X, **change}), task="multilabel")
+    assert told in caught.value.detail
+
+
+NUMBERS = np.linspace(-1.5, 4, 12)
+
+
+@pytest.mark.parametrize(
+    ("y", "width"),
+    [(NUMBERS, 1), (NUMBERS[:, None].astype(np.float32), 1), (np.stack([NUMBERS, NUMBERS], 1), 2), (Y, 1)],
+)
+def test_with_a_regression_labels_are_numbers_to_predict_whole_or_not(y: NDArray[Any], width: int) -> None:
+    pool = pool_of(Contents(X, y), task="regression")
+    assert pool.task.head == Regression((0.0,) * width, (1.0,) * width)
+    assert (pool.y.dtype, pool.y.shape) == (np.float32, (12, width))
+    np.testing.assert_array_equal(pool.y.ravel(), y.ravel().astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"y": Y, "classes": NAMES}, "needs numbers, and these labels are names"),
+        ({"y": Y.astype(str)}, "needs numbers, and these labels are names"),
+        ({"y": NUMBERS * np.nan}, "must be finite"),
+        ({"y": NUMBERS * 1e300}, "must be finite"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(change: dict[str, Any], rule: str) -> None:
+    with pytest.raises(DataError, match=rule):
+        pool_of(Contents(**{"x": X, **change}), task="regression")
+    with pytest.raises(DataError, match="regression task has no classes to be counted"):
+        pool_of(Contents(X, NUMBERS), 3, task="regression")
+
+
+def test_numbers_with_fractions_are_no_classes_and_the_way_out_is_named() -> None:
+    with pytest.raises(DataError, match=r'task="regression" in a node config') as caught:
+        pool_of(Contents(X, NUMBERS))
+    assert "-1.5" not in str(caught.value)
+
+
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"y": Y[:-1]}, "The arrays x, y must have the same length", "{'x': 12, 'y': 11}"),
     ({"client": Y[:5]}, "must have the same length", "{'x': 12, 'y': 12, 'client': 5}"),
@@ -102,7 +169,9 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"x": huge(-np.inf).astype(np.float16)}, "must be finite", "at index 7: -inf"),
     ({"x": huge(1e300)}, "fit into 32 bits", "at index 7: inf"),
+    ({"y": Y / 2}, "Labels must be whole numbers or names", "that of example 2 is 0.5"),
     ({"y": Y.astype(np.float32)}, "labels must be whole numbers", "float32"),
+    ({"y": Y.astype(complex)}, "labels must be whole numbers", "complex128"),
     ({"y": Y.astype(str)}, "labels must be whole numbers", "<U21"),
     ({"y": Y - 1}, "Labels must be numbers from 0", "-1"),
     ({"y": Y + 1}, "Every label from 0 to the largest must occur, and at least 2", "1, 2, 3"),

@@ -10,7 +10,7 @@ from common.data.formats import Reading
 from common.data.local import LocalOptions, read_local
 from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
-from common.tasks import Classification
+from common.tasks import Classification, Multilabel, Regression
 
 Save = Callable[..., str]
 
@@ -48,6 +48,41 @@ def test_an_option_names_the_column_of_a_pool_that_is_shared(tmp_path: Path) -> 
     assert data.task.head == Classification(2, ("cat", "dog"))
 
 
+def test_a_table_of_numbers_is_a_regression_where_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("label,a\n" + "".join(f"{row / 4},{row}\n" for row in range(20)))
+    shared = settings(str(path), options={"task": "regression"})
+    own = Holder(path=str(path), reading=Reading(task="regression"))
+    for data in (load_node_data(shared, Holder(), 0), load_node_data(settings(), own, 0)):
+        assert isinstance(data.task.head, Regression)
+        assert (data.train.y.dtype, data.train.y.shape) == (np.float32, (len(data.train), 1))
+        np.testing.assert_array_equal(data.train.y, data.train.x / 4)
+        assert data.task.head.mean == pytest.approx((data.train.y.mean(),))
+    for options in ({}, {"task": "classification"}):
+        with pytest.raises(DataError, match=r"dataset\.task=regression in a simulation"):
+            load_node_data(settings(str(path), options=options), Holder(), 0)
+    with pytest.raises(DataError, match=r'task="regression" in a node config'):
+        load_node_data(shared, Holder(path=str(path)), 0)  # what a server says of a node's own file does not count
+
+
+def test_several_labels_are_dealt_out_and_split_by_the_rarest_one_that_an_example_has(save: Save) -> None:
+    rng = np.random.default_rng(0)
+    y = (rng.random((400, 3)) < (0.6, 0.3, 0.1)).astype(np.uint8)
+    path = save(x=rng.normal(size=(400, 4)).astype(np.float32), y=y, classes=NAMES)
+    agreed = Multilabel(3, ("cat", "dog", "eel"))
+    for partition in ("iid", "dirichlet"):
+        chosen = settings(path, partition=partition)
+        nodes = [load_node_data(chosen, Holder(number, 4), 0, agreed) for number in range(4)]
+        tests = [load_node_test(chosen, Holder(number, 4), 0, agreed) for number in range(4)]
+        parts = [part.y for node in nodes for part in (node.train, node.validation)]
+        parts += [test.y for test in tests if test is not None]
+        whole = np.concatenate(parts)
+        assert whole.sum(axis=0).tolist() == y.sum(axis=0)[[1, 2, 0]].tolist()  # as the agreed names are sorted
+        assert len(whole) == 400
+    rare = [float(part.y[:, 1].mean()) for node in nodes for part in (node.train, node.validation)]
+    assert max(abs(train - held) for train, held in zip(rare[::2], rare[1::2], strict=True)) < 0.06  # dog is the rarest
+
+
 def test_a_missing_shared_file_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.npz")
     with pytest.raises(DataError, match=r"gone\.npz: The file must exist\. Check its path: dataset.path"):
@@ -83,7 +118,12 @@ def test_no_file_at_all_is_a_configuration_error() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"num_classes": 1}, "num_classes must be 2 or more, got 1"), ({"label": ""}, "label must name a column, got ''")],
+    [
+        ({"num_classes": 1}, "num_classes must be 2 or more, got 1"),
+        ({"label": ""}, "label must name a column, got ''"),
+        ({"task": "ranking"}, "task must be one of classification"),
+        ({"task": 3}, r"options\.task must be a text"),
+    ],
 )
 def test_options_must_make_sense(options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

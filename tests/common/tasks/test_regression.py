@@ -84,7 +84,9 @@ def test_a_head_that_makes_no_sense_cannot_be_made(mean: tuple, scale: tuple, ru
 def test_json_that_is_no_head_is_refused(values: object) -> None:
     for change in ({"mean": values, "scale": [1.0]}, {"mean": [1.0], "scale": values}):
         with pytest.raises(SpecError):
-            Regression.from_values(change)
+            Regression.from_values({"goes_by": "mse", **change})
+    with pytest.raises(SpecError, match="primary metric of a regression"):
+        Regression.from_values({"mean": [1.0], "scale": [1.0], "goes_by": values})
 
 
 # ---------------------------------------------------------------- the model's side
@@ -113,7 +115,10 @@ def test_targets_that_are_no_classes_are_not_smoothed() -> None:
 def test_scores_by_hand() -> None:
     # it answers 14 and 10, and the targets are 12 and 4: errors 2 and 6; around the agreed 10 they lie at 2 and -6
     scores = Regression((10.0,), (2.0,)).metrics(column(2, 0), column(12, 4))
-    assert scores == {"mse": (4 + 36) / 2, "mae": 4.0, "mse_of_mean": (4 + 36) / 2, "offset_0": -2.0}
+    # around their own mean of 8 the targets lie at 4 and -4, which squared is 16
+    assert scores == pytest.approx(
+        {"mse": 20, "rmse": math.sqrt(20), "mae": 4, "mse_of_mean": (4 + 36) / 2, "offset_0": -2, "r2": 1 - 20 / 16}
+    )
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
@@ -130,8 +135,57 @@ def test_over_uneven_nodes_they_are_scikit_learns_of_all_examples_together(sizes
     parts = zip(split(answers, sizes), split(y, sizes), strict=True)
     table = head.summarise({str(node): (head.metrics(*part), len(part[1])) for node, part in enumerate(parts)})
     assert table["mse"] == pytest.approx(mean_squared_error(y, told))
+    assert table["rmse"] == pytest.approx(math.sqrt(mean_squared_error(y, told)))
     assert table["mae"] == pytest.approx(mean_absolute_error(y, told))
     assert table["r2"] == pytest.approx(r2_score(y, told, multioutput="variance_weighted"))
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1e3, 1e3, width=32), st.floats(-30, 30, width=32)), min_size=1, max_size=12),
+    st.integers(1, 2),
+)
+@settings(max_examples=60)
+def test_of_one_node_they_are_scikit_learns(pairs: list[tuple[float, float]], outputs: int) -> None:
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+    y = np.repeat(np.array([[target] for target, _ in pairs], np.float32), outputs, axis=1)
+    answers = np.repeat(np.array([[answer] for _, answer in pairs], np.float32), outputs, axis=1)
+    head = Regression((3.0,) * outputs, (2.0,) * outputs)
+    told, scores = answers * 2.0 + 3.0, head.metrics(answers, y)
+    assert scores["rmse"] == pytest.approx(root_mean_squared_error(y, told))
+    assert scores["mae"] == pytest.approx(mean_absolute_error(y, told))
+    head.check_metrics(scores, len(y))
+    if np.ptp(y) > 1e-2:
+        assert scores["r2"] == pytest.approx(r2_score(y, told, multioutput="variance_weighted"), rel=1e-6, abs=1e-6)
+    elif not np.ptp(y):
+        assert "r2" not in scores
+
+
+@pytest.mark.parametrize("metric", ["mse", "rmse", "mae", "r2"])
+def test_each_metric_can_lead(metric: str) -> None:
+    head = HEAD.going_by(metric)
+    assert head.primary == (metric, "max" if metric == "r2" else "min")
+    assert [row.metric for row in head.rows[:3]] == [metric, f"{metric}_std", f"{metric}_worst_decile"]
+    assert sorted(row.metric for row in head.rows if row.metric in ("mse", "rmse", "mae", "r2")) == [
+        "mae",
+        "mse",
+        "r2",
+        "rmse",
+    ]
+    assert head.going_by("accuracy") == head
+    with pytest.raises(SpecError, match="is one of mse, rmse, mae, r2"):
+        Regression(goes_by="accuracy")
+
+
+def test_a_node_without_spread_has_no_r2_and_the_table_has_that_of_all() -> None:
+    head = Regression(goes_by="r2")
+    flat, steep = head.metrics(column(1, 1), column(2, 2)), head.metrics(column(0, 0), column(-1, 1))
+    assert "r2" not in flat
+    table = head.summarise({"flat": (flat, 2), "steep": (steep, 2)})
+    # errors 1 1 1 1; the targets 2 2 -1 1 lie around 1, and their squares sum to 1 + 1 + 4 + 0
+    assert table["r2"] == pytest.approx(1 - 4 / 6)
+    assert "r2_nodes" not in table
+    assert table["r2_worst_decile"] == steep["r2"] == 0  # that of the one node that has its own
 
 
 def test_the_worst_nodes_are_those_with_the_largest_error() -> None:

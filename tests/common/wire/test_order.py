@@ -223,6 +223,27 @@ def test_a_score_is_taken_on_what_is_not_trained_on_alone(split: Split):
     assert decoded(encoded(replace(ORDER, jobs=(job,)))).jobs[0].work == job.work
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.25, 1.0])
+def test_a_test_may_have_a_threshold(threshold: float):
+    job = replace(JOBS[0], work=replace(JOBS[0].work, split="test", threshold=threshold, bootstrap=200))
+    order = replace(ORDER, jobs=(JOBS[1], job))
+    assert [job.work for job in decoded(over_the_wire(encoded(order))).jobs] == [JOBS[1].work, job.work]
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 1.5, math.nan, math.inf])
+def test_a_threshold_that_is_no_probability_is_a_protocol_error(threshold: float):
+    work = replace(JOBS[0].work, threshold=threshold)
+    with pytest.raises(ProtocolError, match="A threshold is a probability"):
+        decode_order(encoded(replace(ORDER, jobs=(replace(JOBS[0], work=work),))))
+
+
+@pytest.mark.parametrize("draws", [-1, 10_001])
+def test_nobody_draws_for_ever(draws: int):
+    work = replace(JOBS[0].work, bootstrap=draws)
+    with pytest.raises(ProtocolError, match="Examples are drawn 0 to 10000 times"):
+        decode_order(encoded(replace(ORDER, jobs=(replace(JOBS[0], work=work),))))
+
+
 def proxy_jobs(number: int) -> tuple[Job, ...]:
     specs = [LayeredSpec((Linear(width + 2),)) for width in range(number)]
     work = Work("proxy", "train", 0, RECIPES[0])

@@ -253,6 +253,24 @@ def test_an_action_is_needed(capsys):
     assert end.value.code == 2
 
 
+def test_numbers_to_predict_are_checked_and_split_where_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "doses.csv"
+    path.write_text("a,label\n" + "".join(f"{row},{row / 4}\n" for row in range(40)))
+    assert main(["data", "check", str(path)]) == 1
+    assert "--task regression in a check" in capsys.readouterr().out
+    assert main(["data", "check", str(path), "--task", "regression"]) == 0
+    assert 'task="regression" in its node config' in capsys.readouterr().out
+    out = tmp_path / "nodes"
+    assert main(["data", "split", str(path), "--task", "regression", "--nodes", "2", "--out", str(out)]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines() if "node-" in line][:2] == [
+        ["node-1", "20"],
+        ["node-2", "20"],
+    ]
+    assert main(["data", "check", str(out / "node-1" / "data.npz"), "--task", "regression"]) == 0
+
+
 @pytest.mark.parametrize("suffix", ["csv", "npz"])
 def test_a_nodes_installation_is_enough(tmp_path: Path, table: str, suffix: str):
     """Reading .npz and .csv imports numpy, rich (which flwr brings) and us, and nothing that only a server has."""

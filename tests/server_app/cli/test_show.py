@@ -11,7 +11,7 @@ from common.architecture.cost import cost_of
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Conv1d, Linear
 from common.errors import ConfigError, SpecError
-from common.tasks import Classification, Regression, Task
+from common.tasks import Classification, Multilabel, Regression, Task
 from server_app.cli import main
 from server_app.cli.show import head_of, shape_of
 from tests.support.tables import entries
@@ -171,7 +171,10 @@ def test_a_head_is_read():
     assert head_of(None, None) is None
     assert head_of(6, None) == Classification(6)
     assert head_of(None, 2) == Regression((0.0, 0.0), (1.0, 1.0))
-    with pytest.raises(ConfigError, match="classes or targets"):
+    assert head_of(None, None, 5) == Multilabel(5)
+    with pytest.raises(ConfigError, match="all but one"):
+        head_of(None, 2, 5)
+    with pytest.raises(ConfigError, match="classes or targets, or labels"):
         head_of(2, 2)
     with pytest.raises(ConfigError, match="--targets"):
         head_of(None, 0)

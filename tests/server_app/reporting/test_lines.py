@@ -30,6 +30,8 @@ SAMPLES = {
     "state_lost": {"reason": "the disk is full"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "unscaled": {"min_examples": 10},
+    "weighted": {"weights": [0.5, 2.0, 1.0], "unknown": ["rash"], "num_nodes": 3},
+    "unweighted": {"min_examples": 10},
     "uneven": {"largest": 1812, "smallest": 95, "num_nodes": 3, "metric": "balanced_accuracy"},
     "screened": {"score": "naswot", "candidates": [["a", 12.5], ["b", None]], "kept": ["a"], "values": [12.5]},
     "undecided": {"doubtful": ["trial-0003", "trial-0005", "trial-0007"], "rung": 1},
@@ -125,8 +127,8 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
         def __missing__(self, key):
             known = {
                 **{key: {} for key in ("limits", "values", "dropped")},
-                **{key: [] for key in ("missing", "new")},
-                **{key: [1.0] for key in ("finalists", "means")},
+                **{key: [] for key in ("missing", "new", "unknown")},
+                **{key: [1.0] for key in ("finalists", "means", "weights")},
                 "found": [{"architecture": "text"}],
                 "sources": SAMPLES["imported"]["sources"],
             }

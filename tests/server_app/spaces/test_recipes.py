@@ -123,9 +123,15 @@ def test_what_is_left_to_the_data_suits_them(shape, offered):
 
 def test_what_has_no_classes_is_not_smoothed():
     assert RecipeSpace.of({"label_smoothing": None}, Task((4,), Regression())).size == 1
+    assert RecipeSpace.of({"class_weights": None}, Task((4,), Regression())).size == 1
+    assert RecipeSpace.of({"class_weights": None}, Task((4,), Classification(3))).domains["class_weights"] == Choices(
+        ("none", "balanced")
+    )
 
 
-@pytest.mark.parametrize("values", [{"label_smoothing": [0, 0.1]}, {"augmentation": [[], ["shift"]]}])
+@pytest.mark.parametrize(
+    "values", [{"label_smoothing": [0, 0.1]}, {"class_weights": "balanced"}, {"augmentation": [[], ["shift"]]}]
+)
 def test_every_choice_suits_the_task(values):
     with pytest.raises(ConfigError, match=next(iter(values))):
         RecipeSpace.of(values, Task((4,), Regression()))

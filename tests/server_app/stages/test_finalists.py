@@ -75,8 +75,11 @@ def final(candidates, blobs=None, earlier=None, server_test=None):
     return stage, events
 
 
-def exchange(stage, accuracy=lambda *_: 0.5, fails=lambda *_: ""):
-    """Exchange once; `accuracy` is what a trial scores on a split, `fails` how a job does; return what was asked."""
+def exchange(stage, accuracy=lambda *_: 0.5, fails=lambda *_: "", more=lambda _: {}):
+    """Exchange once; `accuracy` is what a trial scores on a split, `fails` how a job does; return what was asked.
+
+    `more` is what else a job that scores gives.
+    """
     stage.refill(NODES)
     asked = []
     for node, jobs in ({} if stage.done else stage.dispatch(NODES, 0.0)).items():
@@ -91,7 +94,7 @@ def exchange(stage, accuracy=lambda *_: 0.5, fails=lambda *_: ""):
                 arrays = {"weights": job.arrays["weights"] + 1}
                 stage.take(node, job, Result(job.id, "done", "", 10, {"loss": 1.0}, 0.1, arrays))
             else:
-                metrics = {"accuracy": accuracy(job.trial, job.work.split), "loss": 1.0}
+                metrics = {"accuracy": accuracy(job.trial, job.work.split), "loss": 1.0, **more(job)}
                 stage.take(node, job, Result(job.id, "done", "", 10, metrics, 0.1))
     stage.settle()
     return asked
@@ -263,8 +266,52 @@ def test_several_runs_of_the_winner_are_scored_on_validation_before_the_test():
     assert splits == ["validation", "test"]
 
 
+def fitted(job):
+    """A threshold for each run, fitted on validation."""
+    return {"threshold": 0.2 + int(job.trial[-1]) / 10} if job.work.split == "validation" else {}
+
+
+def test_a_test_goes_by_the_threshold_that_was_fitted_on_validation():
+    stage, _ = final({"winner": SMALL})
+    done = play(stage, by_seed((0.6,), (0.8,), (0.7,)), lambda *_: "", fitted)
+    scores = {(job.trial, job.work.split): job.work.threshold for job in done if job.work.kind == "score"}
+    for number in range(SEEDS):
+        assert scores[f"final-{number:04d}", "validation"] is None
+        assert scores[f"final-{number:04d}", "test"] == pytest.approx(0.2 + number / 10)
+    assert {job.work.threshold for job in done if job.work.kind == "train"} == {None}
+
+
+@pytest.mark.parametrize(("nodes", "draws"), [(9, 50), (10, 0)])
+def test_nodes_draw_examples_for_a_test_where_they_are_too_few_to_be_drawn_themselves(nodes, draws):
+    stage, _ = final({"winner": SMALL})
+    stage.bootstrap = 50
+    stage.begin([f"n{number}" for number in range(nodes)])
+    assert stage._bootstrap("test") == draws
+    assert stage._bootstrap("validation") == 0
+
+
+def test_where_validation_tells_no_threshold_it_is_a_half():
+    stage, _ = final({"winner": SMALL})
+    done = play(stage)
+    assert {job.work.threshold for job in done if job.work.split == "test"} == {0.5}
+
+
+def test_a_server_that_tests_has_the_threshold_too():
+    told = []
+
+    def test(trial, _, threshold):
+        told.append((trial.number, threshold))
+        return {"accuracy": 0.5, "loss": 1.0}, {}
+
+    stage, _ = final({"winner": SMALL}, server_test=test)
+    play(stage, by_seed((0.6,), (0.8,), (0.7,)), lambda *_: "", fitted)
+    assert sorted(told) == [(number, pytest.approx(0.2 + number / 10)) for number in range(SEEDS)]
+
+
 def test_where_the_server_tests_validation_is_still_the_nodes():
-    stage, _ = final({"winner": SMALL}, server_test=lambda trial, _: ({"accuracy": trial.number / 10, "loss": 1.0}, {}))
+    stage, _ = final(
+        {"winner": SMALL}, server_test=lambda trial, *_: ({"accuracy": trial.number / 10, "loss": 1.0}, {})
+    )
     done = play(stage, by_seed((0.6,), (0.8,), (0.7,)))
     assert {job.work.split for job in done if job.work.kind == "score"} == {"validation"}
     assert [test_of(trial).metrics["accuracy"] for trial in stage.trials] == [0.0, 0.1, 0.2]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from common.data.formats.cells import Column, in_order, number_text, one_form
 
-CELLS = st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4), min_size=1), min_size=1)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
+CELLS = st.lists(st.lists(TEXTS, min_size=1), min_size=1)
 
 
 @given(blocks=CELLS, data=st.data())

@@ -248,4 +248,6 @@ def test_a_schema_is_for_tables_and_says_the_label(tmp_path: Path, schema_path: 
     with pytest.raises(DataError, match="Only a table has columns"):
         read(str(tmp_path / "data.npz"), Reading(schema=schema_path))
     with pytest.raises(ConfigError, match="A schema says which column is the label"):
-        Reading("ill", schema_path)
+        Reading("ill", schema=schema_path)
+    with pytest.raises(ConfigError, match="A schema says what labels are for"):
+        Reading(task="regression", schema=schema_path)

@@ -69,6 +69,11 @@ def test_each_column_has_a_role(path: Path) -> None:
     assert proposal.naming == ("cp", "colour", "ill")
 
 
+def test_where_a_regression_is_asked_for_the_label_is_a_target(path: Path) -> None:
+    column = next(each for each in propose(read_table(str(path)), "cp", "regression").columns if each.name == "cp")
+    assert column.role == "target"
+
+
 def test_a_table_fits_the_schema_that_it_gave(path: Path, tmp_path: Path) -> None:
     save_schema(tmp_path / "schema.yaml", propose(read_table(str(path)), "ill").schema)
     raw = read(str(path), Reading(schema=str(tmp_path / "schema.yaml")))
