@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 40
 _BAR = 30
 _NAME = 24
+_MANY_CLASSES = 20
 _WIDTH = 1000
 """Columns that a line may take: what is longer than the screen, the terminal wraps, and nothing is cut off."""
 
@@ -185,6 +186,12 @@ def _notes(finding: Finding, reading: Reading) -> Iterator[str]:
         yield "all training examples are of one class. Alone, they teach a model nothing."
     if finding.parts and not finding.parts[1]:
         yield "too few examples to be scored on: in a search this node only trains."
+    held = [count for count in summary.counts if count.train]
+    if summary.kind == "classification" and len(held) > _MANY_CLASSES and 2 * len(held) > summary.train:
+        yield (
+            f"{len(held)} classes of {counted(summary.train, 'training example')} are more than can be learnt. If "
+            'these are numbers to predict, say so: --task regression here, task="regression" in the node config'
+        )
     if summary.constant:
         kind = "column" if len(summary.input_shape) == 1 else "channel"
         changes = "never changes" if len(summary.constant) == 1 else "never change"

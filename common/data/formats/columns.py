@@ -172,7 +172,7 @@ def _labels(
 ) -> tuple[NDArray[np.int64] | NDArray[np.float32], NDArray[np.str_] | None, tuple[str, ...]]:
     """Return labels, names of classes, and what to tell; where a regression is asked for, labels are its numbers."""
     if reading.task != "regression":
-        return classes_of(column.name, list(column.texts()), rows)
+        return classes_of(column, rows)
     found = numbers_of([column])[column.name]
     if found.values is None:
         raise DataError(

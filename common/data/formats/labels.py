@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.formats.cells import in_order, is_absent, is_whole_text
+from common.data.formats.cells import Column, in_order, is_absent
+from common.data.formats.numbers import numbers_of
 from common.errors import DataError
 
 SAY_SO = (
@@ -23,7 +24,7 @@ def labelled(texts: Sequence[str], classes: Sequence[str] = ()) -> NDArray[np.bo
 
 
 def classes_of(
-    name: str, texts: Sequence[str], rows: NDArray[np.int64]
+    column: Column, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.str_] | None, tuple[str, ...]]:
     """Return the number of each label, the names of the classes, and what its people should be asked.
 
@@ -33,10 +34,8 @@ def classes_of(
 
     Parameters
     ----------
-    name : str
-        Of the column.
-    texts : sequence of str
-        Its cells, none of which is empty.
+    column : Column
+        None of its cells is empty.
     rows : NDArray
         The number of each row as its people see it.
 
@@ -45,10 +44,11 @@ def classes_of(
     DataError
         The labels are numbers with decimals, which name no classes.
     """
+    _refuse_decimals(column, rows)
+    texts = list(column.texts())
     if {text.lower() for text in texts} <= {"true", "false"}:  # spreadsheets shout what others whisper
         texts = [text.capitalize() for text in texts]
     names = in_order(set(texts))
-    _refuse_decimals(name, texts, rows)
     place = {text: number for number, text in enumerate(names)}
     y = np.array([place[text] for text in texts], dtype=np.int64)
     if len(names) > 1 and names == [str(number) for number in range(len(names))]:
@@ -68,21 +68,18 @@ def _questions(names: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _refuse_decimals(name: str, texts: Sequence[str], rows: NDArray[np.int64]) -> None:
-    odd = -1
-    for place, text in enumerate(texts):
-        if is_whole_text(text):
-            continue
-        try:
-            float(text)
-        except ValueError:
-            return  # words, whatever else there is
-        odd = place if odd < 0 else odd
-    if odd >= 0:
+def _refuse_decimals(column: Column, rows: NDArray[np.int64]) -> None:
+    values = numbers_of([column])[column.name].values
+    if values is None:
+        return  # words, whatever else there is
+    whole = np.isfinite(values)
+    whole[whole] = values[whole] % 1 == 0
+    if not whole.all():
+        odd = int(np.argmin(whole))
         raise DataError(
-            f"The column {name!r} must hold whole numbers or names",
+            f"The column {column.name!r} must hold whole numbers or names",
             fix=f"Correct it; {SAY_SO}",
-            detail=f"row {rows[odd]}, column {name!r}: {texts[odd]!r}",
+            detail=f"row {rows[odd]}, column {column.name!r}: {list(column.texts())[odd]!r}",
         )
 
 

@@ -68,3 +68,10 @@ def test_notes_on_several():
     assert "1,200 examples are copies of others." in text
     assert "2 sequences overlap the one before them by half." in text
     assert "trains on 1,200, validates on 10 and at its end tests on 1,500 examples" in text
+
+
+def test_a_note_on_numbers_that_may_be_no_classes():
+    many = replace(ONE, train=30, counts=tuple(ClassCount(str(number), 1, 0) for number in range(25)))
+    note = "25 classes of 30 training examples are more than can be learnt."
+    assert note in text_of(many)
+    assert note not in text_of(replace(many, train=60))

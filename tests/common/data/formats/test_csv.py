@@ -117,6 +117,7 @@ BAD: list[tuple[str | bytes, str, str]] = [
     ("a,label\n1,0\n-inf,0\n", "must be finite", "row 3, column 'a': '-inf'"),
     ("a,label\n1e300,0\n", "fit into 32 bits", "row 2, column 'a': '1e300'"),
     ("a,label\n1,0.5\n", "'label' must hold whole numbers or names", "row 2, column 'label': '0.5'"),
+    ("a;label\n1;0,5\n2;1,5\n", "'label' must hold whole numbers or names", "row 2, column 'label': '0,5'"),
     ("a,label,split\n1,0,train\n1,0,val\n", "must say train or test", "row 3, column 'split': 'val'"),
     (b"a,label\n1\0,1\n", "as text", "bytes that no text has"),
     (b"PK\x03\x04\0\0", "as text", "a workbook"),
@@ -131,3 +132,21 @@ def test_a_malformed_table_names_row_and_column(table: Write, text: str | bytes,
         table(text)
     assert rule in str(caught.value)
     assert detail in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [(["1.5", "0", "-2e1"], [1.5, 0, -20]), (["3", "0", "3"], [3, 0, 3]), (['"0,5"', "2", '"-1,25"'], [0.5, 2, -1.25])],
+)
+def test_labels_of_a_regression_are_numbers(labels: list[str], numbers: list[float], tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,label\n" + "\n".join(f"1,{label}" for label in labels))
+    raw = read(str(tmp_path / "data.csv"), Reading(task="regression"))
+    assert raw.classes is None
+    np.testing.assert_array_equal(raw.y, np.array(numbers, np.float32))
+
+
+def test_a_regression_of_words_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,label\n1,0.5\n2,high\n")
+    with pytest.raises(DataError, match="needs numbers, and these labels are none") as caught:
+        read(str(tmp_path / "data.csv"), Reading(task="regression"))
+    assert "row 3, column 'label': 'high'" in str(caught.value.in_full())
