@@ -9,7 +9,7 @@ from common.errors import ConfigError, ProtocolError
 from common.limits import Limits
 from common.wire.fields import record_of
 
-PROTOCOL = 7
+PROTOCOL = 8
 
 MAX_REASON = 1000
 """Characters of a reason that travel."""
