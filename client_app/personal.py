@@ -41,13 +41,10 @@ from common.jobs import Job, Order, Result, Weights
 from common.models.builder import build, flat_state
 from common.models.evaluation import evaluate
 from common.models.export import save_model
-from common.personal import Metrics, Verdict, best_of, rank_of
+from common.personal import COEFFICIENTS, Metrics, Verdict, best_of, rank_of
 from common.seeding import child_seed, generator
 from common.settings import PersonalSettings, TrainingSettings
 from common.tasks import Head
-
-COEFFICIENTS = tuple(tenths / 10 for tenths in range(1, 11))
-"""Shares of the node's own weights in a mix, tried from the least; 0 is the common model, which competes anyhow."""
 
 _NO_TIME = (
     "The budget of {:g} s was spent before training on this node's examples alone had ended, so it is left out; raise "

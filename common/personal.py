@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WAYS = ("common", "personal", "local")
 """In this order the first of those that are equally good is kept: what is nearest to all nodes' model."""
 
+COEFFICIENTS = tuple(tenths / 10 for tenths in range(1, 11))
+"""Shares of a node's own weights in a mix, tried from the least; 0 is the common model, which competes anyhow."""
+
 _SPLITS = ("validation", "test")
 _KEPT, _COEFFICIENT, _WRITTEN = "kept", "coefficient", "written"
 

@@ -8,6 +8,7 @@
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
 - ``classes/1/`` and so on: of a run with ``placement=capability``, the best for each class of nodes, where they differ
 - ``front.png``, ``front/trial-NNNN/``: of a search with several objectives its front, and the models of others on it
+- ``personal/NODE/``: of a simulation with ``personal.keep=true``, the model that each node keeps for itself
 - ``alphas.png``: of a run with ``controller=darts``, how likely each option of each place was, over its rounds
 - ``proxies.json``: of a run that scored specs without training, in place of all these but the journal
 - ``stop``: there for as long as the run was asked to end and has not
@@ -40,6 +41,7 @@ RESULT = "result.json"
 HISTORY = "history.json"
 SCORES = "proxies.json"
 FRONT = "front"
+PERSONAL = "personal"
 STATE = "state.json"
 WEIGHTS = "weights"
 LOCK = "lock"

@@ -25,7 +25,7 @@ from common.jobs import Job, Order, Result, Work
 from common.models.builder import build, flat_state
 from common.models.evaluation import evaluate
 from common.models.export import load_model
-from common.personal import Verdict
+from common.personal import COEFFICIENTS, Verdict
 from common.seeding import child_seed, generator
 from common.settings import DatasetSettings, PersonalSettings, TrainingSettings
 from common.tasks import Classification, Task
@@ -121,8 +121,7 @@ def test_of_mixes_the_best_on_validation_counts():
     bench = bench_of(one)
     own = bench.tuned(WEIGHTS, "all", "personal")
     scores = {
-        share: evaluate(build(GRAPH, mixed(WEIGHTS, own, share)), HELD.validation, TASK.head)
-        for share in personal.COEFFICIENTS
+        share: evaluate(build(GRAPH, mixed(WEIGHTS, own, share)), HELD.validation, TASK.head) for share in COEFFICIENTS
     }
     best = max(scores, key=lambda share: (scores[share]["accuracy"], -scores[share]["loss"]))
     model, share, reason = bench.personal()
