@@ -101,12 +101,17 @@ def load_model(folder: Path | str, examples: NDArray[np.float32] | None = None) 
 
     from common.models.builder import build
 
-    folder = Path(folder)
-    spec, task = _parse(_read(folder / SPEC_FILE), folder / SPEC_FILE)
-    weights = _packed(_read(folder / MODEL_FILE), spec, task, folder / MODEL_FILE)
+    spec, task, weights = read_model(folder)
     task = task if examples is None else task.fitted(examples)
     model, readout = build(spec.lower(task), weights), task.head.readout()
     return (model if readout is None else nn.Sequential(model, readout)).eval()
+
+
+def read_model(folder: Path | str) -> tuple[ArchitectureSpec, Task, NDArray[np.float32]]:
+    """Return what `save_model` wrote: spec, task and packed weights; errors as of `load_model`."""
+    folder = Path(folder)
+    spec, task = _parse(_read(folder / SPEC_FILE), folder / SPEC_FILE)
+    return spec, task, _packed(_read(folder / MODEL_FILE), spec, task, folder / MODEL_FILE)
 
 
 def _parse(content: bytes, path: Path) -> tuple[ArchitectureSpec, Task]:

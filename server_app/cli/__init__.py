@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from common import __version__
 from common.errors import FlwrNasError
 from common.output import silence
-from server_app.cli import compare, data, deployment, export, pick, profile
+from server_app.cli import compare, data, deployment, export, personalize, pick, profile
 from server_app.cli.benchmark import benchmark
 from server_app.cli.proxies import proxies
 from server_app.cli.search import search
@@ -39,6 +39,7 @@ _EPILOG = """examples:
   flwr-nas proxies count=500                         a first look at 500 specs, scored without training
   flwr-nas data check FILE                           whether a node's data fit, before it joins
   flwr-nas pick runs/NAME --max-macs 1e6             the best of a run within limits, without a node
+  flwr-nas personalize runs/NAME                     each node adapts the winner to itself, and keeps what is best
   flwr-nas export runs/NAME --optuna journal.log     the trials of a run, for optuna-dashboard
   flwr-nas profile                                   how fast a node's operations are
 """
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_parser(commands)
     deployment.add_parser(commands)
     export.add_parser(commands)
+    personalize.add_parser(commands)
     pick.add_parser(commands)
     profile.add_parser(commands)
     commands.add_parser("show", help="show an architecture as a table and a picture, or what a space holds")

@@ -208,8 +208,8 @@ class Board:
     def _on_final(self, event: dict[str, Any]) -> None:
         self._enter("final", event)
 
-    def _on_personal(self, event: dict[str, Any]) -> None:  # noqa: ARG002
-        self.stage = PERSONAL
+    def _on_personal(self, event: dict[str, Any]) -> None:
+        self.stage, self.doing = PERSONAL, line_of(event) or ""
 
     def _enter(self, label: str, event: dict[str, Any]) -> None:
         self.stage, self.stage_began, self.rounds_before = label, event["time"], self.rounds
