@@ -40,7 +40,8 @@ def _personalize(arguments: argparse.Namespace) -> int:
     run = arguments.folder.absolute()
     winner_of(run)  # or say why not before anything is started
     config = config_of(run)
-    given = {name: getattr(arguments, name) for name in ("method", "epochs", "rate") if getattr(arguments, name)}
+    told = {name: getattr(arguments, name) for name in ("method", "epochs", "rate")}
+    given = {name: value for name, value in told.items() if value is not None}
     personal = replace(config.personal, **{"method": config.personal.method or "mix", **given, "keep": arguments.keep})
     config = replace(config, control=None, personal=personal)
     code, folder = _launch(config, run)
