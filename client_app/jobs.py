@@ -71,6 +71,10 @@ def _done(job: Job, order: Order, node: Node, data: NodeData) -> Result:
         from client_app.bilevel import search
 
         return search(job, order, node, data.train)
+    if job.work.kind == "personal":
+        from client_app.personal import personalize
+
+        return personalize(job, order, node, data)
     return _train(job, order, node, data.train) if job.work.kind == "train" else _score(job, order, node, data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from client_app.capability import cores, device, macs_per_second, memory_mb
@@ -34,12 +35,15 @@ class Node:
         The most that it takes on.
     simulated : bool
         It runs where the search was started, and may open the files that are named there.
+    personal_dir : Path, optional
+        Where it writes the model that it keeps of its own; None for nowhere.
     """
 
     name: str
     holder: Holder
     limits: Limits = NO_LIMITS
     simulated: bool = False
+    personal_dir: Path | None = None
 
 
 def node_of(config: Mapping[str, object]) -> Node:
@@ -53,7 +57,8 @@ def node_of(config: Mapping[str, object]) -> Node:
         and ``num-partitions``: its part of a shared pool; the simulation sets these two and no others, and a node
         with just these two is taken for simulated. ``max-params``, ``max-macs`` (of one example, forward),
         ``max-memory-mb``: the most that it takes on in one job. Without the last, a quarter of its memory, for
-        Python with torch and the data need some too.
+        Python with torch and the data need some too. ``personal-dir``: a folder for the model that it keeps of its own,
+        see `client_app.personal`; the next run's takes its place.
 
     Raises
     ------
@@ -74,8 +79,14 @@ def node_of(config: Mapping[str, object]) -> Node:
             sorted(config),
             fix="""Add data="/path/to/file.npz", or partition-id=0 num-partitions=10, to its --node-config""",
         )
-    holder = Holder(part or 0, parts or 1, path, _reading(config))
-    return Node(name or f"partition-{part}", holder, _limits(config), simulated=set(config) == _SIMULATED)
+    holder, own = Holder(part or 0, parts or 1, path, _reading(config)), _text(config, "personal-dir")
+    return Node(
+        name or f"partition-{part}",
+        holder,
+        _limits(config),
+        simulated=set(config) == _SIMULATED,
+        personal_dir=None if own is None else Path(own),
+    )
 
 
 def check_data_source(node: Node, dataset: DatasetSettings) -> None:

@@ -39,13 +39,14 @@ def train(
     settings: TrainingSettings,
     seed: int,
     teacher: nn.Module | None = None,
+    part: nn.Module | None = None,
 ) -> float:
     """Train `model` in place, with a fresh optimizer.
 
     Parameters
     ----------
     model : nn.Module
-        Left in training mode.
+        Left in training mode, but for what is not trained of it.
     examples : Examples
         At least one; the last mini-batch of an epoch may be a short one.
     head : Head
@@ -56,6 +57,9 @@ def train(
         Of the mini-batches, of their augmentation and of dropout; torch's global state is neither used nor changed.
     teacher : nn.Module, optional
         A larger network from whose outputs it learns too; see `client_app.distillation`.
+    part : nn.Module, optional
+        What of the model is trained; None for all of it. The rest computes as it does in a score, and nothing of it
+        changes, statistics of norms included.
 
     Returns
     -------
@@ -69,8 +73,11 @@ def train(
         The head or the examples do not have what `settings` ask for.
     """
     model.train()
+    if part is not None:
+        model.eval().requires_grad_(False)
+        part.train().requires_grad_()
     seed_dropout(model, seed)
-    parameters: Tensors = list(model.parameters())
+    parameters: Tensors = list((model if part is None else part).parameters())
     step = stepping(parameters, settings)
     order = generator(seed, "batches")
     criterion = head.loss(settings.label_smoothing, balanced=settings.class_weights == "balanced")

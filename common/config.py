@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.errors import ConfigError
 from common.flags import arguments
-from common.groups import FederationConfig, FinalConfig, RunConfig, ScoringConfig, SearchConfig
+from common.groups import FederationConfig, FinalConfig, PersonalConfig, RunConfig, ScoringConfig, SearchConfig
 from common.help import help_text
 from common.overrides import choosing, for_hydra, refused_option, unknown_option
 from common.sentences import one_line, place_of
@@ -59,6 +59,7 @@ class Config:
     objective: Choice
     placement: Choice
     aggregation: Choice
+    personal: PersonalConfig = field(default_factory=PersonalConfig)
 
     def to_json(self) -> str:
         """Return the whole configuration as JSON; `from_json` reads it back."""

@@ -15,10 +15,10 @@ from common.limits import NO_LIMITS, Limits
 from common.precision import Precision
 from common.preprocessing.base import Sums
 from common.preprocessing.schema import Schema
-from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
+from common.settings import BilevelSettings, DatasetSettings, PersonalSettings, TrainingSettings
 from common.tasks import Head, Task
 
-WorkKind = Literal["train", "score", "proxy", "bilevel"]
+WorkKind = Literal["train", "score", "proxy", "bilevel", "personal"]
 Split = Literal["train", "validation", "all", "test"]
 """Of a node's data; ``all`` is training and validation examples together, for a node that never trains."""
 Status = Literal["done", "failed", "refused", "unfinished"]
@@ -37,10 +37,11 @@ class Work:
 
     Parameters
     ----------
-    kind : {"train", "score", "proxy", "bilevel"}
+    kind : {"train", "score", "proxy", "bilevel", "personal"}
         Training gives arrays and a loss; scoring gives the metrics of the task's head. A proxy job trains nothing: it
         gives the scores `common.models.proxies.OF_NETWORK` of the spec's initial network, on one mini-batch of the
-        recipe's size. A bilevel job trains a mixed spec and its architecture weights, each on examples of its own.
+        recipe's size. A bilevel job trains a mixed spec and its architecture weights, each on examples of its own. A
+        personal job makes models of the node's own of the weights, compares them, and keeps one; metrics come back.
     split : {"train", "validation", "all", "test"}
         On which of the node's examples.
     round : int
@@ -61,6 +62,8 @@ class Work:
         Of a score, as of `Head.metrics`; a test has one.
     bootstrap : int
         Of a score, how often examples are drawn for its standard error; 0: it is not asked for.
+    personal : PersonalSettings, optional
+        Of a personal job likewise.
     """
 
     kind: WorkKind
@@ -73,6 +76,7 @@ class Work:
     bilevel: BilevelSettings | None = None
     threshold: float | None = None
     bootstrap: int = 0
+    personal: PersonalSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -144,16 +148,18 @@ class Result:
         ``refused``: the spec is malformed or above the node's limits, and nothing was allocated for it;
         ``unfinished``: the budget was spent before the job began.
     reason : str
-        Why it failed or was refused, or which scores a proxy job left out and why; empty otherwise.
+        Why it failed or was refused, which scores a proxy job left out and why, or what a personal job lacks; empty
+        otherwise.
     num_examples : int
         Examples trained or scored on.
     metrics : mapping of str to float
         ``loss`` of a training job; the head's metrics of a scoring job; the scores of a proxy job, by name; ``loss`` of
-        a bilevel job, and where it stepped architecture weights ``architecture_loss``, on the examples that are theirs.
+        a bilevel job, and where it stepped architecture weights ``architecture_loss``, on the examples that are theirs;
+        of a personal job what `common.personal.Verdict` says.
     seconds : float
         Compute time.
     arrays : Arrays
-        What training made of the job's arrays, by the same names; empty otherwise.
+        What training made of the job's arrays, by the same names; empty otherwise, and of a personal job always.
     """
 
     job: str

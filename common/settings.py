@@ -252,6 +252,37 @@ class BilevelSettings(_Wire):
 
 
 @dataclass(frozen=True)
+class PersonalSettings(_Wire):
+    """How a node comes to a model of its own.
+
+    Parameters
+    ----------
+    method : {"head", "all", "mix"}
+        What is fine-tuned: the last layer, all weights, or all weights that are then mixed with the common ones; see
+        `client_app.personal`.
+    epochs : int
+        Of fine-tuning.
+    learning_rate : float
+        Of fine-tuning.
+    checkpoints : tuple of int
+        After which rounds training on the node's examples alone is scored, the last of them after all rounds.
+    folder : str
+        Where a simulated node writes the model that it keeps, in a folder of its name; empty for nowhere. A deployed
+        node writes where its own config says, and opens no folder that the server names.
+    """
+
+    method: Literal["head", "all", "mix"] = "all"
+    epochs: int = 10
+    learning_rate: float = 0.001
+    checkpoints: tuple[int, ...] = ()
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "learning_rate"):
+            _positive(f"personal.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True)
 class PreprocessingSettings(_Wire):
     """What is done to inputs before a network sees them.
 

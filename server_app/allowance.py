@@ -20,11 +20,23 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from common.config import options_of
-from common.groups import PORTFOLIO
+from common.groups import NOT_PERSONAL, PORTFOLIO
+from common.settings import PersonalSettings
 from server_app.budget import Shortage, Spent, shortage_of
 from server_app.candidates import constant, linear
-from server_app.final_rounds import least_rounds, with_rounds
-from server_app.forecast import Bill, Load, Workers, dearest, final_cost, may_be_best, priced, score_cost, training_cost
+from server_app.final_rounds import checkpoints, least_rounds, with_rounds
+from server_app.forecast import (
+    Bill,
+    Load,
+    Workers,
+    dearest,
+    final_cost,
+    may_be_best,
+    personal_cost,
+    priced,
+    score_cost,
+    training_cost,
+)
 from server_app.front import num_of_front
 from server_app.given import baseline_of
 from server_app.spaces.recipes import RecipeSpace
@@ -32,7 +44,7 @@ from server_app.trials import Trial
 
 if TYPE_CHECKING:
     from common.config import Config
-    from common.groups import BudgetConfig, FinalConfig
+    from common.groups import BudgetConfig, FinalConfig, PersonalConfig
     from common.jobs import Split
     from common.tasks import Task
     from server_app.placement.base import Placement
@@ -80,6 +92,8 @@ class Allowance:
         Returns what the stages before the search have cost.
     folds : int
         How often each trial of the search trains.
+    personal : PersonalConfig
+        What nodes make of the winner for themselves.
     """
 
     limits: BudgetConfig
@@ -96,6 +110,7 @@ class Allowance:
     elapsed: Callable[[], Mapping[str, float]] = dict
     before: Callable[[], Spent] = Spent
     folds: int = 1
+    personal: PersonalConfig = NOT_PERSONAL
 
     def shortage(self, search: Search, trial: Trial, rounds: int) -> Shortage | None:
         """Return which limit a step would exceed; None where it can be paid.
@@ -270,7 +285,18 @@ class Allowance:
             held_out=bool(search.held_out),
             winners=winners,
         )
-        return lambda rounds: cost(replace(final, rounds=rounds))
+        return lambda rounds: cost(replace(final, rounds=rounds), personal=partial(self._personal, rounds))
+
+    def _personal(self, rounds: int, load: Load) -> Bill:
+        """Return what it costs that all nodes make models of their own of a winner that trained for so many rounds."""
+        if (method := self.personal.method) is None:
+            return Bill()
+        scored = checkpoints(rounds, self.final.checkpoints)
+        settings = PersonalSettings(method, self.personal.epochs, checkpoints=scored)
+        held = [
+            (self.held(name, "train"), self.held(name, "validation"), self.held(name, "test")) for name in self.names()
+        ]
+        return personal_cost(load, settings, held, rounds)
 
     def _workers(self, search: Search, placement: Placement, held_out: Collection[str]) -> Workers:
         """Return who trains, all but some, and who of the panel scores."""
@@ -342,4 +368,5 @@ def allowance_of(
         elapsed=elapsed,
         before=before,
         folds=config.scoring.folds,
+        personal=config.personal,
     )

@@ -2,8 +2,9 @@
 
     mac_examples    MACs of one example forward x examples that went through the network on a node: those of a round of
                     training once an epoch, those of a score or a test once, with those that
-                    batch norm is calibrated by, those that proxies look at once for each score that does, and the
-                    architecture's own of a bilevel search as often as each step of it takes
+                    batch norm is calibrated by, those that proxies look at once for each score that does, the
+                    architecture's own of a bilevel search as often as each step of it takes, and of models of a
+                    node's own those of all that it trains and scores
     node_seconds    of computing, as the nodes measured them, summed over nodes
     bytes           of weights, both ways, summed over nodes
     seconds         by the clock, from the command on
@@ -22,11 +23,12 @@ from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
 from common.models.proxies import DATA_PASSES
+from common.personal import COEFFICIENTS
 
 if TYPE_CHECKING:
     from common.groups import BudgetConfig
     from common.jobs import Work
-    from common.settings import BilevelSettings
+    from common.settings import BilevelSettings, PersonalSettings
     from server_app.trials import Ledger, Trial
 
 PASSES = {"first": 1, "mixed": 2, "second": 4}
@@ -76,6 +78,39 @@ def bilevel_passes(settings: BilevelSettings, examples: int) -> int:
     """
     own = round(settings.fraction * examples)
     return examples - own + (PASSES[settings.order] * own if settings.steps_alphas else 0)
+
+
+def personal_passes(
+    settings: PersonalSettings, epochs: int, rounds: int, train: int, validation: int, test: int
+) -> int:
+    """Return how many examples go forward through the network on a node that makes a model of its own.
+
+    It trains from scratch for the rounds, fine-tunes that, and fine-tunes the common weights; each checkpoint of the
+    first and what either came to is scored on validation, as the common model is, and three models are tested. What it
+    had no time for counts all the same. A node without validation examples tests the common model.
+
+    Parameters
+    ----------
+    settings : PersonalSettings
+        What it does.
+    epochs, rounds : int
+        Of the recipe, and of the final training.
+    train, validation, test : int
+        Examples of the node.
+
+    Examples
+    --------
+    >>> from common.settings import PersonalSettings
+    >>> settings = PersonalSettings("all", epochs=3, checkpoints=(2, 4))
+    >>> personal_passes(settings, 1, 4, 100, 10, 5) == 100 * (4 + 2 * 3) + 10 * (1 + 1 + 2 + 1) + 3 * 5
+    True
+    >>> personal_passes(settings, 1, 4, 100, 0, 5)
+    5
+    """
+    if not validation:
+        return test
+    scores = 1 + (len(COEFFICIENTS) if settings.method == "mix" else 1) + len(settings.checkpoints) + 1
+    return train * (rounds * epochs + 2 * settings.epochs) + validation * scores + 3 * test
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from logging import WARNING
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -58,6 +59,7 @@ def build_strategy(
     save: Callable[[Callable[[], dict[str, Any]]], None] | None = None,
     state: State | None = None,
     start_up: float = 0.0,
+    folder: Path | None = None,
 ) -> FedNASStrategy:
     """Build the strategy that a configuration describes.
 
@@ -73,6 +75,8 @@ def build_strategy(
         Where weights are stored; None keeps them in memory.
     save, state, start_up
         As of `FedNASStrategy`; where nothing is saved, weights in memory that no trial needs any more are forgotten.
+    folder : Path, optional
+        Of the run; None where it leaves none.
 
     Examples
     --------
@@ -100,7 +104,7 @@ def build_strategy(
         lambda task, limits, roster: build_search(
             config, task, journal, blobs, roster, limits, elapsed, before, again=state is not None
         ),
-        closing_of(config, journal, blobs, elapsed, before),
+        closing_of(config, journal, blobs, elapsed, before, folder),
         lambda task, search, roster: build_warm_up(config, task, search, journal, roster, elapsed),
         lambda task, search, roster: build_bilevel(config, task, search, journal, blobs, roster, elapsed),
         facts=facts_of(config, _metric(config), lambda task: reach_of(config, task)),

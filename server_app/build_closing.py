@@ -1,33 +1,37 @@
-"""Wiring of what follows the search: from a configuration and what was found to the finalists and the final."""
+"""Wiring of what follows the search: from a configuration and what was found to the stages after it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from common.architecture.cost import cost_of
 from common.config import Config
 from common.seeding import child_seed
+from common.settings import PersonalSettings
 from common.tasks import Task
 from server_app.allowance import allowance_of
 from server_app.blobs import Blobs
 from server_app.budget import Spent
 from server_app.candidates import ONCE, candidates_of, finalists_of
 from server_app.closing import Closing
-from server_app.final_rounds import with_rounds
+from server_app.final_rounds import checkpoints, with_rounds
 from server_app.front import of_front
 from server_app.journal import Journal
 from server_app.outcome import Outcome
 from server_app.roster import Roster
+from server_app.run_folder import PERSONAL
 from server_app.scoring import Scoring, equally_of, scoring_of
 from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
+from server_app.stages.personal import Personal
 from server_app.stages.search import Search
 from server_app.testset import server_test
-from server_app.trials import Identity, Trial
+from server_app.trials import Identity, Recipe, Trial
 from server_app.weights.scratch import Scratch
 from server_app.wiring import chosen, maker, objectives_of, told_to_all
 
@@ -38,6 +42,7 @@ def closing_of(
     blobs: Blobs,
     elapsed: Callable[[], Mapping[str, float]] = dict,
     before: Callable[[], Spent] = Spent,
+    folder: Path | None = None,
 ) -> Closing:
     """Return how the stages after the search are built.
 
@@ -47,6 +52,8 @@ def closing_of(
         What was chosen.
     journal, blobs, elapsed, before
         As in `build_search`.
+    folder : Path, optional
+        Of the run; None where it leaves none.
     """
 
     def rounds(outcome: Outcome, roster: Roster) -> int:
@@ -75,6 +82,7 @@ def closing_of(
         lambda task, roster: _rounds(config, task, roster),
         finalists,
         final,
+        lambda outcome, roster: build_personal(config, outcome, journal, roster, folder),
     )
 
 
@@ -157,6 +165,57 @@ def build_final(
         server_test=server_test(config, task),
         bootstrap=config.final.bootstrap,
         **_training(config, task, "final", journal, blobs, roster),
+    )
+
+
+def build_personal(
+    config: Config, outcome: Outcome, journal: Journal, roster: Roster, folder: Path | None = None
+) -> Personal | None:
+    """Build what lets nodes make models of their own of the winner, as the final training left it.
+
+    Parameters
+    ----------
+    config : Config
+        What was chosen.
+    outcome : Outcome
+        Its final training is done.
+    journal, roster
+        As in `build_search`.
+    folder : Path, optional
+        Of the run, where what simulated nodes keep is written, if it is.
+
+    Returns
+    -------
+    Personal, optional
+        None where that was not chosen.
+    """
+    final = outcome.final
+    if config.personal.method is None or final is None or (shown := final.shown()) is None:
+        return None
+    weights = final.weights_of(shown.number)
+    assert weights is not None
+    return Personal(
+        trial=Trial(0, shown.spec, shown.recipe),
+        arrays={"weights": weights},
+        macs=cost_of(shown.spec.lower(outcome.task)).macs,
+        rounds=final.rounds,
+        settings=personal_settings(config, shown.recipe, final.rounds, folder),
+        head=outcome.task.head,
+        equally=equally_of(config),
+        **told_to_all(config, outcome.task, journal, roster),
+    )
+
+
+def personal_settings(config: Config, recipe: Recipe, rounds: int, folder: Path | None = None) -> PersonalSettings:
+    """Return what a node does to have a model of its own of what a recipe has trained; there is a method."""
+    personal = config.personal
+    assert personal.method is not None
+    return PersonalSettings(
+        method=personal.method,
+        epochs=personal.epochs,
+        learning_rate=personal.rate * recipe.learning_rate,
+        checkpoints=checkpoints(rounds, config.final.checkpoints),
+        folder=str((folder / PERSONAL).absolute()) if personal.keep and folder is not None else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""What follows the search: the finalists' stage, and the final training, each built once it is known what it is of."""
+"""What follows the search: finalists, final training, models of the nodes' own, each built once it is known of what."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from server_app.roster import Roster
 from server_app.stages.base import Stage
 from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
+from server_app.stages.personal import Personal
 from server_app.trials import Identity
 
 if TYPE_CHECKING:
@@ -35,11 +36,15 @@ class Closing:
         choose.
     final : callable
         Builds the final training likewise, once the winner is known.
+    personal : callable
+        Builds likewise, once the winner is trained, the stage in which nodes make models of their own of it; returns
+        None where they make none.
     """
 
     rounds: Callable[[Task, Roster], int]
     finalists: Callable[[Outcome, Roster], Finalists | None]
     final: Callable[[Outcome, Roster], Final]
+    personal: Callable[[Outcome, Roster], Personal | None] = lambda outcome, roster: None  # noqa: ARG005
 
     def stages(self, outcome: Outcome, roster: Roster, journal: Journal) -> Iterator[Stage]:
         """Yield what is to be done after the search, each stage after the one before is done.
@@ -55,16 +60,24 @@ class Closing:
             _tell_final(outcome.final, journal)
         yield outcome.final
         outcome.final.check_trained()
+        if outcome.personal is None and (stage := self.personal(outcome, roster)) is not None:
+            outcome.personal = stage
+            journal.write("personal", **stage.facts())
+        if outcome.personal is not None:
+            yield outcome.personal
 
     def restore(self, outcome: Outcome, state: Mapping[str, Any], roster: Roster) -> None:
         """Build the stages that had begun when `state` was saved, and let them take it back."""
-        finalists, final = state["finalists"], state["final"]
+        finalists, final, personal = state["finalists"], state["final"], state.get("personal")
         if finalists is not None and (stage := self.finalists(outcome, roster)) is not None:
             stage.load_state_dict(finalists)
             outcome.finalists = stage
         if final is not None and outcome.winner is not None:
             outcome.final = self.final(outcome, roster)
             outcome.final.load_state_dict(final)
+        if personal is not None and (own := self.personal(outcome, roster)) is not None:
+            own.load_state_dict(personal)
+            outcome.personal = own
 
     def _finalists(self, outcome: Outcome, roster: Roster, journal: Journal) -> Iterator[Stage]:
         if outcome.finalists is None:

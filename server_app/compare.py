@@ -19,7 +19,7 @@ from rich.text import Text
 
 from common.config import Config
 from common.errors import ConfigError, FlwrNasError, SearchError, StorageError
-from common.groups import NO_LIMITS
+from common.groups import NO_LIMITS, NOT_PERSONAL
 from common.seeding import child_seed
 from common.tasks import task_from_record
 from server_app.build import without_foreign_options
@@ -126,6 +126,7 @@ def comparison_config(config: Config, result: dict[str, Any], repeats: int, fold
         controller={"name": "random"},
         fidelity={"name": "full", "max_rounds": 1},
         objective=_objective(config, result),
+        personal=NOT_PERSONAL,
         run=replace(config.run, dir=str(folder)),
     )
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.errors import ConfigError, SearchError
-from common.groups import NO_LIMITS, UNBOUNDED
+from common.groups import NO_LIMITS, NOT_PERSONAL, UNBOUNDED
 from common.tasks import task_from_record
 from server_app.gains import Gain, over_seeds
 from server_app.registry import load_choice
@@ -63,7 +63,7 @@ def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> C
     folder : Path
         Of the control.
     """
-    budget = replace(NO_LIMITS, mac_examples=sum(result["mac_examples"].values()))
+    budget = replace(NO_LIMITS, mac_examples=_cost(result, "mac_examples"))
     fidelity: Any = load_choice("fidelity", config.fidelity["name"])
     unscreened = {name: value for name, value in config.fidelity.items() if name != "proxy"}
     return replace(
@@ -74,6 +74,7 @@ def control_config(config: Config, result: Mapping[str, Any], folder: Path) -> C
         fidelity=unscreened if fidelity.trains else {"name": "successive_halving"},
         search=replace(config.search, trials=UNBOUNDED, start=[], imports=[], priors=None, budget=budget),
         final=replace(config.final, rounds=result.get("final_rounds") or config.final.rounds),
+        personal=NOT_PERSONAL,
         run=replace(config.run, dir=str(folder), resume=False),
     )
 
@@ -109,8 +110,14 @@ def summary(result: Mapping[str, Any], control: Mapping[str, Any]) -> dict[str, 
 def _side(result: Mapping[str, Any]) -> dict[str, Any]:
     winner = result["winner"]
     told = {key: winner.get(key) for key in ("architecture", "id", "recipe", "parameters", "macs", "tests")}
-    cost = {currency: sum(result[currency].values()) for currency in _CURRENCIES}
+    cost = {currency: _cost(result, currency) for currency in _CURRENCIES}
     return {**told, "trials": result["counts"]["trials"], "cost": cost}
+
+
+def _cost(result: Mapping[str, Any], currency: str) -> float:
+    """Return what a run has cost until it had its winner: models of the nodes' own have no part in finding it."""
+    cost: float = sum(cost for stage, cost in result[currency].items() if stage != "personal")
+    return cost
 
 
 def render(found: Mapping[str, Any]) -> RenderableType:

@@ -20,6 +20,7 @@ from server_app.score_interval import interval_of
 from server_app.scores import Score
 from server_app.stages.bilevel import Bilevel
 from server_app.stages.final import Final, test_of
+from server_app.stages.personal import Personal
 from server_app.trials import Trial
 
 _CONSTANT = "constant"
@@ -154,6 +155,24 @@ def bilevel_entry(stage: Bilevel) -> dict[str, Any]:
         "levels": levels,
         "probabilities": stage.last().to_dict() if stage.history else {},
         "found": [spec.id for spec in stage.found],
+    }
+
+
+def personal_entry(stage: Personal) -> dict[str, Any]:
+    """Return what is told of the nodes' own models: what each keeps, what all come to, and what they gain."""
+    settings = stage.settings
+    return {
+        "method": settings.method,
+        "epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "rounds": stage.rounds,
+        **stage.summary(),
+        **{split: stage.table(split) for split in ("validation", "test")},
+        "by_node": {
+            name: {**verdict.to_json(), "note": stage.notes.get(name, "")} for name, verdict in stage.verdicts.items()
+        },
+        "left_out": dict(stage.left_out),
+        "failure": stage.failure,
     }
 
 

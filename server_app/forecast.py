@@ -7,18 +7,19 @@ others were silent is not foreseen, nor who joins later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from common.architecture.cost import cost_of
 from common.precision import number_bytes
-from server_app.budget import Spent
+from server_app.budget import Spent, personal_passes
 from server_app.final_rounds import checkpoints
 
 if TYPE_CHECKING:
     from common.groups import FinalConfig
     from common.precision import Precision
+    from common.settings import PersonalSettings
     from common.tasks import Task
     from server_app.trials import Identity, Trial
 
@@ -110,6 +111,24 @@ def _looked_at(load: Load, examples: tuple[int, ...]) -> Bill:
     return Bill(load.macs * sum(examples), load.bytes * len(examples), 1)
 
 
+def personal_cost(load: Load, settings: PersonalSettings, held: Iterable[tuple[int, int, int]], rounds: int) -> Bill:
+    """Return what it costs that nodes make models of their own; weights travel to the nodes only.
+
+    Parameters
+    ----------
+    load : Load
+        Of the winner.
+    settings : PersonalSettings
+        What a node does.
+    held : iterable of tuple
+        Of each node its training, validation and test examples.
+    rounds : int
+        Of the final training.
+    """
+    passes = [personal_passes(settings, load.epochs, rounds, *examples) for examples in held]
+    return Bill(load.macs * sum(passes), load.bytes * len(passes), 1)
+
+
 def dearest(bills: Iterable[Bill], most: int) -> Bill:
     """Return what the dearest of these cost together, `most` of them at most, in each currency on its own."""
     columns = zip(*(astuple(bill) for bill in bills), strict=True)
@@ -127,6 +146,7 @@ def final_cost(
     *,
     held_out: bool,
     winners: int = 1,
+    personal: Callable[[Load], Bill] = lambda load: Bill(),  # noqa: ARG005
 ) -> Bill:
     """Return what follows a search: the finalists, each with every seed, then the winner and what it is compared with.
 
@@ -152,6 +172,8 @@ def final_cost(
         Whether nodes that select do not train then.
     winners : int
         How many of the finalists are trained to the end and tested, at most: with several objectives, of the front.
+    personal : callable
+        Returns what it costs that nodes make models of their own of a winner; by default they make none.
     """
     assert final.rounds is not None
     rounds, selected = final.rounds, final.finalists > 1
@@ -171,7 +193,7 @@ def final_cost(
         total += dearest((trained(load, selection) for load in finalists), final.finalists)
     trained_before = selected and not held_out
     chosen = [test_cost(load, others) if trained_before else run(load, final.seeds > 1) for load in finalists]
-    return (total + dearest(chosen, winners)) * final.seeds + run(constant)
+    return (total + dearest(chosen, winners)) * final.seeds + run(constant) + dearest(map(personal, finalists), 1)
 
 
 def may_be_best(ranking: Sequence[Trial], most: int) -> list[Trial]:

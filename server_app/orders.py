@@ -65,7 +65,7 @@ class Orders:
                 contents[ids] = encode_order(self._facts.digest, self._order(jobs), packer)
             kind = (
                 MessageType.TRAIN
-                if any(job.work.kind in ("train", "bilevel") for job in jobs)
+                if any(job.work.kind in ("train", "bilevel", "personal") for job in jobs)
                 else MessageType.EVALUATE
             )
             ttl = self._federation.ttl * 2 ** min(self._expired[name], _MOST_DOUBLINGS)

@@ -11,6 +11,7 @@ from common.tasks import Task
 from server_app.stages.bilevel import Bilevel
 from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
+from server_app.stages.personal import Personal
 from server_app.stages.rounds import NAMED
 from server_app.stages.search import Search
 from server_app.stages.warm_up import WarmUp
@@ -50,9 +51,11 @@ class Outcome:
         The training of the best again, once it began; none where there was nothing to choose.
     final : Final, optional
         The final training, whose metrics are of the test split; `Final.runs` are its trials by role.
+    personal : Personal, optional
+        What follows the final training where nodes make models of their own of the winner.
     seconds : dict of str to float
-        ``start_up``, ``handshake``, ``warm_up``, ``bilevel``, ``search``, ``finalists`` and ``final``, of all
-        processes of the run.
+        ``start_up``, ``handshake``, ``warm_up``, ``bilevel``, ``search``, ``finalists``, ``final`` and ``personal``, of
+        all processes of the run.
     """
 
     task: Task
@@ -63,6 +66,7 @@ class Outcome:
     bilevel: Bilevel | None = None
     finalists: Finalists | None = None
     final: Final | None = None
+    personal: Personal | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -120,4 +124,5 @@ class Outcome:
             "bilevel": None if self.bilevel is None else self.bilevel.state_dict(),
             "finalists": None if self.finalists is None else self.finalists.state_dict(),
             "final": None if self.final is None else self.final.state_dict(),
+            "personal": None if self.personal is None else self.personal.state_dict(),
         }

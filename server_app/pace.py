@@ -91,7 +91,9 @@ class Pace:
 
     def learn(self, node: str, job: Job, result: Result) -> None:
         """Take note of how long a job took, also one that came too late."""
-        if self._basis != "jobs" or result.status != "done" or result.seconds < _SHORTEST or job.work.kind == "proxy":
+        if self._basis != "jobs" or result.status != "done" or result.seconds < _SHORTEST:
+            return
+        if job.work.kind in ("proxy", "personal"):  # many passes of other sizes
             return
         split: Split = "train" if job.work.kind in ("train", "bilevel") else job.work.split
         examples = min(result.num_examples, self._roster.held(node, split))

@@ -17,7 +17,7 @@ from server_app.budget import Spent
 from server_app.candidates import ROLES
 from server_app.classes import class_entries, classes_of, write_classes
 from server_app.darts.picture import draw_alphas
-from server_app.entries import bilevel_entry, entry_of, finalist_entries, front_entries
+from server_app.entries import bilevel_entry, entry_of, finalist_entries, front_entries, personal_entry
 from server_app.front import measured
 from server_app.front_picture import draw_front
 from server_app.journal import write_json
@@ -27,7 +27,7 @@ from server_app.run_folder import FRONT, HISTORY, RESULT
 from server_app.supernet.file import write_supernet
 from server_app.trials import Trial, TrialState
 
-_SECONDS = ("start_up", "warm_up", "bilevel", "search", "finalists", "final")
+_SECONDS = ("start_up", "warm_up", "bilevel", "search", "finalists", "final", "personal")
 _PACKAGES = ("flwr", "torch", "numpy", "hydra-core", "ray")
 
 
@@ -118,9 +118,11 @@ def result_of(config: Config, outcome: Outcome, status: str) -> dict[str, Any]:
                 "search": search.trials,
                 **({"finalists": outcome.finalists.trials} if outcome.finalists else {}),
                 "final": outcome.final.trials if outcome.final else [],
+                **({own.name: [own.trial]} if (own := outcome.personal) else {}),
             }
         ),
         **({"bilevel": bilevel_entry(outcome.bilevel)} if outcome.bilevel else {}),
+        **({"personal": personal_entry(outcome.personal)} if outcome.personal else {}),
         "seed": config.seed,
         "task": outcome.task.to_record(),
         "limits": outcome.limits.to_dict(),

@@ -103,6 +103,7 @@ def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
                 save=saver(folder, opened.config, journal, blobs, opened.state),
                 state=opened.state,
                 start_up=began - (config.run.started_at or began),
+                folder=folder,
             )
             strategy.start(grid=grid)
             status = "finished"

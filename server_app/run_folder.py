@@ -9,7 +9,9 @@
 - ``best/spec.json``, ``best/model.safetensors``: the model that was found
 - ``classes/1/`` and so on: of a run with ``placement=capability``, the best for each class of nodes, where they differ
 - ``front.png``, ``front/trial-NNNN/``: of a search with several objectives its front, and the models of others on it
+- ``personal/NODE/``: of a simulation with ``personal.keep=true``, the model that each node keeps for itself
 - ``alphas.png``: of a run with ``controller=darts``, how likely each option of each place was, over its rounds
+- ``personalize/personal.json``: of a later run in which nodes made models of their own of the winner, with its journal
 - ``proxies.json``: of a run that scored specs without training, in place of all these but the journal
 - ``stop``: there for as long as the run was asked to end and has not
 
@@ -41,7 +43,9 @@ RESULT = "result.json"
 HISTORY = "history.json"
 REPORT = "report.html"
 SCORES = "proxies.json"
+OWN_MODELS = "personal.json"
 FRONT = "front"
+PERSONAL = "personal"
 STATE = "state.json"
 WEIGHTS = "weights"
 LOCK = "lock"
@@ -132,6 +136,12 @@ def _nothing_to_resume(folder: Path) -> StorageError:
                 "The run in this folder scored specs without training, and such a run is not resumed",
                 str(folder),
                 fix="See its proxies.json, or score them again by flwr-nas proxies in another folder",
+            )
+        if OWN_MODELS in there:
+            return StorageError(
+                "In this folder nodes made models of their own, and such a run is not resumed",
+                str(folder),
+                fix="See its personal.json, or give flwr-nas personalize the folder of the run that found the winner",
             )
         if there & {JOURNAL, STATE}:
             return StorageError(

@@ -1,7 +1,7 @@
 """FedNASStrategy: a Flower strategy that searches an architecture.
 
     handshake -> warm-up, where weights are shared, or a bilevel search -> search -> finalists
-              -> final training of the winner and others -> test
+              -> final training of the winner and others -> test -> models of the nodes' own, where they are wanted
 
 How messages go out and replies come in is the plan's; here is what the stages are, and how a run goes on that was
 interrupted. The search ends when its controller does. `start` returns the packed weights of the architecture found; all

@@ -3,7 +3,7 @@
     model = load_model("runs/.../best")
     outputs = model(inputs)    # a classifier's logits; a regression's numbers in the units of its targets
 
-Writing needs no torch. Any safetensors reader can read the weights; their names are those of the
+Writing needs neither torch nor safetensors. Any safetensors reader can read the weights; their names are those of the
 module's ``state_dict``.
 """
 
@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from common.architecture.layout import layout, views_of
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpecError, StorageError
 from common.files import write_aside
+from common.models.safetensors_file import safetensors_bytes
 from common.tasks import Task, task_from_record
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def save_model(
         Where the folder cannot be written.
     """
     tensors = views_of(np.ascontiguousarray(weights, dtype=np.float32), layout(spec.lower(task)))
-    content = save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
-    write_aside(Path(folder) / MODEL_FILE, content)
+    write_aside(Path(folder) / MODEL_FILE, safetensors_bytes(tensors))
     save_spec(folder, spec, task, metadata)
 
 
@@ -136,6 +134,9 @@ def _parse(content: bytes, path: Path) -> tuple[ArchitectureSpec, Task]:
 
 
 def _packed(content: bytes, spec: ArchitectureSpec, task: Task, path: Path) -> NDArray[np.float32]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     try:
         arrays = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:

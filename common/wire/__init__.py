@@ -7,9 +7,9 @@ A message to a node (records of one `RecordDict`):
     question  ConfigRecord   dataset (JSON), seed: what do you have?                        handshake.py
     order     ConfigRecord   seed, budget, task (JSON, with the head), precision,           order.py
                              min_examples, dataset (JSON), what jobs share: specs[], trainings[] (JSON, each
-                             once), and the columns with one entry a job: job[] (its id),
-                             trial[], kind[], split[], round[], and by number spec[],
-                             training[], arrays[] (which set)
+                             once), bilevels[], personals[] (JSON, or null), and the columns with
+                             one entry a job: job[] (its id), trial[], kind[], split[], round[], and
+                             by number spec[], training[], arrays[] (which set), bilevel[], personal[]
     arrays    ArrayRecord    the sets of packed arrays, keyed by set and name: 3/weights    arrays.py
 
 Its reply:

@@ -15,7 +15,7 @@ from common.errors import ConfigError, FlwrNasError, ProtocolError, SpecError
 from common.jobs import NO_ARRAYS, Job, Order, Result, Split, Work, WorkKind
 from common.limits import NO_LIMITS, Limits, needs_of
 from common.precision import Precision
-from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
+from common.settings import BilevelSettings, DatasetSettings, PersonalSettings, TrainingSettings
 from common.tasks import Task
 from common.wire.arrays import Packer, ReceivedSets, record_of_sets
 from common.wire.fields import column_of, field_of, json_of, parsed, record_of, rows_of
@@ -36,16 +36,19 @@ _COLUMNS: dict[str, type] = {
     "training": int,
     "arrays": int,
     "bilevel": int,
+    "personal": int,
 }
 _SPLITS: dict[WorkKind, tuple[Split, ...]] = {
     "train": ("train",),
     "score": ("validation", "all", "test"),
     "proxy": ("train",),
     "bilevel": ("train",),
+    "personal": ("train",),
 }
 """On what each kind of work may be done."""
 
 T = TypeVar("T", bound=Hashable)
+S = TypeVar("S", BilevelSettings, PersonalSettings)
 
 _NOTHING = "null"
 _MOST_DRAWS = 10_000
@@ -71,6 +74,7 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
     trainings, training = _distinct([job.work.training for job in order.jobs])
     _, arrays = _distinct([id(job.arrays) for job in order.jobs])
     bilevels, bilevel = _distinct([job.work.bilevel for job in order.jobs])
+    personals, personal = _distinct([job.work.personal for job in order.jobs])
     record = ConfigRecord(
         {
             "seed": order.seed,
@@ -96,6 +100,8 @@ def encode_order(digest: str, order: Order, packer: Packer) -> RecordDict:
             "arrays": arrays,
             "bilevels": [json.dumps(one and one.to_json()) for one in bilevels],
             "bilevel": bilevel,
+            "personals": [json.dumps(one and one.to_json()) for one in personals],
+            "personal": personal,
         }
     )
     sets = {number: packer.packed(job.arrays) for number, job in zip(arrays, order.jobs, strict=True)}
@@ -127,17 +133,17 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
     """
     record = record_of(content, "order")
     specs, trainings = column_of(record, "specs", str), column_of(record, "trainings", str)
-    bilevels = column_of(record, "bilevels", str)
+    bilevels, personals = column_of(record, "bilevels", str), column_of(record, "personals", str)
     order = _read_settings(record)
     sets = ReceivedSets(content.array_records.get("arrays", ArrayRecord()), order.precision)
     jobs, refused = [], []
     for row in rows_of(record, _COLUMNS):
         job, trial, kind, split, number, rounds, calibration, teacher, threshold, bootstrap, *places = row
-        spec_at, training_at, arrays_at, bilevel_at = places
+        spec_at, training_at, arrays_at, bilevel_at, personal_at = places
         if split not in _SPLITS.get(kind, ()):
             raise ProtocolError(
-                "A job trains (bilevel or not), or scores by proxies, on the train split, or scores on validation, all "
-                "or test",
+                "A job trains (bilevel, personal or neither), or scores by proxies, on the train split, or scores on "
+                "validation, all or test",
                 (kind, split),
             )
         if not (threshold == _NONE or 0 <= threshold <= 1):
@@ -147,15 +153,19 @@ def decode_order(content: RecordDict, limits: Limits = NO_LIMITS) -> tuple[Order
         try:
             training = _read_training(trainings, training_at)
             spec = ArchitectureSpec.from_json(_text_of("specs", specs, spec_at))
-            bilevel = _read_bilevel(bilevels, bilevel_at)
+            bilevel = _read_extra(BilevelSettings, "bilevels", bilevels, bilevel_at)
+            personal = _read_extra(PersonalSettings, "personals", personals, personal_at)
             _check_bilevel(kind, spec, bilevel)
+            _check_personal(kind, personal)
             _check_limits(spec, order.task, training, limits)
             arrays = NO_ARRAYS if kind == "proxy" else sets.read(arrays_at, job, _sizes(spec, order.task))
         except FlwrNasError as error:
             refused.append(Result(job, "refused", str(error)))
         else:
             known = None if threshold == _NONE else threshold
-            work = Work(kind, split, number, training, rounds, calibration, teacher, bilevel, known, bootstrap)
+            work = Work(
+                kind, split, number, training, rounds, calibration, teacher, bilevel, known, bootstrap, personal
+            )
             jobs.append(Job(job, trial, spec, arrays, work))
     return replace(order, jobs=tuple(jobs)), tuple(refused)
 
@@ -195,10 +205,10 @@ def _read_training(texts: Sequence[str], index: int) -> TrainingSettings:
     return TrainingSettings.from_json(parsed("trainings", _text_of("trainings", texts, index)))
 
 
-def _read_bilevel(texts: Sequence[str], index: int) -> BilevelSettings | None:
-    """Return how a job steps architecture weights, None where it does not; raises as `_read_training` does."""
-    text = _text_of("bilevels", texts, index)
-    return None if text == _NOTHING else BilevelSettings.from_json(parsed("bilevels", text))
+def _read_extra(settings: type[S], name: str, texts: Sequence[str], index: int) -> S | None:
+    """Return the settings that jobs of one kind have, None where a job has none; raises as `_read_training` does."""
+    text = _text_of(name, texts, index)
+    return None if text == _NOTHING else settings.from_json(parsed(name, text))
 
 
 def _check_bilevel(kind: WorkKind, spec: ArchitectureSpec, bilevel: BilevelSettings | None) -> None:
@@ -208,6 +218,14 @@ def _check_bilevel(kind: WorkKind, spec: ArchitectureSpec, bilevel: BilevelSetti
             "A mixed spec and bilevel settings belong to a bilevel job, which needs both",
             (kind, spec.kind, bilevel and "bilevel settings"),
             fix="Train and score the plain spec that is made of it",
+        )
+
+
+def _check_personal(kind: WorkKind, personal: PersonalSettings | None) -> None:
+    """Raise `ProtocolError` unless a personal job has its settings, and no other has some."""
+    if (kind == "personal") != (personal is not None):
+        raise ProtocolError(
+            "Personal settings belong to a personal job, which needs them", (kind, personal and "personal settings")
         )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from common import __version__
 from common.errors import FlwrNasError
 from common.output import silence
-from server_app.cli import compare, data, deployment, export, pick, predict, profile, report
+from server_app.cli import compare, data, deployment, export, personalize, pick, predict, profile, report
 from server_app.cli.benchmark import benchmark
 from server_app.cli.proxies import proxies
 from server_app.cli.search import search
@@ -42,6 +42,7 @@ _EPILOG = """examples:
   flwr-nas pick runs/NAME --max-macs 1e6             the best of a run within limits, without a node
   flwr-nas export runs/NAME --to onnx                the trained model for onnxruntime, with a card
   flwr-nas predict runs/NAME FILE                    what the trained model says of a file, as CSV
+  flwr-nas personalize runs/NAME                     each node adapts the winner to itself, and keeps what is best
   flwr-nas export runs/NAME --optuna journal.log     the trials of a run, for optuna-dashboard
   flwr-nas profile                                   how fast a node's operations are
 """
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_parser(commands)
     deployment.add_parser(commands)
     export.add_parser(commands)
+    personalize.add_parser(commands)
     pick.add_parser(commands)
     predict.add_parser(commands)
     profile.add_parser(commands)

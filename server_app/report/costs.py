@@ -12,10 +12,18 @@ CALLED = {
     "search": "search",
     "finalists": "finalists",
     "final": "final training",
+    "personal": "nodes' own models",
 }
 """Stages in their order, with what people call them."""
-_BEGINS = {"path": "warm_up", "mixed": "bilevel", "trial": "search", "finalist": "finalists", "final": "final"}
-"""By label of what is proposed first, which stage begins."""
+_BEGINS = {
+    "path": "warm_up",
+    "mixed": "bilevel",
+    "trial": "search",
+    "finalist": "finalists",
+    "final": "final",
+    "personal": "personal",
+}
+"""By label of what is proposed first (of the last one: announced), which stage begins."""
 
 
 def costs_of(
@@ -69,7 +77,7 @@ def _seconds(events: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     began = {"start_up": 0.0}
     for event in events:
         label = str(event.get("trial", "")).partition("-")[0]
-        if event["event"] == "proposed" and label in _BEGINS:
+        if event["event"] in ("proposed", "personal") and label in _BEGINS:
             began.setdefault(_BEGINS[label], event["time"])
     ends = [*list(began.values())[1:], events[-1]["time"] if events else 0.0]
     return {stage: round(end - start, 3) for (stage, start), end in zip(began.items(), ends, strict=True)}

@@ -8,6 +8,7 @@ from typing import Any
 from common.config import Config
 from common.tasks import Classification, Regression, Task
 from server_app.reporting.words import counted, size
+from server_app.score_interval import MANY
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -33,6 +34,8 @@ def leaving_of(
     rows = [
         *_weights(events, result, ledgers),
         *_metrics(events),
+        *_of_own(events),
+        *_tests(events, config, task),
         *_handshake(events),
         *_classes(events, config, task),
         *_sums(events, config),
@@ -80,6 +83,28 @@ def _metrics(events: Events) -> Iterator[tuple[str, str, str]]:
         )
 
 
+def _of_own(events: Events) -> Iterator[tuple[str, str, str]]:
+    for event in _of(events, "personalized"):
+        yield (
+            "Metrics of the common model, of the node's own, of one trained alone, and which it keeps",
+            f"from {counted(event['num_nodes'], 'node')}",
+            "The models stayed there.",
+        )
+
+
+def _tests(events: Events, config: Config | None, task: Task | None) -> Iterator[tuple[str, str, str]]:
+    if task is None or not _of(events, "scored"):
+        return
+    if isinstance(task.head, Classification) and task.head.num_classes == 2:
+        yield (
+            "The probability above which the second class is best answered",
+            "with each score",
+            "It lies between two probabilities that a model gave to validation examples.",
+        )
+    if config is not None and config.final.bootstrap and len(_of(events, "node")) < MANY:
+        yield "One standard error of the test score, over the node's own test examples", "with each test", ""
+
+
 def _handshake(events: Events) -> Iterator[tuple[str, str, str]]:
     nodes = {event["node"]: event for event in _of(events, "node")}
     if nodes:
@@ -92,11 +117,12 @@ def _handshake(events: Events) -> Iterator[tuple[str, str, str]]:
 
 
 def _classes(events: Events, config: Config | None, task: Task | None) -> Iterator[tuple[str, str, str]]:
-    if task is None or not isinstance(task.head, Classification):
+    if task is None or isinstance(task.head, Regression):
         return
-    if task.head.classes:
-        yield "Names of classes", f"{len(task.head.classes)} names, which every node got", ""
-    if config is not None and config.objective["name"] == "primary":
+    if task.head.names:
+        yield "Names of classes", f"{len(task.head.names)} names, which every node got", ""
+    weighed = [] if config is None else _of(events, "weighted", "unweighted")
+    if config is not None and (config.objective["name"] == "primary" or weighed):
         least = config.preprocessing.min_examples
         yield (
             "How many training examples there are of each class",

@@ -15,7 +15,9 @@ SEARCH = "trial"
 BEFORE = {"path": "warm-up", "mixed": "bilevel search"}
 """What the stages before it are called, by label; a run has one of them at most."""
 STAGES = {"finalist": "finalists' training", "final": "final training"}
-"""What the stages after it are called, by label, in their order."""
+"""What the stages after it that train models are called, by label, in their order."""
+PERSONAL = "personal"
+"""Label of the last stage, in which nodes make models of their own."""
 
 
 @dataclass
@@ -108,6 +110,8 @@ class Board:
         now : float
             By the run's clock.
         """
+        if self.stage == PERSONAL:
+            return None
         if self.stage_began is not None:
             return self._stage_left(now - self.stage_began)
         if self.began is None or self.search_began is None or not self.ended or self.budgeted:
@@ -135,6 +139,8 @@ class Board:
             training = sum(row.state == "running" for row in self.trials.values())
             of = "" if self.budgeted else f"{self.ended} of "
             parts = [f"{of}{counted(self.ended if self.budgeted else self.total, 'trial')} ended, {training} under way"]
+        elif self.stage == PERSONAL:
+            parts = [f"nodes' own models, on {counted(len(self.nodes), 'node')}"]
         else:
             running = [row.rounds for row in self.named(self.stage).values() if row.state == "running"]
             all_rounds = counted(self.final_rounds, "round")
@@ -157,7 +163,8 @@ class Board:
             return f"---- gone on with after {rounds} of the {BEFORE[self.stage]} ----"
         trials = f"{self.ended} of {counted(self.total, 'trial')}"
         best = "" if self.best is None else f"; best so far: {worth_at_rung(self.best)}, {self.best['trial']}"
-        stage = "" if self.stage == SEARCH else f", in the {STAGES[self.stage]}"
+        called = {SEARCH: "", PERSONAL: ", as nodes made models of their own"}
+        stage = called[self.stage] if self.stage in called else f", in the {STAGES[self.stage]}"
         return f"---- gone on with after {trials}{stage}{best} ----"
 
     def why_lower(self) -> str:
@@ -200,6 +207,9 @@ class Board:
 
     def _on_final(self, event: dict[str, Any]) -> None:
         self._enter("final", event)
+
+    def _on_personal(self, event: dict[str, Any]) -> None:
+        self.stage, self.doing = PERSONAL, line_of(event) or ""
 
     def _enter(self, label: str, event: dict[str, Any]) -> None:
         self.stage, self.stage_began, self.rounds_before = label, event["time"], self.rounds

@@ -17,7 +17,7 @@ def costs_in_words(result: Mapping[str, Any]) -> Iterator[str]:
         Content of result.json.
     """
     for stage, macs in result.get("mac_examples", {}).items():
-        called = {"warm_up": "warm-up", "bilevel": "bilevel search"}.get(stage, stage)
+        called = {"warm_up": "warm-up", "bilevel": "bilevel search", "personal": "nodes' own models"}.get(stage, stage)
         yield f"cost of the {called}: {in_currencies(macs, result['node_seconds'][stage], result['bytes'][stage])}"
 
 

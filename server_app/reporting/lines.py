@@ -119,6 +119,11 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "final": lambda e: (
         f"Final training of {e['winner']}{_how_long(e)}, compared with: {', '.join(list(e['roles'])[1:])}"
     ),
+    "personal": lambda e: (
+        f"Each node makes a model of its own of {e['spec_id']} ({e['method']}, {counted(e['epochs'], 'epoch')}), "
+        "compares it on its own examples, and keeps the best"
+    ),
+    "personalized": lambda e: _personalized(e),  # noqa: PLW0108 - it is defined below
     "end": lambda e: f"The run {e['status']}. {e['message']}".rstrip(),
 }
 
@@ -198,6 +203,16 @@ def _discretized(event: dict[str, Any]) -> str:
     best, *others = [one["architecture"] for one in event["found"]]
     beside = f"; beside it: {'; '.join(others)}" if others else ""
     return f"The bilevel search ends after {counted(event['rounds'], 'round')}{why}. It comes to {best}{beside}"
+
+
+def _personalized(event: dict[str, Any]) -> str:
+    """Return what the nodes keep, and what they gain."""
+    if event["failure"]:
+        return f"No node has a model of its own: {event['failure']}"
+    kept = ", ".join(f"{way} {number:,}" for way, number in event["kept"].items())
+    gain = event["gain"]
+    told = f"; mean gain in {gain['metric']} {figure(gain['mean'])} ({gain['split']})" if gain else ""
+    return f"Of {counted(event['num_nodes'], 'node')} keep: {kept}{told}"
 
 
 def _budget(event: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server_app.reporting.best import INFEASIBLE, figure, worth_at_rung
-from server_app.reporting.board import BEFORE, STAGES, Board, Row
+from server_app.reporting.board import BEFORE, PERSONAL, STAGES, Board, Row
 from server_app.reporting.words import clock, counted
 
 _STATES = {"finished": "green", "stopped": "yellow", "failed": "red"}
@@ -65,6 +65,7 @@ def _bars(board: Board, now: float, width: int) -> Table:
     nodes = "looking for its nodes" if board.away else counted(len(board.nodes), "node")
     began = now if board.began is None else board.began
     words = [counted(board.rounds, "round"), nodes, clock(now - began)]
+    words += ["nodes' own models"] if board.stage == PERSONAL else []
     if (left := board.left(now)) is not None:
         words.append(f"about {clock(left)} left")
     outer = Table.grid()

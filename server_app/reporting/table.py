@@ -18,6 +18,7 @@ from server_app.reporting.columns import add_rows, over_what, tests_of, titles
 from server_app.reporting.cost import costs_in_words
 from server_app.reporting.front import front_of_result
 from server_app.reporting.judgement import judgement
+from server_app.reporting.personal import personal_of_result
 from server_app.reporting.words import counted, in_words, size
 from server_app.selection import ALONE, BEST, CHEAPEST
 
@@ -59,8 +60,9 @@ def render(result: dict[str, Any]) -> RenderableType:
     lines += [Text(sentence) for sentence in (*chosen_in_words(result.get("finalists", [])), *judgement(there, head))]
     small_print = [*over_what(columns), _summary(result), *costs_in_words(result)]
     classes = render_classes(result.get("classes", []))
-    tables = [table, *front_of_result(result), *([] if classes is None else [classes])]
-    return Group(*tables, *lines, *(Text(line, style="dim") for line in small_print))
+    own, told = personal_of_result(result, head)
+    tables = [table, *front_of_result(result), *([] if classes is None else [classes]), *own]
+    return Group(*tables, *lines, *told, *(Text(line, style="dim") for line in small_print))
 
 
 def chosen_in_words(finalists: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -209,9 +209,7 @@ class Stage(ABC):
                 reason = f"A node must not claim more examples than it said it holds, got {result.num_examples}"
                 result = replace(result, status="failed", reason=reason)
             if result.status == "done":
-                ledger.mac_examples += mac_examples(
-                    active.macs, job.work, result.num_examples, self.held(node, "train")
-                )
+                ledger.mac_examples += self._mac_examples(active, node, job, result)
             if result.status == "unfinished":
                 active.phase.hand_back(node)
                 self.journal.write("unfinished", node=node, trial=job.trial, round=job.work.round)
@@ -257,6 +255,10 @@ class Stage(ABC):
     def _lend(self, trial: Trial, kind: WorkKind) -> Arrays:
         """Return the arrays with which a node begins."""
         return self.weights.lend(trial, kind)
+
+    def _mac_examples(self, active: Active, node: str, job: Job, result: Result) -> int:
+        """Return the MACs x examples of a job that is done."""
+        return mac_examples(active.macs, job.work, result.num_examples, self.held(node, "train"))
 
     def _whose(self, active: Active, node: str) -> Active:  # noqa: ARG002
         """Return whose model `node` works on in the phase of `active`: a trial's own, or that of a member."""

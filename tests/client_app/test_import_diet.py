@@ -36,8 +36,9 @@ STARTUP = {
 """All top-level packages besides Python's and ours that a start-up may import; a new one costs every message."""
 
 PROGRAM = """
-import json, sys
+import json, sys, tempfile
 from dataclasses import replace
+from pathlib import Path
 import flwr.app, flwr.clientapp, numpy, torch
 stages = [set(sys.modules)]
 
@@ -53,7 +54,7 @@ from common.tasks import Classification, Task
 from common.data import Holder
 from common.jobs import Job, Order, Work
 from common.seeding import generator
-from common.settings import DatasetSettings, TrainingSettings
+from common.settings import DatasetSettings, PersonalSettings, TrainingSettings
 task, spec = Task((32,), Classification(10)), LayeredSpec((Linear(8, dropout=0.1), Linear(8, norm="batch")))
 weights = initial_weights(spec.lower(task), generator(0))
 for optimizer in ("adam", "sgd"):
@@ -66,6 +67,13 @@ modules = set(sys.modules)
 proxies = Job("proxy", "trial", spec, {}, Work("proxy", "train", 0))
 assert [result.status for result in do_jobs(replace(order, jobs=(proxies,)), Node("n", Holder(0, 2)))] == ["done"]
 assert {"client_app.proxies", "common.models.proxies"}.isdisjoint(modules)
+with tempfile.TemporaryDirectory() as folder:
+    work = Work("personal", "train", 1, personal=PersonalSettings("mix", 1, checkpoints=(1,)))
+    own = Job("personal", "trial", spec, {"weights": weights}, work)
+    node = Node("n", Holder(0, 2), personal_dir=Path(folder))
+    assert [result.status for result in do_jobs(replace(order, jobs=(own,)), node)] == ["done"]
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["model.safetensors", "spec.json"]
+assert {"client_app.personal", "common.personal", "common.models.export"}.isdisjoint(modules)
 stages.append(set(sys.modules))
 print(json.dumps([sorted(stage) for stage in stages]))
 """

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,14 @@ def eight_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"name": "attic", "data": "/data/a.npz"}, Node("attic", Holder(0, 1, "/data/a.npz"), MEMORY)),
         ({"partition-id": 1, "num-partitions": 2, "data": "a.npz"}, Node("partition-1", Holder(1, 2, "a.npz"), MEMORY)),
         ({"name": "attic", "data": "a.npz", "colour": "red"}, Node("attic", Holder(0, 1, "a.npz"), MEMORY)),
+        (
+            {"name": "attic", "data": "a.npz", "personal-dir": "/models"},
+            Node("attic", Holder(0, 1, "a.npz"), MEMORY, personal_dir=Path("/models")),
+        ),
+        (
+            {"partition-id": 3, "num-partitions": 10, "personal-dir": "own"},
+            Node("partition-3", Holder(3, 10), MEMORY, simulated=False, personal_dir=Path("own")),
+        ),
     ],
 )
 def test_a_node_config_is_read(config: dict[str, object], node: Node):
@@ -47,6 +56,7 @@ def test_a_node_config_is_read(config: dict[str, object], node: Node):
         ({"name": "", "data": "a.npz"}, "name must be a text"),
         ({"name": 7, "data": "a.npz"}, "name must be a text"),
         ({"name": "attic", "data": 1.5}, "data must be a text"),
+        ({"name": "attic", "data": "a.npz", "personal-dir": ""}, "personal-dir must be a text"),
         ({"partition-id": "1", "num-partitions": 2}, "partition-id must be a whole number"),
         ({"partition-id": True, "num-partitions": 2}, "partition-id must be a whole number"),
         ({"partition-id": 1, "num-partitions": 2.0}, "num-partitions must be a whole number"),

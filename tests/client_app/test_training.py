@@ -253,3 +253,16 @@ def test_divergence_ends_training_at_once():
     flat_state(model)[0] = math.nan
     settings = TrainingSettings(epochs=10**9)  # would never end
     assert math.isnan(train(model, examples_of(VECTOR), VECTOR.head, settings, 0))
+
+
+def test_of_a_part_nothing_else_changes_nor_computes_as_in_training():
+    """The linear map at the end, on features that batch norm scales and dropout leaves as in a score."""
+    spec = LayeredSpec((Linear(8, norm="batch", dropout=0.5),))
+    settings, examples = TrainingSettings("sgd", 0.1, batch_size=56), examples_of(VECTOR)
+    model, whole = (build(spec.lower(VECTOR)) for _ in range(2))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    scored = F.cross_entropy(whole.eval()(torch.from_numpy(examples.x)), torch.from_numpy(examples.y))
+    loss = train(model, examples, VECTOR.head, settings, 1, part=model.get_submodule("classifier"))
+    assert loss == pytest.approx(scored.item(), abs=1e-6), "the loss of its one step is that of a score"
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ConfigError
-from common.settings import BilevelSettings, DatasetSettings, TrainingSettings
+from common.settings import BilevelSettings, DatasetSettings, PersonalSettings, TrainingSettings
 
 FRACTION = st.floats(0, 1, exclude_max=True)
 DATASETS = st.builds(
@@ -54,7 +54,17 @@ BILEVELS = st.builds(
 )
 
 
-@given(st.one_of(DATASETS, TRAININGS, BILEVELS))
+PERSONALS = st.builds(
+    PersonalSettings,
+    method=st.sampled_from(["head", "all", "mix"]),
+    epochs=st.integers(1, 9),
+    learning_rate=st.floats(1e-9, 10),
+    checkpoints=st.lists(st.integers(1, 50), max_size=4).map(tuple),
+    folder=st.text(max_size=5),
+)
+
+
+@given(st.one_of(DATASETS, TRAININGS, BILEVELS, PERSONALS))
 @settings(max_examples=25)
 def test_json_there_and_back_changes_nothing(ours):
     text = json.dumps(ours.to_json(), allow_nan=False)
@@ -65,12 +75,12 @@ def test_json_there_and_back_changes_nothing(ours):
         assert hash(again) == hash(ours)
 
 
-@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings, BilevelSettings])
+@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings, BilevelSettings, PersonalSettings])
 def test_what_is_left_out_takes_its_default(kind):
     assert kind.from_json({}) == kind()
 
 
-@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings, BilevelSettings])
+@pytest.mark.parametrize("kind", [DatasetSettings, TrainingSettings, BilevelSettings, PersonalSettings])
 def test_what_is_unknown_is_named_and_so_is_the_way_out(kind):
     with pytest.raises(ConfigError, match=r"knows only \[.*\], got \['wings'\]\. Run the same version"):
         kind.from_json({"wings": 2})
@@ -121,6 +131,13 @@ def test_an_augmentation_that_is_unknown_or_named_twice_is_said(names):
         ConfigError, match=r"training\.augmentation is .* among jitter, scale, rotate, shift, flip, crop"
     ):
         TrainingSettings(augmentation=names)
+
+
+@pytest.mark.parametrize("name", ["epochs", "learning_rate"])
+@pytest.mark.parametrize("value", [0, -0.5, math.nan])
+def test_a_personal_setting_that_must_be_positive_is(name, value):
+    with pytest.raises(ConfigError, match=rf"^personal\.{name} must be above 0, got {value}\. "):
+        PersonalSettings(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["temperature", "learning_rate", "fraction", "blend"])

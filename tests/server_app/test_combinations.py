@@ -1,11 +1,13 @@
 """Every pair of a controller and a choice of weights, and which of them do not go together."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from common.config import compose_config
 from common.errors import ConfigError
+from common.groups import PersonalConfig
 from server_app.build import check, without_foreign_options
 from server_app.combinations import names_parents
 from server_app.controllers.base import Controller
@@ -136,6 +138,41 @@ def test_what_a_bilevel_search_has_no_use_for_is_refused(option, told):
 
 def test_partial_channels_are_those_of_cells():
     check(config_of("controller=darts", "controller.partial_channels=4", "space=cell"))
+
+
+def refusal_of(config):
+    try:
+        check(config)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("axis", ["controller", "fidelity", "weights", "objective", "placement", "aggregation"])
+def test_models_of_the_nodes_own_go_with_all_that_goes_without(axis):
+    """They follow the final training, which is the same whatever was searched."""
+    for name in choices(axis):
+        config = config_of(f"{axis}={name}")
+        own = [replace(config, personal=PersonalConfig(method)) for method in ("head", "all", "mix")]
+        assert {refusal_of(one) for one in own} == {refusal_of(config)}
+
+
+@pytest.mark.parametrize("option", ["scoring.folds=3", "scoring.held_out=0.2", "dataset=diabetes", "control=random"])
+def test_and_with_whoever_scores_whatever_is_told(option):
+    check(config_of(option, "personal.method=mix"))
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("personal.method=feet", r"personal\.method must be 'head', 'all' or 'mix'"),
+        ("personal.epochs=0", r"personal\.epochs must be 1 or more"),
+        ("personal.rate=0", r"personal\.rate must be above 0"),
+    ],
+)
+def test_how_nodes_make_them_is_checked(option, told):
+    with pytest.raises(ConfigError, match=told):
+        config_of(option)
 
 
 def test_a_controller_names_parents_where_it_says_so():

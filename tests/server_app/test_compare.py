@@ -125,6 +125,7 @@ def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
         fidelity={"name": "successive_halving", "max_rounds": 9},
         final={"rounds": 6, "finalists": 3},
         placement={"name": "split", "nodes_per_round": 2},
+        personal={"method": "mix"},
     )
     again = comparison_config(config, RESULT, 4, tmp_path)
     search = build_search(again, TASK, Journal(), Blobs(None))
@@ -139,6 +140,7 @@ def test_it_searches_nothing_and_ends_as_the_run_did(configure, tmp_path):
     assert final.seed != original.seed
     assert (again.seed, again.run.dir) == (child_seed(1, "compare") % 2**31, str(tmp_path))
     assert (again.final.seeds, again.final.finalists, again.scoring.folds, again.control) == (4, 1, 1, None)
+    assert again.personal.method is None
     assert (again.search.budget, again.search.imports) == (BudgetConfig(None, None, None, None), [])
     assert (again.training, again.dataset) == (config.training, config.dataset)
     assert again.final == replace(config.final, seeds=4, finalists=1)

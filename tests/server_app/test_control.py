@@ -12,6 +12,7 @@ from rich.console import Console
 
 from common.config import from_json
 from common.errors import ConfigError, SearchError, StorageError
+from common.groups import NOT_PERSONAL
 from common.tasks import Classification, Regression, Task
 from server_app.build import check
 from server_app.cli.control import go_on_after
@@ -65,6 +66,14 @@ def test_the_control_is_a_random_search_that_may_cost_as_much(configure, tmp_pat
     )
     assert same == config
     assert from_json(control.to_json()) == control
+
+
+def test_models_of_the_nodes_own_are_no_part_of_it_nor_of_what_it_may_cost(configure, tmp_path):
+    result = result_of([])
+    dearer = {**result, "mac_examples": {**result["mac_examples"], "personal": 9_000_000}}
+    control = control_config(configure(personal={"method": "all"}), dearer, tmp_path)
+    assert control.personal == NOT_PERSONAL
+    assert control.search.budget.limits == {"mac_examples": 2_500_000}
 
 
 def test_none_of_its_trials_is_picked_by_scores_without_training(configure, tmp_path):

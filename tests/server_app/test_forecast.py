@@ -7,6 +7,7 @@ import pytest
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.groups import FinalConfig
+from common.settings import PersonalSettings
 from common.tasks import Classification, Task
 from server_app.budget import Spent
 from server_app.forecast import (
@@ -16,6 +17,7 @@ from server_app.forecast import (
     dearest,
     final_cost,
     may_be_best,
+    personal_cost,
     priced,
     score_cost,
     training_cost,
@@ -110,6 +112,25 @@ def test_fewer_trials_than_finalists_are_all_of_them():
     assert cost(final, [ONE]).mac_examples == sum(
         [run_of(ONE, SELECTION, 1), run_of(ONE, OTHERS, 1), run_of(LINEAR, OTHERS, 1)]
     )
+
+
+def test_models_of_the_nodes_own_cost_their_passes_and_the_weights_one_way():
+    settings = PersonalSettings("all", epochs=2, checkpoints=(1, 2))
+    # epochs 3 in each of 2 rounds and two times 2 of fine-tuning; 1 common, 1 personal, 2 + 1 local; 3 tests
+    passes = 10 * (3 * 2 + 2 * 2) + 4 * 5 + 3 * 2
+    assert personal_cost(LOAD, settings, [(10, 4, 2), (9, 0, 2)], 2) == Bill(7 * (passes + 2), 2 * 100, 1)
+
+
+def test_they_are_reserved_once_for_the_dearest_winner_and_for_no_seed():
+    final = FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=3, baseline="portfolio")
+    settings = PersonalSettings("all", epochs=2, checkpoints=(1, 2))
+
+    def own(load):
+        return personal_cost(load, settings, [(10, 4, 2)], 2)
+
+    args = [final, [ONE, THREE, TWO], [], LINEAR, CONSTANT, SELECTION, OTHERS]
+    without, with_own = final_cost(*args, held_out=False), final_cost(*args, held_out=False, personal=own)
+    assert with_own == without + own(THREE)
 
 
 def best_of(ranking, most):

@@ -10,6 +10,7 @@ import pytest
 
 from server_app.blobs import Blobs
 from server_app.build import build_strategy
+from server_app.entries import personal_entry
 from server_app.journal import Journal
 
 CHOICES = {
@@ -101,6 +102,11 @@ CHOICES = {
         "space": {"name": "layered", "max_layers": 2, "width": [3, 5, 8], "operations": ["linear"]},
         "search": {"trials": 5, "concurrency": 2},
     },
+    "models of the nodes' own, finalists, people held out": {
+        "personal": {"method": "mix", "epochs": 2},
+        "final": {"rounds": 2, "finalists": 2, "seeds": 2, "checkpoints": 2},
+        "scoring": {"held_out": 0.25},
+    },
     "the least": {},
 }
 
@@ -156,15 +162,17 @@ class Run:
         finally:
             orders = [message.content["order"] for message in grid.sent if "order" in message.content]
             for order in orders:
-                self.trained.update(
-                    job for job, kind in zip(order["job"], order["kind"], strict=True) if kind in ("train", "bilevel")
-                )
+                jobs = zip(order["job"], order["kind"], strict=True)
+                self.trained.update(job for job, kind in jobs if kind in ("train", "bilevel", "personal"))
 
     def found(self):
         outcome = self.strategy.outcome
         again = outcome.finalists.trials if outcome.finalists else []
-        trials = [*outcome.search.ranking, *again, *outcome.final.trials]
-        return [{**trial.to_json(), "origin": trial.origin} for trial in trials]
+        trials, own = [*outcome.search.ranking, *again, *outcome.final.trials], []
+        if (personal := outcome.personal) is not None:
+            trials.append(personal.trial)
+            own = [personal_entry(personal)]
+        return [*({**trial.to_json(), "origin": trial.origin} for trial in trials), *own]
 
 
 def story(events):

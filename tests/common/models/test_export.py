@@ -90,8 +90,9 @@ def test_writing_again_replaces(folder):
     assert not any(tensor.any() for tensor in load_model(folder).state_dict().values())
 
 
-def test_writing_needs_no_torch():
-    code = "import sys, common.models.export; print([name for name in ('torch', 'flwr') if name in sys.modules])"
+def test_writing_needs_neither_torch_nor_safetensors():
+    heavy = ("torch", "flwr", "safetensors")
+    code = f"import sys, common.models.export; print([name for name in {heavy} if name in sys.modules])"
     assert run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 

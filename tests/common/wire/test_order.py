@@ -21,7 +21,7 @@ from common.architecture.layout import layout, state_size
 from common.errors import ProtocolError
 from common.jobs import NO_ARRAYS, Arrays, Job, Result, Split, Work
 from common.limits import Limits, needs_of
-from common.settings import BilevelSettings, TrainingSettings
+from common.settings import BilevelSettings, PersonalSettings, TrainingSettings
 from common.tasks import Classification, Task
 from common.wire.arrays import Packer, num_bytes, pack
 from common.wire.handshake import encode_question
@@ -194,6 +194,8 @@ ORDERS = {
     "arrays": [["x"] * 4, [], [0.0] * 4, [True] * 4],
     "bilevels": ["{}", [1], [b"{}"]],
     "bilevel": [["x"] * 4, [], [0.0] * 4],
+    "personals": ["{}", [1], [b"{}"]],
+    "personal": [["x"] * 4, [], [0.0] * 4],
 }
 
 
@@ -478,6 +480,54 @@ def test_a_split_that_is_not_for_training_is_none_for_a_bilevel_job():
     content = encoded(replace(ORDER, jobs=(replace(BILEVEL, work=replace(BILEVEL.work, split="validation")),)))
     with pytest.raises(ProtocolError, match="A job trains"):
         decode_order(content)
+
+
+OWN = PersonalSettings("mix", 3, 0.125, (1, 2, 4), "/runs/one/personal")
+PERSONAL = replace(JOBS[1], id="personal-1", work=Work("personal", "train", 4, RECIPES[0], 4, personal=OWN))
+
+
+def test_a_personal_job_travels_with_its_settings_beside_others():
+    content = encoded(replace(ORDER, jobs=(*JOBS, PERSONAL)))
+    record = content.config_records["order"]
+    assert [json.loads(text) for text in record["personals"]] == [None, OWN.to_json()]
+    assert record["personal"] == [0, 0, 0, 0, 1]
+    assert record["arrays"][-1] == record["arrays"][0], "the weights that others start from are sent once"
+    got = decoded(over_the_wire(content)).jobs[-1]
+    assert replace(got, arrays={}) == replace(PERSONAL, arrays={})
+    assert same(got.arrays, PERSONAL.arrays)
+
+
+@pytest.mark.parametrize("work", [replace(PERSONAL.work, personal=None), replace(JOBS[1].work, personal=OWN)])
+def test_personal_settings_belong_to_a_personal_job(work: Work):
+    content = encoded(replace(ORDER, jobs=(replace(PERSONAL, work=work),)))
+    assert "belong to a personal job, which needs them" in refused_jobs(over_the_wire(content))["personal-1"]
+
+
+@pytest.mark.parametrize("split", ["validation", "all", "test"])
+def test_a_personal_job_trains(split: Split):
+    job = replace(PERSONAL, work=replace(PERSONAL.work, split=split))
+    with pytest.raises(ProtocolError, match="A job trains"):
+        decode_order(encoded(replace(ORDER, jobs=(job,))))
+
+
+PERSONAL_TEXTS = {
+    "malformed": ("{", "must be a JSON object"),
+    "unknown": ('{"upload": true}', "PersonalSettings knows only"),
+    "another method": ('{"method": "steal"}', "personal.method must be one of head, all, mix"),
+    "no epoch": ('{"epochs": 0}', "personal.epochs must be above 0"),
+    "no number": ('{"learning_rate": NaN}', "personal.learning_rate must be above 0"),
+    "too long": (" " * 70_000, "65536 characters at most"),
+}
+
+
+@pytest.mark.parametrize("case", PERSONAL_TEXTS)
+def test_personal_settings_that_make_no_sense_cost_their_own_job_only(case: str):
+    text, reason = PERSONAL_TEXTS[case]
+    content = encoded(replace(ORDER, jobs=(JOBS[0], PERSONAL)))
+    content.config_records["order"]["personals"][1] = text
+    reasons = refused_jobs(over_the_wire(content))
+    assert list(reasons) == ["personal-1"]
+    assert reason in reasons["personal-1"]
 
 
 @pytest.mark.parametrize("limit", ["max_parameters", "max_macs"])

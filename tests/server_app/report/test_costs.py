@@ -35,3 +35,10 @@ def test_of_a_run_that_is_under_way_the_journal_tells(searched):
 def test_a_journal_of_before_there_were_trials_has_its_start_only(written):
     written.begin("a")
     assert [(one["name"], one["seconds"]) for one in costs_of(written.events, {}, {})["stages"]] == [("start-up", 1.0)]
+
+
+def test_models_of_the_nodes_own_are_a_stage(searched):
+    searched.add("personal", trial="personal-0000")
+    searched.add("personalized", trial="personal-0000", num_nodes=2)
+    last = costs_of(searched.events, {}, {})["stages"][-1]
+    assert (last["name"], last["seconds"]) == ("nodes' own models", 1.0)

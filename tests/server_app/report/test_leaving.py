@@ -50,3 +50,17 @@ def test_names_of_classes_and_sums_and_targets_are_told_where_they_left(searched
 def test_reasons_are_lines_of_text(searched):
     searched.add("refused", node="a", trial="trial-0000", round=1, reason="no number")
     assert told(searched.events)["Why something failed, as one line of text"] == "1 line"
+
+
+def test_what_leaves_of_models_of_the_nodes_own_and_of_tests(searched, base_config):
+    searched.add("personalized", num_nodes=2)
+    two = Task((4,), Classification(2))
+    found = told(searched.events, base_config, two)
+    assert found["Metrics of the common model, of the node's own, of one trained alone, and which it keeps"] == (
+        "from 2 nodes"
+    )
+    threshold = "The probability above which the second class is best answered"
+    error = "One standard error of the test score, over the node's own test examples"
+    assert (found[threshold], found[error]) == ("with each score", "with each test")
+    none = replace(base_config, final=replace(base_config.final, bootstrap=0))
+    assert {threshold, error}.isdisjoint(told(searched.events, none, Task((4,), Classification(3))))

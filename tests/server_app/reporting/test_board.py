@@ -47,6 +47,15 @@ def test_the_board_takes_in_the_stages_after_the_search(thorough):
     assert before.models == board.models, "as the run said at its start"
 
 
+def test_while_nodes_make_models_of_their_own_no_time_is_told(thorough):
+    board = board_of(
+        [*thorough.events[:-1], {"event": "personal", "spec_id": "a", "method": "mix", "epochs": 2, "time": 9.0}]
+    )
+    assert board.status(9.5).startswith("nodes' own models, on 3 nodes; best so far")
+    assert board.left(9.5) is None
+    assert ", as nodes made models of their own; best" in board.before({"event": "resuming"})
+
+
 def test_the_stage_before_the_search_has_rounds_and_a_name():
     board = Board()
     facts = {"time": 1.0, "trials": 4, "nodes": ["a"], "bilevel": {"rounds": 40, "parameters": 9, "places": 3}}

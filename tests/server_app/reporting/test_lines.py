@@ -62,6 +62,13 @@ SAMPLES = {
     "scoreless": {"node": "a", "specs": 480, "reason": "no answer within 600 s"},
     "budget": {"trials": 14, "currency": "mac_examples", "spent": 600.0, "reserved": 500.0, "limit": 1000.0},
     "retried": {"trial": "trial-0001", "round": 1, "action": "train", "tries": 1},
+    "personal": {"spec_id": "cc2b2e6d1f3c", "method": "mix", "epochs": 10},
+    "personalized": {
+        "num_nodes": 3,
+        "kept": {"common": 1, "personal": 2, "local": 0},
+        "gain": {"metric": "accuracy", "split": "test", "mean": 0.0625},
+        "failure": "",
+    },
 }
 """Fields of the events that the runs here do not bring about."""
 
@@ -109,6 +116,15 @@ def test_what_a_bilevel_search_lost_and_came_to():
     assert line_of({"event": "discretized", **alone}) == f"{ended}. It comes to a"
 
 
+def test_what_nodes_keep_and_gain():
+    told = {"event": "personalized", **SAMPLES["personalized"]}
+    assert line_of(told) == "Of 3 nodes keep: common 1, personal 2, local 0; mean gain in accuracy 0.0625 (test)"
+    assert line_of({**told, "gain": None}) == "Of 3 nodes keep: common 1, personal 2, local 0"
+    assert line_of({**told, "failure": "none of 3 nodes gave a usable result"}) == (
+        "No node has a model of its own: none of 3 nodes gave a usable result"
+    )
+
+
 def test_what_is_not_judged_ends_without_a_word():
     ended = {"event": "finished", "values": {"accuracy": 0.5}}
     assert line_of({**ended, "trial": "trial-0001"}) == "trial-0001 finished: accuracy 0.5000"
@@ -153,6 +169,7 @@ def test_every_event_has_a_line_or_is_known_to_be_quiet():
                 "said",
                 "true",
                 "first",
+                "epochs",
             )
             if key in ("spent", "limit"):
                 return 1.0
