@@ -238,5 +238,11 @@ def _help(*, _root_: DictConfig) -> str:
     return help_text(values, chosen, hydra.job.config_name, folders).replace("$", "$$")
 
 
+def _file_of_conf(name: str) -> str:
+    """Return where a file of conf/ lies, for an option that names a file."""
+    return str(CONF / name)
+
+
+OmegaConf.register_new_resolver("file_of_conf", _file_of_conf, replace=True)
 OmegaConf.register_new_resolver("name_of_data", _name_of_data, replace=True)
 OmegaConf.register_new_resolver("help_on_options", _help, replace=True)

@@ -87,7 +87,7 @@ class DatasetSettings(_Wire):
         A module of ``common.data``: ``digits``, ``synthetic``, ``diabetes`` or ``local``.
     path : str, optional
         The file or folder of ``local``. In a deployment the node config's ``data`` wins.
-    partition : {"iid", "dirichlet", "natural"}
+    partition : {"iid", "dirichlet", "natural", "files"}
         How simulated nodes share one pool.
     alpha : float
         Concentration of the Dirichlet partition.
@@ -105,7 +105,7 @@ class DatasetSettings(_Wire):
 
     name: str = "digits"
     path: str | None = None
-    partition: Literal["iid", "dirichlet", "natural"] = "iid"
+    partition: Literal["iid", "dirichlet", "natural", "files"] = "iid"
     alpha: float = 0.5
     validation_fraction: float = 0.2
     test_fraction: float = 0.2

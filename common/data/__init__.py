@@ -72,6 +72,7 @@ def load_node_data(settings: DatasetSettings, holder: Holder, seed: int, head: H
     DataError
         A file is missing or malformed, the node has too few examples, or its labels do not fit `head`.
     """
+    holder = _held(settings, holder)
     return _node_data(_key(settings_for(settings, holder)), holder, seed, head)
 
 
@@ -81,6 +82,7 @@ def load_node_test(settings: DatasetSettings, holder: Holder, seed: int, head: H
     None where the server has the test set (a shared pool with a test part), or where
     ``test_fraction`` is 0. Only for the end of a search; arguments and errors as in `load_node_data`.
     """
+    holder = _held(settings, holder)
     return _dataset(_key(settings_for(settings, holder))).node_test(holder, seed, head)
 
 
@@ -93,7 +95,7 @@ def load_server_test(
 
     Only for the end of a search; arguments and errors as in `load_node_data`.
     """
-    return _dataset(_key(settings)).server_test(head)
+    return None if settings.partition == "files" else _dataset(_key(settings)).server_test(head)
 
 
 def load_task(settings: DatasetSettings, nodes: int, seed: int) -> Task:
@@ -108,10 +110,14 @@ def load_task(settings: DatasetSettings, nodes: int, seed: int) -> Task:
 
 
 def natural_partitions(settings: DatasetSettings) -> int | None:
-    """Return how many people there are in training; None where that is not known.
+    """Return how many people, or files of nodes, there are in training; None where that is not known.
 
     Errors as in `load_node_data`.
     """
+    if settings.partition == "files":
+        from common.data.files import files_of
+
+        return len(files_of(settings))
     return _dataset(_key(settings)).natural_partitions()
 
 
@@ -129,6 +135,14 @@ def settings_for(settings: DatasetSettings, holder: Holder) -> DatasetSettings:
         return settings
     options = settings.options if settings.name == "local" else {}
     return replace(settings, name="local", path=None, options={**options, **asdict(holder.reading)})
+
+
+def _held(settings: DatasetSettings, holder: Holder) -> Holder:
+    if settings.partition != "files":
+        return holder
+    from common.data.files import holder_of  # it imports all formats
+
+    return holder_of(settings, holder)
 
 
 def _key(settings: DatasetSettings) -> str:

@@ -22,7 +22,7 @@ from common.tasks import Head, Task
 
 Index = NDArray[np.int64]
 
-PARTITIONS = ("iid", "dirichlet", "natural")
+PARTITIONS = ("iid", "dirichlet", "natural", "files")
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from common.data.formats.reading import PLAIN, Reading
 from common.data.formats.signals import SUFFIXES
 from common.errors import DataError
 
-__all__ = ["PLAIN", "Contents", "Reading", "Table", "read", "read_table"]
+__all__ = ["PLAIN", "Contents", "Reading", "Table", "is_data_file", "read", "read_table"]
 
 _TABLES = {
     **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), csv.read_table),
@@ -61,6 +61,11 @@ def read(path: str, reading: Reading = PLAIN) -> Contents:
         raise DataError(
             "The data must fit into memory", fix="Use fewer or smaller examples, or a larger machine"
         ) from error
+
+
+def is_data_file(place: Path) -> bool:
+    """Say whether a file has the ending of a format."""
+    return _ending(place) in _ENDINGS
 
 
 def read_table(path: str) -> Table:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from client_app.node import node_of, report
+from common.config import CONF
 from common.data import load_node_data, load_node_test
 from common.data.formats import Reading
 from common.data.local import LocalOptions, read_local
@@ -14,24 +15,6 @@ from common.preprocessing.expand import expansion_of
 from common.settings import DatasetSettings, PreprocessingSettings
 from common.tasks import Classification
 
-SCHEMA = """
-columns:
-  age: {role: number, unit: years, range: [0, 120]}
-  sex: {role: yes_no}
-  cp: {role: category, values: [1, 2, 3, 4]}
-  trestbps: {role: number, unit: mm Hg, missing: true, zero_means_missing: true}
-  chol: {role: number, unit: mg/dl, missing: true, zero_means_missing: true}
-  fbs: {role: yes_no, missing: true}
-  restecg: {role: category, values: [0, 1, 2], missing: true}
-  thalach: {role: number, unit: 1/min, missing: true}
-  exang: {role: yes_no, missing: true}
-  oldpeak: {role: number, unit: mm, missing: true}
-  slope: {role: category, values: [1, 2, 3], missing: true}
-  ca: {role: number, missing: true}
-  thal: {role: category, values: [3, 6, 7], missing: true}
-  disease: {role: label, classes: [no, yes]}
-  split: {role: split}
-"""
 HOSPITALS = {"cleveland": 303, "hungarian": 294, "switzerland": 123, "long_beach": 200}
 NUMBERS = ("trestbps", "chol", "thalach", "oldpeak", "ca")
 CATEGORIES = ("cp", "restecg", "slope", "thal")
@@ -45,10 +28,8 @@ def heart(shared_data: Path) -> Path:
 
 
 @pytest.fixture
-def schema(tmp_path: Path) -> str:
-    path = tmp_path / "schema.yaml"
-    path.write_text(SCHEMA)
-    return str(path)
+def schema() -> str:
+    return str(CONF / "schema" / "heart.yaml")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
