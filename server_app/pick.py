@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
-from sklearn.ensemble import RandomForestRegressor  # type: ignore[import-untyped]
+from sklearn.ensemble import RandomForestRegressor
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec

@@ -84,12 +84,7 @@ def predict(model: Path, file: str, label: str = "label") -> Predictions:
     own = (home / SPEC_FILE).exists()
     description = {} if own else read_description(home)
     task = read_model(home)[1] if own else task_from_record(description["task"])
-    if task.schema is not None:
-        raise DataError(
-            "A model of tables with a schema takes rows that the schema made; files are not read by it here yet",
-            fix="Read the rows, and give them to vectors_of(load_schema(...), rows); see README, your own data",
-        )
-    inputs = read_inputs(file, label, task.head)
+    inputs = read_inputs(file, label, task.head, task.schema)
     _check(inputs.x, task)
     run = _own(home, inputs.x) if own else _exported(home, description)
     starts = range(0, len(inputs.x), SCORING_BATCH)

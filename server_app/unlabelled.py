@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.formats import Reading, read
+from common.data.formats import Contents, Reading, read, read_table
+from common.data.formats.declared import features_of, is_labelled, learnt_of, matched
 from common.data.ingest import pool_of
 from common.errors import DataError
+from common.preprocessing.schema import Schema
 from common.tasks import Head
 
 _TABLES = (".csv", ".tsv")
@@ -44,7 +46,7 @@ class Inputs:
     notes: tuple[str, ...]
 
 
-def read_inputs(path: str, label: str, head: Head) -> Inputs:
+def read_inputs(path: str, label: str, head: Head, schema: Schema | None = None) -> Inputs:
     """Read a file.
 
     Parameters
@@ -56,12 +58,16 @@ def read_inputs(path: str, label: str, head: Head) -> Inputs:
         The column of a table that has the labels, if there is one.
     head : Head
         Of the model: what labels are for.
+    schema : Schema, optional
+        Of the model. A table then needs its features, and may lack the rest.
 
     Raises
     ------
     DataError
         The file cannot be read, or its labels are none of the model's.
     """
+    if schema is not None:
+        return _by_schema(path, schema, head)
     if not _lacks_labels(path, label):
         pool = pool_of(read(path, Reading(label, head.kind)), own=True, task=head.kind)
         examples = pool.take(np.arange(len(pool.y)), head)
@@ -69,6 +75,22 @@ def read_inputs(path: str, label: str, head: Head) -> Inputs:
     with _labelled(path, label) as copy:
         pool = pool_of(read(str(copy), Reading(label)), own=True)
         return Inputs(pool.take(np.arange(len(pool.y))).x, None, pool.notes)
+
+
+def _by_schema(path: str, schema: Schema, head: Head) -> Inputs:
+    """Read all rows of a table; labels count where every row has one."""
+    table = read_table(path)
+    columns, notes = matched(table, schema, schema.features)
+    x, told = features_of(columns, schema, table.rows)
+    notes += told
+    if any(column.name not in table.columns for column in schema.learnt):
+        return Inputs(x, None, tuple(notes))
+    learnt, _ = matched(table, schema, schema.learnt)
+    if not is_labelled(learnt, schema, table.rows).all():
+        return Inputs(x, None, (*notes, "Not every row has a label, so none is looked at."))
+    classes = np.array(schema.classes) if schema.classes else None
+    pool = pool_of(Contents(x, learnt_of(learnt, schema, table.rows), classes, schema=schema), own=True)
+    return Inputs(x, pool.take(np.arange(len(x)), head).y, tuple(notes))
 
 
 def _lacks_labels(path: str, label: str) -> bool:

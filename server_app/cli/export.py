@@ -86,7 +86,7 @@ def _export_model(arguments: argparse.Namespace) -> int:
     known: Known | None = None
     try:
         if arguments.data is not None:
-            known = of_file(arguments.data, arguments.label, model.task.head)
+            known = of_file(arguments.data, arguments.label, model.task)
         elif nodes := told.result.get("counts", {}).get("nodes"):
             known = of_run(arguments.folder, nodes, model.task)
     except DataError as error:

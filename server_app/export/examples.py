@@ -40,7 +40,7 @@ class Known:
     scored: Examples
 
 
-def of_file(path: str, label: str, head: Head) -> Known:
+def of_file(path: str, label: str, task: Task) -> Known:
     """Return those of a file; where it has a test part, that is what is scored.
 
     Raises
@@ -48,10 +48,16 @@ def of_file(path: str, label: str, head: Head) -> Known:
     DataError
         As of `common.data.formats.read`, and where labels are none of the model's.
     """
-    from common.data.formats import Reading, read
+    from common.data.formats import Reading, read, read_table
+    from common.data.formats.declared import contents_by
     from common.data.ingest import pool_of
 
-    pool = pool_of(read(path, Reading(label)), own=True)
+    head, kind = task.head, task.head.kind
+    if task.schema is None:
+        contents = read(path, Reading(label, kind))
+    else:
+        contents, kind = contents_by(read_table(path), task.schema), ""
+    pool = pool_of(contents, own=True, task=kind)
     scored = pool.train_rows if pool.test_rows is None else pool.test_rows
     name = Path(path).name if pool.test_rows is None else f"the test part of {Path(path).name}"
     return Known(name, pool.take(pool.train_rows[:_FITTED], head).x, pool.take(scored[:_SCORED], head))

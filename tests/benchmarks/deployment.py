@@ -36,7 +36,7 @@ from flwr.proto.control_pb2 import StartRunRequest
 from flwr.supercore.fab import Fab
 from rich.console import Console
 from rich.table import Table
-from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+from sklearn.datasets import load_digits
 
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec

@@ -10,8 +10,11 @@ import torch
 from common.architecture.initial import initial_weights
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
+from common.data.schema_file import load_schema
+from common.data.schema_rows import vectors_of
 from common.errors import DataError, StorageError
 from common.models.export import load_model, save_model
+from common.preprocessing.expand import expansion_of
 from common.preprocessing.scaling import Scaling
 from common.seeding import generator
 from common.tasks import Classification, Multilabel, Regression, Task
@@ -157,3 +160,54 @@ def test_images_without_folders_for_classes(tmp_path):
         probabilities = load_model(tmp_path / "best")(inputs).softmax(1).numpy()
     found = predict(tmp_path / "best", str(tmp_path / "images"))
     np.testing.assert_allclose([row[1:] for row in found.rows], probabilities, rtol=1e-5)
+
+
+SCHEMA = """
+columns:
+  age: {role: number, unit: years, missing: true}
+  smoker: {role: yes_no}
+  kind: {role: category, values: [a, b]}
+  ill: {role: label, classes: ["yes", "no"]}
+  site: {role: client}
+"""
+ROWS = "age;kind;smoker;more;ill\n61,5;a;1;x;no\n;b;no;y;yes\n40;b;true;z;yes\n"
+
+
+def of_schema(tmp_path):
+    (tmp_path / "schema.yaml").write_text(SCHEMA)
+    schema = load_schema(tmp_path / "schema.yaml")
+    width = len(expansion_of(schema).names)
+    task = Task((width,), Classification(2, ("no", "yes")), Scaling((0.0,) * width, (1.0,) * width), schema=schema)
+    save_model(tmp_path / "best", SPEC, task, initial_weights(SPEC.lower(task), generator(1)))
+    told = [
+        {"age": 61.5, "kind": "a", "smoker": 1},
+        {"kind": "b", "smoker": "no"},
+        {"age": 40, "kind": "b", "smoker": "yes"},
+    ]
+    x = vectors_of(schema, told)
+    with torch.inference_mode():
+        return tmp_path / "best", load_model(tmp_path / "best", x)(torch.from_numpy(x)).softmax(1).numpy()
+
+
+def test_raw_rows_are_read_by_the_schema_of_the_model(tmp_path):
+    best, probabilities = of_schema(tmp_path)
+    (tmp_path / "raw.csv").write_text(ROWS)
+    found = predict(best, str(tmp_path / "raw.csv"))
+    np.testing.assert_allclose([row[1:3] for row in found.rows], probabilities, rtol=1e-5)
+    assert [row[3] for row in found.rows] == ["no", "yes", "yes"]
+    assert found.metrics["accuracy"] == pytest.approx((probabilities.argmax(1) == [0, 1, 1]).mean())
+
+
+@pytest.mark.parametrize("raw", [ROWS.replace(";ill", ";other"), ROWS.replace("x;no", "x;")], ids=["none", "a gap"])
+def test_raw_rows_need_no_label_and_each_is_told_of(raw, tmp_path):
+    best, probabilities = of_schema(tmp_path)
+    (tmp_path / "raw.csv").write_text(raw)
+    found = predict(best, str(tmp_path / "raw.csv"))
+    np.testing.assert_allclose([row[1:] for row in found.rows], probabilities, rtol=1e-5)
+    assert found.metrics == {}
+
+
+def test_raw_rows_must_have_the_features_of_the_schema(tmp_path):
+    best, _ = of_schema(tmp_path)
+    with pytest.raises(DataError, match="must have the columns that its schema declares"):
+        predict(best, table(tmp_path / "mine.csv"))

@@ -37,8 +37,8 @@ def contents_by(table: Table, schema: Schema) -> Contents:
     """
     if not len(table.rows):
         raise DataError("A table must have rows below its header", fix="Add the examples")
-    columns, notes = matched(table, schema)
-    there = _labelled(columns, schema, table.rows)
+    columns, notes = matched(table, schema, [column for column in schema.columns if column.role != "ignore"])
+    there = is_labelled(columns, schema, table.rows)
     if not there.any():
         raise nothing_left(schema.learnt[0].name)
     if not there.all():
@@ -49,7 +49,7 @@ def contents_by(table: Table, schema: Schema) -> Contents:
     client, split = schema.of_role("client"), schema.of_role("split")
     return Contents(
         x,
-        _targets(kept, schema, rows) if schema.targets else _classes(kept, schema, rows),
+        learnt_of(kept, schema, rows),
         np.array(schema.classes) if schema.classes else None,
         None if client is None else people(_filled(kept[client.name], rows)),
         None if split is None else parts(split.name, _filled(kept[split.name], rows), rows),
@@ -92,15 +92,22 @@ def features_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> tu
     return expand(schema, values), notes
 
 
-def matched(table: Table, schema: Schema) -> tuple[dict[str, Column], list[str]]:
-    """Return the columns that a schema asks for, by its names, and what is told of the others.
+def learnt_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.int64] | NDArray[np.float32]:
+    """Return the places of classes in the schema, shape ``(n,)``, or targets, shape ``(n, targets)``.
+
+    No row may lack one; errors as of `contents_by`.
+    """
+    return _targets(columns, schema, rows) if schema.targets else _classes(columns, schema, rows)
+
+
+def matched(table: Table, schema: Schema, wanted: Sequence[Declared]) -> tuple[dict[str, Column], list[str]]:
+    """Return the columns of a schema that are `wanted`, by its names, and what is told of those that it has not.
 
     Raises
     ------
     DataError
         One is missing, or in another unit.
     """
-    wanted = [column for column in schema.columns if column.role != "ignore"]
     found: dict[str, Column] = {}
     used: set[str] = set()
     missing: list[str] = []
@@ -149,7 +156,7 @@ def _meant(missing: Sequence[str], others: Sequence[str]) -> str:
     return "; " + ", ".join(told) if told else f"; the table has {listed(list(others))} besides" if others else ""
 
 
-def _labelled(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.bool_]:
+def is_labelled(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.bool_]:
     """Return which rows have what is to be learnt."""
     label = schema.of_role("label")
     if label is not None:

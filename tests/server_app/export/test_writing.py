@@ -126,10 +126,10 @@ def test_a_model_for_one_of_many_who_scale_by_themselves(run):
 
 
 def test_the_test_part_of_a_file_is_what_is_scored(run, tmp_path):
-    head, rng = find(run)[0].task.head, np.random.default_rng(0)
+    task, rng = find(run)[0].task, np.random.default_rng(0)
     x, y, split = rng.random((6, 1, 8, 8), np.float32), np.arange(6), np.array([0, 0, 0, 0, 1, 1])
     np.savez(tmp_path / "mine.npz", x=x, y=y, split=split)
-    known = of_file(str(tmp_path / "mine.npz"), "label", head)
+    known = of_file(str(tmp_path / "mine.npz"), "label", task)
     assert known.name == "the test part of mine.npz"
     np.testing.assert_array_equal(known.fitted, x[:4])
     wanted = Examples(x[4:], y[4:])
