@@ -33,9 +33,12 @@ class LocalOptions(Reading):
     num_classes : int, optional
         Of labels that are numbers; by default the largest label + 1, and then every label below it must
         occur in a pool that nodes share.
+    test_clients : str
+        Of a pool that nodes share: whose examples are for the test only, by number, such as ``3,7,33-42``.
     """
 
     num_classes: int | None = None
+    test_clients: str = ""
 
     @classmethod
     def of(cls, reading: Reading) -> Self:
@@ -69,12 +72,22 @@ class Local(PooledDataset):
                 fix="Set dataset.path, or in a deployment name each node's own as data in its --node-config",
             )
         try:
-            return read_local(path, self.options, own=own_file is not None)
+            pool = read_local(path, self.options, own=own_file is not None)
         except DataError as error:
             whose, fix = path, error.fix
             if own_file is not None:
                 whose, fix = NODE, f"{error.fix}. On the node, `flwr-nas data check` says what is where"
             raise DataError(f"{whose}: {error.rule}", fix=fix, detail=error.detail) from None
+        if own_file is not None or not self.options.test_clients:
+            return pool
+        return _with_test_clients(pool, self.options.test_clients)
+
+
+@lru_cache(maxsize=2)
+def _with_test_clients(pool: Pool, text: str) -> Pool:
+    from common.data.test_clients import with_test_clients  # a deployed node never needs it
+
+    return with_test_clients(pool, text)
 
 
 @lru_cache(maxsize=2)
