@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -49,3 +50,13 @@ def flower_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFi
     yield caplog
     logger.removeHandler(caplog.handler)
     logger.propagate, logger.disabled = before
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of data files that are not part of the project."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FLWR_NAS_DATA", default))
+    if not (folder / "uci_har.npz").exists():
+        pytest.skip("the shared data are not here")
+    return folder

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,13 +15,3 @@ def save(tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    """The folder of data files that are not part of the project."""
-    default = Path(__file__).parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("FLWR_NAS_DATA", default))
-    if not (folder / "uci_har.npz").exists():
-        pytest.skip("the shared data are not here")
-    return folder
