@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from common import __version__
 from common.errors import FlwrNasError
 from common.output import silence
-from server_app.cli import compare, data, deployment, export, personalize, pick, predict, profile, report
+from server_app.cli import compare, data, deployment, export, personalize, pick, predict, profile, report, watch
 from server_app.cli.benchmark import benchmark
 from server_app.cli.proxies import proxies
 from server_app.cli.search import search
@@ -40,6 +40,7 @@ _EPILOG = """examples:
   flwr-nas proxies count=500                         a first look at 500 specs, scored without training
   flwr-nas data check FILE                           whether a node's data fit, before it joins
   flwr-nas pick runs/NAME --max-macs 1e6             the best of a run within limits, without a node
+  flwr-nas watch runs/NAME                           that run in a browser, while it is under way
   flwr-nas export runs/NAME --to onnx                the trained model for onnxruntime, with a card
   flwr-nas predict runs/NAME FILE                    what the trained model says of a file, as CSV
   flwr-nas personalize runs/NAME                     each node adapts the winner to itself, and keeps what is best
@@ -115,5 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_parser(commands)
     profile.add_parser(commands)
     report.add_parser(commands)
+    watch.add_parser(commands)
     commands.add_parser("show", help="show an architecture as a table and a picture, or what a space holds")
     return parser

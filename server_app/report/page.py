@@ -31,15 +31,25 @@ _SCRIPTS = (
     "report.js",
 )
 """In this order, since the last one begins."""
+_FOLLOWING = "follow.js"
+"""After them."""
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What could end a script, or begin a tag, in JSON that stands in HTML."""
 
 
-def page_of(document: Mapping[str, Any]) -> str:
-    """Return the page of a document; raises `StorageError` where a part of the installation is missing."""
-    script = _script()
+def page_of(document: Mapping[str, Any], *, follows: bool = False) -> str:
+    """Return the page of a document; raises `StorageError` where a part of the installation is missing.
+
+    Parameters
+    ----------
+    document : mapping
+        See `server_app.report.document`.
+    follows : bool
+        Whether it asks the server that it came from for what is new; see `server_app.report.serve`.
+    """
+    script, asks = _script(*([_FOLLOWING] if follows else [])), "connect-src 'self'; " if follows else ""
     policy = (
-        f"default-src 'none'; script-src 'sha256-{_digest(script)}'; style-src 'unsafe-inline'; img-src data:; "
+        f"default-src 'none'; script-src 'sha256-{_digest(script)}'; style-src 'unsafe-inline'; img-src data:; {asks}"
         "base-uri 'none'; form-action 'none'"
     )
     return f"""<!doctype html>
@@ -88,8 +98,8 @@ def _static(name: str) -> str:
 
 
 @cache
-def _script() -> str:
-    return '(() => {\n"use strict";\n' + "\n".join(map(_static, _SCRIPTS)) + "\n})();"
+def _script(*more: str) -> str:
+    return '(() => {\n"use strict";\n' + "\n".join(map(_static, (*_SCRIPTS, *more))) + "\n})();"
 
 
 def _digest(script: str) -> str:

@@ -88,7 +88,11 @@ class Browser:
 
     def open(self, file: Path, fragment: str = "") -> None:
         """Open a file, and wait until it has drawn itself."""
-        self._call("Page.navigate", url=file.as_uri() + fragment)
+        self.visit(file.as_uri() + fragment)
+
+    def visit(self, address: str) -> None:
+        """Open an address, and wait until it has drawn itself."""
+        self._call("Page.navigate", url=address)
         self.wait("document.readyState === 'complete'")
 
     def reload(self) -> None:
