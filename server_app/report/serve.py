@@ -21,7 +21,8 @@ from server_app.report.follow import news_of
 from server_app.report.page import page_of
 
 LOOPBACK = ("127.0.0.1", "localhost")
-_WAITING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2"><link rel="icon" href="data:,">
+_WAITING = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2"><link rel="icon" href="data:,">
 <title>waiting · flwr-nas</title><p>There is nothing to see of this run yet. This page looks again by itself.</p>
 </html>"""
 
