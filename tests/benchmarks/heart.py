@@ -2,11 +2,11 @@
 
     python tests/benchmarks/heart.py FOLDER [--seeds 0 1 2 3 4] [--out runs/heart] [--draws 10000] [OVERRIDE ...]
 
-FOLDER holds a .csv for each hospital, with the columns of conf/schema/heart.yaml. Of each seed a search runs
-(experiment=heart), and one of a single trial on what FLamby keeps of these rows (NeurIPS 2022, datasets track: without
-slope, ca and thal, and without rows that have a gap in what is left): its linear model is the federated logistic
-regression that others publish, and the search's own linear model is the same with all columns and all rows. As
-references, which no federation has, scikit-learn fits logistic regression and boosted trees on the pooled rows, and
+FOLDER holds a .csv for each hospital, with the columns of conf/deployment/schemas/heart.yaml. Of each seed a search
+runs (experiment=heart), and one of a single trial on what FLamby keeps of these rows (NeurIPS 2022, datasets track:
+without slope, ca and thal, and without rows that have a gap in what is left): its linear model is the federated
+logistic regression that others publish, and the search's own linear model is the same with all columns and all rows.
+As references, which no federation has, scikit-learn fits logistic regression and boosted trees on the pooled rows, and
 logistic regression on each hospital's rows alone.
 
 All is tested on the test rows of all hospitals, pooled. Printed are accuracies, mean and deviation over seeds, and of
@@ -48,7 +48,7 @@ from common.seeding import generator
 from common.settings import DatasetSettings
 from server_app.run_folder import RESULT
 
-SCHEMA = CONF / "schema" / "heart.yaml"
+SCHEMA = CONF / "deployment" / "schemas" / "heart.yaml"
 DROPPED = ("slope", "ca", "thal")
 """What FLamby leaves out."""
 SINGLE = ["search.trials=1", "final.finalists=1"]

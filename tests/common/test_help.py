@@ -68,7 +68,7 @@ def test_values_are_those_of_what_is_chosen(capsys):
         assert told in text
     assert "run.name=a $b digits" in text
     assert "dataset.options.label=label the column" in text
-    assert "experiment=digits or har, tutorial" in text
+    assert "experiment=digits or har, heart, parkinsons, tutorial" in text
     assert "experiment=digits: The default" in text
     assert "scoring.held_out=null" in text
     assert "space.width=[8, 16, 32, 64, 128] " in text

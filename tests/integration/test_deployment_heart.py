@@ -36,7 +36,7 @@ def test_hospitals_join_with_their_raw_files(shared_data, tmp_path):
     folder = shared_data / "heart"
     if not folder.is_dir():
         pytest.skip("the heart data are not here")
-    schema = CONF / "schema" / "heart.yaml"
+    schema = CONF / "deployment" / "schemas" / "heart.yaml"
     with Federation(tmp_path / "federation") as federation:
         for name in HOSPITALS:
             federation.node(name, data=str(folder / f"{name}.csv"), schema=str(schema))

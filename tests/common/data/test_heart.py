@@ -29,7 +29,7 @@ def heart(shared_data: Path) -> Path:
 
 @pytest.fixture
 def schema() -> str:
-    return str(CONF / "schema" / "heart.yaml")
+    return str(CONF / "deployment" / "schemas" / "heart.yaml")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
