@@ -85,7 +85,7 @@ class Local(PooledDataset):
 
 @lru_cache(maxsize=2)
 def _with_test_clients(pool: Pool, text: str) -> Pool:
-    from common.data.test_clients import with_test_clients  # a deployed node never needs it
+    from common.data.held_clients import with_test_clients  # a deployed node never needs it
 
     return with_test_clients(pool, text)
 

@@ -184,7 +184,9 @@ def test_it_is_that_option_wherever_it_is_typed():
     assert [config.dataset.options["label"] for config in swept] == ["a", "b"]
 
 
-OF_LOCAL = "label, schema, size, fit, convert, skip_bad, length, window, hop, unit, rate, num_classes"
+OF_LOCAL = (
+    "label, task, schema, size, fit, convert, skip_bad, length, window, hop, unit, rate, test_clients, num_classes"
+)
 
 
 @pytest.mark.parametrize("typed", ["dataset.lable=x", "dataset.options.lable=x", "~dataset.lable"])

@@ -151,7 +151,7 @@ def test_no_test_fraction_means_no_test(save: Save) -> None:
 
 
 def test_an_unknown_partition_is_refused() -> None:
-    with pytest.raises(ConfigError, match="must be one of iid, dirichlet, natural, got 'idd'"):
+    with pytest.raises(ConfigError, match="must be one of iid, dirichlet, natural, files, got 'idd'"):
         load_server_test(settings(None, partition="idd"), 0)
 
 

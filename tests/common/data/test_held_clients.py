@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.data import Holder, load_node_data, load_server_test, natural_partitions
-from common.data.test_clients import numbers_of
+from common.data.held_clients import numbers_of
 from common.errors import ConfigError
 from common.settings import DatasetSettings
 
