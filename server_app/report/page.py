@@ -60,7 +60,6 @@ def page_of(document: Mapping[str, Any], *, follows: bool = False) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
 <meta name="generator" content="flwr-nas {escape(__version__)}">
 <title>{escape(_title(document))}</title>
 <style>{_static(_STYLE)}</style>

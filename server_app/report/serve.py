@@ -22,7 +22,7 @@ from server_app.report.page import page_of
 
 LOOPBACK = ("127.0.0.1", "localhost")
 _WAITING = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2"><link rel="icon" href="data:,">
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2">
 <title>waiting · flwr-nas</title><p>There is nothing to see of this run yet. This page looks again by itself.</p>
 </html>"""
 
@@ -81,6 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._page()
         elif address.path == "/events":
             self._events(parse_qs(address.query))
+        elif address.path == "/favicon.ico":  # browsers ask by themselves
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.end_headers()
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 

@@ -86,6 +86,11 @@ def test_there_is_nothing_else(path, watched, asked):
     assert asked(watched[1], path).status == 404
 
 
+def test_browsers_that_look_for_an_icon_hear_that_there_is_none(watched, asked):
+    response = asked(watched[1], "/favicon.ico")
+    assert (response.status, response.read()) == (204, b"")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_nothing_can_be_changed(method, watched, asked):
     assert asked(watched[1], "/", method).status == 501
