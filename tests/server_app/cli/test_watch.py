@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,9 @@ from server_app.cli import main
 
 def test_it_serves_until_it_is_interrupted(tmp_path):
     command = [sys.executable, "-m", "server_app.cli", "watch", str(tmp_path / "run")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # who starts tests in the background ignores it
+    with subprocess.Popen(command, preexec_fn=heard, **options) as process:
         try:
             line = process.stdout.readline()
             address = re.fullmatch(r"Watching .*run at (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", line)[1]
