@@ -19,7 +19,7 @@ def test_it_serves_until_it_is_interrupted(tmp_path):
     command = [sys.executable, "-m", "server_app.cli", "watch", str(tmp_path / "run")]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # who starts tests in the background ignores it
-    with subprocess.Popen(command, preexec_fn=heard, **options) as process:
+    with subprocess.Popen(command, preexec_fn=heard, **options) as process:  # noqa: PLW1509 - no thread runs here
         try:
             line = process.stdout.readline()
             address = re.fullmatch(r"Watching .*run at (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", line)[1]
