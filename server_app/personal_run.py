@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import __version__
 from common.architecture.cost import cost_of
-from common.errors import FlwrNasError, StorageError
+from common.errors import StorageError
 from common.jobs import Weights
 from common.models.export import read_model
 from common.settings import TrainingSettings
@@ -23,18 +23,15 @@ from server_app.budget import Spent
 from server_app.build import without_foreign_options
 from server_app.build_closing import personal_settings
 from server_app.entries import personal_entry
-from server_app.exchange import StopRequested
 from server_app.federation import facts_of
-from server_app.journal import Journal, write_json
-from server_app.lock import RunLock
+from server_app.journal import Journal
+from server_app.one_stage import run_one_stage
 from server_app.personal_plan import PersonalPlan
-from server_app.reporting.lines import log_event
 from server_app.run import read_config
-from server_app.run_folder import JOURNAL, OWN_MODELS, RESULT, check_fresh, forget_stop, read_finished, run_folder
+from server_app.run_folder import OWN_MODELS, RESULT, read_finished
 from server_app.scoring import equally_of
 from server_app.stages.personal import Personal
 from server_app.trials import Trial
-from server_app.watch import stop_watch
 from server_app.wiring import told_to_all
 
 if TYPE_CHECKING:
@@ -91,33 +88,14 @@ def run_personal(grid: Grid, run_config: Mapping[str, Any]) -> None:
     """
     winner = winner_of(Path(str(run_config["personalize"])))
     config = read_config(run_config, "simulation" if type(grid).__name__ == "InMemoryGrid" else "deployment")
-    folder = run_folder(config.run.dir, config.run.name)
-    check_fresh(folder)
-    with RunLock(folder), Journal(folder / JOURNAL, log_event) as journal:
-        journal.write(
-            "start",
-            name=config.run.name,
-            seed=config.seed,
-            folder=str(folder),
-            started_at=config.run.started_at,
-            personalize=str(run_config["personalize"]),
-        )
-        plan = personal_plan(config, winner, journal, stop_watch(folder, config.run.launcher_pid), folder)
-        status, message = "failed", ""
-        try:
-            plan.start(grid=grid)
-            status = "finished"
-        except StopRequested as reason:
-            status, message = "stopped", str(reason)
-        except FlwrNasError as error:
-            message = str(error)
-            raise
-        except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            raise
-        finally:
-            status, message = _close(folder, config, winner, plan, status, message)
-            journal.write("end", status=status, message=message)
+    run_one_stage(
+        grid,
+        config,
+        {"personalize": str(run_config["personalize"])},
+        lambda journal, stop, folder: personal_plan(config, winner, journal, stop, folder),
+        OWN_MODELS,
+        lambda plan, status: record(config, winner, plan, status),
+    )
 
 
 def personal_plan(
@@ -187,15 +165,3 @@ def record(config: Config, winner: Winner, plan: PersonalPlan, status: str) -> d
         "seconds": {name: round(value, 3) for name, value in plan.seconds.items()},
         "config": json.loads(config.to_json()),
     }
-
-
-def _close(
-    folder: Path, config: Config, winner: Winner, plan: PersonalPlan, status: str, message: str
-) -> tuple[str, str]:
-    """Write what was found; a run that cannot even write says so and keeps its own error."""
-    try:
-        write_json(folder / OWN_MODELS, record(config, winner, plan, status))
-    except FlwrNasError as error:
-        status, message = "failed", message or str(error)
-    forget_stop(folder)
-    return status, message

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import __version__
-from common.errors import ConfigError, FlwrNasError
+from common.errors import ConfigError
 from common.models.proxies import PROXIES
 from server_app.budget import Spent
 from server_app.build import check, without_foreign_options
 from server_app.build_proxies import build_proxies
-from server_app.exchange import StopRequested
 from server_app.federation import facts_of
-from server_app.journal import Journal, write_json
-from server_app.lock import RunLock
+from server_app.journal import Journal
+from server_app.one_stage import run_one_stage
 from server_app.proxy_plan import ProxyPlan
 from server_app.proxy_ranking import MEAN_RANK, best, rank_all
-from server_app.reporting.lines import log_event
 from server_app.run import read_config
-from server_app.run_folder import JOURNAL, SCORES, check_fresh, forget_stop, run_folder
-from server_app.watch import stop_watch
+from server_app.run_folder import SCORES
 
 if TYPE_CHECKING:
     from flwr.serverapp import Grid
@@ -42,33 +38,14 @@ def run_proxies(grid: Grid, run_config: Mapping[str, Any]) -> None:
     """
     count = _count_of(run_config["proxies"])
     config = read_config(run_config, "simulation" if type(grid).__name__ == "InMemoryGrid" else "deployment")
-    folder = run_folder(config.run.dir, config.run.name)
-    check_fresh(folder)
-    with RunLock(folder), Journal(folder / JOURNAL, log_event) as journal:
-        journal.write(
-            "start",
-            name=config.run.name,
-            seed=config.seed,
-            folder=str(folder),
-            started_at=config.run.started_at,
-            proxies=count,
-        )
-        plan = proxy_plan(config, count, journal, stop_watch(folder, config.run.launcher_pid))
-        status, message = "failed", ""
-        try:
-            plan.start(grid=grid)
-            status = "finished"
-        except StopRequested as reason:
-            status, message = "stopped", str(reason)
-        except FlwrNasError as error:
-            message = str(error)
-            raise
-        except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            raise
-        finally:
-            status, message = _close(folder, config, plan, status, message)
-            journal.write("end", status=status, message=message)
+    run_one_stage(
+        grid,
+        config,
+        {"proxies": count},
+        lambda journal, stop, _: proxy_plan(config, count, journal, stop),
+        SCORES,
+        lambda plan, status: record(config, plan, status),
+    )
 
 
 def proxy_plan(
@@ -122,16 +99,6 @@ def record(config: Config, plan: ProxyPlan, status: str) -> dict[str, Any]:
         "seconds": {name: round(value, 3) for name, value in plan.seconds.items()},
         "config": asdict(config),
     }
-
-
-def _close(folder: Path, config: Config, plan: ProxyPlan, status: str, message: str) -> tuple[str, str]:
-    """Write what was found; a run that cannot even write says so and keeps its own error."""
-    try:
-        write_json(folder / SCORES, record(config, plan, status))
-    except FlwrNasError as error:
-        status, message = "failed", message or str(error)
-    forget_stop(folder)
-    return status, message
 
 
 def _count_of(value: Any) -> int:

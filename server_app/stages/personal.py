@@ -8,7 +8,7 @@ other stages.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -178,7 +178,7 @@ class Personal(Stage):
     def summary(self) -> dict[str, Any]:
         """Return what it came to: how many nodes keep what, and what they gain, by their tests if there are any."""
         found = self.verdicts
-        gain = self._gain(found, "test") or self._gain(found, "validation")
+        gain = self._gain("test") or self._gain("validation")
         return {
             "num_nodes": len(found),
             "num_left_out": len(self.left_out),
@@ -192,8 +192,8 @@ class Personal(Stage):
 
     # ------------------------------------------------------------ within
 
-    def _gain(self, found: Mapping[str, Verdict], split: str) -> dict[str, Any] | None:
-        return gain_of_kept(found, split, self.head, equally=self.equally)
+    def _gain(self, split: str) -> dict[str, Any] | None:
+        return gain_of_kept(self.verdicts, split, self.head, equally=self.equally)
 
     def _under(self, trial: Trial, tries: int = 0) -> Active:
         return Active(trial, self._name(0), self.rounds, self.macs, slot=0, tries=tries)

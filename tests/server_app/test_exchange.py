@@ -152,7 +152,7 @@ def test_a_message_that_expired_and_that_flower_says_nothing_of_is_given_up(grid
 
 
 def test_a_reply_that_cannot_be_fetched_is_given_up_after_the_deadline(grid, monkeypatch, flower_log):
-    exchange = Written(grid, deadline=0.05, one_by_one=True)
+    exchange = Written(grid, deadline=1.0, one_by_one=True)
     huge, quick = message_to(grid.join(echo)), message_to(grid.join(echo))
     tries, pull = [], grid.pull_messages
 
@@ -170,7 +170,7 @@ def test_a_reply_that_cannot_be_fetched_is_given_up_after_the_deadline(grid, mon
     exchange.close()
     (error,) = [reply for reply in replies if reply.has_error()]
     assert error.metadata.reply_to_message_id == huge.metadata.message_id
-    assert error.error.reason == "for 0.05 s its reply could not be fetched: 413 Content Too Large"
+    assert error.error.reason == "for 1 s its reply could not be fetched: 413 Content Too Large"
     assert len(tries) > 1
     assert flower_log.text.count("could not be fetched, trying again") == 1
     assert exchange.receive(later(0)) == []
