@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,20 @@ from common.architecture.memory import SCORING_BATCH
 from common.errors import DataError
 from common.models.export import SPEC_FILE, load_model, read_model
 from common.tasks import Head, Task, task_from_record
-from common.tasks.base import names_of
+from common.tasks.base import Labels, names_of
 from common.tasks.binary_metrics import HALF
 from server_app.export.base import Format, Run
+from server_app.export.found import metadata_of
 from server_app.export.writing import read_description
 from server_app.registry import load_choice
 from server_app.run_folder import RESULT
 from server_app.unlabelled import Inputs, read_inputs
+
+AT_THRESHOLD = "predicted_at_threshold"
+"""The column with the class by the threshold that the search fitted on validation; ``predicted`` is by a half."""
+
+_Told = tuple[tuple[str, ...], list[list[Any]], list[str] | None]
+"""Names of columns, rows, and the labels in words, where there are some."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,8 @@ class Predictions:
         Of the table.
     rows : list
         One for each example, in the order of the file: from a classifier the class and the probability of each, of
-        several labels those that are likely and the probability of each, else the outputs; and the label last, where
-        there is one.
+        several labels those that are likely and the probability of each, else the outputs; then the class by the
+        threshold that was fitted on validation, where there is one; and the label last, where there is one.
     metrics : dict
         Where there are labels: what the head's metrics say.
     notes : tuple of str
@@ -84,12 +91,13 @@ def predict(model: Path, file: str, label: str = "label") -> Predictions:
     own = (home / SPEC_FILE).exists()
     description = {} if own else read_description(home)
     task = read_model(home)[1] if own else task_from_record(description["task"])
+    threshold = (metadata_of(home) if own else description).get("threshold")
     inputs = read_inputs(file, label, task.head, task.schema)
     _check(inputs.x, task)
     run = _own(home, inputs.x) if own else _exported(home, description)
     starts = range(0, len(inputs.x), SCORING_BATCH)
     outputs = np.concatenate([run(inputs.x[start : start + SCORING_BATCH]) for start in starts])
-    return _told(task.head, outputs, inputs)
+    return _told(task.head, outputs, inputs, threshold)
 
 
 def _home(model: Path) -> Path:
@@ -126,28 +134,47 @@ def _check(x: NDArray[np.float32], task: Task) -> None:
         )
 
 
-def _told(head: Head, outputs: NDArray[np.float32], inputs: Inputs) -> Predictions:
-    metrics = {} if inputs.y is None else head.metrics(head.before_readout(outputs), inputs.y)
-    if head.kind == "classification":
+def _told(head: Head, outputs: NDArray[np.float32], inputs: Inputs, threshold: float | None) -> Predictions:
+    known = head.kind == "classification" and head.output_width == 2 and threshold is not None
+    threshold = threshold if known else None
+    columns, told, labels = _TOLD.get(head.kind, _numbers)(head, outputs, inputs.y)
+    if threshold is not None:
         names = names_of(head)
-        shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
-        columns = ("predicted", *[f"p({name})" for name in names])
-        told: Sequence[list[Any]] = [
-            [names[int(row.argmax())], *row.tolist()] for row in shifted / shifted.sum(axis=1, keepdims=True)
-        ]
-        labels = None if inputs.y is None else [names[int(label)] for label in inputs.y]
-    elif head.kind == "multilabel":
-        names = names_of(head)
-        columns = ("predicted", *[f"p({name})" for name in names])
-        told = [[_there(row > HALF, names), *row.tolist()] for row in outputs]
-        labels = None if inputs.y is None else [_there(row > 0, names) for row in inputs.y]
-    else:
-        columns = ("predicted",) if head.output_width == 1 else tuple(f"output{i}" for i in range(head.output_width))
-        told = [[float(value) for value in row] for row in outputs]
-        labels = None if inputs.y is None else [" ".join(f"{value:.6g}" for value in row) for row in inputs.y]
-    rows = [[*row, *([] if labels is None else [labels[place]])] for place, row in enumerate(told)]
-    return Predictions((*columns, *([] if labels is None else ["label"])), rows, metrics, inputs.notes)
+        columns = (*columns, AT_THRESHOLD)
+        told = [[*row, names[int(row[2] > threshold)]] for row in told]
+    if labels is not None:
+        columns = (*columns, "label")
+        told = [[*row, label] for row, label in zip(told, labels, strict=True)]
+    metrics = {} if inputs.y is None else head.metrics(head.before_readout(outputs), inputs.y, threshold)
+    return Predictions(columns, told, metrics, inputs.notes)
+
+
+def _classes(head: Head, outputs: NDArray[np.float32], y: Labels | None) -> _Told:
+    names = names_of(head)
+    shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
+    rows = [[names[int(row.argmax())], *row.tolist()] for row in shifted / shifted.sum(axis=1, keepdims=True)]
+    labels = None if y is None else [names[int(label)] for label in y]
+    return ("predicted", *[f"p({name})" for name in names]), rows, labels
+
+
+def _several(head: Head, outputs: NDArray[np.float32], y: Labels | None) -> _Told:
+    names = names_of(head)
+    rows = [[_there(row > HALF, names), *row.tolist()] for row in outputs]
+    labels = None if y is None else [_there(row > 0, names) for row in y]
+    return ("predicted", *[f"p({name})" for name in names]), rows, labels
+
+
+def _numbers(head: Head, outputs: NDArray[np.float32], y: Labels | None) -> _Told:
+    columns = ("predicted",) if head.output_width == 1 else tuple(f"output{i}" for i in range(head.output_width))
+    labels = None if y is None else [" ".join(f"{value:.6g}" for value in row) for row in y]
+    return columns, [[float(value) for value in row] for row in outputs], labels
 
 
 def _there(mask: NDArray[np.bool_], names: Sequence[str]) -> str:
     return "; ".join(name for name, there in zip(names, mask.tolist(), strict=True) if there)
+
+
+_TOLD: dict[str, Callable[[Head, NDArray[np.float32], Labels | None], _Told]] = {
+    "classification": _classes,
+    "multilabel": _several,
+}

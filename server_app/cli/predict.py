@@ -13,7 +13,8 @@ _ABOUT = """Scores a file with a trained model. MODEL is the folder of a run, be
 wrote. FILE is what a node would have: .csv, .npz, .parquet, or a folder of images; it needs no labels. Numbers go in
 as they are: the model scales them itself.
 
-Prints CSV with a row for each example: the class and the probability of each, or the numbers of a regression. Where
+Prints CSV with a row for each example: the class and the probability of each, or the numbers of a regression. Of two
+classes the likelier is predicted, and beside it the one by the threshold that the search fitted on validation. Where
 there are labels they follow, and the scores go to the error output. Of a model in the formats python and safetensors
 the code in its folder is run: use those that are your own."""
 

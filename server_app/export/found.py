@@ -57,7 +57,7 @@ def find(folder: Path, member: int | None = None) -> tuple[Trained, Told]:
     if (folder / SPEC_FILE).exists() and not (folder / RESULT).exists():
         if member is not None:
             raise ConfigError("--member names one of a run's front", member, fix="Name the folder of the run")
-        return _read(folder, folder.name), Told(_metadata(folder))
+        return _read(folder, folder.name), Told(metadata_of(folder))
     result = read_finished(folder, RESULT)
     if not isinstance(result, dict) or "winner" not in result:
         raise _foreign(folder, {}, f"{RESULT} names no winner")
@@ -67,7 +67,7 @@ def find(folder: Path, member: int | None = None) -> tuple[Trained, Told]:
         raise _foreign(folder, result, repr(error)) from None
     who = "winner" if member is None else f"trial {member}"
     name = f"{who} of {result.get('name', folder.name)}"
-    return _read(home, name, folder, result), Told(_metadata(home), entry, result, _config(folder))
+    return _read(home, name, folder, result), Told(metadata_of(home), entry, result, _config(folder))
 
 
 def _winner(folder: Path, result: Mapping[str, Any]) -> tuple[Mapping[str, Any], Path]:
@@ -119,7 +119,8 @@ def _foreign(folder: Path, result: Mapping[str, Any], why: str) -> StorageError:
     )
 
 
-def _metadata(home: Path) -> Mapping[str, Any]:
+def metadata_of(home: Path) -> Mapping[str, Any]:
+    """Return what the spec.json of a trained model says of it for people; empty where that is nothing."""
     found = json.loads((home / SPEC_FILE).read_text(encoding="utf-8")).get("metadata", {})
     return found if isinstance(found, dict) else {}
 

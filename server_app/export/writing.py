@@ -109,6 +109,7 @@ def write(
         "id": model.spec.id,
         "spec": model.spec.to_dict(),
         "task": model.task.to_record(),
+        **({} if (threshold := told.metadata.get("threshold")) is None else {"threshold": threshold}),
         "measured": measured.to_json(),
         "before_after": before_after,
         "tried_on": tried_on,

@@ -7,9 +7,8 @@ from typing import Any
 
 from common.tasks import Head
 from server_app.candidates import ROLES
-from server_app.reporting.columns import cell, tests_of, titles
+from server_app.reporting.columns import lines_of, over_what, tests_of, titles
 from server_app.reporting.judgement import judgement
-from server_app.reporting.rows import rows_to_show
 from server_app.reporting.table import chosen_in_words
 from server_app.reporting.words import in_words, size
 
@@ -34,17 +33,9 @@ def models_of(result: Mapping[str, Any], head: Head | None) -> dict[str, Any]:
     if "winner" not in there or head is None:
         return {"roles": [], "rows": [], "runs": 0, "sentences": ["Nothing was found yet."]}
     entries = list(there.values())
-    tests = [tests_of(entry) for entry in entries]
     names = ["found", *titles(list(there)[1:], head)]
-    rows = [
-        [row.title, *(cell(own, row.metric, row.form) for own in tests)]
-        for row in rows_to_show(head, [test for own in tests for test in own])
-    ]
-    rows += [
-        ["parameters", *(f"{entry['parameters']:,}" for entry in entries)],
-        ["MACs", *(f"{entry['macs']:,}" for entry in entries)],
-        ["bytes sent, final training", *(size(entry.get("bytes_sent", 0)) for entry in entries)],
-    ]
+    rows = [[title, *cells] for title, cells in lines_of(head, entries)]
+    rows.append(["bytes sent, final training", *(size(entry.get("bytes_sent", 0)) for entry in entries)])
     return {
         "roles": [
             {
@@ -58,6 +49,10 @@ def models_of(result: Mapping[str, Any], head: Head | None) -> dict[str, Any]:
             for title, (role, entry) in zip(names, there.items(), strict=True)
         ],
         "rows": rows,
-        "runs": max(map(len, tests)),
-        "sentences": [*chosen_in_words(result.get("finalists", [])), *judgement(there, head)],
+        "runs": max(len(tests_of(entry)) for entry in entries),
+        "sentences": [
+            *chosen_in_words(result.get("finalists", [])),
+            *judgement(there, head),
+            *over_what(entries),
+        ],
     }

@@ -23,15 +23,23 @@ def tests_of(entry: Mapping[str, Any]) -> list[dict[str, float]]:
     return [test for test in entry["tests"] if test]
 
 
-def add_rows(table: Table, head: Head, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Add the lines of the head's metrics, and of what the models cost."""
+def lines_of(head: Head, entries: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Return the lines of the head's metrics, and of what the models cost: a title, and a cell for each entry."""
     columns = [tests_of(entry) for entry in entries]
+    lines = []
     for row in rows_to_show(head, [test for tests in columns for test in tests]):
-        table.add_row(row.title, *(cell(tests, row.metric, row.form) for tests in columns))
+        lines.append((row.title, [cell(tests, row.metric, row.form) for tests in columns]))
         if row.metric == head.primary[0] and any("interval" in entry for entry in entries):
-            table.add_row("95 % interval", *(_interval(entry, row.form) for entry in entries))
-    table.add_row("parameters", *(f"{entry['parameters']:,}" for entry in entries))
-    table.add_row("MACs", *(f"{entry['macs']:,}" for entry in entries))
+            lines.append(("95 % interval", [_interval(entry, row.form) for entry in entries]))
+    lines.append(("parameters", [f"{entry['parameters']:,}" for entry in entries]))
+    lines.append(("MACs", [f"{entry['macs']:,}" for entry in entries]))
+    return lines
+
+
+def add_rows(table: Table, head: Head, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Add the lines of `lines_of`."""
+    for title, cells in lines_of(head, entries):
+        table.add_row(title, *cells)
 
 
 def over_what(entries: Iterable[Mapping[str, Any]]) -> list[str]:

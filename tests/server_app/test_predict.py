@@ -30,9 +30,9 @@ X = generator(0, "x").standard_normal((5, 3)).astype(np.float32)
 Y = np.array([2, 0, 1, 1, 2])
 
 
-def saved(folder, head, scaling=None):
+def saved(folder, head, scaling=None, **metadata):
     task = Task((3,), head, scaling)
-    save_model(folder, SPEC, task, initial_weights(SPEC.lower(task), generator(1)))
+    save_model(folder, SPEC, task, initial_weights(SPEC.lower(task), generator(1)), metadata)
     return folder
 
 
@@ -106,6 +106,27 @@ def test_several_labels_are_told_by_name_with_their_probabilities(tmp_path):
     assert [row[0] for row in found.rows] == ["; ".join(names) for names in likely]
     wrong = np.where(y == 1, 1 - probabilities, probabilities)
     assert found.metrics["loss"] == pytest.approx(-np.log(1 - wrong).mean(), rel=1e-4)
+
+
+def test_the_threshold_of_validation_has_its_own_column_and_its_own_scores(tmp_path):
+    head = Classification(2, ("well", "ill"))
+    ill = predict(saved(tmp_path / "plain", head), table(tmp_path / "x.csv")).rows
+    threshold = float(np.median([row[2] for row in ill]))  # two of five are above
+    best = saved(tmp_path / "best", head, threshold=threshold)
+    labels = ["well", "ill", "ill", "well", "ill"]
+    found = predict(best, table(tmp_path / "mine.csv", labels))
+    assert found.columns == ("predicted", "p(well)", "p(ill)", "predicted_at_threshold", "label")
+    wanted = ["ill" if row[2] > threshold else "well" for row in ill]
+    assert sorted(wanted) == ["ill"] * 2 + ["well"] * 3
+    assert [row[3] for row in found.rows] == wanted
+    assert [row[0] for row in found.rows] == ["ill" if row[2] > 0.5 else "well" for row in ill]
+    right = sum(said == label for said, label in zip(wanted, labels, strict=True))
+    assert found.metrics["accuracy_at_threshold"] == pytest.approx(right / 5)
+    assert found.metrics["threshold"] == threshold
+
+    model, told = find(best)
+    write(Python(), model, told, tmp_path / "out", None)
+    assert predict(tmp_path / "out", str(tmp_path / "mine.csv")).to_csv() == found.to_csv()
 
 
 def test_a_file_for_another_model(best, tmp_path):
