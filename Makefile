@@ -59,7 +59,7 @@ certs: $(INSTALLED)
 
 test-containers: $(INSTALLED)
 	$(SETUP)
-	CONTAINERS="$(CONTAINERS)" TORCH="$(TORCH)" $(BIN)/python -m pytest tests/containers $(ARGS)
+	CONTAINERS="$(CONTAINERS)" TORCH="$(TORCH)" $(BIN)/python -m pytest tests/containers -m containers $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -132,6 +132,7 @@ def test_a_late_node_is_not_waited_for(project, search, tmp_path):
     assert all("partition-1" in event["nodes"] for event in run.kinds("round"))
 
 
+@pytest.mark.thorough
 def test_a_final_training_that_fails_fails_the_command_and_keeps_a_model(project, search, tmp_path):
     replace_client(project, TIRED)
     run = search(tmp_path / "run", root=project)

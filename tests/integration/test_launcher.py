@@ -179,7 +179,13 @@ def test_an_interrupt_while_flower_starts(command):
     assert run.errors.read_text() == "flwr-nas: The run was interrupted.\n"
 
 
-@pytest.mark.parametrize(("name", "when"), [("superlink", Command.started), ("simulation", Command.searching)])
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("superlink", Command.started),
+        pytest.param("simulation", Command.searching, marks=pytest.mark.thorough),
+    ],
+)
 def test_a_process_that_dies_is_named_with_its_log(command, name, when):
     run = command(*ENDLESS)
     when(run)

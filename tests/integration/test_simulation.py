@@ -179,6 +179,7 @@ def test_with_folds_each_trial_trains_without_those_that_score_it(search, tmp_pa
         assert (trial["state"], trial["rounds"], sorted(trial["by_node"])) == ("finished", 2, NODES)
 
 
+@pytest.mark.thorough
 def test_paths_are_typed_as_they_are(search, tmp_path):
     folder = tmp_path / "äö (1), x=[2]'s"
     folder.mkdir()

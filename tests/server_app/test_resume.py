@@ -185,6 +185,7 @@ def changes(request):
     return CHOICES[request.param]
 
 
+@pytest.mark.thorough
 def test_killed_at_any_event_it_ends_as_if_never_interrupted(changes, configure, make_grid, tmp_path):
     config = configure(**changes, federation={"nodes": 4})
     whole = Run(config, tmp_path / "whole", make_grid)

@@ -128,7 +128,7 @@ def many(monkeypatch, configure):
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS, ids=lambda placement: placement["name"])
-@pytest.mark.parametrize("misfits", ["", "bdeh"])
+@pytest.mark.parametrize("misfits", [pytest.param("", marks=pytest.mark.thorough), "bdeh"])
 def test_of_many_nodes_those_that_were_asked_are_asked_again_and_no_others(make, many, placement, misfits):
     config = replace(many, placement=placement)
     whole = make(config, people=NAMES, misfits=misfits)
