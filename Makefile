@@ -19,10 +19,10 @@ SETUP = $(if $(filter %/containers.sh,$(firstword $(CONTAINERS))),$(firstword $(
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help search test check format bench build certs test-containers clean
+.PHONY: help search test check format bench build pictures certs test-containers clean
 
 help:
-	@echo "make search | test | check | format | bench | build | clean     (ARGS=... is passed on)"
+	@echo "make search | test | check | format | bench | build | pictures | clean     (ARGS=... is passed on)"
 	@echo "make certs | test-containers     for docker-compose.yml, see conf/deployment/README.md"
 
 $(INSTALLED): pyproject.toml
@@ -53,6 +53,9 @@ bench: $(INSTALLED)
 
 build: $(INSTALLED)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+pictures: $(INSTALLED)
+	$(BIN)/python tests/benchmarks/pictures.py $(ARGS)
 
 certs: $(INSTALLED)
 	$(BIN)/flwr-nas deployment init $(ARGS)
