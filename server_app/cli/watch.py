@@ -28,10 +28,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _watch(folder: Path, host: str, port: int) -> int:
     from common.errors import StorageError
     from server_app.report.serve import Watcher
+    from server_app.reporting.waiting import waiting
 
     if folder.exists() and not folder.is_dir():
         raise StorageError("A run is a folder", str(folder), fix="Name the folder of a run")
     with Watcher(folder, host, port) as watcher:
+        with waiting(f"Reading {folder}"):
+            watcher.served.page()
         print(f"Watching {folder} at {watcher.address} (Ctrl-C ends it)", flush=True)
         try:
             watcher.serve_forever()

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from common.errors import ConfigError, StorageError
-from server_app.journal import finite
-from server_app.report.document import document_of
+from common.errors import ConfigError
 from server_app.report.follow import news_of
-from server_app.report.page import page_of
+from server_app.report.served import Served
 
 LOOPBACK = ("127.0.0.1", "localhost")
 _WAITING = """<!doctype html>
@@ -46,7 +44,7 @@ class Watcher(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, folder: Path, host: str, port: int) -> None:
-        self.folder, self.host = folder, host
+        self.folder, self.host, self.served = folder, host, Served(folder)
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -88,11 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
 
     def _page(self) -> None:
-        try:
-            page, status = page_of(finite(document_of(self.server.folder)), follows=True), HTTPStatus.OK
-        except StorageError:
-            page, status = _WAITING, HTTPStatus.SERVICE_UNAVAILABLE
-        content = page.encode()
+        page = self.server.served.page()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if page is None else HTTPStatus.OK
+        content = (page or _WAITING).encode()
         self._head(status, "text/html; charset=utf-8", ("Content-Length", str(len(content))))
         self.wfile.write(content)
 

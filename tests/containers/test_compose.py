@@ -3,13 +3,16 @@
 import hashlib
 import json
 import os
+import threading
 import time
 from contextlib import contextmanager
 
+import httpx
 import pytest
 import yaml
 
 from server_app.deployment.folder import read_setting
+from server_app.report.serve import Watcher
 from tests.support.federation import wait_for
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
@@ -108,7 +111,10 @@ print(json.dumps([found, sorted(os.listdir("/node"))]))
 
 def test_a_search_from_the_host_runs_on_the_nodes(deployment):
     run = deployment.search("first", *SMALL, "fidelity.max_rounds=1", "federation.nodes=4")
-    assert run.ended(PATIENCE) == 0, run.output
+    with watched(run.folder) as told:
+        assert run.ended(PATIENCE) == 0, run.output
+        wait_for(lambda: "end" in told, "the last event on the page of flwr-nas watch")
+    assert {"start", "proposed", "scored", "final"} <= set(told)
     assert sorted(event["node"] for event in run.kinds("node")) == NODES
     assert run.result["winner"]["spec"]
     assert run.events[-1]["status"] == "finished"
@@ -118,6 +124,30 @@ def test_a_search_from_the_host_runs_on_the_nodes(deployment):
     owners = {path.relative_to(run.folder).as_posix(): path.stat().st_uid for path in run.folder.rglob("*")}
     assert owners.pop("report.html") == os.getuid()  # the command writes it, after the containers have written theirs
     assert set(owners.values()) == {owner}
+
+
+@contextmanager
+def watched(folder):
+    """Follow a run as a page of flwr-nas watch does; yields the kinds of events as they come."""
+    found = []
+    with Watcher(folder, "127.0.0.1", 0) as watcher:
+        serving = threading.Thread(target=watcher.serve_forever)
+        serving.start()
+
+        def read():
+            with httpx.stream("GET", f"{watcher.address}events?after=0", timeout=None) as answer:
+                for line in answer.iter_lines():
+                    if line.startswith("data: ["):
+                        found.extend(event["event"] for event in json.loads(line.removeprefix("data: ")))
+                    if "end" in found:
+                        return
+
+        reading = threading.Thread(target=read, daemon=True)
+        reading.start()
+        yield found
+        reading.join(10)
+        watcher.shutdown()
+        serving.join()
 
 
 def test_containers_are_healthy(deployment):

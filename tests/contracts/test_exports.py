@@ -21,6 +21,7 @@ from server_app.export.base import Format
 from server_app.export.trained import Trained
 from server_app.registry import choices, load_choice
 from tests.support.graphs import everything
+from tests.support.kinds import CASES, TASKS, space_of
 
 FORMATS = choices("format")
 EXTENTS = {"sequence": (20,), "image": (10, 8), "labels": (20,)}
@@ -29,6 +30,8 @@ HEADS = {
     "image": Regression((100.0, 0.0, -3.0), (20.0, 0.5, 1.0)),
     "labels": Multilabel(3, ("a", "b", "c")),
 }
+SPACES = [case for case in CASES if case[0].partition(",")[0] in ("layered", "cell", "mobile")]
+QUICK = ("python", "safetensors")
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 ALONE = """
@@ -96,6 +99,33 @@ def test_it_answers_as_the_model_does_here_and_where_this_project_is_not(name, d
     code = ALONE.replace("OUTPUTS", model.outputs)
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True, env={}, capture_output=True)
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        pytest.param(
+            name,
+            case,
+            id=f"{name}-{' on '.join(case)}",
+            marks=() if name in QUICK or case == ("mobile", "image") else pytest.mark.thorough,
+        )
+        for name in FORMATS
+        for case in SPACES
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_of_each_space_answers_in_each_format_as_here(name, case, tmp_path):
+    form = form_of(name)
+    task, rng = TASKS[case[1]], generator(0, "winner", *case)
+    spec = space_of(*case).sample(rng)
+    graph = spec.lower(task)
+    drawn = initial_weights(graph, rng)
+    weights = drawn + 0.05 * rng.random(drawn.shape, np.float32)  # no bias, and no running variance, stays what it was
+    model = Trained("winner of a test", spec, task, weights)
+    form.write(model, tmp_path)
+    x = model.drawn(4)
+    np.testing.assert_allclose(form.runner(tmp_path)(x), model.outputs_of(x), **CLOSE)
 
 
 @pytest.mark.parametrize("name", FORMATS)
