@@ -108,7 +108,8 @@ def report(
     """Return what the server learns of `node`: shapes, counts, what its head says of labels, sums over its inputs.
 
     Where `counts` asks for it, also how many training examples of each class there are, rounded down to multiples of
-    `preprocessing.min_examples`; as its sums, these do not leave a node that has fewer in all.
+    `preprocessing.min_examples`; as its sums, and as what a head fits to targets, these do not leave a node that has
+    fewer in all.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def report(
     return NodeReport(
         name=node.name,
         input_shape=list(data.task.input_shape),
-        head=data.task.head,
+        head=data.task.head if enough else data.task.head.withheld(),
         num_train=len(data.train),
         num_validation=len(data.validation),
         cores=cores(),

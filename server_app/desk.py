@@ -45,7 +45,7 @@ class Desk:
         self._journal = journal
         self._counts = counts
         self._stage: Stage | None = None
-        self.roster = Roster(schema=facts.schema)
+        self.roster = Roster(schema=facts.schema, min_examples=facts.preprocessing.min_examples)
         self.post = Post()
         self.handshake = Handshake(self.roster, self.post, journal, facts)
         self.orders = Orders(self.roster, self.post, journal, counts, facts)

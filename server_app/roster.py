@@ -38,6 +38,8 @@ class Roster:
         How fast the nodes compute, as far as that is known.
     schema : Schema, optional
         What the columns of all nodes' tables must mean; None: as at most nodes.
+    min_examples : int
+        Training examples below which a node says nothing that was fitted to them.
     """
 
     reports: dict[str, NodeReport] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Roster:
     reach: Reach | None = None
     speeds: Speeds = field(default_factory=Speeds)
     schema: Schema | None = None
+    min_examples: int = 1
     _id_of: dict[str, int] = field(default_factory=dict)
     _refused: set[int] = field(default_factory=set)
     _rivals: dict[int, str] = field(default_factory=dict)
@@ -187,7 +190,7 @@ class Roster:
             )
         kind, _ = Counter(map(_kind, asked)).most_common(1)[0]
         fitting = [report for report in asked if _kind(report) == kind]
-        held = [(report.head, report.num_train) for report in fitting]
+        held = [(report.head, report.num_train * (report.num_train >= self.min_examples)) for report in fitting]
         schema = fitting[0].schema
         head = held[0][0] if schema is not None and schema.classes else type(held[0][0]).agree(held)
         self.task = Task(kind[1], head, schema=schema)

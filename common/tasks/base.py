@@ -313,6 +313,10 @@ class Head(ABC):
 
     # ------------------------------------------------------------ what several nodes come to
 
+    def withheld(self) -> Self:
+        """Return what a node says of its labels that has too few for numbers that were fitted to them to leave it."""
+        return self
+
     @property
     @abstractmethod
     def family(self) -> tuple[Any, ...]:
@@ -326,7 +330,8 @@ class Head(ABC):
         Parameters
         ----------
         held : sequence of tuple
-            The head of each node, all of one family, and its number of training examples.
+            The head of each node, all of one family, and of how many training examples its numbers are: 0 where they
+            are `withheld`.
 
         Raises
         ------

@@ -242,6 +242,11 @@ class Regression(Head):
         """Return the mean over the outputs of the offsets' squares."""
         return math.fsum(metrics[f"offset_{output}"] ** 2 for output in range(self.output_width)) / self.output_width
 
+    def withheld(self) -> Self:
+        """Return the head without mean and scale, both 0; see `Head.withheld`."""
+        zeros = (0.0,) * self.output_width
+        return replace(self, mean=zeros, scale=zeros)
+
     @property
     def family(self) -> tuple[Any, ...]:
         """Return the kind and the number of outputs; see `Head.family`."""
@@ -249,8 +254,13 @@ class Regression(Head):
 
     @classmethod
     def agree(cls, held: Sequence[tuple[Self, int]]) -> Self:
-        """Return the mean and the scale of all targets together; see `Head.agree`."""
+        """Return the mean and the scale of all targets together that were told of; see `Head.agree`."""
         total = math.fsum(count for _, count in held)
+        if not total:
+            raise FederationError(
+                "A node must have preprocessing.min_examples training targets to tell of them, and none has",
+                fix="Set preprocessing.min_examples lower",
+            )
         means, scales = [], []
         for output in range(held[0][0].output_width):
             mean = math.fsum(count * head.mean[output] for head, count in held) / total

@@ -40,7 +40,7 @@ def leaving_of(
         *_classes(events, config, task),
         *_sums(events, config),
         *_proxies(events),
-        *_targets(task),
+        *_targets(config, task),
         *_reasons(events),
     ]
     return [dict(zip(("what", "how_much", "to_know"), row, strict=True)) for row in rows]
@@ -152,12 +152,13 @@ def _proxies(events: Events) -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _targets(task: Task | None) -> Iterator[tuple[str, str, str]]:
+def _targets(config: Config | None, task: Task | None) -> Iterator[tuple[str, str, str]]:
     if task is not None and isinstance(task.head, Regression):
+        least = "so many" if config is None else str(config.preprocessing.min_examples)
         yield (
             "Mean and standard deviation of the training targets",
-            "once from each node",
-            "Of one example the mean is its target.",
+            f"once from each node with {least} training examples or more",
+            "Those of all together reached every node.",
         )
 
 

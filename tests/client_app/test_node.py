@@ -189,6 +189,16 @@ def test_a_regression_has_no_classes_to_count():
     assert report(node, DatasetSettings("diabetes"), PREPROCESSING, 0, counts=True).counts == []
 
 
+def test_what_targets_are_like_is_told_where_there_are_examples_enough():
+    node, settings = Node("partition-0", Holder(0, 2)), DatasetSettings("diabetes")
+    y = load_node_data(settings, node.holder, 7).train.y.astype(np.float64)
+    told, withheld = (
+        report(node, settings, PreprocessingSettings(min_examples=least), 7).head for least in (len(y), len(y) + 1)
+    )
+    assert (told.mean, told.scale) == (pytest.approx((y.mean(),)), pytest.approx((y.std(),)))
+    assert (withheld.mean, withheld.scale) == ((0.0,), (0.0,))
+
+
 def test_a_node_without_its_data_cannot_report():
     node = Node("attic", Holder(path="/nowhere/data.npz"))
     with pytest.raises(DataError, match="must exist"):

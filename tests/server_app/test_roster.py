@@ -158,6 +158,16 @@ def test_a_node_with_more_examples_weighs_more():
     )
 
 
+def test_what_a_node_with_too_few_examples_says_of_its_targets_counts_for_nothing():
+    roster = roster_of(numbers("a", (5.0,), (2.0,), 10), numbers("b", (0.0,), (0.0,), 9))
+    roster.min_examples = 10
+    assert roster.agree().head == Regression((5.0,), (2.0,))
+    assert roster.misfits() == {}
+    roster.min_examples = 11
+    with pytest.raises(FederationError, match="none has"):
+        roster.agree()
+
+
 def test_a_node_whose_limits_allow_nothing_is_a_misfit_as_soon_as_that_is_known():
     roster = roster_of(report("a"), report("b", limits=Limits(max_parameters=5)))
     space = ListedSpace(roster.agree(), ListedSpace.Options(specs=[LayeredSpec().to_dict()]))

@@ -241,6 +241,15 @@ def test_mean_and_scale_are_those_of_all_targets_together(nodes: list[list[float
     assert agreed.scale == pytest.approx((everything.std(),), rel=1e-6)
 
 
+def test_a_node_that_withholds_its_targets_has_no_part_in_what_is_agreed() -> None:
+    own = Regression().fitted(column(1.0, 3.0))
+    assert own.withheld() == Regression((0.0,), (0.0,))
+    assert own.withheld().family == own.family
+    assert Regression.agree([(own, 2), (own.withheld(), 0)]) == own
+    with pytest.raises(FederationError, match=r"none has.*Set preprocessing\.min_examples lower"):
+        Regression.agree([(own.withheld(), 0)])
+
+
 def test_targets_that_never_differ_are_nothing_to_learn() -> None:
     with pytest.raises(FederationError, match="targets of the nodes must differ"):
         Regression.agree([(Regression((3.0,), (0.0,)), 4), (Regression((3.0,), (0.0,)), 9)])

@@ -44,7 +44,8 @@ def test_names_of_classes_and_sums_and_targets_are_told_where_they_left(searched
         "from 2 nodes; of fewer than 10 examples none, which are 1 node"
     )
     regression = told(searched.events, base_config, Task((4,), Regression((0.0,), (1.0,))))
-    assert regression["Mean and standard deviation of the training targets"] == "once from each node"
+    who = "once from each node with 10 training examples or more"
+    assert regression["Mean and standard deviation of the training targets"] == who
 
 
 def test_reasons_are_lines_of_text(searched):
