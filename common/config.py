@@ -217,9 +217,8 @@ def _plain(raw: DictConfig) -> dict[str, Any]:
 
 
 def _from_plain(plain: Mapping[str, Any]) -> Config:
+    plain = {"tracker": {"name": "none"}, **plain}  # a run of before may lack it
     for axis in ("space", "controller", "fidelity", "weights", "objective", "placement", "aggregation", "tracker"):
-        if axis == "tracker" and axis not in plain:  # a run of before there were any
-            continue
         if not isinstance(plain.get(axis), dict) or "name" not in plain[axis]:
             raise ConfigError(f"{axis} must be a group with a name", plain.get(axis), fix=f"See conf/{axis}/")
     return typed(Config, plain, "")

@@ -106,6 +106,11 @@ def test_a_tracker_imports_nothing_before_it_is_made(name):
     assert done.stdout.split() == []
 
 
+def test_the_readme_has_the_example():
+    code = (ROOT / "tests" / "examples" / "table.py").read_text().partition("from __future__ import annotations\n\n")[2]
+    assert f"```python\n{code}```" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_says_what_it_needs(name):
     cls = load_choice("tracker", name)
