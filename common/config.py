@@ -60,6 +60,7 @@ class Config:
     placement: Choice
     aggregation: Choice
     personal: PersonalConfig = field(default_factory=PersonalConfig)
+    tracker: Choice = field(default_factory=lambda: {"name": "none"})
 
     def to_json(self) -> str:
         """Return the whole configuration as JSON; `from_json` reads it back."""
@@ -216,7 +217,8 @@ def _plain(raw: DictConfig) -> dict[str, Any]:
 
 
 def _from_plain(plain: Mapping[str, Any]) -> Config:
-    for axis in ("space", "controller", "fidelity", "weights", "objective", "placement", "aggregation"):
+    plain = {"tracker": {"name": "none"}, **plain}  # a run of before may lack it
+    for axis in ("space", "controller", "fidelity", "weights", "objective", "placement", "aggregation", "tracker"):
         if not isinstance(plain.get(axis), dict) or "name" not in plain[axis]:
             raise ConfigError(f"{axis} must be a group with a name", plain.get(axis), fix=f"See conf/{axis}/")
     return typed(Config, plain, "")

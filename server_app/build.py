@@ -166,6 +166,8 @@ def rehearse(config: Config) -> None:
     Loads the data of the first node that has enough, draws a spec, and asks the placement for nodes.
     """
     check(config)
+    if config.federation.name == "simulation":  # else the SuperLink's machine has what it needs
+        chosen(config, "tracker")[0].check_installed()
     if config.federation.name != "simulation" or config.federation.nodes is None:
         return
     nodes = config.federation.nodes

@@ -21,7 +21,10 @@ MAY_CHANGE = frozenset(
     {"min_nodes", "deadline", "budget", "patience", "poll", "address", "root_certificates"}
     | {"cpus_per_node", "gpus_per_node"}
 )
-"""Options of ``federation`` that say where the nodes are and how long to wait for them, and not what is searched."""
+"""Options of ``federation`` that say where the nodes are and how long to wait for them, and not what is searched.
+
+Nor does ``tracker``, which may change altogether.
+"""
 
 _UNEQUAL = "it goes on, but will not equal a run that was never interrupted"
 _TEXTS = ("address", "root_certificates")
@@ -85,7 +88,7 @@ def changed_config(before: Config, after: Config) -> str | None:
 
 def differences(before: Config, after: Config) -> list[tuple[str, Any, Any]]:
     """Return name, old and new value of each option that is another, choices first, those of ``run`` aside."""
-    old, new = dict(_leaves(asdict(before))), dict(_leaves(asdict(after)))
+    old, new = dict(leaves(asdict(before))), dict(leaves(asdict(after)))
     names = [name for name in sorted(old | new) if not name.startswith("run.")]
     names.sort(key=lambda name: not name.endswith(".name"))  # options change with the choice
     pairs = [(name, old.get(name, _UNSET), new.get(name, _UNSET)) for name in names]
@@ -108,11 +111,17 @@ def overridden(config: Config, overrides: Sequence[str]) -> Config:
         An option may not change, is unknown, or has a value that makes no sense.
     """
     plain = json.loads(config.to_json())  # lists, as people type them
-    federation = dict(plain["federation"])
-    for override in overrides:
+    federation, tracker = dict(plain["federation"]), dict(plain["tracker"])
+    for override in sorted(overrides, key=lambda one: "." in one.partition("=")[0]):  # choices first, as in Hydra
         name, equals, text = override.partition("=")
         if not equals:
             raise ConfigError("An override has the form name=value", override, fix="Set federation.deadline=60")
+        if name == "tracker":
+            tracker = tracker if text == tracker["name"] else {"name": text}
+            continue
+        if name.startswith("tracker."):
+            tracker[name.removeprefix("tracker.")] = _read(name, text)
+            continue
         old = _value_of(plain, name)
         if isinstance(old, dict) and "name" in old:  # the choice of a group
             old = old["name"]
@@ -121,7 +130,7 @@ def overridden(config: Config, overrides: Sequence[str]) -> Config:
             federation[name.removeprefix("federation.")] = value
         elif value != old:
             raise _fixed(name, old, value)
-    return replace(config, federation=typed(FederationConfig, federation, "federation"))
+    return replace(config, federation=typed(FederationConfig, federation, "federation"), tracker=tracker)
 
 
 class _Unset:
@@ -136,7 +145,7 @@ def _may_change(name: str, config: Config) -> bool:
     group, _, option = name.partition(".")
     # A simulation's nodes share the data, so that another number of them has other data.
     own = option == "nodes" and config.federation.name == "deployment"
-    return group == "federation" and (own or option in MAY_CHANGE)
+    return group == "tracker" or (group == "federation" and (own or option in MAY_CHANGE))
 
 
 def _fixed(name: str, before: Any, after: Any) -> ConfigError:
@@ -147,10 +156,11 @@ def _fixed(name: str, before: Any, after: Any) -> ConfigError:
     )
 
 
-def _leaves(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield name and value of each option of a configuration, as in ``search.trials``."""
     for key, value in plain.items():
         if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

@@ -25,6 +25,7 @@ AXES: dict[str, tuple[str, str, str]] = {
     "objective": ("server_app.objectives", "server_app.objectives.base", "Objectives"),
     "placement": ("server_app.placement", "server_app.placement.base", "Placement"),
     "aggregation": ("server_app.aggregation", "server_app.aggregation.base", "Aggregation"),
+    "tracker": ("server_app.trackers", "server_app.trackers.base", "Tracker"),
 }
 """Of a search: each has a group of the configuration."""
 _AFTERWARDS = {"format": ("server_app.export", "server_app.export.base", "Format")}

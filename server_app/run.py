@@ -38,6 +38,7 @@ from server_app.run_folder import (
     run_folder,
 )
 from server_app.state import config_of, misread, read_state, this_code, write_state
+from server_app.trackers.listener import Tracking, track
 from server_app.watch import stop_watch
 from server_app.wiring import chosen
 
@@ -90,10 +91,11 @@ def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
     changes = _free(folder, config)
     with RunLock(folder, run_id), _opened(folder, config, changes) as opened:
         began, journal = time.time(), opened.journal
-        status, message, strategy = "failed", "", None
+        status, message, strategy, tracking = "failed", "", None, None
         try:
             if opened.problem is not None:
                 raise opened.problem
+            tracking = track(opened.config, folder, journal)
             blobs = Blobs(folder / WEIGHTS)
             strategy = build_strategy(
                 config,
@@ -122,7 +124,7 @@ def run(grid: Grid, run_config: Mapping[str, Any], run_id: int = 0) -> None:
             raise
         finally:
             outcome = strategy.outcome if strategy is not None else None
-            _close(folder, config, outcome, journal, status, message)
+            _close(folder, config, outcome, journal, status, message, tracking)
 
 
 def read_config(run_config: Mapping[str, Any], federation: str = "simulation") -> Config:
@@ -279,7 +281,15 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
         yield Opened(journal, kept, None if saved is None else saved.state, problem)
 
 
-def _close(folder: Path, config: Config, outcome: Outcome | None, journal: Journal, status: str, message: str) -> None:
+def _close(
+    folder: Path,
+    config: Config,
+    outcome: Outcome | None,
+    journal: Journal,
+    status: str,
+    message: str,
+    tracking: Tracking | None,
+) -> None:
     """Write what was found; a run that cannot even write says so and keeps its own error."""
     if outcome is not None:
         try:
@@ -288,6 +298,8 @@ def _close(folder: Path, config: Config, outcome: Outcome | None, journal: Journ
                 message = f"{message} best/ keeps the winner as {STAGES[model['stage']]} left it."
         except FlwrNasError as error:
             status, message = "failed", message or str(error)
+    if tracking is not None:
+        tracking.finish(status, folder)
     forget_stop(folder)
     journal.write("end", status=status, message=message)
     if status == "finished":

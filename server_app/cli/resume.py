@@ -39,12 +39,12 @@ def resumption(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
         raise ConfigError(
             f"{FLAG} needs the folder of a run after it",
             *([folder] if folder else []),
-            fix=f"Usage: flwr-nas search {FLAG} RUN_DIR [federation.OPTION=VALUE ...]",
+            fix=f"Usage: flwr-nas search {FLAG} RUN_DIR [federation.OPTION=VALUE ...] [tracker=CHOICE]",
         )
     for argument in rest:
         if argument.startswith("-"):
             raise ConfigError(
-                f"{FLAG} goes on with one run, and takes options of federation only",
+                f"{FLAG} goes on with one run, and takes options of federation and of the tracker only",
                 argument,
                 fix="Leave it out; see flwr-nas search --help",
             )

@@ -21,6 +21,7 @@ TITLES = {
     "unweighted": "Classes do not weigh by how rare they are, since no node has enough examples to tell how many",
     "state_lost": "The state of the run could not be saved",
     "journal_lost": "The journal could not be written",
+    "tracker_lost": "The tracker failed, and the run went on without it",
     "resuming": "The run was interrupted, and went on",
     "anew": "The run was interrupted before anything was saved, and began anew",
 }

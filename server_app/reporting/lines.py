@@ -25,6 +25,7 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"It has {counted(e['trials'], 'trial')} so far. {changed_nodes(e['missing'], e['new']) or ''}".rstrip()
     ),
     "state_lost": lambda e: f"The state cannot be saved: {e['reason']}",
+    "tracker_lost": lambda e: f"The run goes on without its tracker: {e['reason']}",
     "start": lambda e: f"Run {e['name']}, seed {e['seed']}, folder {e['folder']}{_budget(e)}",
     "anew": lambda _: "Nothing of this run had been saved yet, so it begins anew.",
     "node_refused": lambda e: f"Node {e['node']} is left out: {e['reason']}",
@@ -141,6 +142,7 @@ _WARNINGS = {
     "retried",
     "journal_lost",
     "state_lost",
+    "tracker_lost",
     "unscaled",
     "unweighted",
 }

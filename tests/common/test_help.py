@@ -85,7 +85,7 @@ def test_every_group_of_the_configuration_is_explained(capsys):
 
 def test_how_to_go_on_with_a_run_and_hydras_own_help_are_there(capsys):
     text = words(lines_of(capsys))
-    assert "flwr-nas search --resume RUN_DIR [federation.OPTION=VALUE ...]" in text
+    assert "flwr-nas search --resume RUN_DIR [federation.OPTION=VALUE ...] [tracker=CHOICE]" in text
     assert "--hydra-help" in text
 
 

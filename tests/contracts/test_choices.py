@@ -10,7 +10,7 @@ from common.typed import typed
 from server_app.registry import choices, load_choice
 
 CONF = Path(__file__).parents[2] / "conf"
-AXES = ("controller", "fidelity", "placement", "weights", "objective")
+AXES = ("controller", "fidelity", "placement", "weights", "objective", "tracker")
 FILES = [path for axis in AXES for path in sorted((CONF / axis).glob("*.yaml"))]
 
 

@@ -161,3 +161,21 @@ def test_a_value_that_is_the_same_is_no_change(simulation):
 def test_an_override_that_cannot_be_is_named(simulation, override, words):
     with pytest.raises(ConfigError, match=words):
         overridden(simulation, [override])
+
+
+# ---------------------------------------------------------------- the tracker
+
+
+def test_the_tracker_may_be_another(simulation):
+    changed = overridden(simulation, ["tracker.uri=http://localhost:5000", "tracker=mlflow"])
+    assert changed.tracker == {"name": "mlflow", "uri": "http://localhost:5000"}
+    assert replace(changed, tracker=simulation.tracker) == simulation
+    told = "tracker.name is mlflow (was none), tracker.uri is http://localhost:5000 (was not set)"
+    assert changed_config(simulation, changed) == f"The run goes on with other options: {told}."
+
+
+def test_a_tracker_keeps_the_options_that_nobody_changes(simulation):
+    had = replace(simulation, tracker={"name": "mlflow", "uri": "x", "experiment": "mine"})
+    assert overridden(had, ["tracker=mlflow", "tracker.uri=null"]).tracker == {**had.tracker, "uri": None}
+    assert overridden(had, ["federation.deadline=7"]).tracker == had.tracker
+    assert overridden(had, ["tracker=none"]).tracker == {"name": "none"}

@@ -20,6 +20,7 @@ from server_app.spaces.base import SearchSpace
         ("objective", {"accuracy", "balanced_accuracy", "macro_f1", "auroc", "loss"}),
         ("placement", {"shared", "split"}),
         ("aggregation", {"fedavg"}),
+        ("tracker", {"none", "tensorboard", "mlflow", "wandb"}),
     ],
 )
 def test_finds_the_choices_of_each_axis(axis, some):
@@ -40,7 +41,7 @@ def test_each_choice_is_the_class_of_its_module(axis):
         cls = load_choice(axis, name)
         assert issubclass(cls, getattr(import_module(home), base))
         assert cls.__module__.endswith(f".{name}")
-        assert cls.__name__.removesuffix("Space").lower() == name.replace("_", "")
+        assert cls.__name__.removesuffix("Space").removesuffix("Tracker").lower() == name.replace("_", "")
 
 
 def test_loads_by_name():

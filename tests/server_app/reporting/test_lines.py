@@ -28,6 +28,7 @@ SAMPLES = {
     "reopened": {"trial": "final-0000", "rounds": 1, "reason": "Round 2 failed, no answer"},
     "reverted": {"trial": "final-0000", "rounds": 7, "values": {"accuracy": 0.75}},
     "state_lost": {"reason": "the disk is full"},
+    "tracker_lost": {"reason": "OSError: the server is gone"},
     "resumed": {"trials": 3, "missing": ["a"], "new": []},
     "unscaled": {"min_examples": 10},
     "weighted": {"weights": [0.5, 2.0, 1.0], "unknown": ["rash"], "num_nodes": 3},
