@@ -80,7 +80,14 @@ def test_one_that_goes_on_has_one_series_and_each_step_once(name, folder):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("status", ["finished", "failed", "stopped"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param("finished", marks=pytest.mark.thorough),
+        "failed",
+        pytest.param("stopped", marks=pytest.mark.thorough),
+    ],
+)
 def test_any_end_is_taken_with_all_files(name, status, folder):
     files = [folder / "result.json", folder / "best" / "spec.json"]
     feed(make(name, folder), {1: {"trial/loss": 0.125}}, status, files)

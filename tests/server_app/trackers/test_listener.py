@@ -194,7 +194,7 @@ def stopping_at(trial, folder):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("trial", ["trial-0002", "final-0001"])
+@pytest.mark.parametrize("trial", [pytest.param("trial-0002", marks=pytest.mark.thorough), "final-0001"])
 def test_a_run_that_goes_on_has_one_series(name, trial, searched, tmp_path):
     whole = derived(searched({"name": "none"}, "whole").events)
     first = searched({"name": name}, "cut", stopping_at(trial, tmp_path / "cut"))

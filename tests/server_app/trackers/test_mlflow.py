@@ -15,7 +15,14 @@ def runs(uri, experiment="flwr-nas"):
     return client, client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
 
 
-@pytest.mark.parametrize(("status", "theirs"), [("finished", "FINISHED"), ("failed", "FAILED"), ("stopped", "KILLED")])
+@pytest.mark.parametrize(
+    ("status", "theirs"),
+    [
+        ("finished", "FINISHED"),
+        pytest.param("failed", "FAILED", marks=pytest.mark.thorough),
+        pytest.param("stopped", "KILLED", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_run_has_its_configuration_its_files_and_its_end(tracked, status, theirs):
     tracked("mlflow").finish(status, tracked.files)
     client, (run,) = runs(f"sqlite:///{tracked.folder / 'mlflow.db'}")
