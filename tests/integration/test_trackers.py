@@ -9,7 +9,14 @@ from tests.support.tracked import READERS
 pytestmark = [pytest.mark.simulation, pytest.mark.filterwarnings("default")]  # of other people's libraries
 
 
-@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tensorboard",
+        pytest.param("mlflow", marks=pytest.mark.thorough),
+        pytest.param("wandb", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_search_is_tracked(name, honest, search, tmp_path):
     run = search(tmp_path / "run", f"tracker={name}")
     assert run.process.returncode == 0, run.output
