@@ -40,7 +40,7 @@ def judgement(there: Entries, head: Head) -> Iterator[str]:
     for role, what in (("linear", "a linear model"), ("constant", f"predicting the {head.constant}")):
         gain = _gain(winner, role)
         if gain is not None and not gain.clear:
-            yield f"The winner is no better than {what}{_by_chance(gain)}."
+            yield f"{_no_better('winner', what, gain, head)}."
     yield from _one_class("winner", winner)
     yield from _failures(there)
 
@@ -49,8 +49,8 @@ def over_baseline(winner: Mapping[str, Any], baseline: Mapping[str, Any], head: 
     """Yield the gain over a baseline that learnt something, and what it cost."""
     chance, gain = _gain(baseline, "constant"), _gain(winner, "baseline")
     if chance is not None and not chance.clear:
-        what = f"no better than predicting the {head.constant}{_by_chance(chance)}"
-        yield f"The baseline is at chance, {what}, so a gain over it says nothing."
+        told = _no_better("baseline", f"chance, predicting the {head.constant},", chance, head)
+        yield f"{told}, so a gain over it says nothing."
         yield from _one_class("baseline", baseline)
     elif gain is not None:
         yield f"{gain_in_words(gain, head)}."
@@ -82,6 +82,14 @@ def _interval(gain: Gain, form: str) -> str:
 def _mirrored(gain: Gain) -> Gain:
     low, high = (None if end is None else -end for end in (gain.high, gain.low))
     return Gain(-gain.mean, low, high, gain.over, gain.number, gain.values)
+
+
+def _no_better(role: str, what: str, gain: Gain, head: Head) -> str:
+    """Return that a model is no better than another, or that nobody can tell, which is not the same."""
+    if gain.within_noise and gain.mean > 0:
+        words = gain_in_words(gain, head)
+        return f"Whether the {role} is better than {what} cannot be told: {words[0].lower()}{words[1:]}"
+    return f"The {role} is no better than {what.removesuffix(',')}"
 
 
 def _by_chance(gain: Gain) -> str:

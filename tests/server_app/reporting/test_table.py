@@ -225,9 +225,13 @@ def words_of(result):
 def test_a_difference_that_may_be_chance_is_called_so(eventful):
     result = copy.deepcopy(eventful.result)
     gains(result, "winner", "constant", 0.02, spread=0.03)
-    assert "The winner is no better than predicting the majority class (within noise)." in words_of(result)
+    gain = "gain in accuracy 0.0200 (95 % interval -0.0100 to 0.0500 over 7 nodes or people): within noise."
+    assert f"Whether the winner is better than predicting the majority class cannot be told: {gain}" in words_of(result)
+    gains(result, "winner", "constant", -0.01, spread=0.03)
+    assert "The winner is no better than predicting the majority class." in words_of(result)
     gains(result, "winner", "constant", 0.02, spread=0.01)
     assert "The winner is no better than predicting" not in words_of(result)
+    assert "Whether the winner" not in words_of(result)
 
 
 def test_a_gain_is_told_with_its_interval(eventful):
@@ -264,11 +268,16 @@ def test_a_winner_that_is_worse_is_not_called_equal(eventful):
 def test_over_a_baseline_at_chance_no_gain_is_told(eventful):
     result = copy.deepcopy(eventful.result)
     gains(result, "winner", "baseline", 0.3)
-    gains(result, "baseline", "constant", 0.01, spread=0.02)
+    gains(result, "baseline", "constant", 0.0, spread=0.02)
     result["baseline"]["one_class"] = 1
     words = words_of(result)
-    chance = "no better than predicting the majority class (within noise), so a gain over it says nothing."
-    assert f"The baseline is at chance, {chance} The baseline predicts one class only." in words
+    chance = "no better than chance, predicting the majority class, so a gain over it says nothing."
+    assert f"The baseline is {chance} The baseline predicts one class only." in words
+    assert "Gain in" not in words
+    gains(result, "baseline", "constant", 0.01, spread=0.02)
+    words = words_of(result)
+    assert "Whether the baseline is better than chance, predicting the majority class, cannot be told: gain" in words
+    assert "within noise, so a gain over it says nothing." in words
     assert "Gain in" not in words
 
 
