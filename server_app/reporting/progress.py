@@ -15,10 +15,7 @@ from common.output import silence
 from server_app.reporting.board import Board
 from server_app.reporting.lines import line_of
 from server_app.reporting.screen import draw
-from server_app.reporting.words import counted
-
-SAID_EVERY = 30.0
-"""Seconds from one line on how far a run is to the next, where there is no terminal."""
+from server_app.reporting.words import SAID_EVERY, counted
 
 
 class Progress:
