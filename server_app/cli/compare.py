@@ -30,8 +30,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def compare(folder: Path, repeats: int, telling: Telling = ALOUD) -> int:
     """Train the winner of a run and what it is compared with again on fresh seeds; returns the exit code."""
-    from server_app import compare as comparison
-    from server_app.launcher import INTERRUPTED
+    with telling.waiting(f"Reading {folder}"):
+        from server_app import compare as comparison
+        from server_app.launcher import INTERRUPTED
 
     again = shlex.join(["flwr-nas", "compare", str(folder), "--repeats", str(repeats)])
 
@@ -47,5 +48,5 @@ def compare(folder: Path, repeats: int, telling: Telling = ALOUD) -> int:
 
     found = comparison.compare(folder.absolute(), repeats, launch)
     telling.show(comparison.render(found))
-    telling.result({**found, "status": status_of(0), "folder": str(folder)})
+    telling.result({**found, "status": status_of(0), "folder": str(folder.absolute())})
     return 0

@@ -12,6 +12,7 @@ from common.errors import ConfigError, DataError
 from server_app.cli.flags import add_flags, status_of
 
 if TYPE_CHECKING:
+    from common.tasks import Task
     from server_app.export.base import Format
     from server_app.export.examples import Known
     from server_app.export.writing import Written
@@ -77,27 +78,20 @@ def _export_trials(folder: Path, file: Path, telling: Telling) -> int:
 
 
 def _export_model(arguments: argparse.Namespace) -> int:
-    from server_app.export.examples import of_file, of_run
-    from server_app.export.found import find
-    from server_app.export.writing import write
     from server_app.registry import load_choice
 
-    form: Format = load_choice("format", arguments.to)()
-    form.check_installed()
-    int8 = arguments.quantize == "int8"
-    if int8:
-        form.check_int8()
     telling: Telling = arguments.telling
+    int8 = arguments.quantize == "int8"
     with telling.waiting(f"Reading the model of {arguments.folder}"):
+        from server_app.export.found import find
+        from server_app.export.writing import write
+
+        form: Format = load_choice("format", arguments.to)()
+        form.check_installed()
+        if int8:
+            form.check_int8()
         model, told = find(arguments.folder, arguments.member)
-    known: Known | None = None
-    try:
-        if arguments.data is not None:
-            known = of_file(arguments.data, arguments.label, model.task)
-        elif nodes := told.result.get("counts", {}).get("nodes"):
-            known = of_run(arguments.folder, nodes, model.task)
-    except DataError as error:
-        raise error.in_full() from None  # the file is on this machine
+        known = _known(arguments, model.task, told.result.get("counts", {}).get("nodes"))
     model = model.fitted(known.fitted if known is not None and arguments.data is not None else None)
     folder = arguments.out or _home(arguments, form.name)
     with telling.waiting(f"Writing {form.name}, and trying it"):
@@ -106,6 +100,18 @@ def _export_model(arguments: argparse.Namespace) -> int:
         telling.say(line)
     telling.result(_document(form, written))
     return 0
+
+
+def _known(arguments: argparse.Namespace, task: Task, nodes: int | None) -> Known | None:
+    """Return the examples to try a model on, where there are some; `nodes` is the number of nodes of its run."""
+    from server_app.export.examples import of_file, of_run
+
+    try:
+        if arguments.data is not None:
+            return of_file(arguments.data, arguments.label, task)
+        return of_run(arguments.folder, nodes, task) if nodes else None
+    except DataError as error:
+        raise error.in_full() from None  # the file is on this machine
 
 
 def _home(arguments: argparse.Namespace, name: str) -> Path:

@@ -37,18 +37,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _personalize(arguments: argparse.Namespace) -> int:
-    from server_app.personal_run import winner_of
     from server_app.run_folder import OWN_MODELS
-    from server_app.state import config_of
 
+    telling: Telling = arguments.telling
     run = arguments.folder.absolute()
-    winner_of(run)  # or say why not before anything is started
-    config = config_of(run)
+    with telling.waiting(f"Reading {arguments.folder}"):
+        from server_app.personal_run import winner_of
+        from server_app.state import config_of
+
+        winner_of(run)  # or say why not before anything is started
+        config = config_of(run)
     told = {name: getattr(arguments, name) for name in ("method", "epochs", "rate")}
     given = {name: value for name, value in told.items() if value is not None}
     personal = replace(config.personal, **{"method": config.personal.method or "mix", **given, "keep": arguments.keep})
     config = replace(config, control=None, personal=personal)
-    telling: Telling = arguments.telling
     code, folder = _launch(config, run, telling)
     if not code:
         _show(folder, telling)

@@ -44,11 +44,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _pick(arguments: argparse.Namespace) -> int:
     from common.files import write_aside
     from common.limits import Limits
-    from server_app.pick import best_predicted, best_scored, read_run
 
     limits = Limits(arguments.max_params, arguments.max_macs)
     telling: Telling = arguments.telling
     with telling.waiting(f"Looking through {arguments.folder}"):
+        from server_app.pick import best_predicted, best_scored, read_run
+
         run = read_run(arguments.folder)
         scored = best_scored(run, limits)
         predicted = None if arguments.scored else best_predicted(run, limits)

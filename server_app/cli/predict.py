@@ -41,12 +41,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _predict(arguments: argparse.Namespace) -> int:
     from common.files import write_aside
-    from server_app.predict import predict
     from server_app.reporting.words import counted
 
     telling: Telling = arguments.telling
     try:
         with telling.waiting(f"Scoring {arguments.file}"):
+            from server_app.predict import predict
+
             found = predict(arguments.model, arguments.file, arguments.label)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine

@@ -61,18 +61,16 @@ class _Lines:
         Runs.
     console : Console
         Where.
-    clock : callable
-        Returns seconds.
     """
 
-    def __init__(self, total: int, console: Console, clock: Callable[[], float] = monotonic) -> None:
-        self._total, self._console, self._clock = total, console, clock
-        self._began = self._said = clock()
+    def __init__(self, total: int, console: Console) -> None:
+        self._total, self._console = total, console
+        self._began = self._said = monotonic()
         self._ended = 0
 
     def __call__(self, _: str) -> None:
         self._ended += 1
-        now = self._clock()
+        now = monotonic()
         if now >= self._said + SAID_EVERY:
             self._said = now
             left = (now - self._began) / self._ended * (self._total - self._ended)

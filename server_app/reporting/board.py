@@ -64,6 +64,8 @@ class Board:
         Rounds of the stages before the one under way.
     best : dict, optional
         The last event that told the best trial.
+    started : bool
+        Whether the run has begun: from then on, until its search begins, it waits for nodes.
     away : bool
         Whether the run goes on, and its nodes have not been found yet.
     doing : str
@@ -88,6 +90,7 @@ class Board:
     stage_began: float | None = None
     rounds_before: int = 0
     best: dict[str, Any] | None = None
+    started: bool = False
     away: bool = False
     doing: str = ""
     trials: dict[str, Row] = field(default_factory=dict)
@@ -200,7 +203,7 @@ class Board:
         return "" if self.best is None else why_lower(self.best)
 
     def _on_start(self, event: dict[str, Any]) -> None:
-        self.name = event["name"]
+        self.name, self.started = event["name"], True
         self.models, self.seeds = dict(event.get("models", {})), event.get("seeds", 0)
         self.budgeted = bool(event.get("budget"))
 

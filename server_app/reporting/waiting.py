@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-SAID_AFTER = 5.0
-"""Seconds after which what takes that long is said in a line, where there is no terminal."""
+from server_app.reporting.words import SAID_AFTER
 
 
 @contextmanager

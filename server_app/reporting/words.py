@@ -7,6 +7,8 @@ from typing import Any
 
 from common.settings import TrainingSettings
 
+SAID_AFTER = 5.0
+"""Seconds after which something that takes that long is said, where there is no terminal."""
 SAID_EVERY = 30.0
 """Seconds from one line on how far something is to the next, where there is no terminal."""
 

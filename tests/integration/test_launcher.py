@@ -138,6 +138,18 @@ def test_an_interrupted_search_closes_its_journal_and_leaves_nothing(command):
     assert not (run.folder / "stop").exists()
 
 
+def test_programs_hear_what_is_known_of_an_interrupted_search(command):
+    run = command(*ENDLESS, "--json")
+    run.searching()
+    run.process.send_signal(signal.SIGINT)
+    assert run.ended() == 130
+    found = json.loads(run.output.read_text())
+    assert (found["status"], found["folder"]) == ("stopped", str(run.folder))
+    assert found["message"] == "The run was asked to stop."
+    assert found["counts"]["trials"] > 0
+    assert run.errors.read_text() == "flwr-nas: The run was asked to stop.\n"
+
+
 @pytest.mark.thorough
 def test_an_impatient_user_leaves_nothing_either(command):
     run = command(*ENDLESS)
