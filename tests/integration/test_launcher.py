@@ -263,7 +263,9 @@ def test_a_deployment_is_followed_through_its_journal(command, superlink):
     run = command(*deployment(superlink, 1))
     assert run.ended() == 1
     assert run.events()[-1]["status"] == "failed"
-    assert run.errors.read_text() == f"flwr-nas: {run.events()[-1]['message']}\n"
+    *waited, last = run.errors.read_text().splitlines()
+    assert last == f"flwr-nas: {run.events()[-1]['message']}"
+    assert waited in ([], ["Waiting for the run's journal ..."])  # where that takes long
 
 
 def test_a_deployment_whose_folder_is_elsewhere_is_followed_through_its_log(command, superlink):
