@@ -52,7 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--label", default="label", help="column of a table that holds the labels (default: label)")
     parser.add_argument("--license", default="", metavar="NAME", help="for the card, such as apache-2.0")
-    add_flags(parser, "what was written, and what was measured", "the folder of the model, or the file, alone")
+    add_flags(parser, "what was written, and what was measured", "the folder of what was written alone")
     parser.set_defaults(run=_run)
 
 
