@@ -272,6 +272,7 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 folder=str(folder),
                 started_at=config.run.started_at,
                 models=models_to_train(config.final, chosen(config, "objective")[0].several),
+                seeds=config.final.seeds,
                 budget=config.search.budget.limits,
             )
             if again:

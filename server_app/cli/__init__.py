@@ -1,7 +1,8 @@
 """The ``flwr-nas`` command: one module for each of its subcommands.
 
 A subcommand's module offers ``add_parser(commands)``, which sets ``run``, a function from the parsed
-arguments to an exit code; `search` and `show` read what follows them by themselves. Nothing heavy is
+arguments to an exit code; `search` and `show` read what follows them by themselves. What a command has to say it tells
+its `Telling`, which ``--quiet`` and ``--json`` choose. Nothing heavy is
 imported before a subcommand runs: `data` and `profile` work on a node, where the server's packages are not installed.
 """
 
@@ -10,15 +11,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from common import __version__
 from common.errors import FlwrNasError
 from common.output import silence
 from server_app.cli import compare, data, deployment, export, personalize, pick, predict, profile, report, watch
 from server_app.cli.benchmark import benchmark
+from server_app.cli.flags import status_of, telling_of
 from server_app.cli.proxies import proxies
 from server_app.cli.search import search
 from server_app.cli.show import show
+
+if TYPE_CHECKING:
+    from server_app.reporting.telling import Telling
 
 __all__ = ["main"]
 
@@ -32,6 +38,7 @@ _EPILOG = """examples:
   flwr-nas search --cfg job                          print the configuration and do nothing
   flwr-nas search --resume runs/NAME                 go on with a search that was stopped or killed
   flwr-nas search federation=deployment              on real nodes
+  flwr-nas search --json | jq .winner.architecture   for programs: one JSON document; --quiet: the run folder alone
   flwr-nas show runs/NAME                            the winner of a run as a table and a picture
   flwr-nas show space=layered dataset=digits         what a search space holds, and what it costs
   flwr-nas report runs/NAME                          a run as a page, or several runs beside each other
@@ -73,26 +80,35 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    telling = telling_of(arguments)
     try:
-        if arguments and (command := _BY_OVERRIDES.get(arguments[0])) is not None:
-            return command(arguments[1:])
-        chosen = _parser().parse_args(arguments)
-        code: int = chosen.run(chosen)
+        try:
+            return _command(arguments, telling)
+        except FlwrNasError as error:
+            telling.fail(str(error))
+            code = 1
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] in ("server_app", "client_app", "common"):
+                raise
+            telling.fail(
+                f"This command needs the package {error.name}, which a node's installation leaves out. "
+                'Install it with: pip install "flwr-nas[simulation]".'
+            )
+            code = 1
+        except KeyboardInterrupt:
+            code = 130
+        telling.result({"status": status_of(code), "folder": None})
         return code
-    except FlwrNasError as error:
-        print(f"flwr-nas: {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in ("server_app", "client_app", "common"):
-            raise
-        print(
-            f"flwr-nas: This command needs the package {error.name}, which a node's installation leaves out. "
-            'Install it with: pip install "flwr-nas[simulation]".',
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    finally:
+        telling.close()
+
+
+def _command(arguments: list[str], telling: Telling) -> int:
+    if arguments and (command := _BY_OVERRIDES.get(arguments[0])) is not None:
+        return command(arguments[1:], telling)
+    chosen = _parser().parse_args(arguments, argparse.Namespace(telling=telling))
+    code: int = chosen.run(chosen)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

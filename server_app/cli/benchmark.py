@@ -7,7 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from common.errors import ConfigError, StorageError
+from server_app.cli.flags import status_of, without_flags
 from server_app.cli.resume import asks_for_help
+from server_app.reporting.telling import ALOUD, Telling
 
 _HELP = """Judges controllers on a table of evaluated architectures: nothing is trained, scores are looked up.
 
@@ -18,7 +20,8 @@ _HELP = """Judges controllers on a table of evaluated architectures: nothing is 
 What commas separate is compared, each with the first. An option of controller or fidelity holds for those that have
 it. A query draws one of the trainings that the table tells of, as a search would see it. Two regrets are told: of the
 one that these scores rank first, which is what a user gets, and of the best that was evaluated. benchmark.json has all
-runs; benchmark.png, the curves, needs matplotlib (pip install "flwr-nas[plots]").
+runs; benchmark.png, the curves, needs matplotlib (pip install "flwr-nas[plots]"). With --quiet their folder alone is
+printed, with --json what benchmark.json holds.
 
 The file is JSON: {"0120": {"test_acc": [92.1, 92.4], "params": 1573448, "flops": 77132352}, ...}, an entry for each
 architecture. "curves": [[41.0, 90.9], [43.2, 91.1]] tells of each seed the accuracy after each epoch; then rounds of a
@@ -26,21 +29,22 @@ fidelity are epochs, fidelity.max_rounds is all of them and fidelity.doubt 0, un
 """
 
 
-def benchmark(arguments: Sequence[str]) -> int:
+def benchmark(words: Sequence[str], telling: Telling = ALOUD) -> int:
     """Run the benchmark that overrides describe, and show what was found; returns the exit code."""
+    arguments = without_flags(words)
     if asks_for_help(arguments):
         print(_help([argument for argument in arguments if not argument.startswith("-")]))
         return 0
     if flags := [argument for argument in arguments if argument.startswith("-")]:
-        raise ConfigError("Nothing but overrides and --help may follow benchmark", flags[0], fix="Leave it out")
-    from rich.console import Console
-
+        raise ConfigError(
+            "Nothing but overrides, --quiet, --json and --help may follow benchmark", flags[0], fix="Leave it out"
+        )
     from server_app.benchmark import picture, record
     from server_app.benchmark.runs import Course, run_all, seeds_of
     from server_app.benchmark.settings import contenders_of, settings_of
     from server_app.cli.tables import read_table, table_options
     from server_app.cores import cores
-    from server_app.reporting.benchmark import bars, render
+    from server_app.reporting.benchmark import render
     from server_app.spaces.tabular import TabularSpace
 
     settings = settings_of(arguments)
@@ -52,7 +56,7 @@ def benchmark(arguments: Sequence[str]) -> int:
     seeds = seeds_of(settings.seed, settings.seeds)
     folder, made = _folder(settings.run.dir)
     try:
-        with bars([contender.name for contender in contenders], len(seeds)) as told:
+        with telling.bars([contender.name for contender in contenders], len(seeds)) as told:
             traces = run_all(
                 Course(table, options, settings.budget, settings.parallel),
                 contenders,
@@ -67,11 +71,11 @@ def benchmark(arguments: Sequence[str]) -> int:
             with suppress(OSError):  # there is something in it
                 folder.rmdir()
         raise
-    console = Console()
-    console.print(render(found))
-    console.print(f"Written: {', '.join(str(path) for path in written if path)}", highlight=False, soft_wrap=True)
+    telling.show(render(found))
+    telling.say(f"Written: {', '.join(str(path) for path in written if path)}")
     if None in written:
-        console.print(picture.MISSING, markup=False, highlight=False, soft_wrap=True)
+        telling.say(picture.MISSING)
+    telling.result({**found, "status": status_of(0), "folder": str(folder)})
     return 0
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import SearchError
+from server_app.cli.flags import add_flags, status_of
 from server_app.cli.resume import resume
 from server_app.cli.search import launch_search
+from server_app.reporting.telling import ALOUD, Telling
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -22,21 +24,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("compare", help="train a run's winner, baseline and others again on fresh seeds")
     parser.add_argument("folder", type=Path, help="folder of a finished run")
     parser.add_argument("--repeats", type=int, default=5, help="number of fresh seeds (default: 5)")
-    parser.set_defaults(run=lambda arguments: compare(arguments.folder, arguments.repeats))
+    add_flags(parser, "what compare.json in the run folder holds", "the run folder alone")
+    parser.set_defaults(run=lambda arguments: compare(arguments.folder, arguments.repeats, arguments.telling))
 
 
-def compare(folder: Path, repeats: int) -> int:
+def compare(folder: Path, repeats: int, telling: Telling = ALOUD) -> int:
     """Train the winner of a run and what it is compared with again on fresh seeds; returns the exit code."""
-    from rich.console import Console
-
-    from server_app import compare as comparison
-    from server_app.launcher import INTERRUPTED
+    with telling.waiting(f"Reading {folder}"):
+        from server_app import compare as comparison
+        from server_app.launcher import INTERRUPTED
 
     again = shlex.join(["flwr-nas", "compare", str(folder), "--repeats", str(repeats)])
 
     def launch(config: Config, resumed: bool) -> dict[str, Any]:
         began, place = time.time(), Path(str(config.run.dir))
-        code = resume(str(place), [], began) if resumed else launch_search(config, began, again)[0]
+        code = resume(str(place), [], began, telling) if resumed else launch_search(config, began, again, telling)[0]
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code != 0:
@@ -44,5 +46,7 @@ def compare(folder: Path, repeats: int) -> int:
         result: dict[str, Any] = json.loads((place / "result.json").read_text(encoding="utf-8"))
         return result
 
-    Console().print(comparison.render(comparison.compare(folder.absolute(), repeats, launch)))
+    found = comparison.compare(folder.absolute(), repeats, launch)
+    telling.show(comparison.render(found))
+    telling.result({**found, "status": status_of(0), "folder": str(folder.absolute())})
     return 0

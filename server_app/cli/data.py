@@ -6,11 +6,12 @@ They work where only a node is installed: torch, numpy and flwr.
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, DataError, SpecError, StorageError
+from server_app.cli.flags import add_flags, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from common.data.formats import Reading
-    from common.data.tools.suitability import Wanted
+    from common.data.tools.suitability import Finding, Wanted
+    from server_app.reporting.telling import Telling
 
 _CHECK = """Says in plain words whether a node's data fit a search, before anything is joined: an .npz, .csv or
 .parquet file, or a folder of images or recordings with one folder for each class. Nothing is sent anywhere.
@@ -41,6 +43,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument(
         "--write-schema", default="", metavar="FILE", help="propose a schema, and write it to a new file"
     )
+    add_flags(check, "whether they fit, and what they are like")
     check.set_defaults(run=_check)
     split = actions.add_parser("split", help="cut one file into files for nodes", description=_SPLIT)
     split.add_argument("source", help="a file or a folder, or digits: the embedded handwritten digits")
@@ -51,6 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     split.add_argument("--seed", type=int, default=0, help="default: 0")
     _add_reading(split)
     split.add_argument("--force", action="store_true", help="overwrite files that are there")
+    add_flags(split, "which files have how many examples", "FOLDER alone")
     split.set_defaults(run=_split)
 
 
@@ -78,9 +82,9 @@ def _reading_of(arguments: argparse.Namespace) -> Reading:
 
 def _check(arguments: argparse.Namespace) -> int:
     from common.data.tools.suitability import check
-    from server_app.reporting.data import found, show, unreadable
-    from server_app.reporting.waiting import waiting
+    from server_app.reporting.data import found, laid_out
 
+    telling: Telling = arguments.telling
     wanted, reading = wanted_of(arguments.classes, arguments.shape), _reading_of(arguments)
     if arguments.write_schema:
         if reading.schema:
@@ -88,21 +92,37 @@ def _check(arguments: argparse.Namespace) -> int:
                 "A schema is either there or written", reading.schema, fix="Leave out --schema or --write-schema"
             )
         try:
-            show([*_written(arguments), ""])
+            telling.say(laid_out([*_written(arguments), ""]), end="")
         except DataError as error:
-            show(unreadable(arguments.file, error))
-            return 1
+            return _refused(arguments.file, error, telling)
         reading = replace(reading, label="label", task="", schema=arguments.write_schema)
     try:
-        with waiting(f"Looking at {arguments.file}"):
+        with telling.waiting(f"Looking at {arguments.file}"):
             finding = check(arguments.file, wanted, reading)
     except DataError as error:
-        show(unreadable(arguments.file, error))
+        code = _refused(arguments.file, error, telling)
         if not reading.schema:
-            show(_proposed(arguments))
-        return 1
-    show(found(arguments.file, finding, reading))
+            telling.say(laid_out(_proposed(arguments)), end="")
+        return code
+    telling.say(laid_out(found(arguments.file, finding, reading)), end="")
+    telling.result(_document(arguments.file, finding.problem, finding))
     return 0 if finding.problem is None else 1
+
+
+def _refused(file: str, error: DataError, telling: Telling) -> int:
+    """Tell why data cannot be read; returns the exit code."""
+    from server_app.reporting.data import laid_out, unreadable
+
+    telling.say(laid_out(unreadable(file, error)), end="")
+    telling.result(_document(file, error))
+    return 1
+
+
+def _document(file: str, problem: DataError | None, finding: Finding | None = None) -> dict[str, Any]:
+    """Return what programs are told of a check, which has finished whether the data fit or not."""
+    found = {} if finding is None else asdict(replace(finding, problem=None))
+    told = {"file": file, "fits": problem is None, "problem": None if problem is None else str(problem.in_full())}
+    return {**found, **told, "status": status_of(0), "folder": None}
 
 
 def _written(arguments: argparse.Namespace) -> Iterator[RenderableType]:
@@ -140,22 +160,27 @@ def _split(arguments: argparse.Namespace) -> int:
     from common.data.tools.division import divide, read_source, write
     from common.data.tools.summary import class_counts
     from common.settings import DatasetSettings
-    from server_app.reporting.data import shares, show
-    from server_app.reporting.waiting import waiting
+    from server_app.reporting.data import laid_out, shares
     from server_app.reporting.words import counted
 
+    telling: Telling = arguments.telling
     settings = DatasetSettings("local", arguments.source, arguments.partition, arguments.alpha)
     try:
-        with waiting(f"Reading {arguments.source}"):
+        with telling.waiting(f"Reading {arguments.source}"):
             pool = read_source(arguments.source, _reading_of(arguments))
             parts = divide(pool, settings, arguments.nodes, arguments.seed)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
-    with waiting(f"Writing {counted(len(parts), 'file')} to {arguments.out}"):
+    with telling.waiting(f"Writing {counted(len(parts), 'file')} to {arguments.out}"):
         paths = write(parts, arguments.out, force=arguments.force)
     sizes = [(len(part.train_rows), 0 if part.test_rows is None else len(part.test_rows)) for part in parts]
-    show([*pool.notes, shares([class_counts(part) for part in parts], sizes), ""])
-    print(f"Written: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
+    told: list[RenderableType] = [*pool.notes, shares([class_counts(part) for part in parts], sizes), ""]
+    telling.say(laid_out(told), end="")
+    telling.say(f"Written: {paths[0]}" + (f" to {paths[-1]}" if len(paths) > 1 else ""))
+    files = [
+        {"file": str(path), "train": train, "test": test} for path, (train, test) in zip(paths, sizes, strict=True)
+    ]
+    telling.result({"status": status_of(0), "folder": str(arguments.out), "files": files, "notes": list(pool.notes)})
     return 0
 
 

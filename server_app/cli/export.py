@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError, DataError
+from server_app.cli.flags import add_flags, status_of
 
 if TYPE_CHECKING:
+    from common.tasks import Task
     from server_app.export.base import Format
     from server_app.export.examples import Known
     from server_app.export.writing import Written
+    from server_app.reporting.telling import Telling
 
 _ABOUT = """Writes a finished run in the format of other tools.
 
@@ -48,6 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--label", default="label", help="column of a table that holds the labels (default: label)")
     parser.add_argument("--license", default="", metavar="NAME", help="for the card, such as apache-2.0")
+    add_flags(parser, "what was written, and what was measured", "the folder of what was written alone")
     parser.set_defaults(run=_run)
 
 
@@ -56,48 +61,57 @@ def _run(arguments: argparse.Namespace) -> int:
         for name in ("out", "member", "quantize", "data"):
             if getattr(arguments, name) is not None:
                 raise ConfigError(f"--{name} is for --to only", getattr(arguments, name), fix="Leave it out")
-        return _export_trials(arguments.folder, arguments.optuna)
+        return _export_trials(arguments.folder, arguments.optuna, arguments.telling)
     return _export_model(arguments)
 
 
-def _export_trials(folder: Path, file: Path) -> int:
+def _export_trials(folder: Path, file: Path, telling: Telling) -> int:
     import server_app.optuna_study  # noqa: F401 - the first to be imported, as it says what must be installed
     from server_app.optuna_export import export_journal
     from server_app.reporting.words import counted
 
-    count = export_journal(folder, file)
-    print(f"{counted(count, 'trial')} written to {file}; see them with: optuna-dashboard {file}")
+    with telling.waiting(f"Writing {file}"):
+        count = export_journal(folder, file)
+    telling.say(f"{counted(count, 'trial')} written to {file}; see them with: optuna-dashboard {file}")
+    telling.result({"status": status_of(0), "folder": str(file.parent), "file": str(file), "trials": count})
     return 0
 
 
 def _export_model(arguments: argparse.Namespace) -> int:
-    from server_app.export.examples import of_file, of_run
-    from server_app.export.found import find
-    from server_app.export.writing import write
     from server_app.registry import load_choice
-    from server_app.reporting.waiting import waiting
 
-    form: Format = load_choice("format", arguments.to)()
-    form.check_installed()
+    telling: Telling = arguments.telling
     int8 = arguments.quantize == "int8"
-    if int8:
-        form.check_int8()
-    model, told = find(arguments.folder, arguments.member)
-    known: Known | None = None
-    try:
-        if arguments.data is not None:
-            known = of_file(arguments.data, arguments.label, model.task)
-        elif nodes := told.result.get("counts", {}).get("nodes"):
-            known = of_run(arguments.folder, nodes, model.task)
-    except DataError as error:
-        raise error.in_full() from None  # the file is on this machine
+    with telling.waiting(f"Reading the model of {arguments.folder}"):
+        from server_app.export.found import find
+        from server_app.export.writing import write
+
+        form: Format = load_choice("format", arguments.to)()
+        form.check_installed()
+        if int8:
+            form.check_int8()
+        model, told = find(arguments.folder, arguments.member)
+        known = _known(arguments, model.task, told.result.get("counts", {}).get("nodes"))
     model = model.fitted(known.fitted if known is not None and arguments.data is not None else None)
     folder = arguments.out or _home(arguments, form.name)
-    with waiting(f"Writing {form.name}"):
+    with telling.waiting(f"Writing {form.name}, and trying it"):
         written = write(form, model, told, folder, known, arguments.license, int8=int8)
     for line in _lines(form, written):
-        print(line)
+        telling.say(line)
+    telling.result(_document(form, written))
     return 0
+
+
+def _known(arguments: argparse.Namespace, task: Task, nodes: int | None) -> Known | None:
+    """Return the examples to try a model on, where there are some; `nodes` is the number of nodes of its run."""
+    from server_app.export.examples import of_file, of_run
+
+    try:
+        if arguments.data is not None:
+            return of_file(arguments.data, arguments.label, task)
+        return of_run(arguments.folder, nodes, task) if nodes else None
+    except DataError as error:
+        raise error.in_full() from None  # the file is on this machine
 
 
 def _home(arguments: argparse.Namespace, name: str) -> Path:
@@ -106,6 +120,18 @@ def _home(arguments: argparse.Namespace, name: str) -> Path:
     parts += [] if arguments.member is None else [f"trial-{arguments.member:04d}"]
     folder: Path = arguments.folder
     return folder / "export" / "-".join(parts)
+
+
+def _document(form: Format, written: Written) -> dict[str, Any]:
+    return {
+        "status": status_of(0),
+        "folder": str(written.folder),
+        "format": form.name,
+        "files": list(form.files),
+        "measured": asdict(written.measured),
+        "before_after": written.before_after,
+        "tried_on": written.tried_on,
+    }
 
 
 def _lines(form: Format, written: Written) -> Iterator[str]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError
+from server_app.cli.flags import add_flags, document_of
+from server_app.reporting.telling import Telling
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -30,25 +32,33 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--epochs", type=int, help="of fine-tuning, as personal.epochs")
     parser.add_argument("--rate", type=float, help="as personal.rate")
     parser.add_argument("--keep", action="store_true", help="as personal.keep: a simulation's models are written")
+    add_flags(parser, "what personal.json in RUN/personalize holds", "that folder alone")
     parser.set_defaults(run=_personalize)
 
 
 def _personalize(arguments: argparse.Namespace) -> int:
-    from server_app.personal_run import winner_of
-    from server_app.state import config_of
+    from server_app.run_folder import OWN_MODELS
 
+    telling: Telling = arguments.telling
     run = arguments.folder.absolute()
-    winner_of(run)  # or say why not before anything is started
-    config = config_of(run)
+    with telling.waiting(f"Reading {arguments.folder}"):
+        from server_app.personal_run import winner_of
+        from server_app.state import config_of
+
+        winner_of(run)  # or say why not before anything is started
+        config = config_of(run)
     told = {name: getattr(arguments, name) for name in ("method", "epochs", "rate")}
     given = {name: value for name, value in told.items() if value is not None}
     personal = replace(config.personal, **{"method": config.personal.method or "mix", **given, "keep": arguments.keep})
     config = replace(config, control=None, personal=personal)
-    code, folder = _launch(config, run)
-    return code or _show(folder)
+    code, folder = _launch(config, run, telling)
+    if not code:
+        _show(folder, telling)
+    telling.result(document_of(folder, code, OWN_MODELS))
+    return code
 
 
-def _launch(config: Config, run: Path) -> tuple[int, Path]:
+def _launch(config: Config, run: Path, telling: Telling) -> tuple[int, Path]:
     """Run it where the configuration says; returns the exit code and the folder."""
     from server_app.launcher import launch
     from server_app.lock import under_way
@@ -66,12 +76,13 @@ def _launch(config: Config, run: Path) -> tuple[int, Path]:
         config, run=replace(config.run, dir=str(folder), started_at=began, launcher_pid=launcher, resume=False)
     )
     run_config = {"config": config.to_json(), "personalize": str(run)}
-    return launch(run_config, config.federation, folder, lambda: None, again=f"flwr-nas personalize {run}"), folder
+    again = f"flwr-nas personalize {run}"
+    return launch(run_config, config.federation, folder, lambda: None, again=again, telling=telling), folder
 
 
-def _show(folder: Path) -> int:
-    """Print what was found, where it can be seen from here."""
-    from rich.console import Console, Group
+def _show(folder: Path, telling: Telling) -> None:
+    """Tell what was found, where it can be seen from here."""
+    from rich.console import Group
     from rich.text import Text
 
     from common.tasks import task_from_record
@@ -83,5 +94,4 @@ def _show(folder: Path) -> int:
         found = json.loads((folder / OWN_MODELS).read_text(encoding="utf-8"))
         tables, lines = personal_of_result(found, task_from_record(found["task"]).head)
         small_print = [Text(line, style="dim") for line in costs_in_words(found)]
-        Console().print(Group(*tables, *lines, *small_print))
-    return 0
+        telling.show(Group(*tables, *lines, *small_print))

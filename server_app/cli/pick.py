@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError
+from server_app.cli.flags import add_flags, status_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from common.architecture.spec import ArchitectureSpec
     from server_app.pick import Finished, Predicted, Scored
+    from server_app.reporting.telling import Telling
 
 _ABOUT = """Finds, in seconds and without a node, the best architecture of a run that keeps limits: among the trials
 that were scored, and, by a random forest fitted on them, among all others of the space. What is predicted was never
@@ -34,37 +37,58 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="FOLDER",
         help="of a run with weights=supernet: cut its weights out, untrained alone",
     )
+    add_flags(parser, "the best scored, the best predicted, and which of them to go on with", None)
     parser.set_defaults(run=_pick)
 
 
 def _pick(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from common.files import write_aside
     from common.limits import Limits
-    from server_app.pick import best_predicted, best_scored, read_run
 
     limits = Limits(arguments.max_params, arguments.max_macs)
-    run, console = read_run(arguments.folder), Console()
-    scored = best_scored(run, limits)
-    predicted = None if arguments.scored else best_predicted(run, limits)
+    telling: Telling = arguments.telling
+    with telling.waiting(f"Looking through {arguments.folder}"):
+        from server_app.pick import best_predicted, best_scored, read_run
+
+        run = read_run(arguments.folder)
+        scored = best_scored(run, limits)
+        predicted = None if arguments.scored else best_predicted(run, limits)
     if scored is None and predicted is None:
         raise ConfigError("Nothing that is known of this run keeps the limits", limits, fix="Loosen them")
-    console.print(_table(run, scored, predicted))
+    telling.show(_table(run, scored, predicted))
     for name, found in (("best scored", scored), ("best predicted", predicted)):
         if found is not None:
-            console.print(f"{name}: {found.spec.describe()} ({found.spec.id})", highlight=False)
+            telling.say(f"{name}: {found.spec.describe()} ({found.spec.id})")
     for line in _notes(run, scored, predicted, forest=not arguments.scored):
-        console.print(line, highlight=False)
+        telling.say(line)
     spec = _better(scored, predicted)
     if arguments.spec is not None:
         write_aside(arguments.spec, spec.to_json() + "\n")
-        console.print(f"written to {arguments.spec}", highlight=False)
+        telling.say(f"written to {arguments.spec}")
     if arguments.model is not None:
         from server_app.supernet.file import cut_model
 
-        console.print(cut_model(arguments.folder, spec, run.task, arguments.model), highlight=False)
+        telling.say(cut_model(arguments.folder, spec, run.task, arguments.model))
+    telling.result(_document(run, scored, predicted))
     return 0
+
+
+def _document(run: Finished, scored: Scored | None, predicted: Predicted | None) -> dict[str, Any]:
+    """Return what programs are told, with the costs of each, and under ``id`` that of the best of all."""
+    told = {
+        name: None if found is None else _entry(run, found)
+        for name, found in (("scored", scored), ("predicted", predicted))
+    }
+    return {**told, "id": _better(scored, predicted).id, "status": status_of(0), "folder": None}
+
+
+def _entry(run: Finished, found: Scored | Predicted) -> dict[str, Any]:
+    from common.architecture.cost import cost_of
+
+    cost, spec = cost_of(found.spec.lower(run.task)), found.spec
+    figures = {name: value for name, value in vars(found).items() if name != "spec"}
+    told = {"architecture": spec.describe(), "id": spec.id, "spec": json.loads(spec.to_json())}
+    return {**told, **figures, "parameters": cost.parameters, "macs": cost.macs}
 
 
 def _better(scored: Scored | None, predicted: Predicted | None) -> ArchitectureSpec:

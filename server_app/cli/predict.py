@@ -6,8 +6,13 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.errors import DataError
+from server_app.cli.flags import add_flags, status_of
+
+if TYPE_CHECKING:
+    from server_app.reporting.telling import Telling
 
 _ABOUT = """Scores a file with a trained model. MODEL is the folder of a run, best/ in it, or what flwr-nas export
 wrote. FILE is what a node would have: .csv, .npz, .parquet, or a folder of images; it needs no labels. Numbers go in
@@ -31,28 +36,32 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("file", metavar="FILE", help="the examples")
     parser.add_argument("--out", type=Path, metavar="CSV", help="write the table there in place of printing it")
     parser.add_argument("--label", default="label", help="column of a table with the labels (default: label)")
+    add_flags(parser, "columns, rows and scores, in place of CSV", None)
     parser.set_defaults(run=_predict)
 
 
 def _predict(arguments: argparse.Namespace) -> int:
     from common.files import write_aside
-    from server_app.predict import predict
-    from server_app.reporting.waiting import waiting
     from server_app.reporting.words import counted
 
+    telling: Telling = arguments.telling
     try:
-        with waiting(f"Scoring {arguments.file}"):
+        with telling.waiting(f"Scoring {arguments.file}"):
+            from server_app.predict import predict
+
             found = predict(arguments.model, arguments.file, arguments.label)
     except DataError as error:
         raise error.in_full() from None  # the file is on this machine
     if arguments.out is None:
-        print(found.to_csv(), end="")
+        telling.say(found.to_csv(), end="")
     else:
         write_aside(arguments.out, found.to_csv())
     for note in found.notes:
         print(note, file=sys.stderr)
     where = "" if arguments.out is None else f", written to {arguments.out}"
     print(f"{counted(len(found.rows), 'example')}{where}{_scores(found.metrics)}", file=sys.stderr)
+    told = {"columns": found.columns, "rows": found.rows, "metrics": found.metrics, "notes": found.notes}
+    telling.result({**told, "status": status_of(0), "folder": None})
     return 0
 
 

@@ -30,13 +30,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _profile(arguments: argparse.Namespace) -> int:
     if arguments.threads is not None and arguments.threads < 1:
         raise ConfigError("--threads must be 1 or more", arguments.threads, fix="Leave it out for all")
-    import torch
-
     from common.files import write_aside
-    from common.models.profiling import profile
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    measured = profile(device, [arguments.threads or torch.get_num_threads()])
+    with arguments.telling.waiting("Timing the operations of this machine"):
+        import torch
+
+        from common.models.profiling import profile
+
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        measured = profile(device, [arguments.threads or torch.get_num_threads()])
     write_aside(arguments.out, measured.to_json() + "\n")
     for line in lines(measured):
         print(line)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.errors import ConfigError
 from server_app.cli.control import go_on_after
+from server_app.reporting.telling import ALOUD, Telling
 
 FLAG = "--resume"
 
@@ -51,7 +52,7 @@ def resumption(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
     return folder, rest
 
 
-def resume(folder: str, overrides: Sequence[str], began: float) -> int:
+def resume(folder: str, overrides: Sequence[str], began: float, telling: Telling = ALOUD) -> int:
     """Go on with a run; returns the exit code.
 
     Parameters
@@ -63,14 +64,16 @@ def resume(folder: str, overrides: Sequence[str], began: float) -> int:
         See `server_app.changes`.
     began : float
         When the command was called, in seconds since 1970.
+    telling : Telling
+        Hears of it.
     """
     path = Path(folder).expanduser()
     if "federation=deployment" in overrides and not path.is_dir():
-        return _resume_there(folder, overrides, began)
-    return _resume_here(path, overrides, began)
+        return _resume_there(folder, overrides, began, telling)
+    return _resume_here(path, overrides, began, telling)
 
 
-def _resume_here(path: Path, overrides: Sequence[str], began: float) -> int:
+def _resume_here(path: Path, overrides: Sequence[str], began: float, telling: Telling) -> int:
     from server_app.changes import overridden
     from server_app.launcher import launch
     from server_app.lock import followed
@@ -93,15 +96,16 @@ def _resume_here(path: Path, overrides: Sequence[str], began: float) -> int:
 
         rehearse(config)
 
-    code = launch({"config": config.to_json()}, config.federation, path, check, resumed_at=began)
-    return code or go_on_after(config, path)
+    code = launch({"config": config.to_json()}, config.federation, path, check, resumed_at=began, telling=telling)
+    return code or go_on_after(config, path, telling)
 
 
-def _resume_there(folder: str, overrides: Sequence[str], began: float) -> int:
+def _resume_there(folder: str, overrides: Sequence[str], began: float, telling: Telling) -> int:
     """Ask the ServerApp to go on in a folder that cannot be seen from here, with the configuration that is there."""
     from common.config import compose_config
     from server_app.launcher import launch
 
     words = [*overrides, f"run.dir={folder}", "run.resume=true", f"run.started_at={began!r}"]
     config = compose_config(words)
-    return launch({"overrides": shlex.join(words)}, config.federation, Path(folder), resumed_at=began)
+    run_config = {"overrides": shlex.join(words)}
+    return launch(run_config, config.federation, Path(folder), resumed_at=began, telling=telling)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import ConfigError, FlwrNasError
-from server_app.cli.control import go_on_after
+from server_app.cli.control import go_on_after, run_document
+from server_app.cli.flags import status_of, without_flags
 from server_app.cli.resume import FLAG, asks_for_help, resume, resumption
+from server_app.reporting.telling import ALOUD, Telling
 
 if TYPE_CHECKING:
     from common.config import Config
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 _FINAL = "--final"
 
 
-def search(overrides: Sequence[str]) -> int:
+def search(words: Sequence[str], telling: Telling = ALOUD) -> int:
     """Run the search, or the sweep, that Hydra's command line describes, or resume one; returns the exit code."""
-    began = time.time()
+    began, overrides = time.time(), without_flags(words)
     if (asked := resumption(overrides)) is not None:
-        return resume(*asked, began)
+        folder, changes = asked
+        code = resume(folder, changes, began, telling)
+        telling.result(run_document(Path(folder).expanduser(), code))
+        return code
     overrides = with_final(overrides)
     if asks_for_help(overrides) and any(word.partition("=")[0] == FLAG for word in overrides):
         overrides = ["--help"]  # Hydra does not know that flag
@@ -34,9 +38,10 @@ def search(overrides: Sequence[str]) -> int:
 
     def task(config: Config) -> None:
         try:
-            codes.append(_search_and_control(config, time.time() if codes else began))
+            codes.append(_search_and_control(config, time.time() if codes else began, telling))
         except FlwrNasError as error:
-            print(f"flwr-nas: {error}", file=sys.stderr)
+            telling.fail(str(error))
+            telling.result({"status": status_of(1), "folder": None})
             codes.append(1)
         if codes[-1] == 130:
             raise SystemExit(130)  # and no further search of a sweep
@@ -65,15 +70,17 @@ def with_final(arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def _search_and_control(config: Config, began: float) -> int:
+def _search_and_control(config: Config, began: float, telling: Telling) -> int:
     from server_app.control import check_control
 
     check_control(config)
-    code, folder = launch_search(config, began)
-    return code or go_on_after(config, folder)
+    code, folder = launch_search(config, began, telling=telling)
+    code = code or go_on_after(config, folder, telling)
+    telling.result(run_document(folder, code))
+    return code
 
 
-def launch_search(config: Config, began: float, again: str | None = None) -> tuple[int, Path]:
+def launch_search(config: Config, began: float, again: str | None = None, telling: Telling = ALOUD) -> tuple[int, Path]:
     """Run one search, after what can be known to be wrong with it was said; returns the exit code and the run folder.
 
     Parameters
@@ -84,6 +91,8 @@ def launch_search(config: Config, began: float, again: str | None = None) -> tup
         When the command was called, in seconds since 1970.
     again : str, optional
         The command that goes on with it if it is interrupted, where that is not ``--resume``.
+    telling : Telling
+        Hears of it.
     """
     from server_app.build import without_foreign_options
     from server_app.launcher import launch
@@ -92,7 +101,7 @@ def launch_search(config: Config, began: float, again: str | None = None) -> tup
 
     config, notes = without_foreign_options(config)
     for note in notes:
-        print(f"flwr-nas: {note}", file=sys.stderr)
+        telling.note(note)
 
     def check() -> None:
         from server_app.build import rehearse
@@ -115,4 +124,7 @@ def launch_search(config: Config, began: float, again: str | None = None) -> tup
         config = replace(config, search=replace(config.search, imports=imports))
     made, config = config.run.dir is None, replace(config, run=run)
     check_free(folder, config)
-    return launch({"config": config.to_json()}, config.federation, folder, check, made=made, again=again), folder
+    code = launch(
+        {"config": config.to_json()}, config.federation, folder, check, made=made, again=again, telling=telling
+    )
+    return code, folder

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.errors import ConfigError
+from server_app.cli.flags import add_flags, status_of
+from server_app.reporting.telling import ALOUD, Telling
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
+    from common.architecture.cost import Cost
+    from common.architecture.graph import Graph
+    from common.architecture.spec import ArchitectureSpec
     from common.config import Config
     from common.tasks import Head, Task
+    from server_app.show.survey import Survey
     from server_app.spaces.base import SearchSpace
 
 _SAMPLES = 1000
@@ -29,17 +33,17 @@ A search space: prints what there is to choose from, how many architectures ther
 WHAT are overrides as of `flwr-nas search`, such as space=layered dataset=digits 'space.width=[32,64]'."""
 
 
-def show(words: Sequence[str]) -> int:
+def show(words: Sequence[str], telling: Telling = ALOUD) -> int:
     """Show what the words after ``flwr-nas show`` name, options standing anywhere among them; returns the exit code."""
     arguments = _parser().parse_intermixed_args(list(words))
     overrides = [word for word in arguments.what if "=" in word and not Path(word).exists()]
     if len(overrides) == len(arguments.what):
         _refuse(arguments, "an architecture", "trial", "batch", "svg")
-        return _show_space(arguments, overrides)
+        return _show_space(arguments, overrides, telling)
     _refuse(arguments, "a space", "samples", "config_dir")
     if len(arguments.what) > 1:
         raise ConfigError("One architecture is shown at a time", arguments.what, fix="Name one, or overrides only")
-    return _show_architecture(arguments)
+    return _show_architecture(arguments, telling)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--svg", type=Path, metavar="FILE", help="where the picture goes (default: beside WHAT)")
     parser.add_argument("--samples", type=int, metavar="N", help="of a space (default: 1000)")
     parser.add_argument("--config-dir", metavar="FOLDER", help="of a space of yours, FOLDER/space/NAME.yaml")
+    add_flags(parser, "the parts and costs of an architecture, or of what was drawn from a space", None)
     return parser
 
 
@@ -66,9 +71,8 @@ def _refuse(arguments: argparse.Namespace, of: str, *names: str) -> None:
             raise ConfigError(f"--{name.replace('_', '-')} is for {of} only", arguments.what, fix="Leave it out")
 
 
-def _show_architecture(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
+def _show_architecture(arguments: argparse.Namespace, telling: Telling) -> int:
+    from common.architecture.cost import cost_of
     from common.files import write_aside
     from server_app.show.subject import read_subject
     from server_app.show.svg import svg_of
@@ -81,14 +85,30 @@ def _show_architecture(arguments: argparse.Namespace) -> int:
     if arguments.batch is not None:
         training = replace(training, batch_size=arguments.batch)
     described = subject.spec.describe()
-    _print([*render(f"{subject.title}: {described}", graph, training, subject.number_bytes), ""])
+    for part in (*render(f"{subject.title}: {described}", graph, training, subject.number_bytes), ""):
+        telling.show(part)
     picture = arguments.svg or subject.picture
     write_aside(picture, svg_of(subject.title, described, graph, subject.number_bytes))
-    print(f"Picture: {picture}")
+    telling.say(f"Picture: {picture}")
+    told = {**_told(subject.spec, cost_of(graph)), "parts": _parts(graph), "picture": str(picture)}
+    telling.result({**told, "title": subject.title, "status": status_of(0), "folder": None})
     return 0
 
 
-def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
+def _told(spec: ArchitectureSpec, cost: Cost) -> dict[str, Any]:
+    """Return what programs are told of an architecture."""
+    told = {"architecture": spec.describe(), "id": spec.id, "spec": json.loads(spec.to_json())}
+    return {**told, "parameters": cost.parameters, "buffers": cost.buffers, "macs": cost.macs}
+
+
+def _parts(graph: Graph) -> list[dict[str, Any]]:
+    from server_app.show.parts import parts_of
+
+    names = ("name", "what", "output_shape", "parameters", "macs")
+    return [{name: getattr(part, name) for name in names} for part in parts_of(graph)]
+
+
+def _show_space(arguments: argparse.Namespace, overrides: list[str], telling: Telling) -> int:
     samples = _SAMPLES if arguments.samples is None else arguments.samples
     if samples < 1:
         raise ConfigError("--samples must be 1 or more", samples, fix="Leave it out for 1,000")
@@ -103,11 +123,21 @@ def _show_space(arguments: argparse.Namespace, overrides: list[str]) -> int:
     config, notes = without_foreign_options(compose_config([*searched, *overrides]))
     for note in notes:
         if note.startswith("space="):
-            print(f"flwr-nas: {note}", file=sys.stderr)
+            telling.note(note)
     space = _space(config, shape_of(arguments.input), head_of(arguments.classes, arguments.targets, arguments.labels))
-    found = survey(space, generator(config.seed, "show"), samples, _TRIES * samples)
-    _print(render(config.space["name"], space, found))
+    with telling.waiting(f"Drawing {samples:,} specs"):
+        found = survey(space, generator(config.seed, "show"), samples, _TRIES * samples)
+    for part in render(config.space["name"], space, found):
+        telling.show(part)
+    telling.result({"space": config.space["name"], **_surveyed(space, found)})
     return 0
+
+
+def _surveyed(space: SearchSpace, found: Survey) -> dict[str, Any]:
+    """Return what programs are told of a space."""
+    draws = {"draws": found.draws, "broken": found.broken, "legal": len(found.found)}
+    drawn = [_told(spec, cost) for spec, cost in found.different]
+    return {"size": space.size(), **draws, "drawn": drawn, "status": status_of(0), "folder": None}
 
 
 def _space(config: Config, shape: tuple[int, ...] | None, head: Head | None) -> SearchSpace:
@@ -160,11 +190,3 @@ def head_of(classes: int | None, targets: int | None, labels: int | None = None)
     if targets is not None and targets < 1:
         raise ConfigError("--targets must be 1 or more", targets, fix="Write --targets 1")
     return None if targets is None else Regression((0.0,) * targets, (1.0,) * targets)
-
-
-def _print(lines: Iterable[RenderableType]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    for line in lines:
-        console.print(line)

@@ -20,13 +20,15 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from common.errors import FederationError, FlwrNasError
 from server_app.launcher.folder import kept, kept_again
 from server_app.launcher.follow import Ending, ResumedTail, Tail
 from server_app.launcher.interrupts import Interrupted, Interrupts
+from server_app.reporting.telling import ALOUD, Telling
 from server_app.run_folder import JOURNAL
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def launch(
     made: bool = False,
     again: str | None = None,
     resumed_at: float | None = None,
+    telling: Telling = ALOUD,
 ) -> int:
     """Run one search until it ends or somebody stops it.
 
@@ -63,6 +66,8 @@ def launch(
         Raises `FlwrNasError` if the configuration cannot work; called while Flower starts, before the run begins.
     resumed_at : float, optional
         For a run that is resumed: its ``run.started_at``, by which its journal tells it from the run before.
+    telling : Telling
+        Hears how far it is, and how it ends.
 
     Returns
     -------
@@ -83,12 +88,12 @@ def launch(
             if simulated:
                 from server_app.launcher.simulation import simulate
 
-                ending = simulate(run_config, federation, tail, run_dir, interrupts, rehearse)
+                ending = simulate(run_config, federation, tail, run_dir, interrupts, rehearse, telling)
             else:
                 from server_app.launcher.deployment import deploy
 
                 rehearse()
-                ending = deploy(run_config, federation, tail, run_dir, interrupts)
+                ending = deploy(run_config, federation, tail, run_dir, interrupts, telling)
         except Interrupted:
             ending = Ending("stopped", "The run was interrupted.")
         except FederationError as error:
@@ -97,7 +102,8 @@ def launch(
             ending, again = Ending("failed", str(error)), ""  # it was refused, and would be again
     if interrupts.unread and ending.status == "stopped":
         ending = Ending("stopped", "Nobody reads the output any more, so the run was stopped.")
-    _show(ending, run_dir, again, sys.stderr if interrupts.unread else sys.stdout)
+    say = partial(print, file=sys.stderr, flush=True) if interrupts.unread else telling.say
+    _tell(ending, run_dir, again, telling, say)
     return {"finished": FINISHED, "stopped": INTERRUPTED}.get(ending.status, FAILED)
 
 
@@ -105,30 +111,28 @@ def _folder(run_dir: Path, made: bool, resumed: bool) -> AbstractContextManager[
     return kept_again(run_dir) if resumed else kept(run_dir, made)
 
 
-def _show(ending: Ending, run_dir: Path, again: str, output: TextIO) -> None:
-    """Print what was found so far, where everything is, and how to go on if that is of use."""
+def _tell(ending: Ending, run_dir: Path, again: str, telling: Telling, say: Callable[[str], None]) -> None:
+    """Tell what was found so far, where everything is, and how to go on if that is of use."""
     result = run_dir / "result.json"
     if ending.status != "finished":
-        print(f"flwr-nas: {ending.message or ending.status}", file=sys.stderr)
+        telling.fail(ending.message or ending.status)
     elif result.is_file():
-        from rich.console import Console
-
         from server_app.reporting.table import render
 
-        Console().print(render(json.loads(result.read_text(encoding="utf-8"))))
+        telling.show(render(json.loads(result.read_text(encoding="utf-8"))))
     if run_dir.is_dir():
         if ending.status != "finished":
             from server_app.reporting.model import kept_model
 
             if model := kept_model(run_dir):
-                print(model, file=output, flush=True)
+                say(model)
         from server_app.report.write import report_at_end
 
         if report := report_at_end(run_dir):
-            print(report, file=output, flush=True)
-        print(f"Run folder: {run_dir}", file=output, flush=True)
+            say(report)
+        say(f"Run folder: {run_dir}")
     if ending.status != "finished" and again:
         from server_app.unfinished import can_go_on
 
         if can_go_on(run_dir):
-            print(f"To go on: {again}", file=output, flush=True)
+            say(f"To go on: {again}")

@@ -15,6 +15,7 @@ from common.errors import ConfigError, FederationError
 from server_app.launcher.follow import Ending, Tail, follow
 from server_app.launcher.interrupts import Interrupted, Interrupts
 from server_app.launcher.proxies import proxy_for, split_address
+from server_app.reporting.telling import ALOUD, Telling
 from server_app.run_folder import forget_stop
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ _ENDINGS = {"completed": "finished", "stopped": "stopped"}
 
 
 def deploy(
-    run_config: Mapping[str, str], federation: FederationConfig, tail: Tail, run_dir: Path, interrupts: Interrupts
+    run_config: Mapping[str, str],
+    federation: FederationConfig,
+    tail: Tail,
+    run_dir: Path,
+    interrupts: Interrupts,
+    telling: Telling = ALOUD,
 ) -> Ending:
     """Run a search on a SuperLink until it ends; see `launch`.
 
@@ -49,12 +55,14 @@ def deploy(
 
     with SuperLink(federation.address, certificates) as superlink:
         run = superlink.submit(run_config)
-        print(f"Run {run} is on the SuperLink at {federation.address}", flush=True)
+        telling.say(f"Run {run} is on the SuperLink at {federation.address}")
         watch = Watch(lambda: superlink.ending(run))
         try:
-            if _visible(watch, tail, interrupts):
-                return _follow_journal(watch, run, tail, run_dir, interrupts)
-            return _follow_log(watch, superlink, run, interrupts)
+            with telling.waiting("Waiting for the run's journal"):
+                visible = _visible(watch, tail, interrupts)
+            if visible:
+                return _follow_journal(watch, run, tail, run_dir, interrupts, telling)
+            return _follow_log(watch, superlink, run, interrupts, telling)
         except Interrupted:
             superlink.stop(run)
             raise
@@ -104,9 +112,9 @@ def _visible(watch: Watch, tail: Tail, interrupts: Interrupts) -> bool:
     return tail.visible()
 
 
-def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupts: Interrupts) -> Ending:
-    from server_app.reporting.progress import Progress
-
+def _follow_journal(
+    watch: Watch, run: int, tail: Tail, run_dir: Path, interrupts: Interrupts, telling: Telling
+) -> Ending:
     def gone() -> FederationError | None:
         found = watch.ending()
         if found is None:
@@ -114,15 +122,15 @@ def _follow_journal(watch: Watch, run: int, tail: Tail, run_dir: Path, interrupt
         return FederationError("The run must close its journal", found[1] or found[0], fix=f"See `flwr log {run}`")
 
     try:
-        with Progress(resumed_at=tail.resumed_at, unread=interrupts.stop_unread) as progress:
+        with telling.progress(tail.resumed_at, interrupts.stop_unread) as progress:
             return follow(tail, run_dir, progress, interrupts, gone)
     finally:
         if interrupts.count:
             forget_stop(run_dir)  # a run that ended meanwhile, or is going to be stopped, will not see it
 
 
-def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interrupts) -> Ending:
-    printer = threading.Thread(target=_print_log, args=(superlink, run), daemon=True)
+def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interrupts, telling: Telling) -> Ending:
+    printer = threading.Thread(target=_print_log, args=(superlink, run, telling), daemon=True)
     printer.start()
     while (found := watch.ending()) is None:
         interrupts.check()
@@ -132,10 +140,10 @@ def _follow_log(watch: Watch, superlink: SuperLink, run: int, interrupts: Interr
     return Ending(_ENDINGS.get(status, "failed"), details)
 
 
-def _print_log(superlink: SuperLink, run: int) -> None:
+def _print_log(superlink: SuperLink, run: int, telling: Telling) -> None:
     with suppress(FederationError):  # the loop that asks for the outcome meets the same trouble, and tells
         for part in superlink.logs(run):
-            print(part, end="", flush=True)
+            telling.say(part, end="")
 
 
 def _root_certificates(path: str | None) -> Path | None:

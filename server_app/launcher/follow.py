@@ -15,7 +15,7 @@ from server_app.launcher.interrupts import Interrupted, Interrupts
 from server_app.run_folder import ask_to_stop
 
 if TYPE_CHECKING:
-    from server_app.reporting.progress import Progress
+    from server_app.reporting.telling import Shown
 
 STOP_GRACE = 4.0
 """Seconds that a search has to close its journal after Ctrl-C."""
@@ -115,7 +115,7 @@ class ResumedTail(Tail):
 def follow(
     tail: Tail,
     run_dir: Path,
-    progress: Progress,
+    progress: Shown,
     interrupts: Interrupts,
     gone: Callable[[], FederationError | None],
 ) -> Ending:

@@ -28,6 +28,7 @@ from server_app.launcher.interrupts import Interrupts
 from server_app.launcher.left import HOME, forget, remember
 from server_app.launcher.processes import end, start
 from server_app.launcher.proxies import for_this_machine
+from server_app.reporting.telling import ALOUD, Telling
 from server_app.run_folder import JOURNAL, forget_state, unwritable
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def simulate(
     run_dir: Path,
     interrupts: Interrupts,
     rehearse: Callable[[], None] = lambda: None,
+    telling: Telling = ALOUD,
 ) -> Ending:
     """Simulate a search in a folder that is there until it ends; see `launch`."""
     if federation.nodes is None:
@@ -63,9 +65,7 @@ def simulate(
             if not logged:
                 log.unlink()  # no run ever began
             raise
-        from server_app.reporting.progress import Progress
-
-        with Progress(resumed_at=tail.resumed_at, unread=interrupts.stop_unread) as progress:
+        with telling.progress(tail.resumed_at, interrupts.stop_unread) as progress:
             simulation.submit(run_config, interrupts)
             ending = follow(tail, run_dir, progress, interrupts, simulation.gone)
     if ending.status == "finished":

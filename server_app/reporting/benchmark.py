@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server_app.benchmark.record import KINDS
-from server_app.reporting.words import counted
+from server_app.reporting.words import SAID_EVERY, clock, counted
 
 _SURE = 0.05
 """A difference with a lower p is marked."""
@@ -21,7 +22,7 @@ _SURE = 0.05
 
 @contextmanager
 def bars(names: Sequence[str], runs: int, console: Console | None = None) -> Iterator[Callable[[str], None]]:
-    """Show a bar for each contender while the runs go on; nothing where there is no terminal.
+    """Show a bar for each contender while the runs go on; without a terminal a line every `SAID_EVERY` seconds.
 
     Gives what is to be called with a contender's name after each of its runs.
 
@@ -35,6 +36,9 @@ def bars(names: Sequence[str], runs: int, console: Console | None = None) -> Ite
         Where; by default the error output.
     """
     console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines(len(names) * runs, console)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -43,9 +47,35 @@ def bars(names: Sequence[str], runs: int, console: Console | None = None) -> Ite
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         tasks = {name: progress.add_task(escape(name), total=runs) for name in names}
         yield lambda name: progress.advance(tasks[name])
+
+
+class _Lines:
+    """Says now and then how many of all runs have ended, and how long the others take at that pace.
+
+    Parameters
+    ----------
+    total : int
+        Runs.
+    console : Console
+        Where.
+    """
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._total, self._console = total, console
+        self._began = self._said = monotonic()
+        self._ended = 0
+
+    def __call__(self, _: str) -> None:
+        self._ended += 1
+        now = monotonic()
+        if now >= self._said + SAID_EVERY:
+            self._said = now
+            left = (now - self._began) / self._ended * (self._total - self._ended)
+            line = f"{self._ended} of {counted(self._total, 'run')} ended; about {clock(left)} left"
+            self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def render(found: Mapping[str, Any]) -> RenderableType:

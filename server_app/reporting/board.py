@@ -48,6 +48,12 @@ class Board:
         Rounds that each model trains after the search; 0 where that is not known.
     models : dict of str to int
         By label of a stage after the search how many train in it: as the run says at its start, then as they are.
+    seeds : int
+        With which each of these trains, but for the constant model.
+    adopts : bool
+        Whether the winner is taken over from the finalists, and does not train again.
+    last_rung : int
+        Rounds after which a trial is scored for the last time; 0 where that is not known.
     stage : str
         Label of the stage that is under way.
     warm_up : int
@@ -58,6 +64,8 @@ class Board:
         Rounds of the stages before the one under way.
     best : dict, optional
         The last event that told the best trial.
+    started : bool
+        Whether the run has begun: from then on, until its search begins, it waits for nodes.
     away : bool
         Whether the run goes on, and its nodes have not been found yet.
     doing : str
@@ -72,6 +80,9 @@ class Board:
     rounds: int = 0
     final_rounds: int = 0
     models: dict[str, int] = field(default_factory=dict)
+    seeds: int = 0
+    adopts: bool = False
+    last_rung: int = 0
     stage: str = SEARCH
     warm_up: int = 0
     began: float | None = None
@@ -79,6 +90,7 @@ class Board:
     stage_began: float | None = None
     rounds_before: int = 0
     best: dict[str, Any] | None = None
+    started: bool = False
     away: bool = False
     doing: str = ""
     trials: dict[str, Row] = field(default_factory=dict)
@@ -102,8 +114,9 @@ class Board:
     def left(self, now: float) -> float | None:
         """Return about how many seconds are left of the search and what follows; None where nothing tells yet.
 
-        A search takes as long for each trial to come as for those that have ended. What follows takes as long for a
-        round of a model as the search did for a round of a trial, and once a stage has rounds of its own, as these did.
+        A search takes as long for each trial to come as for those so far, of which one that is under way counts by its
+        rounds. What follows takes as long for a round of a model as the search did for a round of a trial, and once a
+        stage has rounds of its own, as these did; the linear and the constant model take next to nothing.
 
         Parameters
         ----------
@@ -114,22 +127,40 @@ class Board:
             return None
         if self.stage_began is not None:
             return self._stage_left(now - self.stage_began)
-        if self.began is None or self.search_began is None or not self.ended or self.budgeted:
+        done = self._trials_done()
+        if self.began is None or self.search_began is None or not done or self.budgeted:
             return None
-        later = sum(self.models.values()) * self.final_rounds
+        later = sum(map(self._lasting, STAGES)) * self.final_rounds
         final = (now - self.began) / self.rounds * later if self.rounds else 0.0
-        return (now - self.search_began) / self.ended * (self.total - self.ended) + final
+        return (now - self.search_began) / done * (self.total - done) + final
+
+    def _trials_done(self) -> float:
+        """Return how many trials of the search are done, those under way in part: by the rounds that others had."""
+        trials = self.named(SEARCH).values()
+        ended = [row.rounds for row in trials if row.state in ("finished", "stopped")]
+        typical = sum(ended) / len(ended) if ended else self.last_rung
+        begun = sum(min(1.0, row.rounds / typical) for row in trials if row.state == "running") if typical else 0.0
+        return min(self.ended + begun, self.total)
+
+    def _lasting(self, label: str) -> int:
+        """Return how many models train in a stage to come that take long."""
+        if label == "finalist" or not self.seeds:
+            return self.models.get(label, 0)
+        light = self.seeds + 1
+        return max(0, self.models.get(label, 0) - light - self.seeds * self.adopts)
 
     def _stage_left(self, elapsed: float) -> float | None:
-        models, later = self.named(self.stage), sum(self.models.get(label, 0) for label in _after(self.stage))
+        models = self.named(self.stage)
+        later = self.final_rounds * sum(map(self._lasting, _after(self.stage)))
         to_come = sum(self.final_rounds - row.rounds for row in models.values() if row.state == "running")
-        to_come += self.final_rounds * (self.models[self.stage] - len(models) + later)
+        to_come += self.final_rounds * (self.models[self.stage] - len(models))
         done = self.rounds - self.rounds_before
         if done:
-            return elapsed / done * to_come
+            return elapsed / done * (to_come + later)
         if not self.rounds or self.began is None or self.stage_began is None or not self.final_rounds:
             return None
-        return max(0.0, (self.stage_began - self.began) / self.rounds * to_come - elapsed)
+        all_rounds = self.final_rounds * self._lasting(self.stage) + later
+        return max(0.0, (self.stage_began - self.began) / self.rounds * all_rounds - elapsed)
 
     def status(self, now: float) -> str:
         """Return in one line what is being done, how far it is, the best so far, and the time left."""
@@ -172,8 +203,8 @@ class Board:
         return "" if self.best is None else why_lower(self.best)
 
     def _on_start(self, event: dict[str, Any]) -> None:
-        self.name = event["name"]
-        self.models = dict(event.get("models", {}))
+        self.name, self.started = event["name"], True
+        self.models, self.seeds = dict(event.get("models", {})), event.get("seeds", 0)
         self.budgeted = bool(event.get("budget"))
 
     def _on_node(self, event: dict[str, Any]) -> None:
@@ -181,7 +212,8 @@ class Board:
 
     def _on_search(self, event: dict[str, Any]) -> None:
         self.total, self.nodes, self.began = event["trials"], set(event["nodes"]), event["time"]
-        self.final_rounds = event.get("final_rounds", 0)
+        self.final_rounds, self.last_rung = event.get("final_rounds", 0), max(event.get("rungs") or [0])
+        self.adopts = bool(self.models.get("finalist")) and not event.get("held_out")
         bilevel = event.get("bilevel")
         self.warm_up = bilevel["rounds"] if bilevel else event.get("warm_up", (0, 0))[0]
         before = "mixed" if bilevel else "path"

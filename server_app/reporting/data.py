@@ -31,11 +31,13 @@ _WIDTH = 1000
 """Columns that a line may take: what is longer than the screen, the terminal wraps, and nothing is cut off."""
 
 
-def show(lines: Iterable[RenderableType]) -> None:
-    """Print what one of the functions below says."""
+def laid_out(lines: Iterable[RenderableType]) -> str:
+    """Return what one of the functions below says, as the output takes it."""
     console = Console(width=_WIDTH)
-    for line in lines:
-        console.print(line, soft_wrap=True)
+    with console.capture() as text:
+        for line in lines:
+            console.print(line, soft_wrap=True)
+    return text.get()
 
 
 def unreadable(path: str, error: DataError) -> Iterator[RenderableType]:

@@ -15,10 +15,7 @@ from common.output import silence
 from server_app.reporting.board import Board
 from server_app.reporting.lines import line_of
 from server_app.reporting.screen import draw
-from server_app.reporting.words import counted
-
-SAID_EVERY = 30.0
-"""Seconds from one line on how far a run is to the next, where there is no terminal."""
+from server_app.reporting.words import SAID_AFTER, SAID_EVERY, counted
 
 
 class Progress:
@@ -48,7 +45,8 @@ class Progress:
         self.board = Board()
         self._resumed_at = resumed_at
         self._clock = clock
-        self._began = self._said = clock()
+        self._began = clock()
+        self._due = self._began + SAID_AFTER  # the next line on how far it is
         self._zero = self._began  # of the run's own clock, which stands still while a run is not there
         self._live = Live(console=self.console, get_renderable=self._render, refresh_per_second=4, transient=True)
 
@@ -66,6 +64,8 @@ class Progress:
     def update(self, event: dict[str, Any]) -> None:
         """Take in one event of the journal."""
         self._zero = self._clock() - event["time"]
+        if event["event"] == "start":  # which has a line of its own
+            self._due = max(self._due, self._began + SAID_EVERY)
         if self._resumed_at is not None:
             if event.get("started_at") == self._resumed_at:
                 self._resumed_at = None
@@ -82,10 +82,10 @@ class Progress:
             self._print(event["time"], line)
 
     def tick(self) -> None:
-        """Take note that time passes: without a terminal, say every `SAID_EVERY` seconds how far the run is."""
+        """Take note that time passes: without a terminal, say how far the run is every `SAID_EVERY` seconds."""
         now = self._clock()
-        if not self.console.is_terminal and now >= self._said + SAID_EVERY:
-            self._said = now
+        if not self.console.is_terminal and now >= self._due:
+            self._due = now + SAID_EVERY
             self._print(now - self._zero, self.board.status(now - self._zero) if self.board.total else self._waiting())
 
     def _print(self, now: float, line: str) -> None:
@@ -97,7 +97,8 @@ class Progress:
             return f"{self.board.doing} ... {self._clock() - self._began:.0f} s"
         nodes = self.board.nodes
         found = f", {counted(len(nodes), 'node')} so far" if nodes else ""
-        return f"Starting Flower ... {self._clock() - self._began:.0f} s{found}"
+        what = "Waiting for nodes" if self.board.started else "Starting Flower"
+        return f"{what} ... {self._clock() - self._began:.0f} s{found}"
 
     def _render(self) -> RenderableType:
         if not self.board.total:

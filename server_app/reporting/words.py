@@ -7,6 +7,11 @@ from typing import Any
 
 from common.settings import TrainingSettings
 
+SAID_AFTER = 5.0
+"""Seconds after which something that takes that long is said, where there is no terminal."""
+SAID_EVERY = 30.0
+"""Seconds from one line on how far something is to the next, where there is no terminal."""
+
 
 def counted(number: int, thing: str, things: str | None = None) -> str:
     """Return ``1 trial``, ``2 trials``; `things` is the plural of a word that takes no s."""

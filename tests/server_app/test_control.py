@@ -15,7 +15,7 @@ from common.errors import ConfigError, SearchError, StorageError
 from common.groups import NOT_PERSONAL
 from common.tasks import Classification, Regression, Task
 from server_app.build import check
-from server_app.cli.control import go_on_after
+from server_app.cli.control import go_on_after, run_document
 from server_app.control import check_control, control_config, render, summary
 from server_app.journal import write_json
 from server_app.results import write_config
@@ -160,6 +160,9 @@ def test_a_control_that_was_gone_on_with_tells_the_gain_at_its_end(configure, tm
     assert go_on_after(configure(), control) == 0
     assert "over 2 seeds" in " ".join(capsys.readouterr().out.split())
     assert json.loads((run / "control.json").read_text())["gain"]["number"] == 2
+    document = run_document(run, 0)
+    assert document["control"]["gain"]["number"] == 2
+    assert (document["status"], document["folder"]) == ("finished", str(run))
 
 
 def test_any_other_run_has_nothing_to_follow(configure, tmp_path, capsys):

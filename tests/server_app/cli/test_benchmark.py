@@ -64,7 +64,10 @@ def test_curves_let_fidelities_be_compared(run, tmp_path):
         (["space.table=broken.json"], "A table must be valid JSON"),
         (["space.table=a table.json", "controller=nobody"], "controller must be one of"),
         (["space.table=a table.json", "space.max_parameters=1"], "none keeps the constraints"),
-        (["space.table=a table.json", "-m"], "Nothing but overrides and --help may follow benchmark, got '-m'"),
+        (
+            ["space.table=a table.json", "-m"],
+            "Nothing but overrides, --quiet, --json and --help may follow benchmark, got '-m'",
+        ),
         (["space.table=a table.json", "run.dir=/proc/nothing"], "/proc/nothing"),
     ],
 )

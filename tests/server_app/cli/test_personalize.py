@@ -26,7 +26,7 @@ def launched(make_grid, monkeypatch):
     """The folders in which something was run, by commands that run it here."""
     folders = []
 
-    def launch(run_config, federation, folder, rehearse, *, again):
+    def launch(run_config, federation, folder, rehearse, *, again, telling):
         grid = make_grid()
         grid.people("ab")
         folder.mkdir()

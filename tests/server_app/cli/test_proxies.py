@@ -47,7 +47,7 @@ def test_numbers_that_make_no_sense(override):
     [
         (["count=many"], "count"),
         (["cuont=5"], "cuont"),
-        (["--top=5"], "Nothing but overrides and --help may follow proxies"),
+        (["--top=5"], "Nothing but overrides, --quiet, --json and --help may follow proxies"),
         (["space=nowhere"], "space/nowhere"),
         (["federation.nodes=null"], "federation.nodes"),
         (["space=tabular"], "space"),

@@ -37,7 +37,7 @@ def simulated(monkeypatch):
     calls = []
 
     def ends(ending, leave=nothing):
-        def simulate(run_config, federation, tail, run_dir, interrupts, rehearse):
+        def simulate(run_config, federation, tail, run_dir, interrupts, rehearse, telling):
             calls.append((run_config, tail, run_dir))
             leave(run_dir)
             if isinstance(ending, Exception):
@@ -90,7 +90,7 @@ def test_another_command_may_go_on_with_it(tmp_path, capsys, simulated):
 
 
 def test_where_nobody_reads_the_output_the_way_to_go_on_is_an_error(tmp_path, capsys, monkeypatch):
-    def simulate(run_config, federation, tail, run_dir, interrupts, rehearse):
+    def simulate(run_config, federation, tail, run_dir, interrupts, rehearse, telling):
         unfinished(run_dir)
         interrupts.stop_unread()
         return Ending("stopped", "The run was asked to stop.")

@@ -108,3 +108,13 @@ def test_bars_move_on_a_terminal_and_say_nothing_elsewhere(terminal):
     with bars(["random", "evolution"], 2, console) as told:
         told("random")
     assert ("random" in console.file.getvalue()) is terminal
+
+
+def test_without_a_terminal_a_line_every_30_s_says_how_many_runs_have_ended(monkeypatch):
+    now = iter([0.0, 20.0, 40.0, 60.0])
+    monkeypatch.setattr("server_app.reporting.benchmark.monotonic", lambda: next(now))
+    console = Console(file=io.StringIO(), width=80)
+    with bars(["random", "evolution"], 2, console) as told:
+        for name in ("random", "evolution", "random"):
+            told(name)
+    assert console.file.getvalue() == "2 of 4 runs ended; about 40 s left\n"

@@ -138,9 +138,34 @@ def test_nothing_tells_the_time_left_before_a_trial_has_ended():
 
 
 def test_the_time_left_is_that_of_the_search_and_of_the_final_training():
-    """After 60 s one of 4 trials has ended, and there were 6 rounds: 3 x 60 s, and 2 models x 10 rounds x 10 s."""
-    board = searching(*life("trial-0000", 70.0, [1, 2, 3]), *life("trial-0001", 75.0, [1, 2, 3]), end(0))
-    assert board.left(80.0) == pytest.approx(3 * 60 + 2 * 10 * 10)
+    """After 60 s and 6 rounds 1.5 of 4 trials are done: 2.5 x 40 s, and 2 models x 10 rounds x 10 s."""
+    board = searching(*life("trial-0000", 70.0, [1, 2, 3, 4]), *life("trial-0001", 75.0, [1, 2]), end(0))
+    assert board.left(80.0) == pytest.approx(2.5 * 40 + 2 * 10 * 10)
+
+
+def test_before_a_trial_has_ended_the_rungs_say_how_far_those_under_way_are():
+    """After 60 s each of 4 trials has 2 of 8 rounds: 3 x 60 s, and 2 models x 10 rounds x 7.5 s."""
+    board = searching(
+        {**SEARCH[1], "rungs": [2, 8]}, *(one for n in range(4) for one in life(f"trial-000{n}", 70.0, [1, 2]))
+    )
+    assert board.left(80.0) == pytest.approx(3 * 60 + 2 * 10 * 7.5)
+
+
+def board_to_close(**told):
+    """Return a board of a run with 2 seeds whose search took 100 s for 10 rounds, and is over."""
+    models = {"finalist": 6, "final": 7}  # of these 2 winners, 2 baselines, 2 linear models and the constant one
+    start = {**SEARCH[0], "models": models, "seeds": 2}
+    board = board_of([start, {**SEARCH[1], **told}])
+    board.trials |= {f"trial-{number:04d}": Row("", 5) for number in range(4)}
+    for event in (*life("trial-0000", 90.0, range(1, 11)), *map(end, range(4))):
+        board.update(event)
+    return board
+
+
+@pytest.mark.parametrize(("told", "models"), [({}, 2), ({"held_out": 1}, 4), ({"folds": 3}, 2)])
+def test_models_that_do_not_train_again_or_take_next_to_nothing_take_no_time(told, models):
+    """The winner trains again where nodes were held out from its training as a finalist."""
+    assert board_to_close(**told).left(120.0) == pytest.approx(10.0 * 10 * (6 + models))
 
 
 def test_where_an_earlier_version_began_the_run_the_search_alone_is_known():

@@ -229,9 +229,20 @@ def test_without_a_terminal_a_line_every_30_s_says_how_far_the_run_is(eventful):
 def test_so_it_does_before_the_search_begins():
     clock = Clock()
     progress, said = plain(clock)
-    clock.now += 31
+    clock.now += 4.9
     progress.tick()
-    assert said() == ["    31.0 s  Starting Flower ... 31 s"]
+    assert said() == []
+    clock.now += 0.1
+    progress.tick()
+    assert said() == ["     5.0 s  Starting Flower ... 5 s"]
+    clock.now += 30
+    progress.tick()
+    assert said() == ["    35.0 s  Starting Flower ... 35 s"]
+    progress.update({"event": "start", "time": 1.0, "name": "mine", "seed": 0, "folder": "runs/mine"})
+    said()
+    clock.now += 30
+    progress.tick()
+    assert said() == ["    31.0 s  Waiting for nodes ... 65 s"]
 
 
 def test_on_a_terminal_no_such_line_is_written():

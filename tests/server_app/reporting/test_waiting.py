@@ -34,3 +34,12 @@ def test_where_there_is_no_terminal_nothing_is_written():
 def test_an_error_comes_through():
     with pytest.raises(OSError, match="gone"), waiting("Reading", console(True)):
         raise OSError("gone")
+
+
+def test_where_there_is_no_terminal_what_takes_long_is_said_in_one_line(monkeypatch):
+    monkeypatch.setattr("server_app.reporting.waiting.SAID_AFTER", 0.0)
+    screen = console(False)
+    with waiting("Reading [bold] a.csv", screen):
+        while not screen.file.getvalue():
+            pass
+    assert screen.file.getvalue() == "Reading [bold] a.csv ...\n"
