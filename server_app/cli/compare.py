@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this subcommand."""
-    parser = commands.add_parser("compare", help="train a run's winner, baseline and others again on fresh seeds")
+    parser = commands.add_parser(
+        "compare",
+        help="train a run's winner, baseline and others again on fresh seeds",
+        epilog="example: flwr-nas compare runs/NAME --repeats 10",
+    )
     parser.add_argument("folder", type=Path, help="folder of a finished run")
     parser.add_argument("--repeats", type=int, default=5, help="number of fresh seeds (default: 5)")
     add_flags(parser, "what compare.json in the run folder holds", "the run folder alone")

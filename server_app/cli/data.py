@@ -36,6 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     data = commands.add_parser("data", help="check whether data fit, or split a file among nodes")
     actions = data.add_subparsers(required=True, metavar="ACTION", title="actions")
     check = actions.add_parser("check", help="say whether a node's data fit a search", description=_CHECK)
+    check.epilog = "example: flwr-nas data check patients.csv --label outcome --write-schema schema.yaml"
     check.add_argument("file", help="what the node config will name as data")
     check.add_argument("--classes", help="classes of the search: their number, or their names with commas between")
     check.add_argument("--shape", help="shape of the search's examples, such as 1,28,28")
@@ -46,6 +47,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_flags(check, "whether they fit, and what they are like")
     check.set_defaults(run=_check)
     split = actions.add_parser("split", help="cut one file into files for nodes", description=_SPLIT)
+    split.epilog = "example: flwr-nas data split patients.csv --nodes 4 --partition dirichlet --out nodes"
     split.add_argument("source", help="a file or a folder, or digits: the embedded handwritten digits")
     split.add_argument("--nodes", type=int, required=True, help="number of nodes")
     split.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")

@@ -17,6 +17,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     common.add_argument("--folder", type=Path, default=Path("deployment"), help="default: deployment")
 
     init = actions.add_parser("init", parents=[common], help="make what docker-compose.yml needs; never a key twice")
+    init.epilog = "example: flwr-nas deployment init --host server.example.org"
     init.add_argument("--nodes", type=int, default=4, help="default: 4, those of docker-compose.yml")
     init.add_argument(
         "--host", action="append", default=[], help="name or address of this machine for devices; may be repeated"
@@ -24,6 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     init.set_defaults(run=_init)
 
     add = actions.add_parser("add-node", parents=[common], help="one more node: a container, or a device")
+    add.epilog = "example: flwr-nas deployment add-node kitchen --device --max-params 100000"
     add.add_argument("name", help="such as kitchen")
     add.add_argument("--device", action="store_true", help="make a folder of files to copy to a device")
     for limit in LIMITS:
@@ -31,6 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add.set_defaults(run=_add_node)
 
     register = actions.add_parser("register", help="tell a SuperLink the nodes' public keys; compose calls it")
+    register.epilog = "example: flwr-nas deployment register --address 127.0.0.1:8000"
     register.add_argument("--folder", type=Path, default=Path("deployment/register"), help="ca.crt and NAME.pub")
     register.add_argument("--address", default="127.0.0.1:8000", help="default: 127.0.0.1:8000")
     register.set_defaults(run=_register)

@@ -38,6 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "export",
         help="write a finished run for the tools of others",
         description=_ABOUT,
+        epilog="example: flwr-nas export runs/NAME --to onnx --quantize int8",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a finished run; with --to also of a model")

@@ -27,6 +27,7 @@ touched; what is found lies in its folder personalize/, in place of what lay the
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this subcommand."""
     parser = commands.add_parser("personalize", help="let nodes adapt a run's winner to themselves", description=_ABOUT)
+    parser.epilog = "example: flwr-nas personalize runs/NAME --method head"
     parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--method", choices=_METHODS, help="as personal.method (default: that of the run, else mix)")
     parser.add_argument("--epochs", type=int, help="of fine-tuning, as personal.epochs")

@@ -26,6 +26,7 @@ trained: train it, or begin a search with it."""
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this subcommand."""
     parser = commands.add_parser("pick", help="the best of a run within limits, without a node", description=_ABOUT)
+    parser.epilog = "example: flwr-nas pick runs/NAME --max-macs 1e6 --max-params 50000"
     parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--max-macs", type=_number, metavar="N", help="of one example, forward, such as 1e6")
     parser.add_argument("--max-params", type=_number, metavar="N", help="trainable parameters")

@@ -30,6 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "predict",
         help="score a file with a trained model",
         description=_ABOUT,
+        epilog="example: flwr-nas predict runs/NAME patients.csv --out predicted.csv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a run's folder, its best/, or an exported model")

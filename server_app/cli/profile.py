@@ -20,6 +20,7 @@ of a byte that is read or written), and writes them as JSON. Nothing is sent any
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this subcommand."""
     parser = commands.add_parser("profile", help="measure how fast this machine's operations are", description=_ABOUT)
+    parser.epilog = "example: flwr-nas profile --out board.json"
     parser.add_argument("--out", type=Path, default=Path("profile.json"), metavar="FILE", help="default: profile.json")
     parser.add_argument(
         "--threads", type=int, help="the most to measure with, beside 1; default: as many as torch takes here"

@@ -17,6 +17,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "report", help="write a run, or several beside each other, as one page", description=_ABOUT
     )
+    parser.epilog = "example: flwr-nas report runs/FIRST runs/SECOND --output comparison.html"
     parser.add_argument("folders", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     parser.add_argument(
         "--output",

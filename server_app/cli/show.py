@@ -48,7 +48,10 @@ def show(words: Sequence[str], telling: Telling = ALOUD) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="flwr-nas show", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="flwr-nas show",
+        description=_DESCRIPTION,
+        epilog="example: flwr-nas show space=cell dataset=digits",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("what", nargs="+", metavar="WHAT", help="a run, a file, -, or overrides that choose a space")
     parser.add_argument("--input", metavar="SHAPE", help="shape of one example, such as 9x128")
