@@ -16,15 +16,17 @@ into them. A file is read once a process; a change on disk is not noticed.
 A node that has data of its own (`Holder.path`) uses them whatever data set the settings name; the
 fractions, ``split`` and ``gap`` apply to them.
 
-Errors of loading may travel to the server. Their text names no file of a node and nothing that was read from it;
-what helps its own people is in `DataError.detail`, and ``flwr-nas data check`` shows it.
+Errors of loading may travel to the server. Their text names no file of a node, unless it is in the folder that
+``dataset.path`` names for a simulation, and nothing that was read from it; what helps its own people is in
+`DataError.detail`, and ``flwr-nas data check`` shows it.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib import import_module
@@ -72,8 +74,8 @@ def load_node_data(settings: DatasetSettings, holder: Holder, seed: int, head: H
     DataError
         A file is missing or malformed, the node has too few examples, or its labels do not fit `head`.
     """
-    holder = _held(settings, holder)
-    return _node_data(_key(settings_for(settings, holder)), holder, seed, head)
+    with _held(settings, holder) as held:
+        return _node_data(_key(settings_for(settings, held)), held, seed, head)
 
 
 def load_node_test(settings: DatasetSettings, holder: Holder, seed: int, head: Head | None = None) -> Examples | None:
@@ -82,8 +84,8 @@ def load_node_test(settings: DatasetSettings, holder: Holder, seed: int, head: H
     None where the server has the test set (a shared pool with a test part), or where
     ``test_fraction`` is 0. Only for the end of a search; arguments and errors as in `load_node_data`.
     """
-    holder = _held(settings, holder)
-    return _dataset(_key(settings_for(settings, holder))).node_test(holder, seed, head)
+    with _held(settings, holder) as held:
+        return _dataset(_key(settings_for(settings, held))).node_test(held, seed, head)
 
 
 def load_server_test(
@@ -137,12 +139,17 @@ def settings_for(settings: DatasetSettings, holder: Holder) -> DatasetSettings:
     return replace(settings, name="local", path=None, options={**options, **asdict(holder.reading)})
 
 
-def _held(settings: DatasetSettings, holder: Holder) -> Holder:
-    if settings.partition != "files":
-        return holder
-    from common.data.files import holder_of  # it imports all formats
+@contextmanager
+def _held(settings: DatasetSettings, holder: Holder) -> Iterator[Holder]:
+    """Give a holder with a file of its own, where it is to have one, whose name errors within tell."""
+    if settings.partition != "files" or holder.path is not None:
+        yield holder
+        return
+    from common.data.files import holder_of, naming  # they import all formats
 
-    return holder_of(settings, holder)
+    held = holder_of(settings, holder)
+    with naming(str(held.path)):
+        yield held
 
 
 def _key(settings: DatasetSettings) -> str:

@@ -5,14 +5,16 @@ Each node opens its own file as a deployed node does, and has what that has: its
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 
 from common.data.base import Holder, parse_options
 from common.data.formats import Reading, is_data_file
 from common.data.formats.folders import visible_files
-from common.data.local import LocalOptions
-from common.errors import ConfigError
+from common.data.local import NODE, LocalOptions
+from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
 
 
@@ -38,6 +40,17 @@ def holder_of(settings: DatasetSettings, holder: Holder) -> Holder:
     return replace(holder, path=str(files[holder.partition]), reading=reading)
 
 
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Put the name of a file before what is wrong with it: of a folder that the server itself names it may be told."""
+    try:
+        yield
+    except DataError as error:
+        error.rule = f"{Path(path).name}: {error.rule.removeprefix(f'{NODE}: ')}"
+        error.args = (str(DataError(error.rule, fix=error.fix)),)  # of its own class: too few examples are no fault
+        raise
+
+
 def files_of(settings: DatasetSettings) -> list[Path]:
     """Return the files of nodes, sorted by name.
 
@@ -46,6 +59,10 @@ def files_of(settings: DatasetSettings) -> list[Path]:
     ConfigError
         ``dataset.path`` is no folder with two of them at least.
     """
+    if settings.name == "local" and settings.path is None:
+        raise ConfigError(
+            "dataset.partition=files needs a folder with a file for each node", fix="Set dataset.path=FOLDER"
+        )
     folder = None if settings.name != "local" or settings.path is None else Path(settings.path)
     files = (
         [] if folder is None or not folder.is_dir() else [each for each in visible_files(folder) if is_data_file(each)]

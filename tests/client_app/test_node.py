@@ -3,16 +3,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from client_app import node as module
 from client_app.capability import cores, macs_per_second
 from client_app.node import Node, check_data_source, node_of, report
-from common.data import Holder, load_node_data
+from common.data import Examples, Holder, NodeData, load_node_data
 from common.data.formats import Reading
 from common.errors import ConfigError, DataError
 from common.limits import Limits
 from common.settings import DatasetSettings, PreprocessingSettings
-from common.tasks import Classification
+from common.tasks import Classification, Head, Multilabel, Task
 from tests.support.wire import PREPROCESSING
 
 MEMORY = Limits(max_memory_mb=2000)
@@ -182,6 +185,36 @@ def test_a_report_counts_classes_where_that_is_asked_for_and_there_are_examples_
     assert counts(True, 20) == [int((train.y == label).sum()) // 20 * 20 for label in range(10)]
     assert counts(True, len(train)) == [0] * 10
     assert counts(True, len(train) + 1) == counts(False, 1) == []
+
+
+LABELS = st.one_of(
+    st.tuples(st.just(Classification(4)), arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 3))),
+    # a node whose examples are all of one class
+    st.tuples(st.just(Classification(2, ("a",))), arrays(np.int64, st.integers(1, 40), elements=st.just(0))),
+    st.tuples(
+        st.just(Multilabel(3)),
+        arrays(np.int64, st.tuples(st.integers(1, 40), st.just(3)), elements=st.integers(0, 1)),
+    ),
+)
+
+
+@given(labels=LABELS, floor=st.integers(1, 12))
+def test_no_count_of_fewer_than_the_floor_leaves_a_node(labels: tuple[Head, np.ndarray], floor: int) -> None:
+    """Each is a multiple of it, by less than which it is too small; of fewer examples in all there is none."""
+    head, y = labels
+    examples = Examples(np.zeros((len(y), 2), np.float32), y)
+    data = NodeData(examples, examples, Task((2,), head))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "load_node_data", lambda *_: data)
+        settings = PreprocessingSettings("none", floor)
+        told = report(Node("attic", Holder(path="a.npz")), DatasetSettings("local"), settings, 0, counts=True).counts
+    if len(y) < floor:
+        assert told == []
+        return
+    number = head.num_labels if isinstance(head, Multilabel) else len(head.classes) or head.num_classes
+    true = [int(y[:, each].sum() if y.ndim == 2 else (y == each).sum()) for each in range(number)]
+    assert len(told) == number
+    assert all(count % floor == 0 and 0 <= held - count < floor for count, held in zip(told, true, strict=True))
 
 
 def test_a_regression_has_no_classes_to_count():

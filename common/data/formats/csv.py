@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
-from collections.abc import Iterator
-from itertools import islice
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,8 @@ _ROWS_AT_ONCE = 512
 _LOOKED_AT = 20
 """Rows that show by which sign fields are parted."""
 _SIGNS = ",;\t|"
+_NO_DECIMAL = re.compile(r"(?<!\d),|,(?!\d)")
+"""A comma that can part no decimals."""
 _NOT_TEXT = "A .csv file must be a table as text"
 _SAVE_AGAIN = "Save it again as CSV (UTF-8)"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -33,14 +37,24 @@ _WESTERN = ("cp1252", "latin-1")
 
 Row = tuple[int, list[str]]
 """A line's number, as an editor counts, and its cells."""
+_Read = TypeVar("_Read")
 
 
 def read_table(path: str) -> Table:
     """Read a table without asking what its columns mean; errors as in `common.data.formats.read`."""
+    return _in_its_encoding(path, _read)
+
+
+def read_nameless(path: str) -> Table:
+    """Read a table whose first row may be one as all others; its columns are called by their places, from 1."""
+    return _in_its_encoding(path, _read_nameless)
+
+
+def _in_its_encoding(path: str, read: Callable[[str, str], _Read]) -> _Read:
     try:
         for encoding in _encodings(path):
             try:
-                return _read(path, encoding)
+                return read(path, encoding)
             except UnicodeError:
                 continue
         raise DataError(_NOT_TEXT, fix=_SAVE_AGAIN, detail="its characters are of no encoding that is known")
@@ -76,7 +90,9 @@ def _encodings(path: str) -> tuple[str, ...]:
     return ("utf-8-sig", *_WESTERN)
 
 
-def _read(path: str, encoding: str) -> Table:
+@contextmanager
+def _parted(path: str, encoding: str) -> Iterator[tuple[Any, int]]:
+    """Give the reader of a file, at its first row, and how many lines are before that."""
     with _opened(path, encoding) as stream:
         first = [line for line, _ in zip(stream, range(_LOOKED_AT + 1), strict=False)]
         told = first[0].strip().lower() if first else ""
@@ -84,9 +100,22 @@ def _read(path: str, encoding: str) -> Table:
         sign = told[4:5] if told.startswith("sep=") and len(told) == 5 else ""  # Excel's own way to say it
         if sign:
             stream.readline()
-        reader = _reader(stream, sign or _sign(first))
+        yield _reader(stream, sign or _sign(first)), 1 if sign else 0
+
+
+def _read_nameless(path: str, encoding: str) -> Table:
+    with _parted(path, encoding) as (reader, skipped):
+        first: list[str] = next((cells for cells in reader if any(cell.strip() for cell in cells)), [])
+        row = (reader.line_num + skipped, [cell.strip() for cell in first])
+        names = [str(place) for place, _ in enumerate(first, start=1)]
+        columns, numbers = _columns(names, chain([row], _rows(reader, len(first), skipped)))
+    return Table(dict(zip(names, columns, strict=True)), numbers)
+
+
+def _read(path: str, encoding: str) -> Table:
+    with _parted(path, encoding) as (reader, skipped):
         header = _header(reader)
-        columns, numbers = _columns(header, _rows(reader, len(header), skipped=1 if sign else 0))
+        columns, numbers = _columns(header, _rows(reader, len(header), skipped))
     western = f"It is not in UTF-8, and was read as Windows writes Western European texts ({encoding})."
     names = dict.fromkeys(header)
     if len(names) < len(header):
@@ -122,6 +151,8 @@ def _sign(lines: list[str]) -> str:
             rows = [row for row in csv.reader(lines[:1], delimiter=sign, skipinitialspace=True) if row]
         widths[sign] = [len(row) for row in rows]
     even = {sign: each[0] for sign, each in widths.items() if each and len(set(each)) == 1}
+    if even.get(";", 0) > 1 and not any(_NO_DECIMAL.search(line) for line in lines):
+        return ";"  # of rows without names, 0,5;1,5 has three cells by its commas
     if max(even.values(), default=0) > 1:
         return max(even, key=lambda sign: even[sign])
     return max(_SIGNS, key=lambda sign: max(widths[sign][:1], default=0))

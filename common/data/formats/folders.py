@@ -13,7 +13,7 @@ said.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,9 +112,15 @@ def some(names: Iterable[object], between: str = ", ") -> str:
     return between.join(texts[:SOME]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def skipped(names: Sequence[object]) -> str:
+    """Tell how many files were left out, as they cannot be read, and which."""
+    told = "1 file cannot be read, and is" if len(names) == 1 else f"{len(names):,} files cannot be read, and are"
+    return f"{told} left out: {some(names)}"
+
+
 def refusal(wrong: Wrong) -> DataError:
     """Return one error for all that is wrong with the files of a folder."""
-    rules, fixes = zip(*wrong, strict=True)
+    rules, fixes = (dict.fromkeys(texts) for texts in zip(*wrong, strict=True))
     named_ones = "; ".join(some(names, "; ") for names in wrong.values())
     return DataError(". ".join(rules), fix=". ".join(fixes), detail=named_ones)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.contents import Contents, named
-from common.data.formats.folders import Example, Wrong, list_classes, refusal, some
+from common.data.formats.folders import Example, Wrong, list_classes, refusal, skipped
 from common.data.formats.pixels import NotPlain, Picture, decode
 from common.data.formats.reading import Reading
 from common.errors import DataError
@@ -34,10 +34,7 @@ _UNREADABLE = (
     "Every file below the folder of a class must be an image",
     "Take the others out or repair them, or leave them out with skip_bad",
 )
-_LOSSY = (
-    "Images must be grey or RGB, and nothing of them may be lost by that",
-    "Convert them, and put what is see-through on a background",
-)
+_LOSSY = "Images must be grey or RGB, and nothing of them may be lost by that"
 _SIZES = ("All images must be of one size", "Convert those that differ, or say what becomes of them: size and fit")
 
 
@@ -62,11 +59,11 @@ def read(path: str, reading: Reading) -> Contents:
     if taken.wrong:
         raise refusal(taken.wrong)
     if not taken.pictures:
-        raise DataError("A folder of images must hold images", fix=_UNREADABLE[1], detail=_skipped(taken.skipped))
+        raise DataError("A folder of images must hold images", fix=_UNREADABLE[1], detail=skipped(taken.skipped))
     x, notes = _together([picture for _, picture in taken.pictures])
     y, classes = named([example.label for example, _ in taken.pictures])
     parts = np.array([example.part for example, _ in taken.pictures])
-    told = [*listing.notes, *([f"{_skipped(taken.skipped)}."] if taken.skipped else []), *notes]
+    told = [*listing.notes, *([f"{skipped(taken.skipped)}."] if taken.skipped else []), *notes]
     return Contents(x, y, classes, split=parts if parts.any() else None, notes=tuple(told))
 
 
@@ -79,7 +76,7 @@ def _decoded(root: Path, examples: Sequence[Example], reading: Reading) -> _Take
         except (MemoryError, DataError):
             raise
         except NotPlain as error:
-            taken.wrong.setdefault(_LOSSY, []).append(f"{name} {error}")
+            taken.wrong.setdefault((_LOSSY, error.fix), []).append(f"{name} {error}")
         except Exception as error:  # of many formats, whose decoders raise anything for a broken file
             if reading.skip_bad:
                 taken.skipped.append(str(name))
@@ -121,12 +118,7 @@ def _together(pictures: list[Picture]) -> tuple[NDArray[Any], list[str]]:
     coloured = [image for image in pixels if image.ndim == 3]
     if 0 < len(coloured) < len(pixels):
         if any((image != image[..., :1]).any() for image in coloured):
-            grey = len(pixels) - len(coloured)
-            raise DataError(
-                "All images must be grey, or all in colour",
-                fix="Say convert=rgb, which loses nothing, or convert=grey, which loses the colours",
-                detail=f"grey: {grey:,}, in colour: {len(coloured):,}",
-            )
+            raise _mixed(pixels, len(coloured))
         notes.append(f"{len(coloured):,} of {len(pixels):,} images hold colours and show greys: all are taken as grey.")
         pixels = [image[..., 0] if image.ndim == 3 else image for image in pixels]
     deep = sum(image.dtype != np.uint8 for image in pixels)
@@ -135,6 +127,20 @@ def _together(pictures: list[Picture]) -> tuple[NDArray[Any], list[str]]:
         return np.stack([_from_0_to_1(image) for image in pixels])[:, None], notes
     x = np.stack(pixels)
     return (x if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))), notes
+
+
+def _mixed(pixels: list[NDArray[Any]], coloured: int) -> DataError:
+    deep = sum(image.ndim == 2 and image.dtype != np.uint8 for image in pixels)
+    if deep:
+        fix = "Say convert=grey, which loses the colours, or convert grey images of 16 bits to 8 and say convert=rgb"
+    else:
+        fix = "Say convert=rgb, which loses nothing, or convert=grey, which loses the colours"
+    counts = f"grey: {len(pixels) - coloured:,}, in colour: {coloured:,}"
+    return DataError(
+        "All images must be grey, or all in colour",
+        fix=fix,
+        detail=counts + (f", grey of 16 bits: {deep:,}" if deep else ""),
+    )
 
 
 def _from_0_to_1(image: NDArray[Any]) -> NDArray[np.float32]:
@@ -150,11 +156,6 @@ def _changes(pictures: list[Picture]) -> Iterator[str]:
 
 def _images(number: int) -> str:
     return "1 image is" if number == 1 else f"{number:,} images are"
-
-
-def _skipped(names: list[str]) -> str:
-    told = "1 file cannot be read, and is" if len(names) == 1 else f"{len(names):,} files cannot be read, and are"
-    return f"{told} left out: {some(names)}"
 
 
 def _size(picture: Picture) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from common.data.formats.reading import Reading
 
 _DEPTH = 65535
 """Largest number of 16 bits."""
+_FEWER_BITS = "Save such images as grey of 8 or 16 bits"
 _ORIENTATION = 0x0112
 """The tag of EXIF that says how the camera was held: 1 upright."""
 
@@ -44,7 +45,19 @@ class Picture:
 
 
 class NotPlain(Exception):  # noqa: N818
-    """An image that cannot be taken without a loss; its text says why, as a clause after the file's name."""
+    """An image that cannot be taken without a loss.
+
+    Parameters
+    ----------
+    why : str
+        A clause after the file's name.
+    fix : str
+        The way out, as a sentence without its full stop.
+    """
+
+    def __init__(self, why: str, fix: str) -> None:
+        super().__init__(why)
+        self.fix = fix
 
 
 def decode(path: Path, reading: Reading) -> Picture:
@@ -83,12 +96,15 @@ def decode(path: Path, reading: Reading) -> Picture:
 def _refuse_several(image: Any) -> None:
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # a photo of a telephone, with a preview of it
-        raise NotPlain(f"holds {frames} images, and it is not said which one is meant")
+        raise NotPlain(
+            f"holds {frames} images, and it is not said which one is meant",
+            "Of moving images and of pages save the one that is meant",
+        )
 
 
 def _refuse_deep_colours(image: Any) -> None:
     if image.mode[0] != "I" and any(";16" in str(tile[3]) for tile in image.tile):  # as Pillow unpacks them
-        raise NotPlain("has 16 bits of each colour, and 8 of them would be lost")
+        raise NotPlain("has 16 bits of each colour, and 8 of them would be lost", "Save colours with 8 bits each")
 
 
 def _plain(image: Any, convert: str) -> Any:
@@ -105,10 +121,11 @@ def _plain(image: Any, convert: str) -> Any:
     if image.mode in ("I", "I;16", "I;16B", "I;16L"):
         return _of_16_bits(image)
     if image.mode == "F":
-        raise NotPlain("has numbers of 32 bits, and it is not said which one is white")
+        raise NotPlain("has numbers of 32 bits, and it is not said which one is white", _FEWER_BITS)
     if not convert:
         raise NotPlain(
-            f"has colours of the kind {image.mode}, some of which RGB has not; convert=rgb takes the nearest"
+            f"has colours of the kind {image.mode}, some of which RGB has not",
+            "Say convert=rgb, which takes the nearest colours of RGB, or convert=grey",
         )
     return image.convert("RGB")
 
@@ -117,7 +134,9 @@ def _opaque(image: Any) -> Any:
     """Return an image without its alpha, which must be opaque everywhere."""
     with_alpha = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
     if image.mode[0] == "I" or with_alpha.getchannel("A").getextrema() != (255, 255):
-        raise NotPlain("is see-through in places, and it is not said what is behind it")
+        raise NotPlain(
+            "is see-through in places, and it is not said what is behind it", "Put what is see-through on a background"
+        )
     return with_alpha.convert(with_alpha.mode[:-1])
 
 
@@ -132,7 +151,7 @@ def _of_16_bits(image: Any) -> Any:
 
     numbers = np.asarray(image).astype(np.int64)
     if numbers.min() < 0 or numbers.max() > _DEPTH:
-        raise NotPlain("has numbers of more than 16 bits, of which it is not said what is white")
+        raise NotPlain("has numbers of more than 16 bits, of which it is not said what is white", _FEWER_BITS)
     return Image.fromarray(numbers.astype(np.float32) / np.float32(_DEPTH))
 
 
@@ -142,5 +161,8 @@ def _coloured(image: Any, convert: str) -> Any:
     if convert == "rgb" and image.mode == "L":
         return image.convert("RGB")
     if convert == "rgb" and image.mode == "F":
-        raise NotPlain("is grey of 16 bits, of which 8 would be lost as RGB")
+        raise NotPlain(
+            "is grey of 16 bits, of which 8 would be lost as RGB",
+            "Save grey images of 16 bits with 8, or say convert=grey instead, which loses the colours of others",
+        )
     return image

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.contents import Contents, named
-from common.data.formats.folders import Wrong, list_classes, refusal, some
+from common.data.formats.folders import Wrong, list_classes, refusal, skipped, some
 from common.data.formats.labels_csv import LABELS, Item, read_labels
 from common.data.formats.reading import Reading
 from common.data.formats.signals import SUFFIXES, Samples, Signal, read_signal, resampled
@@ -30,7 +31,18 @@ _UNREADABLE = (
     "Take the others out or repair them, or leave them out with skip_bad",
 )
 _RATES = ("All recordings must have one rate", "Say which they are brought to: rate")
-_CHANNELS = ("All recordings must have the same channels, in one order", "Leave out columns that others lack")
+_NAMES = (
+    "All recordings must have the same channels",
+    "Leave out columns that others lack, and write the same names above those that are the same",
+)
+_NUMBERS = (
+    "All recordings must have the same number of channels",
+    "Convert those that differ, such as stereo to mono, or take them out",
+)
+_NAMED_OR_NOT = (
+    "The channels of all recordings must have names, or those of none",
+    "Write the same names above the columns of all, or of none; those of .wav files have none",
+)
 _LENGTHS = ("All sequences must be of one length", "Say which: length, or cut them into windows: window and hop")
 
 
@@ -39,19 +51,14 @@ def read(path: str, reading: Reading) -> Contents:
     root = Path(path)
     try:
         items, notes = read_labels(root, reading.label) if (root / LABELS).is_file() else _in_folders(root)
-        items, signals, skipped = _signals(items, reading)
+        items, signals, left_out = _signals(items, reading)
     except OSError as error:
         raise DataError("The folder must be readable", fix="Check its permissions", detail=str(error)) from error
-    if skipped:
-        notes = [
-            *notes,
-            f"Of {len(skipped) + len(items):,} files some cannot be read, and are left out: {some(skipped)}.",
-        ]
     if not items:
-        raise DataError("A folder of sequences must hold recordings", fix=_UNREADABLE[1], detail=some(skipped))
-    _check_alike(items, [signal.names or len(signal.samples) for signal in signals], _CHANNELS, _channels)
-    if signals[0].timed:
-        notes = [*notes, "A column of times is left out: it is no channel."]
+        raise DataError("A folder of sequences must hold recordings", fix=_UNREADABLE[1], detail=skipped(left_out))
+    signals, moved = _in_one_order(signals)
+    _check_channels(items, signals)
+    notes = [*notes, *_told(items, signals, left_out, moved)]
     samples, rate = _at_one_rate(items, signals, reading)
     if sum(signal.rate not in (None, rate) for signal in signals):
         notes = [*notes, f"Recordings of another rate are brought to {rate:,} samples a second."]
@@ -75,20 +82,20 @@ def _signals(items: Sequence[Item], reading: Reading) -> tuple[list[Item], list[
     """Return what can be read, and the names of what is left out."""
     taken: list[tuple[Item, Signal]] = []
     wrong: Wrong = {}
-    skipped = []
+    left_out = []
     for item in items:
         try:
             if item.path.suffix.lower() not in SUFFIXES:
                 raise ValueError("it ends in something else")
             taken.append((item, read_signal(item.path)))
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError) as error:
             if reading.skip_bad:
-                skipped.append(item.name)
+                left_out.append(item.name)
             else:
                 wrong.setdefault(_UNREADABLE, []).append(f"{item.name} cannot be read ({error})")
     if wrong:
         raise refusal(wrong)
-    return [item for item, _ in taken], [signal for _, signal in taken], skipped
+    return [item for item, _ in taken], [signal for _, signal in taken], left_out
 
 
 def _check_alike(
@@ -105,10 +112,54 @@ def _check_alike(
         raise refusal({rule: others})
 
 
+def _in_one_order(signals: Sequence[Signal]) -> tuple[list[Signal], int]:
+    """Return signals whose channels come in the order of most, where all have these names, and how many were others."""
+    usual = Counter(signal.names for signal in signals).most_common(1)[0][0]
+    place = {name: index for index, name in enumerate(usual)}
+    if len(place) < len(usual):  # which of two columns of one name is which, nobody can say
+        return list(signals), 0
+    taken = [
+        replace(signal, names=usual, samples=signal.samples[[signal.names.index(name) for name in usual]])
+        if signal.names != usual and sorted(signal.names) == sorted(usual)
+        else signal
+        for signal in signals
+    ]
+    return taken, sum(one is not other for one, other in zip(taken, signals, strict=True))
+
+
+def _check_channels(items: Sequence[Item], signals: Sequence[Signal]) -> None:
+    """Raise `DataError` unless all have the same names of channels, or none and the same number."""
+    named_ones = sum(bool(signal.names) for signal in signals)
+    if not named_ones:
+        _check_alike(items, [len(signal.samples) for signal in signals], _NUMBERS, _counted)
+        return
+    rule = _NAMES if named_ones == len(signals) else _NAMED_OR_NOT
+    _check_alike(items, [signal.names or len(signal.samples) for signal in signals], rule, _channels)
+
+
+def _counted(number: int) -> str:
+    return "1 channel" if number == 1 else f"{number:,} channels"
+
+
 def _channels(named_or_counted: Any) -> str:
     if isinstance(named_or_counted, int):
-        return f"channels without names ({named_or_counted})"
+        return f"{_counted(named_or_counted)} without names"
     return f"the channels {', '.join(named_or_counted)}"
+
+
+def _told(items: Sequence[Item], signals: Sequence[Signal], left_out: Sequence[str], moved: int) -> Iterator[str]:
+    """Yield what was done in reading the files that their people should know."""
+    if left_out:
+        yield f"{skipped(left_out)}."
+    if moved:
+        number = f"{moved:,} of {len(items):,}"
+        yield f"In {number} recordings the columns come in another order, and are taken by their names."
+    if any(signal.timed for signal in signals):
+        yield "A column of times is left out: it is no channel."
+    by_commas = [(item.name, signal.how) for item, signal in zip(items, signals, strict=True) if signal.how]
+    if by_commas:
+        name, how = by_commas[0]
+        yield f"In {len(by_commas):,} of {len(items):,} recordings numbers have commas: in {name} {how}."
 
 
 def _at_one_rate(

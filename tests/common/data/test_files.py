@@ -8,7 +8,8 @@ import pytest
 from common.data import Holder, load_node_data, load_node_test, load_server_test, natural_partitions
 from common.data.files import files_of, holder_of
 from common.data.formats import Reading
-from common.errors import ConfigError
+from common.data.splits import TooFewExamplesError
+from common.errors import ConfigError, DataError
 from common.settings import DatasetSettings
 
 ROWS = {"north.csv": 20, "south.csv": 30, "west.csv": 40}
@@ -60,6 +61,38 @@ def test_files_are_sorted_and_read_as_the_options_say(folder: Path) -> None:
 def test_there_are_as_many_nodes_as_files(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"has 3, got 4\. Set federation\.nodes=3"):
         load_node_data(settings_of(folder), Holder(0, 4), 0)
+
+
+def test_what_is_wrong_with_a_file_names_it_and_nothing_that_is_in_it(folder: Path) -> None:
+    (folder / "south.csv").write_text((folder / "south.csv").read_text().replace("31,", "oops,"))
+    with pytest.raises(DataError, match=r"^south.csv: Every column of a table") as caught:
+        load_node_data(settings_of(folder), Holder(1, 3), 0)
+    assert "oops" not in str(caught.value)
+    assert str(caught.value.in_full()).startswith("south.csv: Every column")
+    assert "'oops'" in str(caught.value.in_full())
+    with pytest.raises(DataError, match=r"^south.csv: "):
+        load_node_test(settings_of(folder), Holder(1, 3), 0)
+
+
+def test_a_file_that_a_node_names_itself_stays_unnamed(folder: Path) -> None:
+    (folder / "south.csv").write_text("dose,ill\noops,yes\n")
+    with pytest.raises(DataError) as caught:
+        load_node_data(settings_of(folder), Holder(0, 1, str(folder / "south.csv"), Reading("ill")), 0)
+    assert "south" not in str(caught.value)
+
+
+def test_too_few_examples_in_a_file_are_still_told_apart_from_what_is_wrong(folder: Path) -> None:
+    (folder / "south.csv").write_text("dose,ill\n5,yes\n")
+    with pytest.raises(TooFewExamplesError, match=r"^south.csv: "):
+        load_node_data(settings_of(folder), Holder(1, 3), 0)
+
+
+def test_without_a_path_it_says_what_to_set() -> None:
+    with pytest.raises(ConfigError) as caught:
+        natural_partitions(settings_of(None))
+    assert str(caught.value) == (
+        "dataset.partition=files needs a folder with a file for each node. Set dataset.path=FOLDER."
+    )
 
 
 @pytest.mark.parametrize("case", ["a file", "nothing", "no path", "one file", "another data set"])

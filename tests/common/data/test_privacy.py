@@ -142,7 +142,7 @@ WRONG: dict[str, tuple[Make, str, str]] = {
         "val",
     ),
     "sequences-text": (recordings("31337", "zanzibar", "quux"), "quux", "'zanzibar'"),
-    "sequences-channels": (recordings("31337,4711"), "quux", "channels without names (2)"),
+    "sequences-channels": (recordings("31337,4711"), "quux", "2 channels without names"),
     "sequences-names": (recordings("zanzibar", "31337"), "quux", "the channels zanzibar"),
     "sequences-lengths": (recordings("quux", "31337"), "quux", "zanzibar/4711.csv has 2 samples"),
     "sequences-wav": (recordings(**{"zanzibar__31337.wav": "quux"}), "quux", "zanzibar/31337.wav cannot be read"),

@@ -197,6 +197,28 @@ def test_grey_and_colour_become_what_is_asked_for(
     assert np.abs(x[1].astype(float) - coloured).max() <= (1 if colour == "grey" else 0)
 
 
+def test_16_bits_of_grey_among_colours_have_a_way_out_that_is_taken(tmp_path: Path) -> None:
+    """As RGB they would lose 8 bits, which is refused: so it is not what is said first."""
+    put(tmp_path, "cat/a.png", GREY.astype(np.uint16) * 257)
+    put(tmp_path, "dog/b.png", RGB)
+    with pytest.raises(DataError, match=r"Say convert=grey, .*, or convert grey images of 16 bits to 8 and") as caught:
+        read(str(tmp_path))
+    assert caught.value.detail == "grey: 1, in colour: 1, grey of 16 bits: 1"
+    with pytest.raises(DataError, match=r"lost by that. Save grey images of 16 bits with 8, or say convert=grey"):
+        read(str(tmp_path), Reading(convert="rgb"))
+    assert read(str(tmp_path), Reading(convert="grey")).x.shape == (2, 1, 3, 4)
+
+
+def test_one_rule_that_is_broken_in_two_ways_is_told_once_with_both_ways_out(tmp_path: Path) -> None:
+    of_mode("cat/a.png", "RGBA")(tmp_path)
+    of_mode("dog/a.tif", "CMYK")(tmp_path)
+    with pytest.raises(
+        DataError, match=r"^Images must be grey.*that. Put what is see-.*background. Say convert=rgb"
+    ) as caught:
+        read(str(tmp_path))
+    assert str(caught.value).count("Images must be") == 1
+
+
 def test_printing_inks_become_rgb_where_that_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     Image.new("CMYK", (2, 2), (255, 0, 0, 0)).save(tmp_path / "cat/a.tif")
@@ -281,12 +303,24 @@ BAD: list[tuple[Callable[[Path], object], str, str]] = [
     (lambda root: text(root / "cat/notes.txt"), "must be an image", "cat/notes.txt cannot be read"),
     (one_level_more, "must lie at the top", "they seem to be in photos: cat, dog"),
     (with_validation, "train and test, for a node draws its validation part itself", "there is also val"),
-    (of_mode("cat/a.png", "RGBA"), "on a background", "cat/a.png is see-through in places"),
+    (
+        of_mode("cat/a.png", "RGBA"),
+        "by that. Put what is see-through on a background.",
+        "cat/a.png is see-through in places",
+    ),
     (of_mode("cat/a.png", "LA"), "on a background", "cat/a.png is see-through in places"),
-    (of_mode("cat/a.tif", "CMYK"), "grey or RGB", "cat/a.tif has colours of the kind CMYK"),
-    (of_mode("cat/a.tif", "F"), "grey or RGB", "cat/a.tif has numbers of 32 bits"),
-    (lambda root: deep_colours(root / "cat/a.png"), "grey or RGB", "cat/a.png has 16 bits of each colour"),
-    (lambda root: moving(root / "cat/a.gif"), "grey or RGB", "cat/a.gif holds 2 images"),
+    (of_mode("cat/a.tif", "CMYK"), "by that. Say convert=rgb", "cat/a.tif has colours of the kind CMYK"),
+    (
+        of_mode("cat/a.tif", "F"),
+        "by that. Save such images as grey of 8 or 16 bits.",
+        "cat/a.tif has numbers of 32 bits",
+    ),
+    (
+        lambda root: deep_colours(root / "cat/a.png"),
+        "by that. Save colours with 8 bits each.",
+        "cat/a.png has 16 bits of each colour",
+    ),
+    (lambda root: moving(root / "cat/a.gif"), "save the one that is meant", "cat/a.gif holds 2 images"),
 ]
 
 
