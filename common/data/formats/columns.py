@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from common.data.formats.cells import Column, Table, is_absent, is_whole_text, listed
 from common.data.formats.contents import Contents, named
 from common.data.formats.counters import DECLARE, these, without_counters
-from common.data.formats.dates import are_dates
+from common.data.formats.dates import are_dates, are_dates_as_numbers
 from common.data.formats.labels import classes_of, labelled, left_out, nothing_left
-from common.data.formats.numbers import Numbers, numbers_of, truths_of
+from common.data.formats.numbers import Numbers, loses_digits, numbers_of, truths_of
 from common.data.formats.reading import Reading
 from common.errors import DataError
 
@@ -161,10 +161,20 @@ def no_number(column: Column, found: Numbers, rows: NDArray[np.int64], way_out: 
 def ways_told(found: Mapping[str, Numbers]) -> list[str]:
     """Say in which columns numbers were not plain, and how they were read: the same way once."""
     told = [(name, each.how) for name, each in found.items() if each.values is not None and each.how]
-    if not told:
-        return []
-    (name, how), others = told[0], [repr(name) for name, _ in told[1:]]
-    return [f"In the column {name!r} {how}" + (f"; so it is in {', '.join(others)}." if others else ".")]
+    notes = []
+    if told:
+        (name, how), others = told[0], [repr(name) for name, _ in told[1:]]
+        notes.append(f"In the column {name!r} {how}" + (f"; so it is in {', '.join(others)}." if others else "."))
+    large = {name: each.values for name, each in found.items() if each.values is not None and loses_digits(each.values)}
+    days = [name for name, values in large.items() if are_dates_as_numbers(values)]
+    lost = "Whole numbers of {} have more digits than a network's numbers have (7 or so), and the last ones are lost. "
+    if days:
+        notes.append(lost.format(listed(days)) + "They look like dates: say role: date in a schema.")
+    if others := [name for name in large if name not in days]:
+        notes.append(
+            lost.format(listed(others)) + "Subtract one number from all of them, or say role: ignore in a schema."
+        )
+    return notes
 
 
 def _labels(

@@ -84,9 +84,10 @@ def _read(path: str, encoding: str) -> Table:
         sign = told[4:5] if told.startswith("sep=") and len(told) == 5 else ""  # Excel's own way to say it
         if sign:
             stream.readline()
-        reader = _reader(stream, sign or _sign(first))
+        parting = sign or _sign(first)
+        reader = _reader(stream, parting)
         header = _header(reader)
-        columns, numbers = _columns(header, _rows(reader, len(header), skipped=1 if sign else 0))
+        blocks, numbers = _blocks(len(header), _rows(reader, len(header), skipped=1 if sign else 0))
     western = f"It is not in UTF-8, and was read as Windows writes Western European texts ({encoding})."
     names = dict.fromkeys(header)
     if len(names) < len(header):
@@ -97,6 +98,7 @@ def _read(path: str, encoding: str) -> Table:
             detail=", ".join(repr(name) for name in twice),
         )
     notes = (western,) if encoding in _WESTERN else ()
+    columns = [Column(name, each, semicolons=parting == ";") for name, each in zip(names, blocks, strict=True)]
     return Table(dict(zip(names, columns, strict=True)), numbers, notes=notes)
 
 
@@ -142,12 +144,12 @@ def _rows(reader: Any, width: int, skipped: int) -> Iterator[Row]:
         yield number, [cell.strip() for cell in cells]
 
 
-def _columns(header: list[str], rows: Iterator[Row]) -> tuple[list[Column], NDArray[np.int64]]:
-    blocks: list[list[NDArray[np.bytes_]]] = [[] for _ in header]
+def _blocks(width: int, rows: Iterator[Row]) -> tuple[list[tuple[NDArray[np.bytes_], ...]], NDArray[np.int64]]:
+    """Return the cells of each column, as a `Column` has them, and the numbers of rows."""
+    blocks: list[list[NDArray[np.bytes_]]] = [[] for _ in range(width)]
     numbers: list[int] = []
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         numbers += [number for number, _ in chunk]
         for place, cells in enumerate(zip(*(cells for _, cells in chunk), strict=True)):
             blocks[place].append(np.array([cell.encode() for cell in cells]))
-    columns = [Column(name, tuple(each)) for name, each in zip(header, blocks, strict=True)]
-    return columns, np.array(numbers, dtype=np.int64)
+    return [tuple(each) for each in blocks], np.array(numbers, dtype=np.int64)

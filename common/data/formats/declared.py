@@ -46,6 +46,7 @@ def contents_by(table: Table, schema: Schema) -> Contents:
     kept = {name: column.at(there) for name, column in columns.items()}
     rows = table.rows[there]
     x, told = features_of(kept, schema, rows)
+    told += ways_told(numbers_of([kept[column.name] for column in schema.targets]))
     client, split = schema.of_role("client"), schema.of_role("split")
     return Contents(
         x,

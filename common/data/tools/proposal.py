@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from common.data.formats.cells import Column, Table, in_order, is_absent, is_whole_text, listed
 from common.data.formats.columns import columns_of, likely_label
 from common.data.formats.counters import COUNTERS, counts_rows, numbers_rows, without_unnamed
-from common.data.formats.dates import are_dates
+from common.data.formats.dates import are_dates, are_dates_as_numbers
 from common.data.formats.numbers import TRUTHS, numbers_of
 from common.errors import DataError
 from common.preprocessing.schema import Declared, Schema
@@ -158,10 +158,10 @@ def _by_cells(column: Column, texts: list[str], held: list[str]) -> tuple[Declar
     codes = (
         all(map(is_whole_text, different)) and 1 < len(different) <= _FEW_NUMBERS and len(held) >= 3 * len(different)
     )
+    if are_dates(texts) if numbers is None else are_dates_as_numbers(numbers):
+        return Declared(name, "ignore"), "a date; role: date makes it a number of days"
     if numbers is not None and not codes:
         return _number(name, numbers)
-    if numbers is None and are_dates(texts):
-        return Declared(name, "ignore"), "a date; role: date makes it a number of days"
     if len(different) > min(_MOST_CODES, len(held) / 2):
         return Declared(name, "ignore"), "texts of which few occur twice"
     return _category(name, held, missing=missing, few=numbers is not None)

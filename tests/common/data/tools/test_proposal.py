@@ -22,6 +22,7 @@ def cell(name: str, row: int) -> str:
         "colour": ["red", "blue"][row % 2] if row != 17 else "zanzibar",
         "smoker": ["yes", "no"][row % 2] if row % 5 else "",
         "seen": f"2026-01-{1 + row % 28:02}",
+        "born": f"1960{1 + row % 12:02}{1 + row % 28:02}",
         "remark": f"text {row}",
         "none": "",
         "same": "0",
@@ -30,7 +31,21 @@ def cell(name: str, row: int) -> str:
     }[name]
 
 
-NAMES = ("Unnamed: 0", "patient_id", "age", "chol", "cp", "colour", "smoker", "seen", "remark", "none", "same", "ill")
+NAMES = (
+    "Unnamed: 0",
+    "patient_id",
+    "age",
+    "chol",
+    "cp",
+    "colour",
+    "smoker",
+    "seen",
+    "born",
+    "remark",
+    "none",
+    "same",
+    "ill",
+)
 
 
 @pytest.fixture
@@ -53,6 +68,7 @@ def test_each_column_has_a_role(path: Path) -> None:
         "colour": "category",
         "smoker": "yes_no",
         "seen": "ignore",
+        "born": "ignore",
         "remark": "ignore",
         "none": "ignore",
         "same": "number",
@@ -66,6 +82,7 @@ def test_each_column_has_a_role(path: Path) -> None:
     assert "does it mean missing" in remarks["chol"]
     assert "0 in each row" in remarks["same"]
     assert "a date" in remarks["seen"]
+    assert "a date" in remarks["born"]
     assert proposal.naming == ("cp", "colour", "ill")
 
 
