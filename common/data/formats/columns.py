@@ -27,7 +27,7 @@ from common.data.formats.contents import Contents, named
 from common.data.formats.counters import DECLARE, these, without_counters
 from common.data.formats.dates import are_dates, are_dates_as_numbers
 from common.data.formats.labels import classes_of, labelled, left_out, nothing_left
-from common.data.formats.numbers import Numbers, loses_digits, numbers_of, truths_of
+from common.data.formats.numbers import Numbers, are_padded, loses_digits, numbers_of, truths_of
 from common.data.formats.reading import Reading
 from common.errors import DataError
 
@@ -243,8 +243,14 @@ def _features(
         notes.append(f"{these(dates)} left out: what it holds are dates. To use them, {DECLARE}.")
     if not kept:
         raise DataError("A table must have a column of numbers besides the classes", fix="Add the features")
-    notes += ways_told(found)
+    notes += [*ways_told(found), *_codes_told(columns)]
     return np.stack([x for _, x in kept], axis=1), tuple(name for name, _ in kept), notes
+
+
+def _codes_told(columns: Sequence[Column]) -> list[str]:
+    codes = [column.name for column in columns if are_padded(column)]
+    told = f"Zeros before numbers of {listed(codes)} are dropped. If these are codes, say role: category in a schema."
+    return [told] if codes else []
 
 
 def _gap_in(column: Column, first: int, number: int, rows: NDArray[np.int64]) -> str:

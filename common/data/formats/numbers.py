@@ -100,6 +100,15 @@ def loses_digits(values: NDArray[np.float64]) -> bool:
     return bool((held.astype(np.float32) != held).any() or size.max() >= 2.0**53)
 
 
+def are_padded(column: Column) -> bool:
+    """Tell whether a column of whole numbers has some with zeros before them, such as 01000; 00 to 09 are not meant."""
+    firsts = [block.view("S1").reshape(len(block), -1)[:, 0] for block in column.blocks]
+    began = [block[first == b"0"] for block, first in zip(column.blocks, firsts, strict=True)]
+    if not any(len(cell) > 2 and cell.isdigit() for cells in began for cell in cells.tolist()):
+        return False
+    return all(cell.isdecimal() for cell in _raw(column) if cell.lower() not in GAPS)
+
+
 @dataclass(frozen=True, eq=False)
 class _Written:
     """A column that is not plain: its cells, and in which styles all of them are numbers."""

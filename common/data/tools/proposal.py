@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from common.data.formats.cells import Column, Table, in_order, is_absent, is_who
 from common.data.formats.columns import columns_of, likely_label
 from common.data.formats.counters import COUNTERS, counts_rows, numbers_rows, without_unnamed
 from common.data.formats.dates import are_dates, are_dates_as_numbers
-from common.data.formats.numbers import TRUTHS, numbers_of
+from common.data.formats.numbers import TRUTHS, are_padded, numbers_of
 from common.errors import DataError
 from common.preprocessing.schema import Declared, Schema
 
@@ -27,11 +28,13 @@ _FEW_NUMBERS = 6
 """Different whole numbers, at most, that may be codes."""
 _MOST_CODES = 50
 _MOST_CLASSES = 100
-_PEOPLE = re.compile(
+PEOPLE = re.compile(
     r"(?:client|patient|subject|person|participant|writer|user|pat)s?(?:[ _.-]?(?:id|nr|no|number|#))?#?"
 )
+"""What a column that says whose an example is may be called, in lower case."""
 _FAR = 0.25
 """Part of the median below which no other number lies, where 0 stands apart."""
+_STAND_INS = (-99, -999, -9999, -99999, 999, 9999, 99999)
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def _by_name(table: Table, name: str, held: list[str], rows: int) -> tuple[Decla
     """Return what a column is that its name, or its place in the table, tells; None where they do not."""
     if name.lower() == "split" and {text.lower() for text in held} <= {"train", "test", "0", "1"}:
         return Declared(name, "split"), ""
-    if _PEOPLE.fullmatch(name.lower()) and len(held) == rows:
+    if PEOPLE.fullmatch(name.lower()) and len(held) == rows:
         return Declared(name, "client"), "whose example it is"
     if counts_rows(table, name) or (name.lower() in COUNTERS and numbers_rows(table, name)):
         return Declared(name, "ignore"), "numbers the rows"
@@ -160,21 +163,39 @@ def _by_cells(column: Column, texts: list[str], held: list[str]) -> tuple[Declar
     )
     if are_dates(texts) if numbers is None else are_dates_as_numbers(numbers):
         return Declared(name, "ignore"), "a date; role: date makes it a number of days"
-    if numbers is not None and not codes:
+    padded = are_padded(column)
+    if numbers is not None and not codes and not padded:
         return _number(name, numbers)
     if len(different) > min(_MOST_CODES, len(held) / 2):
         return Declared(name, "ignore"), "texts of which few occur twice"
-    return _category(name, held, missing=missing, few=numbers is not None)
+    return _category(name, held, missing=missing, few=numbers is not None and not padded)
 
 
 def _number(name: str, numbers: NDArray[np.float64]) -> tuple[Declared, str]:
     declared = Declared(name, "number", missing=bool(np.isnan(numbers).any()))
     held = numbers[~np.isnan(numbers)]
+    if odd := stand_ins(numbers):
+        return declared, f"does {odd[0]} mean missing? If so, empty those cells, and say missing: true"
     rest = held[held != 0]
     if len(rest) in (0, len(held)):
         return declared, "0 in each row: does that mean missing?" if len(held) and not len(rest) else ""
     apart = rest.min() > 0 and rest.min() >= _FAR * np.median(rest) and not (rest < 2).any()
     return declared, "0 is far from all others: does it mean missing (zero_means_missing: true)?" if apart else ""
+
+
+def stand_ins(numbers: NDArray[np.floating[Any]]) -> list[int]:
+    """Return what may stand for missing in a column: of -999 and its like, what several rows have, far from all others.
+
+    Far is farther than others are from each other.
+    """
+    odd = np.isin(numbers, _STAND_INS)
+    rest = numbers[~odd & ~np.isnan(numbers)]
+    if not odd.any() or not len(rest):
+        return []
+    low, high = rest.min(), rest.max()
+    found, counts = np.unique(numbers[odd], return_counts=True)
+    far = np.maximum(low - found, found - high) > high - low
+    return [int(number) for number in found[far & (counts > 1)]]
 
 
 def _category(name: str, held: list[str], *, missing: bool, few: bool) -> tuple[Declared, str]:

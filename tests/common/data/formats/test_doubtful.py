@@ -132,3 +132,58 @@ def test_dates_as_numbers_are_told_and_may_be_declared(table: Write) -> None:
     np.testing.assert_array_equal(raw.x[:, 0] - raw.x[0, 0], np.float32([0, 1, 40]))
     (note,) = table({"d": ["20201301", "20200101", "20200103"], "label": LABEL}).notes  # no month 13
     assert "dates" not in note
+
+
+@pytest.mark.parametrize("cells", [["01000", "01001", "99999"], ["007", "123", "NA"]])
+def test_numbers_with_zeros_before_them_are_told_unless_declared(table: Write, cells: list[str]) -> None:
+    if "NA" not in cells:
+        raw = table({"zip": cells, "label": LABEL})
+        assert raw.x[:, 0].tolist() == [1000, 1001, 99999]
+        (note,) = raw.notes
+        assert "'zip'" in note
+        assert "role: category" in note
+    assert table({"zip": cells, "label": LABEL}, ",", Declared("zip", "number", missing=True), LABELS).notes == ()
+
+
+def test_other_zeros_are_untold(table: Write) -> None:
+    for cells in (["00", "07", "23"], ["0.5", "007.25", "1"], ["0", "100", "000.5"], ["1", "20", "300"]):
+        assert table({"a": cells, "label": LABEL}).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "form"),
+    [
+        (["01", "1", "2"], "form"),
+        (["10", "1e1", "2"], "form"),
+        (["a b", "a  b", "c"], "form"),
+        (["a b", "A  b", "c"], "form"),
+        (["ab", "aB", "c"], "case"),
+    ],
+)
+def test_classes_that_differ_in_form_only_are_asked_for(table: Write, labels: list[str], form: str) -> None:
+    (note,) = table({"a": ["5", "10", "20"], "label": labels}).notes
+    assert note == (
+        f"The classes {' and '.join(map(repr, sorted(labels[:2])))} differ only in {form}, and are 2 classes. "
+        "Are they meant to be one?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "asked"),
+    [
+        (["red|round", "round", "red"], True),
+        (["red; round", "blue; round", "red"], True),
+        (["a|b", "c", "d"], False),
+        (["yes", "no; never", "perhaps"], False),
+        (["1", "2", "12"], False),
+    ],
+)
+def test_labels_that_look_like_several_are_asked_for(table: Write, labels: list[str], asked: bool) -> None:
+    raw = table({"a": ["5", "10", "20"], "label": labels})
+    assert raw.classes is not None
+    assert [str(raw.classes[each]) for each in raw.y] == labels
+    assert len(raw.notes) == asked
+    if asked:
+        first = min(label for label in labels if "|" in label or ";" in label)
+        assert f"{first!r} looks like several labels" in raw.notes[0]
+        assert "numpy.savez" in raw.notes[0]
