@@ -50,9 +50,10 @@ def load_schema(path: str | Path) -> Schema:
             raise SpecError(f"A schema has {_LARGEST} bytes at most", len(content))
         return Schema.from_dict(_typed(yaml.load(content, Loader=yaml.BaseLoader)))
     except OSError as error:
-        raise DataError("The schema must be a file that can be read", fix=_FIX, detail=str(error)) from None
+        detail = f"nothing is at {path}" if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
+        raise DataError("The schema must be a file that can be read", fix=_FIX, detail=detail) from None
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError, SpecError) as error:
-        raise DataError("The schema must be one", fix=_FIX, detail=f"{path}: {error}") from None
+        raise DataError("The schema must be one", fix=_FIX, detail=f"{path}: {error}".rstrip(".")) from None
 
 
 def save_schema(path: str | Path, schema: Schema) -> None:

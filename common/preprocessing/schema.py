@@ -87,6 +87,12 @@ class Declared:
             raise SpecError(f"The role of a column is one of {', '.join(ROLES)}", (self.name, self.role), fix=_WAY_OUT)
         said = {item.name for item in fields(self) if getattr(self, item.name) != item.default} - {"name", "role"}
         allowed = _ALLOWED.get(self.role, set())
+        if self.missing and self.role in ("client", "split"):
+            raise SpecError(
+                f"A {self.role} must be said in each row",
+                self.name,
+                fix="Leave out missing; fill the cells that are empty, or leave those rows out",
+            )
         if not said <= allowed:
             raise SpecError(
                 f"A column of the role {self.role} has these options: {', '.join(sorted(allowed)) or 'none'}",
@@ -136,6 +142,12 @@ class Declared:
         for option, value in values.items():
             if not isinstance(value, kinds.get(option, bool)):
                 raise SpecError(f"The {option} of a column is no {kinds.get(option, bool).__name__}", (name, value))
+        if values.get("zero_means_missing") and not values.get("missing", True):
+            raise SpecError(
+                "A column whose 0 means missing may be missing",
+                (name, "zero_means_missing: true, missing: false"),
+                fix="Leave out one of them, at all sites alike",
+            )
         given: dict[str, Any] = {
             option: tuple(value) if isinstance(value, list) else value for option, value in values.items()
         }

@@ -79,10 +79,11 @@ def contents_of(table: Table, reading: Reading) -> Contents:
         notes += said
     else:
         x, names = table.vectors[there], ()
-    client = None if columns.client is None else people(_kept(table, columns.client, there))
-    split = None if columns.split is None else parts(columns.split, _kept(table, columns.split, there), rows)
+    client = None if columns.client is None else people(filled(table.columns[columns.client].at(there), rows))
+    split = None if columns.split is None else table.columns[columns.split].at(there)
+    part = None if split is None else parts(split.name, filled(split, rows), rows)
     told = (*table.notes, *notes, *questions)
-    return Contents(x, y, classes, client, split, told, features=names)
+    return Contents(x, y, classes, client, part, told, features=names)
 
 
 def columns_of(header: Sequence[str], label: str, *, vectors: bool = False) -> Columns:
@@ -194,11 +195,15 @@ def _labels(
     return float32_of(found.values, column, rows), None, tuple(ways_told({column.name: found}))
 
 
-def _kept(table: Table, name: str, there: NDArray[np.bool_]) -> list[str]:
-    """Return the texts of a column of labelled rows, none of which may be empty."""
-    texts, rows = list(table.columns[name].at(there).texts()), table.rows[there]
+def filled(column: Column, rows: NDArray[np.int64]) -> list[str]:
+    """Return the texts of a client or a split, none of which may be empty."""
+    texts = list(column.texts())
     if "" in texts:
-        raise _gap([f"row {rows[texts.index('')]}, column {name!r} is empty"])
+        raise DataError(
+            "A client or a split must be said in each row",
+            fix="Fill the cells, or leave those rows out",
+            detail=f"row {rows[texts.index('')]}, column {column.name!r} is empty{_as_more(texts.count(''))}",
+        )
     return texts
 
 
@@ -256,8 +261,11 @@ def _codes_told(columns: Sequence[Column]) -> list[str]:
 def _gap_in(column: Column, first: int, number: int, rows: NDArray[np.int64]) -> str:
     text = list(column.texts())[first]
     said = f" ({text!r})" if text else ""
-    more = f", as are {number - 1} more of that column" if number > 1 else ""
-    return f"row {rows[first]}, column {column.name!r} is empty{said}{more}"
+    return f"row {rows[first]}, column {column.name!r} is empty{said}{_as_more(number)}"
+
+
+def _as_more(number: int) -> str:
+    return "" if number < 2 else f", as {'is' if number == 2 else 'are'} {number - 1} more of that column"
 
 
 def _check_header(header: Sequence[str], reading: Reading) -> None:

@@ -3,7 +3,7 @@
 Read with Python's own csv module, row by row: it knows quotes, and it knows where it is when a cell is wrong.
 Fields may be parted by commas, semicolons, tabs or bars: by the one that parts the first rows into equally many.
 Texts are UTF-8, or UTF-16 where the file begins as such, or else what Windows wrote in Western Europe, which
-its people are told. A file that ends in ``.gz`` is unpacked as it is read.
+its people are told. A file that is packed with gzip is unpacked as it is read, whatever it is called.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import IO, Any
 
@@ -54,16 +54,21 @@ def read_table(path: str) -> Table:
         raise DataError("The file must be readable", fix="Check its permissions", detail=str(error)) from error
 
 
-def _opened(path: str, encoding: str) -> IO[str]:
+def _is_packed(path: str) -> bool:
     # no Path: a str may hold what it would change
-    if path.lower().endswith(".gz"):
+    with open(path, "rb") as stream:  # noqa: PTH123
+        return path.lower().endswith(".gz") or stream.read(2) == b"\x1f\x8b"
+
+
+def _opened(path: str, encoding: str) -> IO[str]:
+    if _is_packed(path):
         return gzip.open(path, "rt", encoding=encoding, newline="")
     return open(path, encoding=encoding, newline="")  # noqa: PTH123
 
 
 def _encodings(path: str) -> tuple[str, ...]:
     """Return what the text may be encoded in, in the order in which to try."""
-    with gzip.open(path) if path.lower().endswith(".gz") else open(path, "rb") as stream:  # noqa: PTH123
+    with gzip.open(path) if _is_packed(path) else open(path, "rb") as stream:  # noqa: PTH123
         start = stream.read(4096)
     if not start.strip():
         raise DataError("A table must have a row of names and rows below it", fix="Add them", detail="it is empty")
@@ -87,7 +92,9 @@ def _read(path: str, encoding: str) -> Table:
         parting = sign or _sign(first)
         reader = _reader(stream, parting)
         header = _header(reader)
-        blocks, numbers = _blocks(len(header), _rows(reader, len(header), skipped=1 if sign else 0))
+        if len(header) == 1:
+            _refuse_blanks(first)
+        blocks, numbers = _blocks(len(header), _rows(reader, header, skipped=1 if sign else 0))
     western = f"It is not in UTF-8, and was read as Windows writes Western European texts ({encoding})."
     names = dict.fromkeys(header)
     if len(names) < len(header):
@@ -110,6 +117,17 @@ def _header(reader: Any) -> list[str]:
     return []
 
 
+def _refuse_blanks(lines: list[str]) -> None:
+    """Raise `DataError` where blanks part what a table of one column has in each row."""
+    widths = {len(line.split()) for line in lines if line.strip()}
+    if len(widths) == 1 and widths != {1}:
+        raise DataError(
+            "The cells of a table are parted by commas, semicolons, tabs or bars, and blanks part none",
+            fix="Save it again with commas",
+            detail=f"each row has {widths.pop()} words",
+        )
+
+
 def _reader(stream: Any, sign: str) -> Any:
     return csv.reader(stream, delimiter=sign, strict=True, skipinitialspace=True)
 
@@ -129,19 +147,38 @@ def _sign(lines: list[str]) -> str:
     return max(_SIGNS, key=lambda sign: max(widths[sign][:1], default=0))
 
 
-def _rows(reader: Any, width: int, skipped: int) -> Iterator[Row]:
+def _rows(reader: Any, header: Sequence[str], skipped: int) -> Iterator[Row]:
     """Yield the rows that are not blank; `reader` is one of csv's, whose type has no public name."""
-    for cells in reader:
+    for cells in _unbroken(reader, skipped):
         if not any(cell.strip() for cell in cells):
             continue
         number = reader.line_num + skipped
-        if len(cells) != width:
+        if len(cells) != len(header):
+            comment = header[0].startswith("#")
             raise DataError(
                 "Every row of a table must have as many cells as the first one",
-                fix="Complete the row, or put texts with commas in quotes",
-                detail=f"row {number} has {len(cells)}, the first one {width}",
+                fix="Take out what stands above the names of the columns"
+                if comment
+                else "Complete the row, or put texts with commas in quotes",
+                detail=f"row {number} has {len(cells)}, the first one {len(header)}"
+                + (f", which is {header[0]!r}" if comment else ""),
             )
         yield number, [cell.strip() for cell in cells]
+
+
+def _unbroken(reader: Any, skipped: int) -> Iterator[list[str]]:
+    """Yield rows; raises `DataError` where quotes, which may go on over many lines, break one."""
+    last = reader.line_num
+    try:
+        for cells in reader:
+            yield cells
+            last = reader.line_num
+    except csv.Error as error:
+        raise DataError(
+            "Quotes in a table must be closed where their cell ends",
+            fix="Close the quote, or take it out",
+            detail=f"in what begins in row {last + 1 + skipped}: {error}",
+        ) from error
 
 
 def _blocks(width: int, rows: Iterator[Row]) -> tuple[list[tuple[NDArray[np.bytes_], ...]], NDArray[np.int64]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.cells import Column, Table, is_absent, listed
-from common.data.formats.columns import float32_of, no_number, parts, people, ways_told
+from common.data.formats.columns import filled, float32_of, no_number, parts, people, ways_told
 from common.data.formats.contents import Contents
 from common.data.formats.dates import dates_of
 from common.data.formats.labels import labelled, left_out, nothing_left
@@ -52,8 +52,8 @@ def contents_by(table: Table, schema: Schema) -> Contents:
         x,
         learnt_of(kept, schema, rows),
         np.array(schema.classes) if schema.classes else None,
-        None if client is None else people(_filled(kept[client.name], rows)),
-        None if split is None else parts(split.name, _filled(kept[split.name], rows), rows),
+        None if client is None else people(filled(kept[client.name], rows)),
+        None if split is None else parts(split.name, filled(kept[split.name], rows), rows),
         (*table.notes, *notes, *told),
         features=expansion_of(schema).names,
         schema=schema,
@@ -81,7 +81,8 @@ def features_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> tu
         missing = values[column.name] == EMPTY if column.role == "category" else np.isnan(values[column.name])
         if missing.any() and not column.may_lack:
             first = int(np.argmax(missing))
-            gaps.append(f"row {rows[first]}, column {column.name!r} is empty, as {int(missing.sum())} in all")
+            more = f", as {int(missing.sum())} in all" if missing.sum() > 1 else ""
+            gaps.append(f"row {rows[first]}, column {column.name!r} is empty{more}")
         if column.other and (number := int((values[column.name] == OTHER).sum())):
             notes.append(f"In the column {column.name!r}, {number} rows have a value that the schema does not list.")
     if gaps:
@@ -120,7 +121,8 @@ def matched(table: Table, schema: Schema, wanted: Sequence[Declared]) -> tuple[d
             found[column.name] = replace(table.columns[name], name=column.name)
             used.add(name)
     if missing:
-        others = [name for name in table.columns if name not in used]
+        known = {column.name for column in schema.columns}
+        others = [name for name in table.columns if name not in used | known]
         raise DataError(
             "A table must have the columns that its schema declares",
             fix=f"Add them or rename what is called otherwise; what a site lacks must go {_ALL_SITES}",
@@ -256,14 +258,3 @@ def _dates(column: Column, rows: Rows) -> NDArray[np.float64]:
             detail=f"row {rows[found.odd]}, column {column.name!r}: {found.how or repr(texts[found.odd])}",
         )
     return found.values
-
-
-def _filled(column: Column, rows: Rows) -> list[str]:
-    texts = list(column.texts())
-    if "" in texts:
-        raise DataError(
-            "A client or a split must be said in each row",
-            fix="Fill the cells, or leave those rows out",
-            detail=f"row {rows[texts.index('')]}, column {column.name!r} is empty",
-        )
-    return texts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +20,9 @@ from common.data.formats.columns import columns_of, likely_label
 from common.data.formats.counters import COUNTERS, counts_rows, numbers_rows, without_unnamed
 from common.data.formats.dates import are_dates, are_dates_as_numbers
 from common.data.formats.numbers import TRUTHS, are_padded, numbers_of
+from common.data.schema_file import text_of
 from common.errors import DataError
-from common.preprocessing.schema import Declared, Schema
+from common.preprocessing.schema import FEATURES, Declared, Schema
 
 OFTEN = 10
 """Rows that have a value of a category for it to be listed."""
@@ -94,8 +96,31 @@ def propose(table: Table, label: str, task: str = "") -> Proposal:
             found.append(_label(column, task))
         else:
             found.append(_column(table, column))
-    columns = tuple(column for column, _ in found)
-    return Proposal(_once(columns), tuple(remark for _, remark in found))
+    columns = _once(tuple(column for column, _ in found))
+    remarks = tuple(remark for _, remark in found)
+    if all(column.role not in FEATURES for column in columns):
+        raise _no_feature(table, columns, remarks)
+    return Proposal(columns, remarks)
+
+
+def _no_feature(table: Table, columns: Sequence[Declared], remarks: Sequence[str]) -> DataError:
+    """Return the error of a table of which nothing is proposed as a feature, with a schema to write by hand."""
+    ignored = {column.name: remark for column, remark in zip(columns, remarks, strict=True) if column.role == "ignore"}
+    read = numbers_of([table.columns[name] for name in ignored if not PEOPLE.fullmatch(name.lower())])
+    numbers = {
+        name: Declared(name, "number", missing=bool(np.isnan(each.values).any()))
+        for name, each in read.items()
+        if each.values is not None and not np.isnan(each.values).all()
+    }
+    lines = text_of(Schema(tuple(numbers.get(column.name, column) for column in columns))) if numbers else ""
+    by_hand = f"; by hand, columns: {{{', '.join(line.strip() for line in lines.splitlines()[1:])}}}"
+    return DataError(
+        "A schema must have a feature, and none of these columns is proposed as one",
+        fix="Add a column that tells something of each example"
+        + ("; or, if a column is a feature after all, write the schema by hand, as below" if numbers else ""),
+        detail=("; ".join(f"{name!r}: {remark}" for name, remark in ignored.items()) or "there is none besides")
+        + (by_hand if numbers else ""),
+    )
 
 
 def _once(columns: tuple[Declared, ...]) -> tuple[Declared, ...]:
@@ -146,7 +171,9 @@ def _by_name(table: Table, name: str, held: list[str], rows: int) -> tuple[Decla
     """Return what a column is that its name, or its place in the table, tells; None where they do not."""
     if name.lower() == "split" and {text.lower() for text in held} <= {"train", "test", "0", "1"}:
         return Declared(name, "split"), ""
-    if PEOPLE.fullmatch(name.lower()) and len(held) == rows:
+    if PEOPLE.fullmatch(name.lower()) and held:
+        if len(held) < rows:
+            return Declared(name, "ignore"), "would be the client, but is not said in each row"
         return Declared(name, "client"), "whose example it is"
     if counts_rows(table, name) or (name.lower() in COUNTERS and numbers_rows(table, name)):
         return Declared(name, "ignore"), "numbers the rows"
@@ -203,7 +230,9 @@ def _category(name: str, held: list[str], *, missing: bool, few: bool) -> tuple[
     often = in_order({text for text, count in counts.items() if count >= OFTEN})
     remark = "codes? If they are amounts, role: number" if few else ""
     if not often:
-        return Declared(name, "ignore"), f"no value has {OFTEN} rows, so none is named; list those that may be told"
+        amounts = "; if they are amounts, role: number" if few else ""
+        told = f"no value has {OFTEN} rows, so none is named; list those that may be told{amounts}"
+        return Declared(name, "ignore"), told
     declared = Declared(name, "category", values=tuple(often), missing=missing)
     if len(often) < len(counts):
         return replace(declared, other=True), f"values of fewer than {OFTEN} rows are not named"

@@ -119,6 +119,36 @@ def test_a_label_of_numbers_is_a_target_and_one_of_codes_a_class(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([str(row) for row in range(30)], "'f': numbers the rows"),
+        ([str(row % 5) for row in range(30)], "'f': no value has 10 rows"),
+    ],
+)
+def test_where_no_column_is_proposed_as_a_feature_one_is_written_by_hand(
+    tmp_path: Path, cells: list[str], why: str
+) -> None:
+    path, schema = tmp_path / "data.csv", tmp_path / "schema.yaml"
+    rows = [f"{'' if row == 3 else row % 7},{cell},{'ab'[row % 2]}" for row, cell in enumerate(cells)]
+    path.write_text("\n".join(["patient_id,f,label", *rows]))
+    with pytest.raises(DataError, match="none of these columns is proposed as one") as caught:
+        propose(read_table(str(path)), "label")
+    assert why in caught.value.detail
+    assert "'patient_id': would be the client, but is not said in each row" in caught.value.detail
+    schema.write_text(caught.value.detail.partition("; by hand, ")[2])
+    raw = read(str(path), Reading(schema=str(schema)))
+    assert raw.x[:, 0].tolist() == [float(cell) for cell in cells]
+
+
+def test_a_column_of_few_numbers_may_be_amounts(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("g,h,label\n" + "".join(f"{row % 4},{row * 1.5},{'ab'[row % 2]}\n" for row in range(30)))
+    proposal = propose(read_table(str(path)), "label")
+    assert proposal.columns[0].role == "ignore"  # each of 4 values has at most 8 rows
+    assert "role: number" in proposal.remarks[0]
+
+
+@pytest.mark.parametrize(
     ("text", "rule"),
     [
         ("a,label\n1,x\n2,x\n", "fewer than 2"),
