@@ -95,11 +95,16 @@ def features_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> tu
 
 
 def learnt_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.int64] | NDArray[np.float32]:
-    """Return the places of classes in the schema, shape ``(n,)``, or targets, shape ``(n, targets)``.
+    """Return what is to be learnt.
 
-    No row may lack one; errors as of `contents_by`.
+    That is the places of classes in the schema, shape ``(n,)``; or of several labels 1 where one is there and 0 where
+    not, shape ``(n, labels)``; or targets, shape ``(n, targets)``. No row may lack one; errors as of `contents_by`.
     """
-    return _targets(columns, schema, rows) if schema.targets else _classes(columns, schema, rows)
+    if schema.targets:
+        return _targets(columns, schema, rows)
+    if len(schema.labels) == 1:
+        return _classes(columns[schema.labels[0].name], schema.classes, rows)
+    return np.stack([_truths(columns[label.name], rows) for label in schema.labels], axis=1).astype(np.int64)
 
 
 def matched(table: Table, schema: Schema, wanted: Sequence[Declared]) -> tuple[dict[str, Column], list[str]]:
@@ -161,9 +166,9 @@ def _meant(missing: Sequence[str], others: Sequence[str]) -> str:
 
 def is_labelled(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.bool_]:
     """Return which rows have what is to be learnt."""
-    label = schema.of_role("label")
-    if label is not None:
-        return labelled(list(columns[label.name].texts()), label.classes)
+    if schema.labels:
+        there = [labelled(list(columns[label.name].texts()), label.classes) for label in schema.labels]
+        return np.asarray(np.stack(there).all(axis=0))
     numbers = _target_numbers(columns, schema, rows)
     missing: NDArray[np.bool_] = np.isnan(np.stack(numbers))
     return np.asarray(~missing.any(axis=0))
@@ -180,14 +185,12 @@ def _targets(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArr
     return values
 
 
-def _classes(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.int64]:
-    label = schema.of_role("label")
-    assert label is not None
-    texts = list(columns[label.name].texts())
-    place = {name: number for number, name in enumerate(label.classes)}
+def _classes(column: Column, classes: Sequence[str], rows: Rows) -> NDArray[np.int64]:
+    texts = list(column.texts())
+    place = {name: number for number, name in enumerate(classes)}
     strange = [at for at, text in enumerate(texts) if text not in place]
     if strange:
-        raise _unknown(label.name, texts, strange, rows, label.classes, "a class")
+        raise _unknown(column.name, texts, strange, rows, classes, "a class")
     return np.array([place[text] for text in texts], dtype=np.int64)
 
 
@@ -239,8 +242,8 @@ def _truths(column: Column, rows: Rows) -> NDArray[np.float64]:
     if None in values:
         at = values.index(None)
         raise DataError(
-            "A column of the role yes_no holds 1 and 0, or true and false, or yes and no",
-            fix=f"Correct the cell, or declare the column a category {_ALL_SITES}",
+            "A column of the role yes_no, or each of several labels, holds 1 and 0, or true and false, or yes and no",
+            fix=f"Correct the cell, or declare the column a category, or one label with classes, {_ALL_SITES}",
             detail=f"row {rows[at]}, column {column.name!r}: {texts[at]!r}",
         )
     return np.array(values, dtype=np.float64)

@@ -19,8 +19,8 @@ SAY_SO = (
 """The way to a regression."""
 
 SEVERAL = (
-    "Several labels for each example need an .npz file with 'y' of a column of 0 and 1 for each label, of type int64, "
-    "and their names as 'classes': numpy.savez(\"data.npz\", x=x, y=y, classes=names)"
+    "Several labels for each example are a column of 1 and 0 for each, all of which a schema declares as role: label, "
+    "without classes; or 'y' with a column for each in an .npz file"
 )
 """The way to several labels."""
 

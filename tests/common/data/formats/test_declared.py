@@ -19,7 +19,7 @@ from common.data.ingest import pool_of
 from common.data.schema_file import save_schema
 from common.errors import ConfigError, DataError
 from common.preprocessing.schema import Schema
-from common.tasks import Classification, Regression
+from common.tasks import Classification, Multilabel, Regression
 
 SCHEMA = Schema.from_dict(
     {
@@ -201,6 +201,30 @@ def test_numbers_to_learn_are_targets(table: Write) -> None:
     pool = pool_of(raw, own=True)
     assert pool.task.head == Regression((0.0, 0.0), (1.0, 1.0))
     assert pool.y.dtype == np.float32
+
+
+SEVERAL = {"role": "label"}
+
+
+def test_several_labels_are_columns_of_yes_and_no(table: Write, tmp_path: Path) -> None:
+    changed = SCHEMA.to_dict()
+    changed["columns"] |= {"ill": SEVERAL, "coughs": SEVERAL, "who": {"role": "ignore"}}
+    schema = Schema.from_dict(changed)
+    header = [*HEADER, "coughs"]
+    rows = [[*row, cell] for row, cell in zip(ROWS, ["1", "False", "no"], strict=True)]
+    raw = table([*rows, [*ROWS[0], ""]], header, schema=schema)
+    assert raw.notes == ("1 of 4 rows has no label in 'coughs' and is left out: row 5.",)
+    pool = pool_of(raw, own=True)
+    assert pool.task.head == Multilabel(2, ("coughs", "ill"))  # in the order of their names
+    assert pool.y.tolist() == [[1, 0], [0, 1], [0, 1]]
+    with pytest.raises(DataError, match="each of several labels") as caught:
+        table([*rows, [*ROWS[0], "badly"]], header, schema=schema)
+    assert caught.value.detail == "row 5, column 'coughs': 'badly'"
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+    pq.write_table(pa.table(columns | {"coughs": [True, False, False]}), tmp_path / "data.parquet")
+    save_schema(tmp_path / "several.yaml", schema)
+    again = read(str(tmp_path / "data.parquet"), Reading(schema=str(tmp_path / "several.yaml")))
+    assert again.y.tolist() == raw.y.tolist()
 
 
 BAD = [

@@ -186,4 +186,4 @@ def test_labels_that_look_like_several_are_asked_for(table: Write, labels: list[
     if asked:
         first = min(label for label in labels if "|" in label or ";" in label)
         assert f"{first!r} looks like several labels" in raw.notes[0]
-        assert "numpy.savez" in raw.notes[0]
+        assert "role: label, without classes" in raw.notes[0]
