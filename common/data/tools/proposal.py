@@ -19,6 +19,7 @@ from common.data.formats.cells import Column, Table, in_order, is_absent, is_who
 from common.data.formats.columns import columns_of, likely_label
 from common.data.formats.counters import COUNTERS, counts_rows, numbers_rows, without_unnamed
 from common.data.formats.dates import are_dates, are_dates_as_numbers
+from common.data.formats.labels import questions_of
 from common.data.formats.numbers import TRUTHS, are_padded, numbers_of
 from common.data.schema_file import text_of
 from common.errors import DataError
@@ -158,7 +159,9 @@ def _classes(name: str, different: set[str]) -> tuple[Declared, str]:
             fix="Name the column that holds the classes with --label",
             detail=f"column {name!r} holds {len(different)} different texts",
         )
-    return Declared(name, "label", classes=tuple(in_order(different))), "add the classes that only other sites have"
+    names = in_order(different)
+    asked = (*questions_of(names), "add the classes that only other sites have")
+    return Declared(name, "label", classes=tuple(names)), asked[0]
 
 
 def _column(table: Table, column: Column) -> tuple[Declared, str]:

@@ -140,6 +140,13 @@ def test_where_no_column_is_proposed_as_a_feature_one_is_written_by_hand(
     assert raw.x[:, 0].tolist() == [float(cell) for cell in cells]
 
 
+def test_classes_that_differ_in_form_only_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("g,label\n" + "".join(f"{row * 1.5},{'a b' if row % 2 else 'A  b'}\n" for row in range(30)))
+    proposal = propose(read_table(str(path)), "label")
+    assert "differ only in form" in proposal.remarks[1]
+
+
 def test_a_column_of_few_numbers_may_be_amounts(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("g,h,label\n" + "".join(f"{row % 4},{row * 1.5},{'ab'[row % 2]}\n" for row in range(30)))
