@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.data.formats import Contents
 from common.data.formats.cells import is_whole_text
-from common.data.formats.labels import SAY_SO
+from common.data.formats.labels import SAY_SO, SEVERAL
 from common.data.formats.npz import LAYOUT
 from common.errors import DataError
 from common.tasks import Head
@@ -72,7 +72,7 @@ def _several(raw: Contents) -> tuple[NDArray[np.int64], Head]:
     if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "iub" or not np.isin(there, (0, 1)).all():
         raise DataError(
             "Several labels must be 'y' of shape (n, labels), whole numbers 0 and 1",
-            fix="Write a column of 0 and 1 for each label; two axes of 'y' need an .npz file",
+            fix=SEVERAL,
             detail=f"its shape is {y.shape}, its type {y.dtype}"
             + (f", it holds {there[:5]}" if len(there) > 2 else ""),
         )

@@ -8,6 +8,7 @@
       chol: {role: number, unit: mg/dl, zero_means_missing: true}
       disease: {role: label, classes: ["no", "yes"]}
 
+Several columns of the role label, without classes, are several labels for each example, each of which is yes or no.
 Each scalar is read as the text that stands there: of YAML's own types, ``no`` would be a truth value and ``1.0``
 another class than ``1``. PyYAML, which flwr brings, is imported only where a schema is named.
 """
@@ -31,6 +32,7 @@ _HEAD = """\
 # Roles: number, category, yes_no, date, label (a class), target (a number to learn), client, split, ignore.
 # Of a number: unit, range: [least, most], zero_means_missing: true. Of any feature: missing: true where cells may be
 # empty, indicator: false to hide from a network which are. Of a category: other: true for values that are not listed.
+# Several columns of yes and no may be labels, without classes: then an example may have any number of them.
 """
 
 
@@ -50,9 +52,10 @@ def load_schema(path: str | Path) -> Schema:
             raise SpecError(f"A schema has {_LARGEST} bytes at most", len(content))
         return Schema.from_dict(_typed(yaml.load(content, Loader=yaml.BaseLoader)))
     except OSError as error:
-        raise DataError("The schema must be a file that can be read", fix=_FIX, detail=str(error)) from None
+        detail = f"nothing is at {path}" if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
+        raise DataError("The schema must be a file that can be read", fix=_FIX, detail=detail) from None
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError, SpecError) as error:
-        raise DataError("The schema must be one", fix=_FIX, detail=f"{path}: {error}") from None
+        raise DataError("The schema must be one", fix=_FIX, detail=f"{path}: {error}".rstrip(".")) from None
 
 
 def save_schema(path: str | Path, schema: Schema) -> None:

@@ -49,8 +49,8 @@ class Declared:
     name : str
         As in the header of each site's table.
     role : str
-        One of `ROLES`. A ``label`` is a class and a ``target`` a number to learn; a ``client`` says whose example it
-        is; a ``split`` says train or test; what is to be ignored may lack.
+        One of `ROLES`. A ``label`` is a class, or one of several that are there or not, and a ``target`` a number to
+        learn; a ``client`` says whose example it is; a ``split`` says train or test; what is to be ignored may lack.
     unit : str
         Of a number or a target, for people.
     range : tuple of float, optional
@@ -58,7 +58,7 @@ class Declared:
     values : tuple of str
         Those of a category.
     classes : tuple of str
-        Those of a label, in the order of their numbers.
+        Those of a label, in the order of their numbers; empty where it is one of several.
     other : bool
         A category has one more value, for all that are not listed.
     missing : bool
@@ -87,6 +87,12 @@ class Declared:
             raise SpecError(f"The role of a column is one of {', '.join(ROLES)}", (self.name, self.role), fix=_WAY_OUT)
         said = {item.name for item in fields(self) if getattr(self, item.name) != item.default} - {"name", "role"}
         allowed = _ALLOWED.get(self.role, set())
+        if self.missing and self.role in ("client", "split"):
+            raise SpecError(
+                f"A {self.role} must be said in each row",
+                self.name,
+                fix="Leave out missing; fill the cells that are empty, or leave those rows out",
+            )
         if not said <= allowed:
             raise SpecError(
                 f"A column of the role {self.role} has these options: {', '.join(sorted(allowed)) or 'none'}",
@@ -100,7 +106,7 @@ class Declared:
 
     def _check_values(self) -> None:
         named = {"category": self.values, "label": self.classes}.get(self.role)
-        if named is None:
+        if named is None or (self.role == "label" and not named):
             return
         least = 2 if self.role == "label" else 1
         if not least <= len(named) <= _MOST_VALUES or len(set(named)) < len(named) or not all(map(_is_name, named)):
@@ -136,6 +142,12 @@ class Declared:
         for option, value in values.items():
             if not isinstance(value, kinds.get(option, bool)):
                 raise SpecError(f"The {option} of a column is no {kinds.get(option, bool).__name__}", (name, value))
+        if values.get("zero_means_missing") and not values.get("missing", True):
+            raise SpecError(
+                "A column whose 0 means missing may be missing",
+                (name, "zero_means_missing: true, missing: false"),
+                fix="Leave out one of them, at all sites alike",
+            )
         given: dict[str, Any] = {
             option: tuple(value) if isinstance(value, list) else value for option, value in values.items()
         }
@@ -157,7 +169,8 @@ class Schema:
     Parameters
     ----------
     columns : tuple of Declared
-        Brought into the order of their names. At least one is a feature; either one is the label, or some are targets.
+        Brought into the order of their names. At least one is a feature; either one is the label with its classes, or
+        several are labels that are there or not, or some are targets.
     """
 
     columns: tuple[Declared, ...]
@@ -170,15 +183,30 @@ class Schema:
         roles = [column.role for column in self.columns]
         if not self.features:
             raise SpecError(f"A schema must have a feature: {', '.join(FEATURES)}", fix=_WAY_OUT)
-        if roles.count("label") + bool(roles.count("target")) != 1:
-            raise SpecError(
-                "A schema has one label, or else targets",
-                [column.name for column in self.columns if column.role in ("label", "target")],
-                fix="Declare what is to be learnt as label (a class) or target (a number), and ignore other such",
-            )
+        self._check_learnt()
         for role in ("client", "split"):
             if roles.count(role) > 1:
                 raise SpecError(f"A schema has one {role} at most", fix=_WAY_OUT)
+
+    def _check_learnt(self) -> None:
+        if bool(self.labels) + bool(self.targets) != 1:
+            raise SpecError(
+                "A schema has one label, or several, or else targets",
+                [column.name for column in self.learnt],
+                fix="Declare what is to be learnt as label (a class) or target (a number), and ignore other such",
+            )
+        if len(self.labels) == 1 and not self.classes:
+            raise SpecError(
+                "A label that is the only one names its classes",
+                self.labels[0].name,
+                fix="Write classes: [...], or declare another column a label: each of several is yes or no",
+            )
+        if len(self.labels) > 1 and any(column.classes for column in self.labels):
+            raise SpecError(
+                "Each of several labels is yes or no, and names no classes",
+                [column.name for column in self.labels],
+                fix="Leave out their classes, or declare one of them the label and ignore the others",
+            )
 
     def __hash__(self) -> int:
         return self._hash
@@ -194,9 +222,14 @@ class Schema:
         return tuple(column for column in self.columns if column.role in FEATURES)
 
     @property
+    def labels(self) -> tuple[Declared, ...]:
+        """The columns of labels: one of classes, or several, each of which is there or not."""
+        return tuple(column for column in self.columns if column.role == "label")
+
+    @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of their numbers; empty where targets are learnt."""
-        return next((column.classes for column in self.columns if column.role == "label"), ())
+        """Names of the classes in the order of their numbers, or of several labels; empty where targets are learnt."""
+        return self.labels[0].classes if len(self.labels) == 1 else tuple(column.name for column in self.labels)
 
     @property
     def targets(self) -> tuple[Declared, ...]:
@@ -205,8 +238,8 @@ class Schema:
 
     @property
     def learnt(self) -> tuple[Declared, ...]:
-        """The columns of what is to be learnt: the label, or all targets."""
-        return tuple(column for column in self.columns if column.role in ("label", "target"))
+        """The columns of what is to be learnt: all labels, or all targets."""
+        return self.labels + self.targets
 
     def of_role(self, role: str) -> Declared | None:
         """Return the one column of a role; None where there is none."""

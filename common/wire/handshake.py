@@ -215,6 +215,10 @@ def _check_task(report: NodeReport) -> None:
         Task(tuple(report.input_shape), report.head, schema=report.schema)
     except SpecError as error:
         raise ProtocolError("A node's examples must have a shape", fix=str(error)) from error
-    classes = () if report.schema is None else report.schema.classes
-    if classes and report.head.facts().get("classes") != list(classes):
-        raise ProtocolError("A node's classes must be those of its schema", fix="Run the same version on both sides")
+    labels = () if report.schema is None else report.schema.labels
+    if report.schema is not None and labels:
+        told = report.head.facts().get("classes" if len(labels) == 1 else "labels")
+        if told != list(report.schema.classes):
+            raise ProtocolError(
+                "A node's classes must be those of its schema", fix="Run the same version on both sides"
+            )

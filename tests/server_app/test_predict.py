@@ -16,6 +16,7 @@ from common.errors import DataError, StorageError
 from common.models.export import load_model, save_model
 from common.preprocessing.expand import expansion_of
 from common.preprocessing.scaling import Scaling
+from common.preprocessing.schema import Declared, Schema
 from common.seeding import generator
 from common.tasks import Classification, Multilabel, Regression, Task
 from server_app.cli import main
@@ -226,6 +227,28 @@ def test_raw_rows_need_no_label_and_each_is_told_of(raw, tmp_path):
     found = predict(best, str(tmp_path / "raw.csv"))
     np.testing.assert_allclose([row[1:] for row in found.rows], probabilities, rtol=1e-5)
     assert found.metrics == {}
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_raw_rows_may_have_several_labels(labelled, tmp_path):
+    schema = Schema((Declared("age", "number"), Declared("ill", "label"), Declared("coughs", "label")))
+    head = Multilabel(2, ("coughs", "ill"))
+    task = Task((1,), head, Scaling((0.0,), (1.0,)), schema=schema)
+    save_model(tmp_path / "best", SPEC, task, initial_weights(SPEC.lower(task), generator(1)))
+    labels = ["ill,coughs", "yes,1", "no,0", "no,1"] if labelled else ["other,more", "yes,1", "no,0", "no,1"]
+    ages = ["age", "61", "50", "40"]
+    (tmp_path / "raw.csv").write_text("\n".join(map(",".join, zip(ages, labels, strict=True))))
+    found = predict(tmp_path / "best", str(tmp_path / "raw.csv"))
+    x = np.float32([[61], [50], [40]])
+    with torch.inference_mode():
+        probabilities = load_model(tmp_path / "best", x)(torch.from_numpy(x)).numpy()
+    width = 3 if labelled else None
+    np.testing.assert_allclose([row[1:width] for row in found.rows], probabilities, rtol=1e-5)
+    if labelled:
+        y = np.array([[1, 1], [0, 0], [1, 0]])
+        assert found.metrics == pytest.approx(head.metrics(head.before_readout(probabilities), y), rel=1e-5)
+    else:
+        assert found.metrics == {}
 
 
 def test_raw_rows_must_have_the_features_of_the_schema(tmp_path):

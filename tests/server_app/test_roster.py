@@ -13,7 +13,7 @@ from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits, Needs
 from common.preprocessing.schema import Declared, Schema
 from common.seeding import generator
-from common.tasks import Classification, Regression, Task
+from common.tasks import Classification, Multilabel, Regression, Task
 from server_app.capacity import Reach
 from server_app.roster import Roster
 from server_app.spaces.listed import ListedSpace
@@ -200,6 +200,15 @@ def test_most_nodes_decide_the_schema_and_it_says_the_classes():
     assert set(told) == {"a", "d"}
     assert "in this node's 'dose' has another unit" in told["a"]
     assert 'Add schema="schema.yaml" to its node config' in told["d"]
+
+
+def test_several_labels_are_those_of_the_schema():
+    schema = Schema((Declared("dose", "number"), Declared("ill", "label"), Declared("coughs", "label")))
+    head = Multilabel(2, ("coughs", "ill"))
+    told = [replace(report(name, (1,)), head=head, schema=schema) for name in "ab"]
+    roster = roster_of(*told, by("c", schema_of("mg")))
+    assert roster.agree() == Task((1,), head, schema=schema)
+    assert set(roster.misfits()) == {"c"}
 
 
 def test_a_node_with_a_schema_does_not_fit_those_without():

@@ -32,11 +32,14 @@ class Column:
         needs, about the size of the file. Empty where there are `values`.
     values : NDArray, optional
         float64, shape ``(n,)``: the cells of a format that has numbers itself; NaN where a cell is empty.
+    semicolons : bool
+        Whether these part the cells of its file, as they do where decimals have commas.
     """
 
     name: str
     blocks: tuple[NDArray[np.bytes_], ...] = ()
     values: NDArray[np.float64] | None = None
+    semicolons: bool = False
 
     def texts(self) -> Iterator[str]:
         """Yield each cell as a text in one form: characters composed (NFC), whole numbers without decimals."""

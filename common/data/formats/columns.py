@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from common.data.formats.cells import Column, Table, is_absent, is_whole_text, listed
 from common.data.formats.contents import Contents, named
 from common.data.formats.counters import DECLARE, these, without_counters
-from common.data.formats.dates import are_dates
+from common.data.formats.dates import are_dates, are_dates_as_numbers
 from common.data.formats.labels import classes_of, labelled, left_out, nothing_left
-from common.data.formats.numbers import Numbers, numbers_of, truths_of
+from common.data.formats.numbers import Numbers, are_padded, loses_digits, numbers_of, truths_of
 from common.data.formats.reading import Reading
 from common.errors import DataError
 
@@ -79,10 +79,11 @@ def contents_of(table: Table, reading: Reading) -> Contents:
         notes += said
     else:
         x, names = table.vectors[there], ()
-    client = None if columns.client is None else people(_kept(table, columns.client, there))
-    split = None if columns.split is None else parts(columns.split, _kept(table, columns.split, there), rows)
+    client = None if columns.client is None else people(filled(table.columns[columns.client].at(there), rows))
+    split = None if columns.split is None else table.columns[columns.split].at(there)
+    part = None if split is None else parts(split.name, filled(split, rows), rows)
     told = (*table.notes, *notes, *questions)
-    return Contents(x, y, classes, client, split, told, features=names)
+    return Contents(x, y, classes, client, part, told, features=names)
 
 
 def columns_of(header: Sequence[str], label: str, *, vectors: bool = False) -> Columns:
@@ -161,10 +162,20 @@ def no_number(column: Column, found: Numbers, rows: NDArray[np.int64], way_out: 
 def ways_told(found: Mapping[str, Numbers]) -> list[str]:
     """Say in which columns numbers were not plain, and how they were read: the same way once."""
     told = [(name, each.how) for name, each in found.items() if each.values is not None and each.how]
-    if not told:
-        return []
-    (name, how), others = told[0], [repr(name) for name, _ in told[1:]]
-    return [f"In the column {name!r} {how}" + (f"; so it is in {', '.join(others)}." if others else ".")]
+    notes = []
+    if told:
+        (name, how), others = told[0], [repr(name) for name, _ in told[1:]]
+        notes.append(f"In the column {name!r} {how}" + (f"; so it is in {', '.join(others)}." if others else "."))
+    large = {name: each.values for name, each in found.items() if each.values is not None and loses_digits(each.values)}
+    days = [name for name, values in large.items() if are_dates_as_numbers(values)]
+    lost = "Whole numbers of {} have more digits than a network's numbers have (7 or so), and the last ones are lost. "
+    if days:
+        notes.append(lost.format(listed(days)) + "They look like dates: say role: date in a schema.")
+    if others := [name for name in large if name not in days]:
+        notes.append(
+            lost.format(listed(others)) + "Subtract one number from all of them, or say role: ignore in a schema."
+        )
+    return notes
 
 
 def _labels(
@@ -184,11 +195,15 @@ def _labels(
     return float32_of(found.values, column, rows), None, tuple(ways_told({column.name: found}))
 
 
-def _kept(table: Table, name: str, there: NDArray[np.bool_]) -> list[str]:
-    """Return the texts of a column of labelled rows, none of which may be empty."""
-    texts, rows = list(table.columns[name].at(there).texts()), table.rows[there]
+def filled(column: Column, rows: NDArray[np.int64]) -> list[str]:
+    """Return the texts of a client or a split, none of which may be empty."""
+    texts = list(column.texts())
     if "" in texts:
-        raise _gap([f"row {rows[texts.index('')]}, column {name!r} is empty"])
+        raise DataError(
+            "A client or a split must be said in each row",
+            fix="Fill the cells, or leave those rows out",
+            detail=f"row {rows[texts.index('')]}, column {column.name!r} is empty{_as_more(texts.count(''))}",
+        )
     return texts
 
 
@@ -233,15 +248,24 @@ def _features(
         notes.append(f"{these(dates)} left out: what it holds are dates. To use them, {DECLARE}.")
     if not kept:
         raise DataError("A table must have a column of numbers besides the classes", fix="Add the features")
-    notes += ways_told(found)
+    notes += [*ways_told(found), *_codes_told(columns)]
     return np.stack([x for _, x in kept], axis=1), tuple(name for name, _ in kept), notes
+
+
+def _codes_told(columns: Sequence[Column]) -> list[str]:
+    codes = [column.name for column in columns if are_padded(column)]
+    told = f"Zeros before numbers of {listed(codes)} are dropped. If these are codes, say role: category in a schema."
+    return [told] if codes else []
 
 
 def _gap_in(column: Column, first: int, number: int, rows: NDArray[np.int64]) -> str:
     text = list(column.texts())[first]
     said = f" ({text!r})" if text else ""
-    more = f", as are {number - 1} more of that column" if number > 1 else ""
-    return f"row {rows[first]}, column {column.name!r} is empty{said}{more}"
+    return f"row {rows[first]}, column {column.name!r} is empty{said}{_as_more(number)}"
+
+
+def _as_more(number: int) -> str:
+    return "" if number < 2 else f", as {'is' if number == 2 else 'are'} {number - 1} more of that column"
 
 
 def _check_header(header: Sequence[str], reading: Reading) -> None:

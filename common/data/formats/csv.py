@@ -3,7 +3,7 @@
 Read with Python's own csv module, row by row: it knows quotes, and it knows where it is when a cell is wrong.
 Fields may be parted by commas, semicolons, tabs or bars: by the one that parts the first rows into equally many.
 Texts are UTF-8, or UTF-16 where the file begins as such, or else what Windows wrote in Western Europe, which
-its people are told. A file that ends in ``.gz`` is unpacked as it is read.
+its people are told. A file that is packed with gzip is unpacked as it is read, whatever it is called.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,16 +68,21 @@ def _in_its_encoding(path: str, read: Callable[[str, str], _Read]) -> _Read:
         raise DataError("The file must be readable", fix="Check its permissions", detail=str(error)) from error
 
 
-def _opened(path: str, encoding: str) -> IO[str]:
+def _is_packed(path: str) -> bool:
     # no Path: a str may hold what it would change
-    if path.lower().endswith(".gz"):
+    with open(path, "rb") as stream:  # noqa: PTH123
+        return path.lower().endswith(".gz") or stream.read(2) == b"\x1f\x8b"
+
+
+def _opened(path: str, encoding: str) -> IO[str]:
+    if _is_packed(path):
         return gzip.open(path, "rt", encoding=encoding, newline="")
     return open(path, encoding=encoding, newline="")  # noqa: PTH123
 
 
 def _encodings(path: str) -> tuple[str, ...]:
     """Return what the text may be encoded in, in the order in which to try."""
-    with gzip.open(path) if path.lower().endswith(".gz") else open(path, "rb") as stream:  # noqa: PTH123
+    with gzip.open(path) if _is_packed(path) else open(path, "rb") as stream:  # noqa: PTH123
         start = stream.read(4096)
     if not start.strip():
         raise DataError("A table must have a row of names and rows below it", fix="Add them", detail="it is empty")
@@ -90,9 +95,18 @@ def _encodings(path: str) -> tuple[str, ...]:
     return ("utf-8-sig", *_WESTERN)
 
 
+class _Parted(NamedTuple):
+    """The reader of a file, how many lines are before its first row, what parts cells, and the first lines."""
+
+    reader: Any
+    skipped: int
+    sign: str
+    first: list[str]
+
+
 @contextmanager
-def _parted(path: str, encoding: str) -> Iterator[tuple[Any, int]]:
-    """Give the reader of a file, at its first row, and how many lines are before that."""
+def _parted(path: str, encoding: str) -> Iterator[_Parted]:
+    """Give a file, opened at its first row."""
     with _opened(path, encoding) as stream:
         first = [line for line, _ in zip(stream, range(_LOOKED_AT + 1), strict=False)]
         told = first[0].strip().lower() if first else ""
@@ -100,22 +114,25 @@ def _parted(path: str, encoding: str) -> Iterator[tuple[Any, int]]:
         sign = told[4:5] if told.startswith("sep=") and len(told) == 5 else ""  # Excel's own way to say it
         if sign:
             stream.readline()
-        yield _reader(stream, sign or _sign(first)), 1 if sign else 0
+        parting = sign or _sign(first)
+        yield _Parted(_reader(stream, parting), 1 if sign else 0, parting, first)
 
 
 def _read_nameless(path: str, encoding: str) -> Table:
-    with _parted(path, encoding) as (reader, skipped):
+    with _parted(path, encoding) as (reader, skipped, parting, _):
         first: list[str] = next((cells for cells in reader if any(cell.strip() for cell in cells)), [])
         row = (reader.line_num + skipped, [cell.strip() for cell in first])
         names = [str(place) for place, _ in enumerate(first, start=1)]
-        columns, numbers = _columns(names, chain([row], _rows(reader, len(first), skipped)))
-    return Table(dict(zip(names, columns, strict=True)), numbers)
+        blocks, numbers = _blocks(len(first), chain([row], _rows(reader, first, skipped)))
+    return Table(_columns(names, blocks, parting), numbers)
 
 
 def _read(path: str, encoding: str) -> Table:
-    with _parted(path, encoding) as (reader, skipped):
+    with _parted(path, encoding) as (reader, skipped, parting, first):
         header = _header(reader)
-        columns, numbers = _columns(header, _rows(reader, len(header), skipped))
+        if len(header) == 1:
+            _refuse_blanks(first)
+        blocks, numbers = _blocks(len(header), _rows(reader, header, skipped))
     western = f"It is not in UTF-8, and was read as Windows writes Western European texts ({encoding})."
     names = dict.fromkeys(header)
     if len(names) < len(header):
@@ -126,7 +143,11 @@ def _read(path: str, encoding: str) -> Table:
             detail=", ".join(repr(name) for name in twice),
         )
     notes = (western,) if encoding in _WESTERN else ()
-    return Table(dict(zip(names, columns, strict=True)), numbers, notes=notes)
+    return Table(_columns(list(names), blocks, parting), numbers, notes=notes)
+
+
+def _columns(names: Sequence[str], blocks: Sequence[tuple[NDArray[np.bytes_], ...]], parting: str) -> dict[str, Column]:
+    return {name: Column(name, each, semicolons=parting == ";") for name, each in zip(names, blocks, strict=True)}
 
 
 def _header(reader: Any) -> list[str]:
@@ -135,6 +156,17 @@ def _header(reader: Any) -> list[str]:
         if any(cell.strip() for cell in cells):
             return [one_form(cell) or f"Unnamed: {place}" for place, cell in enumerate(cells)]
     return []
+
+
+def _refuse_blanks(lines: list[str]) -> None:
+    """Raise `DataError` where blanks part what a table of one column has in each row."""
+    widths = {len(line.split()) for line in lines if line.strip()}
+    if len(widths) == 1 and widths != {1}:
+        raise DataError(
+            "The cells of a table are parted by commas, semicolons, tabs or bars, and blanks part none",
+            fix="Save it again with commas",
+            detail=f"each row has {widths.pop()} words",
+        )
 
 
 def _reader(stream: Any, sign: str) -> Any:
@@ -158,27 +190,46 @@ def _sign(lines: list[str]) -> str:
     return max(_SIGNS, key=lambda sign: max(widths[sign][:1], default=0))
 
 
-def _rows(reader: Any, width: int, skipped: int) -> Iterator[Row]:
+def _rows(reader: Any, header: Sequence[str], skipped: int) -> Iterator[Row]:
     """Yield the rows that are not blank; `reader` is one of csv's, whose type has no public name."""
-    for cells in reader:
+    for cells in _unbroken(reader, skipped):
         if not any(cell.strip() for cell in cells):
             continue
         number = reader.line_num + skipped
-        if len(cells) != width:
+        if len(cells) != len(header):
+            comment = header[0].startswith("#")
             raise DataError(
                 "Every row of a table must have as many cells as the first one",
-                fix="Complete the row, or put texts with commas in quotes",
-                detail=f"row {number} has {len(cells)}, the first one {width}",
+                fix="Take out what stands above the names of the columns"
+                if comment
+                else "Complete the row, or put texts with commas in quotes",
+                detail=f"row {number} has {len(cells)}, the first one {len(header)}"
+                + (f", which is {header[0]!r}" if comment else ""),
             )
         yield number, [cell.strip() for cell in cells]
 
 
-def _columns(header: list[str], rows: Iterator[Row]) -> tuple[list[Column], NDArray[np.int64]]:
-    blocks: list[list[NDArray[np.bytes_]]] = [[] for _ in header]
+def _unbroken(reader: Any, skipped: int) -> Iterator[list[str]]:
+    """Yield rows; raises `DataError` where quotes, which may go on over many lines, break one."""
+    last = reader.line_num
+    try:
+        for cells in reader:
+            yield cells
+            last = reader.line_num
+    except csv.Error as error:
+        raise DataError(
+            "Quotes in a table must be closed where their cell ends",
+            fix="Close the quote, or take it out",
+            detail=f"in what begins in row {last + 1 + skipped}: {error}",
+        ) from error
+
+
+def _blocks(width: int, rows: Iterator[Row]) -> tuple[list[tuple[NDArray[np.bytes_], ...]], NDArray[np.int64]]:
+    """Return the cells of each column, as a `Column` has them, and the numbers of rows."""
+    blocks: list[list[NDArray[np.bytes_]]] = [[] for _ in range(width)]
     numbers: list[int] = []
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         numbers += [number for number, _ in chunk]
         for place, cells in enumerate(zip(*(cells for _, cells in chunk), strict=True)):
             blocks[place].append(np.array([cell.encode() for cell in cells]))
-    columns = [Column(name, tuple(each)) for name, each in zip(header, blocks, strict=True)]
-    return columns, np.array(numbers, dtype=np.int64)
+    return [tuple(each) for each in blocks], np.array(numbers, dtype=np.int64)

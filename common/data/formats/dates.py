@@ -1,7 +1,7 @@
 """Dates as people and their programs write them, as days since 1970-01-01.
 
-``2026-01-31`` with or without a time, ``2026/01/31``, ``31.01.2026``, and ``31/01/2026`` or ``01/31/2026``, whichever
-fits all cells of a column.
+``2026-01-31`` with or without a time, ``20260131``, ``2026/01/31``, ``31.01.2026``, and ``31/01/2026`` or
+``01/31/2026``, whichever fits all cells of a column.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from common.data.formats.cells import is_absent
 
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?|\d{8}")
 _FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
 _DAY_FIRST, _MONTH_FIRST = "%d/%m/%Y", "%m/%d/%Y"
 _DAY = 86_400.0
@@ -86,3 +86,11 @@ def are_dates(texts: Sequence[str]) -> bool:
     """Tell whether all cells are dates, but for empty ones, perhaps of a form that can be read in two ways."""
     found = dates_of(texts)
     return found.values is not None or bool(found.how)
+
+
+def are_dates_as_numbers(values: NDArray[np.float64]) -> bool:
+    """Tell whether all numbers, but for gaps, are dates of these times such as 20260131."""
+    held = np.unique(values[~np.isnan(values)])
+    if not len(held) or held[0] < 1900_01_01 or held[-1] > 2100_12_31 or (held % 1).any():
+        return False
+    return are_dates([f"{value:.0f}" for value in held.tolist()])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.formats.cells import Column, Table, is_absent, listed
-from common.data.formats.columns import float32_of, no_number, parts, people, ways_told
+from common.data.formats.columns import filled, float32_of, no_number, parts, people, ways_told
 from common.data.formats.contents import Contents
 from common.data.formats.dates import dates_of
 from common.data.formats.labels import labelled, left_out, nothing_left
@@ -46,13 +46,14 @@ def contents_by(table: Table, schema: Schema) -> Contents:
     kept = {name: column.at(there) for name, column in columns.items()}
     rows = table.rows[there]
     x, told = features_of(kept, schema, rows)
+    told += ways_told(numbers_of([kept[column.name] for column in schema.targets]))
     client, split = schema.of_role("client"), schema.of_role("split")
     return Contents(
         x,
         learnt_of(kept, schema, rows),
         np.array(schema.classes) if schema.classes else None,
-        None if client is None else people(_filled(kept[client.name], rows)),
-        None if split is None else parts(split.name, _filled(kept[split.name], rows), rows),
+        None if client is None else people(filled(kept[client.name], rows)),
+        None if split is None else parts(split.name, filled(kept[split.name], rows), rows),
         (*table.notes, *notes, *told),
         features=expansion_of(schema).names,
         schema=schema,
@@ -80,7 +81,8 @@ def features_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> tu
         missing = values[column.name] == EMPTY if column.role == "category" else np.isnan(values[column.name])
         if missing.any() and not column.may_lack:
             first = int(np.argmax(missing))
-            gaps.append(f"row {rows[first]}, column {column.name!r} is empty, as {int(missing.sum())} in all")
+            more = f", as {int(missing.sum())} in all" if missing.sum() > 1 else ""
+            gaps.append(f"row {rows[first]}, column {column.name!r} is empty{more}")
         if column.other and (number := int((values[column.name] == OTHER).sum())):
             notes.append(f"In the column {column.name!r}, {number} rows have a value that the schema does not list.")
     if gaps:
@@ -93,11 +95,16 @@ def features_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> tu
 
 
 def learnt_of(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.int64] | NDArray[np.float32]:
-    """Return the places of classes in the schema, shape ``(n,)``, or targets, shape ``(n, targets)``.
+    """Return what is to be learnt.
 
-    No row may lack one; errors as of `contents_by`.
+    That is the places of classes in the schema, shape ``(n,)``; or of several labels 1 where one is there and 0 where
+    not, shape ``(n, labels)``; or targets, shape ``(n, targets)``. No row may lack one; errors as of `contents_by`.
     """
-    return _targets(columns, schema, rows) if schema.targets else _classes(columns, schema, rows)
+    if schema.targets:
+        return _targets(columns, schema, rows)
+    if len(schema.labels) == 1:
+        return _classes(columns[schema.labels[0].name], schema.classes, rows)
+    return np.stack([_truths(columns[label.name], rows) for label in schema.labels], axis=1).astype(np.int64)
 
 
 def matched(table: Table, schema: Schema, wanted: Sequence[Declared]) -> tuple[dict[str, Column], list[str]]:
@@ -119,7 +126,8 @@ def matched(table: Table, schema: Schema, wanted: Sequence[Declared]) -> tuple[d
             found[column.name] = replace(table.columns[name], name=column.name)
             used.add(name)
     if missing:
-        others = [name for name in table.columns if name not in used]
+        known = {column.name for column in schema.columns}
+        others = [name for name in table.columns if name not in used | known]
         raise DataError(
             "A table must have the columns that its schema declares",
             fix=f"Add them or rename what is called otherwise; what a site lacks must go {_ALL_SITES}",
@@ -158,9 +166,9 @@ def _meant(missing: Sequence[str], others: Sequence[str]) -> str:
 
 def is_labelled(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.bool_]:
     """Return which rows have what is to be learnt."""
-    label = schema.of_role("label")
-    if label is not None:
-        return labelled(list(columns[label.name].texts()), label.classes)
+    if schema.labels:
+        there = [labelled(list(columns[label.name].texts()), label.classes) for label in schema.labels]
+        return np.asarray(np.stack(there).all(axis=0))
     numbers = _target_numbers(columns, schema, rows)
     missing: NDArray[np.bool_] = np.isnan(np.stack(numbers))
     return np.asarray(~missing.any(axis=0))
@@ -177,14 +185,12 @@ def _targets(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArr
     return values
 
 
-def _classes(columns: Mapping[str, Column], schema: Schema, rows: Rows) -> NDArray[np.int64]:
-    label = schema.of_role("label")
-    assert label is not None
-    texts = list(columns[label.name].texts())
-    place = {name: number for number, name in enumerate(label.classes)}
+def _classes(column: Column, classes: Sequence[str], rows: Rows) -> NDArray[np.int64]:
+    texts = list(column.texts())
+    place = {name: number for number, name in enumerate(classes)}
     strange = [at for at, text in enumerate(texts) if text not in place]
     if strange:
-        raise _unknown(label.name, texts, strange, rows, label.classes, "a class")
+        raise _unknown(column.name, texts, strange, rows, classes, "a class")
     return np.array([place[text] for text in texts], dtype=np.int64)
 
 
@@ -236,8 +242,8 @@ def _truths(column: Column, rows: Rows) -> NDArray[np.float64]:
     if None in values:
         at = values.index(None)
         raise DataError(
-            "A column of the role yes_no holds 1 and 0, or true and false, or yes and no",
-            fix=f"Correct the cell, or declare the column a category {_ALL_SITES}",
+            "A column of the role yes_no, or each of several labels, holds 1 and 0, or true and false, or yes and no",
+            fix=f"Correct the cell, or declare the column a category, or one label with classes, {_ALL_SITES}",
             detail=f"row {rows[at]}, column {column.name!r}: {texts[at]!r}",
         )
     return np.array(values, dtype=np.float64)
@@ -255,14 +261,3 @@ def _dates(column: Column, rows: Rows) -> NDArray[np.float64]:
             detail=f"row {rows[found.odd]}, column {column.name!r}: {found.how or repr(texts[found.odd])}",
         )
     return found.values
-
-
-def _filled(column: Column, rows: Rows) -> list[str]:
-    texts = list(column.texts())
-    if "" in texts:
-        raise DataError(
-            "A client or a split must be said in each row",
-            fix="Fill the cells, or leave those rows out",
-            detail=f"row {rows[texts.index('')]}, column {column.name!r} is empty",
-        )
-    return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,12 @@ SAY_SO = (
     "dataset.task=regression in a simulation"
 )
 """The way to a regression."""
+
+SEVERAL = (
+    "Several labels for each example are a column of 1 and 0 for each, all of which a schema declares as role: label, "
+    "without classes; or 'y' with a column for each in an .npz file"
+)
+"""The way to several labels."""
 
 
 def labelled(texts: Sequence[str], classes: Sequence[str] = ()) -> NDArray[np.bool_]:
@@ -53,19 +60,40 @@ def classes_of(
     y = np.array([place[text] for text in texts], dtype=np.int64)
     if len(names) > 1 and names == [str(number) for number in range(len(names))]:
         return y, None, ()
-    return y, np.array(names, dtype=np.str_), _questions(names)
+    return y, np.array(names, dtype=np.str_), questions_of(names)
 
 
-def _questions(names: Sequence[str]) -> tuple[str, ...]:
+def questions_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Ask about names of classes that may be meant as one, or each as several."""
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(name.casefold(), []).append(name)
-    return tuple(
-        f"The classes {' and '.join(repr(each) for each in same)} differ only in case, and are {len(same)} classes. "
+        alike.setdefault(_core(name), []).append(name)
+    questions = [
+        f"The classes {' and '.join(repr(each) for each in same)} differ only in "
+        f"{'case' if len({name.casefold() for name in same}) == 1 else 'form'}, and are {len(same)} classes. "
         "Are they meant to be one?"
         for same in alike.values()
         if len(same) > 1
-    )
+    ]
+    if several := _joined(names, "|") or _joined(names, ";"):
+        questions.append(
+            f"The class {several!r} looks like several labels of one example, and is one class. {SEVERAL}."
+        )
+    return tuple(questions)
+
+
+def _core(name: str) -> str:
+    """Return what is left of a name without case, blanks and the way to write a number."""
+    values = numbers_of([Column("", (np.array([name.encode()]),))])[""].values
+    return " ".join(name.casefold().split()) if values is None or np.isnan(values[0]) else repr(float(values[0]))
+
+
+def _joined(names: Sequence[str], sign: str) -> str:
+    """Return the first name of words with a sign between, one of which is in another name too; empty without one."""
+    words = {name: {word.strip() for word in name.split(sign)} for name in names}
+    counts = Counter(word for each in words.values() for word in each)
+    joined = (name for name, each in words.items() if len(each) > 1 and all(each))
+    return next((name for name in joined if any(counts[word] > 1 for word in words[name])), "")
 
 
 def _refuse_decimals(column: Column, rows: NDArray[np.int64]) -> None:

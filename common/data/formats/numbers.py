@@ -3,15 +3,16 @@
 ``14.23`` is plain. Others part decimals with a comma (``14,23``), or thousands with commas, points, spaces or
 apostrophes (``1,234.5``, ``1.234,5``, ``1 234``, ``1'234``). Which it is, a column says: what it holds is read in the
 one way that fits all of its cells. Where both do, as with nothing but ``1,234``, the other columns of the file decide,
-which the same program wrote; and where they do not either, the column is refused, for nobody could tell.
+which the same program wrote; and where they do not either, the column is refused, for nobody could tell. A point parts
+decimals unless the file has decimal commas: where it may part thousands nevertheless, that is told.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ _POINT = re.compile(rf"[+-]?(?:(?:\d+|[1-9]\d{{0,2}}(?:,\d{{3}})+)(?:\.\d*)?|\.\
 _COMMA = re.compile(rf"[+-]?(?:(?:\d+|[1-9]\d{{0,2}}(?:\.\d{{3}})+)(?:,\d*)?|,\d+){_POWER}")
 _GROUPS = re.compile("([+-]?\\d{1,3})((?:[ \u00a0\u2009\u202f'\u2019]\\d{3})+)(?![\\d])")
 _GROUPED_BY_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+_BELOW_THOUSAND = re.compile(r"[+-]?\d{1,3}")
+_NEXT_UNLIKE = 2.0**24
+"""Whole numbers up to here are what they are in 32 bits."""
 
 TRUTHS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "y": 1.0, "n": 0.0, "t": 1.0, "f": 0.0}
 """Words for yes and no, in any case."""
@@ -63,12 +67,17 @@ def numbers_of(columns: Sequence[Column]) -> dict[str, Numbers]:
             written[column.name] = _Written.of(column)
     styles = {each.style for each in written.values()}
     comma, point = "comma" in styles, "point" in styles
+    plain = [column for column in columns if column.name in found and column.values is None]
     if comma:  # then 1.234 may be a thousand
-        for column in columns:
-            if column.name in found and column.values is None and _is_grouped_by_points(column):
-                found[column.name] = _unclear(column, lambda cell: "." in cell)
+        for column in plain:
+            if _is_grouped_by_points(column):
+                found[column.name] = _unclear(column, _is_pointed)
+    elif not point:
+        doubtful = [column for column in plain if _may_have_thousands(column)]
+        if doubtful and not any(_has_point(column) for column in plain):
+            found.update({column.name: _doubtful(column, found[column.name]) for column in doubtful})
     if "either" in styles and not point:
-        point = any(column.name in found and column.values is None and _has_point(column) for column in columns)
+        point = any(_has_point(column) for column in plain)
     for name, each in written.items():
         found[name] = each.read(comma=comma and not point, point=point and not comma)
     return {column.name: found[column.name] for column in columns}
@@ -80,6 +89,24 @@ def truths_of(column: Column) -> NDArray[np.float64] | None:
     if not {text for text in texts if text not in ABSENT} <= TRUTHS.keys() or not set(texts) - ABSENT:
         return None
     return np.array([TRUTHS.get(text, math.nan) for text in texts])
+
+
+def loses_digits(values: NDArray[np.float64]) -> bool:
+    """Tell whether all numbers of a column are whole, and some of them not what they are in 32 bits."""
+    held = values[~np.isnan(values)]
+    size = np.abs(held)
+    if not len(held) or not _NEXT_UNLIKE < size.max() < 2.0**63 or (held % 1).any():
+        return False
+    return bool((held.astype(np.float32) != held).any() or size.max() >= 2.0**53)
+
+
+def are_padded(column: Column) -> bool:
+    """Tell whether a column of whole numbers has some with zeros before them, such as 01000; 00 to 09 are not meant."""
+    firsts = [block.view("S1").reshape(len(block), -1)[:, 0] for block in column.blocks]
+    began = [block[first == b"0"] for block, first in zip(column.blocks, firsts, strict=True)]
+    if not any(len(cell) > 2 and cell.isdigit() for cells in began for cell in cells.tolist()):
+        return False
+    return all(cell.isdecimal() for cell in _raw(column) if cell.lower() not in GAPS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,13 +179,37 @@ def _has_point(column: Column) -> bool:
 
 def _is_grouped_by_points(column: Column) -> bool:
     """Tell whether each point in a column of plain numbers may part thousands, and there is one."""
-    pointed = [cell for cell in _raw(column) if "." in cell]
-    return bool(pointed) and all(_GROUPED_BY_POINTS.fullmatch(cell) for cell in pointed)
+    if not any(b"." in block.tobytes() for block in column.blocks):
+        return False
+    pointed = False
+    for cell in filter(_is_pointed, _raw(column)):
+        if not _GROUPED_BY_POINTS.fullmatch(cell):
+            return False
+        pointed = True
+    return pointed
 
 
-def _raw(column: Column) -> list[str]:
-    """Return the cells as they were written: in one form, 1.000 would be 1."""
-    return [cell.decode() for block in column.blocks for cell in block.tolist()]
+def _is_pointed(cell: str) -> bool:
+    return "." in cell and cell not in GAPS
+
+
+def _may_have_thousands(column: Column) -> bool:
+    """Tell whether points in a column of plain numbers look like those of thousands rather than of decimals."""
+    if not _is_grouped_by_points(column):
+        return False
+    whole = [cell for cell in _raw(column) if "." not in cell and cell.lower() not in GAPS]
+    return (column.semicolons or bool(whole)) and all(_BELOW_THOUSAND.fullmatch(cell) for cell in whole)
+
+
+def _doubtful(column: Column, found: Numbers) -> Numbers:
+    cell = next(filter(_is_pointed, _raw(column)))
+    how = f"the point of {cell} is read as that of decimals (if it parts thousands here, write {cell.replace('.', '')})"
+    return replace(found, how=how)
+
+
+def _raw(column: Column) -> Iterator[str]:
+    """Yield the cells as they were written: in one form, 1.000 would be 1."""
+    return (cell.decode() for block in column.blocks for cell in block.tolist())
 
 
 def _unclear(column: Column, doubtful: Callable[[str], bool]) -> Numbers:

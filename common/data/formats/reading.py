@@ -72,7 +72,9 @@ class Reading:
             )
         if self.schema and self.task:
             raise ConfigError(
-                "A schema says what labels are for", self.task, fix="Leave task out; targets make a regression"
+                "A schema says what labels are for",
+                self.task,
+                fix="Leave task out; targets make a regression, and several labels a multilabel task",
             )
         if not self.label:
             raise ConfigError("The label must name a column", self.label, fix="The default is label")

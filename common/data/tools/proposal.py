@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +18,12 @@ from numpy.typing import NDArray
 from common.data.formats.cells import Column, Table, in_order, is_absent, is_whole_text, listed
 from common.data.formats.columns import columns_of, likely_label
 from common.data.formats.counters import COUNTERS, counts_rows, numbers_rows, without_unnamed
-from common.data.formats.dates import are_dates
-from common.data.formats.numbers import TRUTHS, numbers_of
+from common.data.formats.dates import are_dates, are_dates_as_numbers
+from common.data.formats.labels import questions_of
+from common.data.formats.numbers import TRUTHS, are_padded, numbers_of
+from common.data.schema_file import text_of
 from common.errors import DataError
-from common.preprocessing.schema import Declared, Schema
+from common.preprocessing.schema import FEATURES, Declared, Schema
 
 OFTEN = 10
 """Rows that have a value of a category for it to be listed."""
@@ -27,11 +31,13 @@ _FEW_NUMBERS = 6
 """Different whole numbers, at most, that may be codes."""
 _MOST_CODES = 50
 _MOST_CLASSES = 100
-_PEOPLE = re.compile(
+PEOPLE = re.compile(
     r"(?:client|patient|subject|person|participant|writer|user|pat)s?(?:[ _.-]?(?:id|nr|no|number|#))?#?"
 )
+"""What a column that says whose an example is may be called, in lower case."""
 _FAR = 0.25
 """Part of the median below which no other number lies, where 0 stands apart."""
+_STAND_INS = (-99, -999, -9999, -99999, 999, 9999, 99999)
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,31 @@ def propose(table: Table, label: str, task: str = "") -> Proposal:
             found.append(_label(column, task))
         else:
             found.append(_column(table, column))
-    columns = tuple(column for column, _ in found)
-    return Proposal(_once(columns), tuple(remark for _, remark in found))
+    columns = _once(tuple(column for column, _ in found))
+    remarks = tuple(remark for _, remark in found)
+    if all(column.role not in FEATURES for column in columns):
+        raise _no_feature(table, columns, remarks)
+    return Proposal(columns, remarks)
+
+
+def _no_feature(table: Table, columns: Sequence[Declared], remarks: Sequence[str]) -> DataError:
+    """Return the error of a table of which nothing is proposed as a feature, with a schema to write by hand."""
+    ignored = {column.name: remark for column, remark in zip(columns, remarks, strict=True) if column.role == "ignore"}
+    read = numbers_of([table.columns[name] for name in ignored if not PEOPLE.fullmatch(name.lower())])
+    numbers = {
+        name: Declared(name, "number", missing=bool(np.isnan(each.values).any()))
+        for name, each in read.items()
+        if each.values is not None and not np.isnan(each.values).all()
+    }
+    lines = text_of(Schema(tuple(numbers.get(column.name, column) for column in columns))) if numbers else ""
+    by_hand = f"; by hand, columns: {{{', '.join(line.strip() for line in lines.splitlines()[1:])}}}"
+    return DataError(
+        "A schema must have a feature, and none of these columns is proposed as one",
+        fix="Add a column that tells something of each example"
+        + ("; or, if a column is a feature after all, write the schema by hand, as below" if numbers else ""),
+        detail=("; ".join(f"{name!r}: {remark}" for name, remark in ignored.items()) or "there is none besides")
+        + (by_hand if numbers else ""),
+    )
 
 
 def _once(columns: tuple[Declared, ...]) -> tuple[Declared, ...]:
@@ -130,7 +159,9 @@ def _classes(name: str, different: set[str]) -> tuple[Declared, str]:
             fix="Name the column that holds the classes with --label",
             detail=f"column {name!r} holds {len(different)} different texts",
         )
-    return Declared(name, "label", classes=tuple(in_order(different))), "add the classes that only other sites have"
+    names = in_order(different)
+    asked = (*questions_of(names), "add the classes that only other sites have")
+    return Declared(name, "label", classes=tuple(names)), asked[0]
 
 
 def _column(table: Table, column: Column) -> tuple[Declared, str]:
@@ -143,7 +174,9 @@ def _by_name(table: Table, name: str, held: list[str], rows: int) -> tuple[Decla
     """Return what a column is that its name, or its place in the table, tells; None where they do not."""
     if name.lower() == "split" and {text.lower() for text in held} <= {"train", "test", "0", "1"}:
         return Declared(name, "split"), ""
-    if _PEOPLE.fullmatch(name.lower()) and len(held) == rows:
+    if PEOPLE.fullmatch(name.lower()) and held:
+        if len(held) < rows:
+            return Declared(name, "ignore"), "would be the client, but is not said in each row"
         return Declared(name, "client"), "whose example it is"
     if counts_rows(table, name) or (name.lower() in COUNTERS and numbers_rows(table, name)):
         return Declared(name, "ignore"), "numbers the rows"
@@ -158,18 +191,21 @@ def _by_cells(column: Column, texts: list[str], held: list[str]) -> tuple[Declar
     codes = (
         all(map(is_whole_text, different)) and 1 < len(different) <= _FEW_NUMBERS and len(held) >= 3 * len(different)
     )
-    if numbers is not None and not codes:
-        return _number(name, numbers)
-    if numbers is None and are_dates(texts):
+    if are_dates(texts) if numbers is None else are_dates_as_numbers(numbers):
         return Declared(name, "ignore"), "a date; role: date makes it a number of days"
+    padded = are_padded(column)
+    if numbers is not None and not codes and not padded:
+        return _number(name, numbers)
     if len(different) > min(_MOST_CODES, len(held) / 2):
         return Declared(name, "ignore"), "texts of which few occur twice"
-    return _category(name, held, missing=missing, few=numbers is not None)
+    return _category(name, held, missing=missing, few=numbers is not None and not padded)
 
 
 def _number(name: str, numbers: NDArray[np.float64]) -> tuple[Declared, str]:
     declared = Declared(name, "number", missing=bool(np.isnan(numbers).any()))
     held = numbers[~np.isnan(numbers)]
+    if odd := stand_ins(numbers):
+        return declared, f"does {odd[0]} mean missing? If so, empty those cells, and say missing: true"
     rest = held[held != 0]
     if len(rest) in (0, len(held)):
         return declared, "0 in each row: does that mean missing?" if len(held) and not len(rest) else ""
@@ -177,12 +213,29 @@ def _number(name: str, numbers: NDArray[np.float64]) -> tuple[Declared, str]:
     return declared, "0 is far from all others: does it mean missing (zero_means_missing: true)?" if apart else ""
 
 
+def stand_ins(numbers: NDArray[np.floating[Any]]) -> list[int]:
+    """Return what may stand for missing in a column: of -999 and its like, what several rows have, far from all others.
+
+    Far is farther than others are from each other.
+    """
+    odd = np.isin(numbers, _STAND_INS)
+    rest = numbers[~odd & ~np.isnan(numbers)]
+    if not odd.any() or not len(rest):
+        return []
+    low, high = rest.min(), rest.max()
+    found, counts = np.unique(numbers[odd], return_counts=True)
+    far = np.maximum(low - found, found - high) > high - low
+    return [int(number) for number in found[far & (counts > 1)]]
+
+
 def _category(name: str, held: list[str], *, missing: bool, few: bool) -> tuple[Declared, str]:
     counts = Counter(held)
     often = in_order({text for text, count in counts.items() if count >= OFTEN})
     remark = "codes? If they are amounts, role: number" if few else ""
     if not often:
-        return Declared(name, "ignore"), f"no value has {OFTEN} rows, so none is named; list those that may be told"
+        amounts = "; if they are amounts, role: number" if few else ""
+        told = f"no value has {OFTEN} rows, so none is named; list those that may be told{amounts}"
+        return Declared(name, "ignore"), told
     declared = Declared(name, "category", values=tuple(often), missing=missing)
     if len(often) < len(counts):
         return replace(declared, other=True), f"values of fewer than {OFTEN} rows are not named"

@@ -14,6 +14,7 @@ from common.data.formats import PLAIN, Reading
 from common.data.formats.cells import is_whole_text
 from common.data.local import LocalOptions, read_local
 from common.data.pool import Pool, class_names
+from common.data.tools.doubts import doubts
 from common.data.tools.summary import Summary, summarize
 from common.errors import DataError
 from common.settings import DatasetSettings
@@ -54,7 +55,7 @@ class Finding:
     missing : tuple of str
         Classes of the search that these data have no example of.
     notes : tuple of str
-        What was done in reading, in sentences.
+        What was done in reading, and what is to be asked, in sentences.
     """
 
     summary: Summary
@@ -90,7 +91,7 @@ def check(path: str, wanted: Wanted, reading: Reading = PLAIN) -> Finding:
     except DataError as error:
         problem = error
     summary = summarize(pool)
-    return Finding(summary, problem, parts, _missing(summary, wanted), pool.notes)
+    return Finding(summary, problem, parts, _missing(summary, wanted), (*pool.notes, *doubts(pool)))
 
 
 def _compare(pool: Pool, wanted: Wanted) -> None:

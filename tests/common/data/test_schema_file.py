@@ -74,4 +74,7 @@ def test_a_schema_that_is_not_there_is_said_without_its_path(tmp_path: Path) -> 
     with pytest.raises(DataError, match="must be a file") as caught:
         load_schema(tmp_path / "quux.yaml")
     assert "quux" not in str(caught.value)
-    assert "quux" in caught.value.detail
+    assert caught.value.detail == f"nothing is at {tmp_path / 'quux.yaml'}"
+    with pytest.raises(DataError, match="must be a file") as caught:
+        load_schema(tmp_path)
+    assert "Errno" not in caught.value.detail

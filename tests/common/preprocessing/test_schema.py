@@ -39,11 +39,21 @@ def test_json_goes_there_and_back():
     assert one.to_dict()["columns"]["when"] == {"role": "date"}
 
 
+def test_several_labels_are_named_by_their_columns():
+    one = schema(disease={"role": "label"}, cough={"role": "label"})
+    assert one.classes == ("cough", "disease")
+    assert [column.name for column in one.learnt] == ["cough", "disease"]
+    assert Schema.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
 BAD = [
     ({"age": {"role": "numbers"}}, "role of a column is one of"),
     ({"age": {}}, "role of a column is one of"),
     ({"age": {"role": "number", "values": ["1"]}}, "has these options: indicator, missing, range, unit"),
-    ({"part": {"role": "split", "missing": True}}, "has these options: none"),
+    ({"part": {"role": "split", "missing": True}}, "A split must be said in each row"),
+    ({"who": {"role": "client", "missing": True}}, "A client must be said in each row.*or leave those rows out"),
+    ({"part": {"role": "split", "unit": "mm"}}, "has these options: none"),
+    ({"age": {"role": "number", "zero_means_missing": True, "missing": False}}, "whose 0 means missing may be missing"),
     ({"age": {"role": "number", "colour": "red"}}, "A schema says of a column"),
     ({"age": {"role": "number", "missing": "perhaps"}}, "missing of a column is no bool"),
     ({"age": {"role": "number", "range": [1]}}, "A range is two numbers"),
@@ -55,9 +65,11 @@ BAD = [
     ({"cp": {"role": "category", "values": ["a", "a"]}}, "different values"),
     ({"cp": {"role": "category", "values": [1, 2]}}, "values of a column are texts"),
     ({"disease": {"role": "label", "classes": ["no"]}}, "names 2 to 1024 different classes"),
-    ({"disease": {"role": "ignore"}}, "one label, or else targets"),
-    ({"age": {"role": "target"}}, "one label, or else targets"),
-    ({"age": {"role": "label", "classes": ["a", "b"]}}, "one label, or else targets"),
+    ({"disease": {"role": "ignore"}}, "one label, or several, or else targets"),
+    ({"age": {"role": "target"}}, "one label, or several, or else targets"),
+    ({"age": {"role": "label", "classes": ["a", "b"]}}, "Each of several labels is yes or no, and names no classes"),
+    ({"age": {"role": "label"}}, "Each of several labels is yes or no"),
+    ({"disease": {"role": "label"}}, "only one names its classes"),
     ({"age": {"role": "client"}}, "one client at most"),
     ({"": {"role": "number"}}, "must be printable"),
     ({"a\n": {"role": "number"}}, "must be printable"),

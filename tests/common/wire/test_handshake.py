@@ -12,7 +12,7 @@ from common.errors import ConfigError, ProtocolError
 from common.preprocessing.base import Sums
 from common.preprocessing.schema import Declared, Schema
 from common.settings import DatasetSettings
-from common.tasks import Classification, Regression
+from common.tasks import Classification, Multilabel, Regression
 from common.wire.arrays import num_bytes
 from common.wire.handshake import (
     decode_name,
@@ -153,6 +153,15 @@ def test_a_schema_arrives_as_it_was_sent():
         content["schema"] = ConfigRecord({"json": text})
         with pytest.raises(ProtocolError):
             decode_report(content)
+
+
+def test_several_labels_are_those_of_the_schema():
+    schema = Schema((Declared("a", "number"), Declared("sits", "label"), Declared("walks", "label")))
+    told = replace(REPORT, input_shape=[1], schema=schema, head=Multilabel(2, ("sits", "walks")), counts=[], sums={})
+    assert decode_report(over_the_wire(encode_report(DIGEST, told))) == told
+    for head in (Multilabel(2), Multilabel(2, ("sits", "runs")), Classification(2, ("sits", "walks"))):
+        with pytest.raises(ProtocolError, match="must be those of its schema"):
+            decode_report(encode_report(DIGEST, replace(told, head=head)))
 
 
 def test_a_node_that_was_asked_for_no_sums_and_counts_sends_none():

@@ -82,6 +82,7 @@ def test_what_is_said_in_other_ways_is_the_same(table: Write, content: str | byt
 def test_packed_files_are_read(table: Write) -> None:
     same(table(gzip.compress(PLAIN.encode()), "data.csv.gz"))
     same(table(gzip.compress(PLAIN.replace(",", "\t").encode()), "DATA.TSV.GZ"))
+    same(table(gzip.compress(PLAIN.encode()), "data.csv"))
     with pytest.raises(DataError, match="must be packed with gzip"):
         table(PLAIN, "data.csv.gz")
     with pytest.raises(DataError, match="as text"):

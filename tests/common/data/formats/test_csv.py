@@ -104,8 +104,10 @@ BAD: list[tuple[str | bytes, str, str]] = [
     ("a,label\n1,0\n2,1,5\n", "as many cells as the first", "row 3 has 3, the first one 2"),
     ("a,label\n1,0\n,1\n", "no empty cells", "row 3, column 'a' is empty"),
     ("a,label\n1,\n2,NA\n", "rows with a label", "column 'label' is empty"),
-    ("a,b,label\n1,,0\n,2,1\n,?,1\n", "no empty cells", "as are 1 more of that column; row 2, column 'b' is empty"),
-    ("a,label,client\n1,0,\n", "no empty cells", "row 2, column 'client' is empty"),
+    ("a,b,label\n1,,0\n,2,1\n,?,1\n", "no empty cells", "as is 1 more of that column; row 2, column 'b' is empty"),
+    ("a,label\n,0\n,1\n?,1\n", "no empty cells", "as are 2 more of that column"),
+    ("a,label,client\n1,0,\n", "client or a split must be said in each row", "row 2, column 'client' is empty"),
+    ("a,split,label\n1,0,0\n1,,0\n1,,0\n", "or leave those rows out", "row 3, column 'split' is empty, as is 1 more"),
     ("a,label\n1,0\n\n\ntwo,1\n", "must hold numbers", "row 5, column 'a': 'two'"),
     ("a;label\n1;0\n2,345;1\n", "Write decimals with a point", "row 3, column 'a': 2,345 may be 2345 or 2.345"),
     ("a;b;label\n1.234;0,5;x\n", "Write decimals with a point", "row 2, column 'a': 1.234 may be 1234 or 1.234"),
@@ -122,7 +124,13 @@ BAD: list[tuple[str | bytes, str, str]] = [
     (b"a,label\n1\0,1\n", "as text", "bytes that no text has"),
     (b"PK\x03\x04\0\0", "as text", "a workbook"),
     (b"\xff\xfea", "as text", "no encoding"),
-    ('a,label\n"1,0\n', "as text", "unexpected end"),
+    ('a,"label\n1,0\n', "as text", "unexpected end"),
+    ('a,label\n"1,0\n', "Close the quote", "in what begins in row 2: unexpected end"),
+    ('sep=,\na,label\n1,0\n\n2,"1\n' + "3,1\n" * 700, "Close the quote", "in what begins in row 5: "),
+    ('a,label\n1,0\n"2,1\n3,"1"\n', "Close the quote", "in what begins in row 3: "),
+    ("a b label\n1 2 x\n3 4 y\n", "blanks part none", "each row has 3 words"),
+    ("body mass\n70\n80\n", "must have the column 'label'", "its columns are 'body mass'"),
+    ("# of a lab\na,label\n1,2\n", "Take out what stands above the names", "the first one 1, which is '# of a lab'"),
 ]
 
 

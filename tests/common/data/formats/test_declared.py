@@ -19,7 +19,7 @@ from common.data.ingest import pool_of
 from common.data.schema_file import save_schema
 from common.errors import ConfigError, DataError
 from common.preprocessing.schema import Schema
-from common.tasks import Classification, Regression
+from common.tasks import Classification, Multilabel, Regression
 
 SCHEMA = Schema.from_dict(
     {
@@ -203,8 +203,32 @@ def test_numbers_to_learn_are_targets(table: Write) -> None:
     assert pool.y.dtype == np.float32
 
 
+SEVERAL = {"role": "label"}
+
+
+def test_several_labels_are_columns_of_yes_and_no(table: Write, tmp_path: Path) -> None:
+    changed = SCHEMA.to_dict()
+    changed["columns"] |= {"ill": SEVERAL, "coughs": SEVERAL, "who": {"role": "ignore"}}
+    schema = Schema.from_dict(changed)
+    header = [*HEADER, "coughs"]
+    rows = [[*row, cell] for row, cell in zip(ROWS, ["1", "False", "no"], strict=True)]
+    raw = table([*rows, [*ROWS[0], ""]], header, schema=schema)
+    assert raw.notes == ("1 of 4 rows has no label in 'coughs' and is left out: row 5.",)
+    pool = pool_of(raw, own=True)
+    assert pool.task.head == Multilabel(2, ("coughs", "ill"))  # in the order of their names
+    assert pool.y.tolist() == [[1, 0], [0, 1], [0, 1]]
+    with pytest.raises(DataError, match="each of several labels") as caught:
+        table([*rows, [*ROWS[0], "badly"]], header, schema=schema)
+    assert caught.value.detail == "row 5, column 'coughs': 'badly'"
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+    pq.write_table(pa.table(columns | {"coughs": [True, False, False]}), tmp_path / "data.parquet")
+    save_schema(tmp_path / "several.yaml", schema)
+    again = read(str(tmp_path / "data.parquet"), Reading(schema=str(tmp_path / "several.yaml")))
+    assert again.y.tolist() == raw.y.tolist()
+
+
 BAD = [
-    (with_cell(1, "age", ""), "unless the schema declares them", "row 3, column 'age' is empty, as 1 in all"),
+    (with_cell(1, "age", ""), "unless the schema declares them", "row 3, column 'age' is empty"),
     (with_cell(1, "age", "old"), "must hold numbers", "row 3, column 'age': 'old'"),
     (with_cell(1, "age", "498"), "within the range", "498 is not within 0 to 120 years, as 1 of 3 numbers are not"),
     (with_cell(1, "chol", "1e300"), "fit into 32 bits", "row 3, column 'chol': '1e300'"),
@@ -231,6 +255,9 @@ def test_a_missing_column_is_named_with_what_may_be_meant(table: Write) -> None:
     with pytest.raises(DataError, match="must have the columns that its schema declares") as caught:
         table(header=["Age" if name == "age" else "chest" if name == "cp" else name for name in HEADER])
     assert caught.value.detail == "'age', 'cp' are missing; 'Age' may be 'age'"
+    with pytest.raises(DataError, match="must have the columns that its schema declares") as caught:
+        table(header=["years" if name == "age" else name for name in HEADER])
+    assert caught.value.detail == "'age' is missing; the table has 'years' besides"  # and not 'note', to be ignored
 
 
 def test_days_and_months_are_told_apart_by_the_column(table: Write) -> None:

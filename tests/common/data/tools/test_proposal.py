@@ -22,6 +22,7 @@ def cell(name: str, row: int) -> str:
         "colour": ["red", "blue"][row % 2] if row != 17 else "zanzibar",
         "smoker": ["yes", "no"][row % 2] if row % 5 else "",
         "seen": f"2026-01-{1 + row % 28:02}",
+        "born": f"1960{1 + row % 12:02}{1 + row % 28:02}",
         "remark": f"text {row}",
         "none": "",
         "same": "0",
@@ -30,7 +31,21 @@ def cell(name: str, row: int) -> str:
     }[name]
 
 
-NAMES = ("Unnamed: 0", "patient_id", "age", "chol", "cp", "colour", "smoker", "seen", "remark", "none", "same", "ill")
+NAMES = (
+    "Unnamed: 0",
+    "patient_id",
+    "age",
+    "chol",
+    "cp",
+    "colour",
+    "smoker",
+    "seen",
+    "born",
+    "remark",
+    "none",
+    "same",
+    "ill",
+)
 
 
 @pytest.fixture
@@ -53,6 +68,7 @@ def test_each_column_has_a_role(path: Path) -> None:
         "colour": "category",
         "smoker": "yes_no",
         "seen": "ignore",
+        "born": "ignore",
         "remark": "ignore",
         "none": "ignore",
         "same": "number",
@@ -66,6 +82,7 @@ def test_each_column_has_a_role(path: Path) -> None:
     assert "does it mean missing" in remarks["chol"]
     assert "0 in each row" in remarks["same"]
     assert "a date" in remarks["seen"]
+    assert "a date" in remarks["born"]
     assert proposal.naming == ("cp", "colour", "ill")
 
 
@@ -99,6 +116,43 @@ def test_a_label_of_numbers_is_a_target_and_one_of_codes_a_class(tmp_path: Path)
     assert propose(read_table(str(path)), "c").schema.classes == ("0", "1", "2")
     (guessed,) = propose(read_table(str(path)), "label").schema.targets
     assert guessed.name == "y"
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([str(row) for row in range(30)], "'f': numbers the rows"),
+        ([str(row % 5) for row in range(30)], "'f': no value has 10 rows"),
+    ],
+)
+def test_where_no_column_is_proposed_as_a_feature_one_is_written_by_hand(
+    tmp_path: Path, cells: list[str], why: str
+) -> None:
+    path, schema = tmp_path / "data.csv", tmp_path / "schema.yaml"
+    rows = [f"{'' if row == 3 else row % 7},{cell},{'ab'[row % 2]}" for row, cell in enumerate(cells)]
+    path.write_text("\n".join(["patient_id,f,label", *rows]))
+    with pytest.raises(DataError, match="none of these columns is proposed as one") as caught:
+        propose(read_table(str(path)), "label")
+    assert why in caught.value.detail
+    assert "'patient_id': would be the client, but is not said in each row" in caught.value.detail
+    schema.write_text(caught.value.detail.partition("; by hand, ")[2])
+    raw = read(str(path), Reading(schema=str(schema)))
+    assert raw.x[:, 0].tolist() == [float(cell) for cell in cells]
+
+
+def test_classes_that_differ_in_form_only_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("g,label\n" + "".join(f"{row * 1.5},{'a b' if row % 2 else 'A  b'}\n" for row in range(30)))
+    proposal = propose(read_table(str(path)), "label")
+    assert "differ only in form" in proposal.remarks[1]
+
+
+def test_a_column_of_few_numbers_may_be_amounts(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("g,h,label\n" + "".join(f"{row % 4},{row * 1.5},{'ab'[row % 2]}\n" for row in range(30)))
+    proposal = propose(read_table(str(path)), "label")
+    assert proposal.columns[0].role == "ignore"  # each of 4 values has at most 8 rows
+    assert "role: number" in proposal.remarks[0]
 
 
 @pytest.mark.parametrize(
