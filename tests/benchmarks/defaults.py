@@ -45,6 +45,8 @@ TRIALS = 27
 """Of the old side, at least: its default."""
 MARGIN = 1.05
 """By which more trials are asked for than would cost as much: later ones may be cheaper."""
+STEP = 4
+"""How many times more trials there are at most from one search to the next."""
 SHOWN = ("winner", "baseline", "linear", "constant")
 
 
@@ -88,6 +90,27 @@ class Row:
             "seconds": {name: fmean(found.seconds[name] for found in self.found) for name in self.found[0].seconds},
             "runs": [asdict(found) for found in self.found],
         }
+
+
+def more_trials(tried: Sequence[tuple[int, float]], cost: float) -> int:
+    """Return how many trials the old side has next, so that it comes to a cost and not far beyond.
+
+    Later trials are dearer than earlier ones where a search finds that larger networks are better: so it goes by what
+    the last ones cost, and in steps.
+
+    Parameters
+    ----------
+    tried : sequence of tuple
+        Trials, and what they cost in all, rising from ``(0, 0.0)``.
+    cost : float
+        That they are to come to.
+    """
+    last, spent = tried[-1]
+    if not last:
+        return TRIALS
+    before, less = tried[-2]
+    each = max((spent - less) / (last - before), spent / last)
+    return last + max(1, min(math.ceil(MARGIN * (cost - spent) / each), (STEP - 1) * last))
 
 
 def _summary(values: Sequence[float]) -> dict[str, float | None]:
@@ -135,12 +158,13 @@ class Benchmark:
 
     def _pair(self, name: str, seed: int) -> tuple[Found, Found]:
         """Search with both sides, the old one with more and more trials until it has cost as much."""
-        new, trials = self._run(name, self._new, seed, ["final.seeds=1"], "default"), TRIALS
+        new, tried = self._run(name, self._new, seed, ["final.seeds=1"], "default"), [(0, 0.0)]
         while True:
+            trials = more_trials(tried, new.cost)
             old = self._run(name, self._old, seed, [f"search.trials={trials}"], f"trials-{trials}")
             if old.cost >= new.cost:
                 return old, new
-            trials = math.ceil(MARGIN * trials * new.cost / old.cost)
+            tried.append((trials, old.cost))
 
     def _run(self, name: str, side: Side, seed: int, own: Sequence[str], kind: str) -> Found:
         what = f"{name}, {side.label}, seed {seed}, {kind}"
