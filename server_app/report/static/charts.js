@@ -191,7 +191,7 @@ function scaleOf(axis, rows, range) {
 
 function drawAxis(svg, axis, scale, x, top, bottom, room, place) {
   svg.append(s("line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom, style: "stroke:var(--quiet)" }));
-  svg.append(s("text", { class: "name", x, y: place % 2 ? 14 : 32, "text-anchor": "middle" }, s("title", {}, axis.name), clip(axis.name, room * 1.8)));
+  svg.append(s("text", { class: "name", x: place && x, y: place % 2 ? 14 : 32, "text-anchor": place ? "middle" : "start" }, s("title", {}, axis.name), clip(axis.name, room * 1.8)));
   const labels = axis.labels ? axis.labels.map((label, value) => [value, label]) : scale.ticks(4).map((value) => [value, ticksOf(value)]);
   const step = Math.ceil(labels.length / 9);
   labels.filter((_, at) => at % step === 0).forEach(([value, label]) => halo(svg, x + 5, scale(value) + 4, clip(label, room - 8)));
