@@ -49,7 +49,7 @@ def over_baseline(winner: Mapping[str, Any], baseline: Mapping[str, Any], head: 
     """Yield the gain over a baseline that learnt something, and what it cost."""
     chance, gain = _gain(baseline, "constant"), _gain(winner, "baseline")
     if chance is not None and not chance.clear:
-        told = _no_better("baseline", f"chance, predicting the {head.constant},", chance, head)
+        told = _no_better("baseline", f"chance (predicting the {head.constant})", chance, head)
         yield f"{told}, so a gain over it says nothing."
         yield from _one_class("baseline", baseline)
     elif gain is not None:
@@ -89,7 +89,7 @@ def _no_better(role: str, what: str, gain: Gain, head: Head) -> str:
     if gain.within_noise and gain.mean > 0:
         words = gain_in_words(gain, head)
         return f"Whether the {role} is better than {what} cannot be told: {words[0].lower()}{words[1:]}"
-    return f"The {role} is no better than {what.removesuffix(',')}"
+    return f"The {role} is no better than {what}"
 
 
 def _by_chance(gain: Gain) -> str:

@@ -324,7 +324,7 @@ def test_no_gain_is_told_over_a_baseline_at_chance():
     text = text_of(summary(result_with([0.9, 0.7, 0.8], [0.3, 0.31, 0.3])))
     # 0, 0.01 and 0 above the constant model: 0.0033 in the mean, and as much is its standard error
     words = " ".join(text.split())
-    assert "Whether the baseline is better than chance, predicting the majority class, cannot be told: gain" in words
+    assert "Whether the baseline is better than chance (predicting the majority class) cannot be told: gain" in words
     assert "so a gain over it says nothing" in words
     assert "Gain in" not in text
 

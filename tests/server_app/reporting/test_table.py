@@ -271,12 +271,12 @@ def test_over_a_baseline_at_chance_no_gain_is_told(eventful):
     gains(result, "baseline", "constant", 0.0, spread=0.02)
     result["baseline"]["one_class"] = 1
     words = words_of(result)
-    chance = "no better than chance, predicting the majority class, so a gain over it says nothing."
+    chance = "no better than chance (predicting the majority class), so a gain over it says nothing."
     assert f"The baseline is {chance} The baseline predicts one class only." in words
     assert "Gain in" not in words
     gains(result, "baseline", "constant", 0.01, spread=0.02)
     words = words_of(result)
-    assert "Whether the baseline is better than chance, predicting the majority class, cannot be told: gain" in words
+    assert "Whether the baseline is better than chance (predicting the majority class) cannot be told: gain" in words
     assert "within noise, so a gain over it says nothing." in words
     assert "Gain in" not in words
 
