@@ -15,5 +15,7 @@ from tests.benchmarks.defaults import STEP, TRIALS, more_trials
         ([(0, 0.0), (27, 54.0), (37, 64.0)], 98.0, 37 + 21),  # 34 / (64 / 37) x 1.05 = 20.6: no cheaper than the mean
     ],
 )
-def test_it_comes_to_a_cost_by_what_the_last_ones_cost_and_in_steps(tried, cost, expected):
+def test_it_comes_to_a_cost_by_what_the_last_ones_cost_and_in_steps(
+    tried: list[tuple[int, float]], cost: float, expected: int
+) -> None:
     assert more_trials(tried, cost) == expected
