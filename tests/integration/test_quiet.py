@@ -9,6 +9,7 @@ import pytest
 pytestmark = pytest.mark.simulation
 
 
+@pytest.mark.thorough
 def test_a_sweep_for_programs_is_a_list_and_nothing_else(search, tmp_path):
     """Its second search finds the first one in its folder, and fails."""
     run = search(tmp_path / "run", "-m", "--json", "seed=1,2")
@@ -21,6 +22,7 @@ def test_a_sweep_for_programs_is_a_list_and_nothing_else(search, tmp_path):
     assert "json" not in (run.folder / "config.yaml").read_text()
 
 
+@pytest.mark.thorough
 def test_a_quiet_search_with_its_control_prints_its_folder(search, tmp_path):
     run = search(tmp_path / "run", "--quiet", "control=random", "search.trials=2")
     assert (run.process.stdout, run.process.stderr) == (f"{run.folder}\n", "")
