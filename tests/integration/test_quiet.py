@@ -9,7 +9,6 @@ import pytest
 pytestmark = pytest.mark.simulation
 
 
-@pytest.mark.thorough
 def test_a_sweep_for_programs_is_a_list_and_nothing_else(search, tmp_path):
     """Its second search finds the first one in its folder, and fails."""
     run = search(tmp_path / "run", "-m", "--json", "seed=1,2")
