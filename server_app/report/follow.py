@@ -80,13 +80,13 @@ def news_of(
     clock : callable
         Returns seconds.
     """
-    tail, due, ended = Tail(folder / JOURNAL, after), clock() + LEAST, _changed(folder)
+    tail, due, ended = Tail(folder / JOURNAL, after), clock() + LEAST, result_written(folder)
     stale = True  # it may have ended since the page was made
     while True:
         if events := tail.read():
             stale = True
             yield "journal", [finite(event) for event in events]
-        if (now := _changed(folder)) != ended or (stale and clock() >= due):
+        if (now := result_written(folder)) != ended or (stale and clock() >= due):
             began, ended, stale = clock(), now, False
             document = _document(folder)
             due = clock() + max(LEAST, PART * (clock() - began))
@@ -104,7 +104,7 @@ def _document(folder: Path) -> Any:
         return None
 
 
-def _changed(folder: Path) -> float:
+def result_written(folder: Path) -> float:
     """Return when the result of a run was written; 0 before."""
     try:
         return (folder / RESULT).stat().st_mtime

@@ -10,15 +10,15 @@ from pathlib import Path
 from common.errors import StorageError
 from server_app.journal import finite
 from server_app.report.document import document_of
+from server_app.report.follow import LEAST, result_written
 from server_app.report.page import page_of
-from server_app.run_folder import JOURNAL, RESULT
-
-LEAST = 5.0
-"""Seconds from one making to the next, at least: what a page does not have yet comes to it as events."""
+from server_app.run_folder import JOURNAL
 
 
 class Served:
     """Makes the page of a run, and again where there is more to see; many may ask at the same time.
+
+    What a page does not have yet comes to it as events, so it is made no more often than the documents of these.
 
     Parameters
     ----------
@@ -47,8 +47,5 @@ class Served:
 
     def _changed(self) -> tuple[int, float]:
         """Return the size of the journal, and when the result was written."""
-        journal, result = self._folder / JOURNAL, self._folder / RESULT
-        try:
-            return journal.stat().st_size, result.stat().st_mtime if result.exists() else 0.0
-        except OSError:
-            return 0, 0.0
+        journal = self._folder / JOURNAL
+        return journal.stat().st_size if journal.is_file() else 0, result_written(self._folder)
