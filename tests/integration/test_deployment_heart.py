@@ -9,7 +9,7 @@ import pytest
 from common.config import CONF
 from tests.support.federation import Federation
 
-pytestmark = [pytest.mark.deployment, pytest.mark.shared_data]
+pytestmark = [pytest.mark.deployment, pytest.mark.shared_data, pytest.mark.thorough]
 
 HOSPITALS = ("cleveland", "hungarian", "long_beach", "switzerland")
 SETTINGS = (
