@@ -261,27 +261,27 @@ class Allowance:
         """Return what tells what the final training costs, by its rounds, where a trial goes a step further."""
         new = trial.number == len(search.trials)
         ranking = [trial, *search.ranking] if new else search.ranking
-        baselines = [] if self.baseline is None else [self.baseline]
-        if self.final.baseline == PORTFOLIO and (tried := [one for one in ranking if one.origin == PORTFOLIO]):
-            baselines = [self.load(one.identity) for one in may_be_best(tried, 1)]
+        final, winners, best = self.final, 1, may_be_best(ranking, self.final.finalists)
+        known = [one for one in ranking if one.origin == PORTFOLIO] if final.baseline == PORTFOLIO else []
+        baselines = [self.load(one.identity) for one in may_be_best(known, 1)]
+        if not known and self.baseline is not None:
+            baselines = [self.baseline]
+        if search.objectives.several:
+            best = may_be_best(ranking, max(1, len(search.front)))
+            final, winners = replace(final, finalists=1), num_of_front(final, len(best))
+        elif known and final.finalists > 1:  # the baseline is one of them
+            best, baselines, winners = [*best, *may_be_best(known, 1)], [], 2
         selection = self._workers(search, self.final_placement, search.held_out)
         judges, tests = (tuple(self.held(name, split) for name in self.names()) for split in ("validation", "test"))
         others = self._workers(search, self.final_placement, ())
-        others = replace(others, score=judges, test=tests if any(tests) else ())  # else the test is on the server
-        final, most, winners = self.final, self.final.finalists, 1
-        if search.objectives.several:
-            final, most = replace(final, finalists=1), max(1, len(search.front))
-        best = [self.load(one.identity) for one in may_be_best(ranking, most)]
-        if search.objectives.several:
-            winners = num_of_front(final, len(best))
         cost = partial(
             final_cost,
-            finalists=best,
+            finalists=[self.load(identity) for identity in dict.fromkeys(one.identity for one in best)],
             baselines=baselines,
             linear=self.linear,
             constant=self.constant,
             selection=selection,
-            others=others,
+            others=replace(others, score=judges, test=tests if any(tests) else ()),  # else the test is on the server
             held_out=bool(search.held_out),
             winners=winners,
         )

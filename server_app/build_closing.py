@@ -107,7 +107,7 @@ def build_finalists(
     journal, blobs, roster
         As in `build_search`.
     """
-    contenders = finalists_of(search.ranking, config.final.finalists)
+    contenders = finalists_of(search.ranking, config.final)
     if len(contenders) < 2 or search.objectives.several:
         return None
     stage = Finalists(

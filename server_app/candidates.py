@@ -17,9 +17,9 @@ from types import MappingProxyType
 from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.config import Config
-from common.groups import FinalConfig
+from common.groups import PORTFOLIO, FinalConfig
 from common.tasks import Task
-from server_app.given import baseline_of
+from server_app.given import baseline_of, best_of_portfolio
 from server_app.spaces.recipes import RecipeSpace
 from server_app.trials import Identity, Recipe, Trial
 
@@ -88,17 +88,37 @@ def models_to_train(final: FinalConfig, several: bool = False) -> dict[str, int]
     return {"finalist": finalists, "final": len(seeded) * final.seeds + len(ONCE)}
 
 
-def finalists_of(ranking: Sequence[Trial], most: int) -> list[Identity]:
+def taken_over(final: FinalConfig, several: bool = False) -> int:
+    """Return how many models of the final training are finalists, too, as it is known at the start.
+
+    That is the winner, and the best of the portfolio where that is the baseline; see `finalists_of`. Where nodes were
+    held out of the search, they train again none the less.
+
+    Parameters
+    ----------
+    final, several
+        As of `models_to_train`.
+    """
+    return 0 if several or final.finalists == 1 else 1 + (final.baseline == PORTFOLIO)
+
+
+def finalists_of(ranking: Sequence[Trial], final: FinalConfig) -> list[Identity]:
     """Return what the best trials of a search try, best first, each once; trials without a score that counts are none.
+
+    Where the winner is compared with the best of the portfolio, that is one of them, the last if it is no better: it
+    trains anyway, and where a search has found nothing that is better in the end, it is what is chosen.
 
     Parameters
     ----------
     ranking : sequence of Trial
         Those of the search, best first.
-    most : int
-        How many there are at most.
+    final : FinalConfig
+        How many there are at most, and what the winner is compared with.
     """
-    return list(dict.fromkeys(trial.identity for trial in ranking if trial.ranks))[:most]
+    best = list(dict.fromkeys(trial.identity for trial in ranking if trial.ranks))
+    known = best_of_portfolio(ranking) if final.baseline == PORTFOLIO and final.finalists > 1 else None
+    last = best.index(known.identity) if known is not None else 0
+    return best[: final.finalists] if last < final.finalists else [*best[: final.finalists - 1], best[last]]
 
 
 def linear(default: Recipe) -> Identity:

@@ -161,7 +161,7 @@ def final_cost(
     finalists : sequence of Load
         The trials that may be among them, perhaps more than there will be; at least one.
     baselines : sequence of Load
-        What the baseline may be; none where there is no baseline.
+        What the baseline may be; none where there is no baseline, or it is a finalist.
     linear, constant : Load
         What else the winner is compared with.
     selection : Workers
@@ -171,7 +171,8 @@ def final_cost(
     held_out : bool
         Whether nodes that select do not train then.
     winners : int
-        How many of the finalists are trained to the end and tested, at most: with several objectives, of the front.
+        How many of the finalists are trained to the end and tested, at most: the winner, and the baseline where it is
+        one of them; with several objectives, of the front.
     personal : callable
         Returns what it costs that nodes make models of their own of a winner; by default they make none.
     """

@@ -18,7 +18,7 @@ from common.config import Config, compose_config, from_json
 from common.errors import ConfigError, FlwrNasError, StorageError
 from server_app.blobs import Blobs, keys_in
 from server_app.build import build_strategy, without_foreign_options
-from server_app.candidates import models_to_train
+from server_app.candidates import models_to_train, taken_over
 from server_app.changes import changed_code, changed_config, overridden
 from server_app.exchange import StopRequested
 from server_app.journal import START, Journal
@@ -263,6 +263,7 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
     again = resume and saved is None and came_to(folder, "search")
     first = (config_of(folder) if saved is None else saved.config) if resume else config
     kept, problem = _described(folder, config, first)
+    several = chosen(config, "objective")[0].several
     with Journal.resumed(path, position, log_event) if resume else Journal(path, log_event) as journal:
         if saved is None:
             journal.write(
@@ -271,7 +272,8 @@ def _opened(folder: Path, config: Config, changes: list[str]) -> Iterator[Opened
                 seed=config.seed,
                 folder=str(folder),
                 started_at=config.run.started_at,
-                models=models_to_train(config.final, chosen(config, "objective")[0].several),
+                models=models_to_train(config.final, several),
+                taken_over=taken_over(config.final, several),
                 seeds=config.final.seeds,
                 budget=config.search.budget.limits,
             )

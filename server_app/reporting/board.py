@@ -50,8 +50,8 @@ class Board:
         By label of a stage after the search how many train in it: as the run says at its start, then as they are.
     seeds : int
         With which each of these trains, but for the constant model.
-    adopts : bool
-        Whether the winner is taken over from the finalists, and does not train again.
+    taken_over : int
+        How many models of the final training were finalists, and do not train again.
     last_rung : int
         Rounds after which a trial is scored for the last time; 0 where that is not known.
     stage : str
@@ -81,7 +81,7 @@ class Board:
     final_rounds: int = 0
     models: dict[str, int] = field(default_factory=dict)
     seeds: int = 0
-    adopts: bool = False
+    taken_over: int = 0
     last_rung: int = 0
     stage: str = SEARCH
     warm_up: int = 0
@@ -147,7 +147,7 @@ class Board:
         if label == "finalist" or not self.seeds:
             return self.models.get(label, 0)
         light = self.seeds + 1
-        return max(0, self.models.get(label, 0) - light - self.seeds * self.adopts)
+        return max(0, self.models.get(label, 0) - light - self.seeds * self.taken_over)
 
     def _stage_left(self, elapsed: float) -> float | None:
         models = self.named(self.stage)
@@ -206,6 +206,7 @@ class Board:
         self.name, self.started = event["name"], True
         self.models, self.seeds = dict(event.get("models", {})), event.get("seeds", 0)
         self.budgeted = bool(event.get("budget"))
+        self.taken_over = event.get("taken_over", 0)
 
     def _on_node(self, event: dict[str, Any]) -> None:
         self.nodes.add(event["node"])
@@ -213,7 +214,7 @@ class Board:
     def _on_search(self, event: dict[str, Any]) -> None:
         self.total, self.nodes, self.began = event["trials"], set(event["nodes"]), event["time"]
         self.final_rounds, self.last_rung = event.get("final_rounds", 0), max(event.get("rungs") or [0])
-        self.adopts = bool(self.models.get("finalist")) and not event.get("held_out")
+        self.taken_over *= not event.get("held_out")
         bilevel = event.get("bilevel")
         self.warm_up = bilevel["rounds"] if bilevel else event.get("warm_up", (0, 0))[0]
         before = "mixed" if bilevel else "path"

@@ -11,7 +11,7 @@ from common.architecture.kinds.constant import ConstantSpec
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.tasks import Classification, Task
-from server_app.candidates import ROLES, candidates_of, constant, linear
+from server_app.candidates import ROLES, candidates_of, constant, finalists_of, linear, taken_over
 from server_app.scores import Score
 from server_app.trials import Recipe, Trial
 
@@ -37,6 +37,48 @@ def test_where_nothing_of_the_portfolio_has_a_score_there_is_no_baseline(configu
     config = configure(final={"baseline": "portfolio"}, search={"start": "portfolio"})
     ranking = [trial(5, WIDE, "mutation", 0.9), trial(0, NARROW, "portfolio", None)]
     assert tuple(candidates_of(config, TASK, (WIDE, Recipe()), ranking, 9)) == ("winner", "linear", "constant")
+
+
+RANKING = [trial(number, LayeredSpec((Linear(width=width),)), origin, score) for number, width, origin, score in (
+    (7, 7, "mutation", 0.9),
+    (8, 8, "mutation", 0.8),
+    (9, 7, "sample", 0.7),
+    (6, 6, "sample", 0.6),
+    (1, 1, "portfolio", 0.5),
+    (2, 2, "portfolio", 0.4),
+    (5, 5, "sample", None),
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("finalists", "baseline", "widths"),
+    [
+        (1, "portfolio", [7]),
+        (2, "portfolio", [7, 1]),
+        (3, "portfolio", [7, 8, 1]),
+        (4, "portfolio", [7, 8, 6, 1]),
+        (5, "portfolio", [7, 8, 6, 1, 2]),
+        (9, "portfolio", [7, 8, 6, 1, 2]),
+        (3, NARROW.to_dict(), [7, 8, 6]),
+    ],
+)
+def test_the_best_of_the_portfolio_is_a_finalist_where_it_is_the_baseline(configure, finalists, baseline, widths):
+    final = configure(final={"finalists": finalists, "baseline": baseline}).final
+    assert [spec.layers[0].width for spec, _ in finalists_of(RANKING, final)] == widths
+    assert (
+        finalists_of([one for one in RANKING if one.origin != "portfolio"], final)
+        == [one.identity for one in RANKING if one.number in (7, 8, 6)][:finalists]
+    )
+
+
+def test_winner_and_baseline_are_taken_over_from_the_finalists(configure):
+    for final, several, models in (
+        ({"finalists": 3, "baseline": "portfolio"}, False, 2),
+        ({"finalists": 3, "baseline": NARROW.to_dict()}, False, 1),
+        ({"finalists": 1, "baseline": "portfolio"}, False, 0),
+        ({"finalists": 3, "baseline": "portfolio"}, True, 0),
+    ):
+        assert taken_over(configure(final=final).final, several) == models
 
 
 def test_a_run_that_goes_on_finds_the_same(configure):

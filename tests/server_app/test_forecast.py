@@ -101,6 +101,15 @@ def test_where_nobody_was_the_winner_is_tested_only():
     assert bill.mac_examples == 3 * (selected + 300 * (2 + 3) + run_of(LINEAR, OTHERS, 2))
 
 
+def test_a_baseline_that_is_a_finalist_trains_no_more_often_than_the_winner():
+    final = FinalConfig(rounds=2, min_steps=0, finalists=2, seeds=3, baseline="portfolio")
+    models = (final, [ONE, THREE, TWO], [], LINEAR, CONSTANT, SELECTION, OTHERS)
+    selected = sum(run_of(load, SELECTION, 2) for load in (THREE, TWO))
+    for held_out, again in ((True, run_of(THREE, OTHERS, 2) + run_of(TWO, OTHERS, 2)), (False, 500 * (2 + 3))):
+        bill = final_cost(*models, held_out=held_out, winners=2)
+        assert bill.mac_examples == 3 * (selected + again + run_of(LINEAR, OTHERS, 2))
+
+
 def test_of_a_front_so_many_train_the_dearest_of_all_that_may_be_of_it():
     final = FinalConfig(rounds=2, min_steps=0, finalists=1, seeds=3, baseline="portfolio")
     bill = final_cost(final, [ONE, THREE, TWO], [], LINEAR, CONSTANT, SELECTION, OTHERS, held_out=False, winners=2)

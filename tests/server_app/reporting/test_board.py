@@ -151,10 +151,10 @@ def test_before_a_trial_has_ended_the_rungs_say_how_far_those_under_way_are():
     assert board.left(80.0) == pytest.approx(3 * 60 + 2 * 10 * 7.5)
 
 
-def board_to_close(**told):
+def board_to_close(taken_over=1, **told):
     """Return a board of a run with 2 seeds whose search took 100 s for 10 rounds, and is over."""
     models = {"finalist": 6, "final": 7}  # of these 2 winners, 2 baselines, 2 linear models and the constant one
-    start = {**SEARCH[0], "models": models, "seeds": 2}
+    start = {**SEARCH[0], "models": models, "seeds": 2, "taken_over": taken_over}
     board = board_of([start, {**SEARCH[1], **told}])
     board.trials |= {f"trial-{number:04d}": Row("", 5) for number in range(4)}
     for event in (*life("trial-0000", 90.0, range(1, 11)), *map(end, range(4))):
@@ -166,6 +166,10 @@ def board_to_close(**told):
 def test_models_that_do_not_train_again_or_take_next_to_nothing_take_no_time(told, models):
     """The winner trains again where nodes were held out from its training as a finalist."""
     assert board_to_close(**told).left(120.0) == pytest.approx(10.0 * 10 * (6 + models))
+
+
+def test_a_baseline_that_is_a_finalist_takes_no_time_either():
+    assert board_to_close(taken_over=2).left(120.0) == pytest.approx(10.0 * 10 * 6)
 
 
 def test_where_an_earlier_version_began_the_run_the_search_alone_is_known():
