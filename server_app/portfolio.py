@@ -84,7 +84,7 @@ def portfolio_of(task: Task, space: SearchSpace, recipes: RecipeSpace) -> Portfo
 
 def forms_of(spec: ArchitectureSpec, task: Task) -> Iterator[ArchitectureSpec]:
     """Yield a spec as the task's input has it, and then ever smaller ones."""
-    if not isinstance(spec, LayeredSpec):
+    if not isinstance(spec, LayeredSpec) or not spec.layers:
         yield spec
         return
     fitted = smaller(coarser(smaller(spec, task), task), task)

@@ -66,7 +66,7 @@ class LayeredSpace(SearchSpace):
     # ------------------------------------------------------------ draws
 
     def _made(self, ask: Ask) -> LayeredSpec:
-        chain = self._chain(ask("layers", Choices(tuple(self._depths()))), ask)
+        chain = self._chain(ask("layers", Choices(tuple(self.options.depths))), ask)
         domains = self._places.domains
         layers = tuple(self._layer(cls, index, domains, ask) for index, cls in enumerate(chain))
         return self._ended(layers, ask)
@@ -116,7 +116,7 @@ class LayeredSpace(SearchSpace):
             offered = self._places.at(index)
             operation = offered[Families.of(offered).draw(rng)]
             return insert_layer(spec, index, self._layer(operation, index, self._places.inserted, drawn_by(rng)))
-        if mutation == "remove" and depth > self.options.min_layers:
+        if mutation == "remove" and depth > self.options.depths.start:
             return remove_layer(spec, int(rng.integers(depth)))
         return self._modified(spec, rng) if mutation == "modify" else spec
 
@@ -177,7 +177,7 @@ class LayeredSpace(SearchSpace):
             (end, start)
             for end in range(len(a.layers) + 1)
             for start in range(len(b.layers) + 1)
-            if self.options.min_layers <= end + len(b.layers) - start <= self.options.max_layers
+            if end + len(b.layers) - start in self.options.depths
             and (end, start) not in ((0, 0), (len(a.layers), len(b.layers)))
         ]
         if not cuts:
@@ -192,9 +192,9 @@ class LayeredSpace(SearchSpace):
     def _check_membership(self, spec: ArchitectureSpec) -> None:
         spec = _layered(spec)
         options = self.options
-        if not options.min_layers <= len(spec.layers) <= options.max_layers:
+        if len(spec.layers) not in options.depths:
             raise SpecError(
-                f"The space holds specs of {options.min_layers} to {options.max_layers} layers",
+                f"The space holds specs of {options.depths.start} to {options.max_layers} layers",
                 len(spec.layers),
                 fix="Change space.min_layers or space.max_layers",
             )
@@ -216,10 +216,10 @@ class LayeredSpace(SearchSpace):
         )
         chains = sum(
             _product((*spatial[:border], *linear[border:depth]))
-            for depth in self._depths()
+            for depth in self.options.depths
             for border in range(depth + 1)
         )
-        fronted = sum(_product((front[0], *linear[1:depth])) for depth in self._depths() if depth)
+        fronted = sum(_product((front[0], *linear[1:depth])) for depth in self.options.depths if depth)
         ended = chains * self._places.domains["reduce"].size * self._places.domains["join"].size
         return (ended + fronted) * self._places.domains["normalise"].size
 
@@ -229,7 +229,7 @@ class LayeredSpace(SearchSpace):
         fields = {option: self._places.domain(option, deepest) for option in self._offered_options()}
         ends = {name: self._places.domains[name] for name in ("reduce", "join", "normalise")}
         return {
-            "layers": Choices(tuple(self._depths())),
+            "layers": Choices(tuple(self.options.depths)),
             "operations": Choices(tuple(self._places.operations)),
             **fields,
             **{name: domain for name, domain in ends.items() if domain.size > 1},
@@ -242,7 +242,7 @@ class LayeredSpace(SearchSpace):
             for part in (FRONT, SPATIAL, LINEAR)
         )
         normalise = self._places.beginnings()
-        for depth in self._depths():
+        for depth in self.options.depths:
             for border in range(depth + 1):
                 chains = itertools.product(*spatial[:border], *linear[border:depth])
                 for layers, (reduce, join), how in itertools.product(chains, self._places.ends(), normalise):
@@ -251,11 +251,6 @@ class LayeredSpace(SearchSpace):
             for layers, how in itertools.product(fronted, normalise):
                 yield LayeredSpec(layers, normalise=how)
 
-    def _depths(self) -> range:
-        return range(self.options.min_layers, self.options.max_layers + 1)
-
-    # ------------------------------------------------------------ for a search by gradients
-
     def mixed(self, partial: int = 1) -> MixedSpec:
         """Return the chain, as deep as may be, of all layers that give one shape at each place.
 
@@ -263,7 +258,7 @@ class LayeredSpace(SearchSpace):
         """
         offered = mixed_layers(self._places, self.options.max_layers, self.task)
         choices = [Choice(f"layer{index}", options) for index, options in enumerate(offered)]
-        if all(len(choice.options) < 2 for choice in choices) or len(offered) < self.options.min_layers:
+        if all(len(choice.options) < 2 for choice in choices) or len(offered) < self.options.depths.start:
             raise nothing_to_choose("layered", "Offer more operations, kernels or activations, or set space=cell")
         ends = {name: first_of(self._places.domains[name]) for name in _ENDS}
         return MixedSpec(LayeredSpec(tuple(options[0] for options in offered), **ends), tuple(choices), partial)

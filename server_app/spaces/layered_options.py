@@ -27,7 +27,7 @@ BEGINNINGS = ("conv", "any")
 _NORMS = ["group", "batch"]
 _DROPOUTS = [0.0, 0.1, 0.3]
 _BY_KIND: dict[str, dict[str, Any]] = {
-    "vector": {"operations": ["linear"], "norm": ["none", *_NORMS], "dropout": _DROPOUTS},
+    "vector": {"min_layers": 0, "operations": ["linear"], "norm": ["none", *_NORMS], "dropout": _DROPOUTS},
     "sequence": {
         "operations": ["conv1d", "max_pool", "linear", "log_energy"],
         "kernel": [3, 5, 7, 9, 11],
@@ -47,6 +47,7 @@ _BY_KIND: dict[str, dict[str, Any]] = {
 }
 """What null stands for by kind of data, where the operations are null too."""
 _NAMED: dict[str, Any] = {
+    "min_layers": 1,
     "kernel": [3, 5],
     "norm": ["group", "none"],
     "dropout": 0.1,
@@ -83,7 +84,7 @@ class LayeredOptions:
     Parameters
     ----------
     min_layers, max_layers : int
-        Depth, without the classifier.
+        Depth, without the classifier. By default a vector may have none: of a table a linear model is often the best.
     operations : list of str, optional
         Offered ones; those that do not work on the task's input are left out. A draw gives convolutions of all
         sorts, attention, recurrent layers, pooling, linear and, for the first layer, front ends equal shares.
@@ -127,7 +128,7 @@ class LayeredOptions:
         Hard constraints.
     """
 
-    min_layers: int = 1
+    min_layers: int | None = None
     max_layers: int = 5
     operations: list[str] | None = None
     begin: str | None = None
@@ -154,11 +155,12 @@ class LayeredOptions:
     max_macs: int | None = 20_000_000
 
     def __post_init__(self) -> None:
-        if not is_whole(self.min_layers) or not is_whole(self.max_layers):
+        least = 0 if self.min_layers is None else self.min_layers
+        if not is_whole(least) or not is_whole(self.max_layers):
             raise ConfigError(
                 "space.min_layers and max_layers must be whole numbers", (self.min_layers, self.max_layers)
             )
-        if not 0 <= self.min_layers <= self.max_layers <= MAX_LAYERS:
+        if not 0 <= least <= self.max_layers <= MAX_LAYERS:
             raise ConfigError(
                 f"space.min_layers and max_layers must rise within 0 to {MAX_LAYERS}",
                 (self.min_layers, self.max_layers),
@@ -180,8 +182,14 @@ class LayeredOptions:
 
     def for_kind(self, kind: str) -> Self:
         """Return the options for a "vector", a "sequence" or an "image", with nothing left to choose."""
-        chosen = _NAMED if self.operations is not None else _NAMED | _BY_KIND[kind]
+        chosen = dict(_NAMED if self.operations is not None else _NAMED | _BY_KIND[kind])
+        chosen["min_layers"] = min(chosen["min_layers"], self.max_layers)
         return replace(self, **{name: value for name, value in chosen.items() if getattr(self, name) is None})
+
+    @property
+    def depths(self) -> range:
+        """Depths of a network, without the classifier."""
+        return range(self.min_layers or 0, self.max_layers + 1)
 
     def domains(self) -> dict[str, Domain]:
         """Return the domain of every option that is one and is not None; those of `join` are None and front ends."""

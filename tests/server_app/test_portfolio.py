@@ -86,7 +86,7 @@ def test_what_the_space_does_not_hold_is_left_out_and_says_why():
         task, ListedSpace(task, ListedSpace.Options([only.to_dict()])), RecipeSpace.of(SEARCHED, task)
     )
     assert not nothing.entries
-    assert len(nothing.left_out) == 6
+    assert len(nothing.left_out) == 7
 
 
 def test_who_names_a_setting_gets_it_in_every_entry():

@@ -70,9 +70,21 @@ def test_where_operations_are_named_the_rest_is_as_before(kind):
     assert (options.join, options.begin) == (["none"], "any")
 
 
+def test_by_default_only_vectors_may_have_no_layer_before_the_last():
+    assert [LayeredOptions().for_kind(kind).depths for kind in ("vector", "sequence", "image")] == [
+        range(6),
+        range(1, 6),
+        range(1, 6),
+    ]
+    assert LayeredOptions(operations=["linear"]).for_kind("vector").depths == range(1, 6), "they are named"
+    assert LayeredOptions(max_layers=0).for_kind("image").depths == range(1)
+    assert LayeredOptions(min_layers=2).for_kind("vector").depths == range(2, 6)
+
+
 def test_what_is_given_is_kept():
     given = LayeredOptions(kernel=[7], norm=["none"], dropout=0.2, reduce=["flatten"], join=["log_energy"], begin="any")
-    assert given.for_kind("sequence") == replace(given, operations=["conv1d", "max_pool", "linear", "log_energy"])
+    operations = ["conv1d", "max_pool", "linear", "log_energy"]
+    assert given.for_kind("sequence") == replace(given, min_layers=1, operations=operations)
 
 
 def test_what_a_mutation_inserts_lies_within_what_the_kind_of_data_has():
