@@ -47,10 +47,10 @@ def test_it_says_what_there_is_to_choose_from():
 @pytest.mark.parametrize(
     ("options", "size"),
     [
-        # one linear layer: 3 widths; with two activations twice as many
-        ({"width": [2, 3, 4], "activation": ["relu"]}, "3 architectures, before constraints"),
-        ({"width": [2, 3, 4], "activation": ["relu", "gelu"]}, "6 architectures, before constraints"),
-        ({"width": [2], "activation": ["relu"]}, "1 architecture, before constraints"),
+        # none before the last layer, or one: 3 widths; with two activations twice as many
+        ({"width": [2, 3, 4], "activation": ["relu"]}, "4 architectures, before constraints"),
+        ({"width": [2, 3, 4], "activation": ["relu", "gelu"]}, "7 architectures, before constraints"),
+        ({"width": [2], "activation": ["relu"], "min_layers": 1}, "1 architecture, before constraints"),
         (
             {"width": [2], "dropout": {"low": 0.0, "high": 0.5}},
             "infinite, as dropout can be any number in a range, before constraints",

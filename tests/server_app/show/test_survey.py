@@ -22,7 +22,7 @@ def chains(task=TASK, **options):
 
 def test_a_survey_draws_until_enough_are_legal():
     # linear layers of 4 inputs and 3 classes: width w has 4 w + w + 3 w + 3 = 8 w + 3 parameters
-    space = chains(width=[2, 4, 8], max_parameters=8 * 4 + 3)
+    space = chains(width=[2, 4, 8], min_layers=1, max_parameters=8 * 4 + 3)
     found = survey(space, generator(0, "test"), 60, 1000)
     assert len(found.found) == 60
     assert {spec.layers[0].width for spec, _ in found.found} == {2, 4}
