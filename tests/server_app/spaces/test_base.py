@@ -20,7 +20,8 @@ IMAGE = Task((1, 6, 6), Classification(3))
 
 
 def layered(task=VECTOR, **options):
-    defaults = {"max_layers": 2, "width": [2, 3], "activation": ["relu"], "norm": ["none"], "dropout": 0.0, "skip": 0.0}
+    depths = {"min_layers": 1, "max_layers": 2}
+    defaults = {**depths, "width": [2, 3], "activation": ["relu"], "norm": ["none"], "dropout": 0.0, "skip": 0.0}
     unlimited = {"max_parameters": None, "max_macs": None}
     return LayeredSpace(task, LayeredSpace.Options(**{**defaults, **unlimited, **options}))
 
@@ -34,6 +35,7 @@ FINITE = [
     layered(),
     layered(skip=0.5, norm=["none", "batch"]),
     layered(min_layers=0, max_layers=0),
+    layered(min_layers=None),
     layered(IMAGE, operations=["linear", "conv2d", "max_pool"], kernel=[1, 3], stride=[1], skip=0.5, max_macs=500),
     layered(IMAGE, operations=["max_pool"], max_layers=4, dropout={"low": 0.0, "high": 0.5}),
     layered(
