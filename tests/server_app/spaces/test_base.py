@@ -71,7 +71,7 @@ def test_what_is_legal_is_what_belongs_and_meets_the_constraints(space):
 
 def test_some_of_these_spaces_hold_what_is_illegal():
     shares = [len(space.legal()) / space.size() for space in FINITE]
-    assert [share < 1 for share in shares] == [False, False, False, True, True, True, False, True]
+    assert [share < 1 for share in shares] == [False, False, False, False, True, True, True, False, True]
     assert min(shares) > 0
 
 
