@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from flwr.common.logger import log
 
+from common.architecture.spec import ArchitectureSpec
 from common.config import Choice, Config
 from common.data import load_task
 from common.errors import ConfigError, DataError
@@ -20,9 +21,9 @@ from common.limits import Limits
 from common.seeding import generator
 from common.settings import TrainingSettings
 from common.tasks import Head, Task
-from server_app.allowance import allowance_of
 from server_app.blobs import Blobs, keys_in
 from server_app.budget import Spent
+from server_app.build_allowance import allowance_of
 from server_app.build_bilevel import build_bilevel
 from server_app.build_closing import closing_of
 from server_app.build_warm_up import build_warm_up
@@ -34,6 +35,7 @@ from server_app.fidelity.base import Proxy
 from server_app.given import baseline_of, check_given, start_of
 from server_app.imports.prior import Prior, Terms, prior_of
 from server_app.journal import Journal
+from server_app.objectives.base import Objectives
 from server_app.portfolio import Portfolio, portfolio_of
 from server_app.registry import AXES, choices, option_names
 from server_app.roster import Roster
@@ -255,15 +257,12 @@ def build_search(
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
     baseline_of(config, task, recipes, ())  # or nobody would notice before the search is over
     start = start_of(config, recipes.default)
-    placement, placement_options = chosen(config, "placement")
-    weights, about = _weights(config, task, config.seed, blobs), (limits, task, _largest(recipes, start), objectives)
-    if placement.tells_apart:
-        space.excess = excess_of_most(*about, most_of(config, limits, weights.minimum))
-    else:
-        space.excess = excess_of_any(*about)
+    weights = _weights(config, task, config.seed, blobs)
+    space.excess = _excess(config, task, limits, _largest(recipes, start), objectives, weights.minimum)
     space.sample(_rehearsal(config))
     _believe(config, space, recipes)
     portfolio = portfolio_of(task, space, recipes) if config.search.start == PORTFOLIO else Portfolio()
+    placement, placement_options = chosen(config, "placement")
     controller, controller_options = chosen(config, "controller")
     fidelity, fidelity_options = chosen(config, "fidelity")
     searched = recipes if fidelity.trains else RecipeSpace.fixed(recipes.default)
@@ -287,6 +286,20 @@ def build_search(
         shortage=allowance_of(config, task, roster, elapsed, placement, before).shortage,
         **told_to_all(config, task, journal, roster),
     )
+
+
+def _excess(
+    config: Config,
+    task: Task,
+    limits: Mapping[str, Limits],
+    most: TrainingSettings,
+    objectives: Objectives,
+    minimum: int,
+) -> Callable[[ArchitectureSpec], str]:
+    """Return what says why a spec does not fit all nodes, or, where the placement tells them apart, most of them."""
+    if chosen(config, "placement")[0].tells_apart:
+        return excess_of_most(limits, task, most, objectives, most_of(config, limits, minimum))
+    return excess_of_any(limits, task, most, objectives)
 
 
 def _after_given(prior: Prior, portfolio: Portfolio) -> list[Suggestion]:

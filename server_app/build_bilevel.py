@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from common.architecture.kinds.mixed import MixedSpec
 from common.precision import number_bytes
 from common.seeding import child_seed
-from server_app.allowance import allowance_of
 from server_app.budget import bilevel_passes
+from server_app.build_allowance import allowance_of
 from server_app.controllers.darts import Darts
 from server_app.darts.weights import MixedWeights
 from server_app.forecast import Load

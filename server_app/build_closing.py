@@ -13,9 +13,9 @@ from common.config import Config
 from common.seeding import child_seed
 from common.settings import PersonalSettings
 from common.tasks import Task
-from server_app.allowance import allowance_of
 from server_app.blobs import Blobs
 from server_app.budget import Spent
+from server_app.build_allowance import allowance_of
 from server_app.candidates import ONCE, candidates_of, finalists_of
 from server_app.closing import Closing
 from server_app.final_rounds import checkpoints, with_rounds

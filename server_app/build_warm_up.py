@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from common.seeding import child_seed
-from server_app.allowance import allowance_of
+from server_app.build_allowance import allowance_of
 from server_app.scoring import scoring_of
 from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.warm_up import WarmUp

@@ -12,9 +12,9 @@ from server_app.stages.bilevel import Bilevel
 from server_app.stages.final import Final
 from server_app.stages.finalists import Finalists
 from server_app.stages.personal import Personal
-from server_app.stages.rounds import NAMED
 from server_app.stages.search import Search
 from server_app.stages.warm_up import WarmUp
+from server_app.trial_events import NAMED
 from server_app.trials import Trial
 
 

@@ -27,6 +27,7 @@ from server_app.exchange import Exchange
 from server_app.federation import Facts
 from server_app.journal import Journal
 from server_app.outcome import Counts
+from server_app.roster import Roster
 from server_app.scaling import agree_on_scaling
 from server_app.stages.base import Stage
 from server_app.waits import LOOK, Waits
@@ -169,10 +170,14 @@ class Plan(Strategy):
         roster, federation = self._desk.roster, self._federation
         least, wanted = federation.min_nodes, federation.wanted
         self._desk.handshake.gather(exchange, nodes=federation.nodes, min_nodes=least, wanted=wanted)
+        self._agree(roster)
+        return {name: roster.reports[name].limits for name in sorted(roster.reports)}
+
+    def _agree(self, roster: Roster) -> None:
+        """Let the nodes that were met agree on what they have not said by then."""
         agree_on_metric(roster, self._facts, self._journal)
         agree_on_weights(roster, self._facts, self._journal)
         agree_on_scaling(roster, self._facts.preprocessing, self._journal)
-        return {name: roster.reports[name].limits for name in sorted(roster.reports)}
 
     @property
     def _held_up(self) -> bool:

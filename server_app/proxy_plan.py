@@ -5,21 +5,14 @@ handshake -> one exchange: a message for each node, with all specs
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from flwr.serverapp.strategy import Result
-
-from server_app.outcome import Counts
-from server_app.plan import Plan
+from server_app.one_stage_plan import OneStagePlan
 
 if TYPE_CHECKING:
-    from flwr.serverapp import Grid
-
     from common.limits import Limits
     from common.tasks import Task
-    from server_app.exchange import Exchange
     from server_app.federation import Facts
     from server_app.journal import Journal
     from server_app.roster import Roster
@@ -30,7 +23,7 @@ if TYPE_CHECKING:
 StageMaker = Callable[["Task", Mapping[str, "Limits"], "Roster"], "Proxies"]
 
 
-class ProxyPlan(Plan):
+class ProxyPlan(OneStagePlan["Proxies"]):
     """A plan of one stage, which scores specs without training.
 
     Parameters
@@ -44,14 +37,10 @@ class ProxyPlan(Plan):
 
     Attributes
     ----------
-    stage : Proxies, optional
-        With what was found so far.
     task : Task, optional
         That the handshake told.
-    counts : Counts
-        Messages and bytes.
-    seconds : dict of str to float
-        What took how long.
+    others
+        As of `OneStagePlan`.
     """
 
     def __init__(
@@ -63,23 +52,15 @@ class ProxyPlan(Plan):
         journal: Journal,
         stop: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.counts = Counts()
-        super().__init__(facts, journal, self.counts, stop)
+        super().__init__(facts, journal, stop)
         self._make_stage = make_stage
         self._wanted = wanted
-        self.stage: Proxies | None = None
         self.task: Task | None = None
-        self.seconds: dict[str, float] = {}
 
-    def _run(self, grid: Grid, exchange: Exchange) -> Result:
-        began = time.monotonic()
-        limits = self._meet(exchange)
-        self.seconds["handshake"] = time.monotonic() - began
+    def _made(self, limits: Mapping[str, Limits]) -> Proxies:
         self.task = self._desk.roster.task
         assert self.task is not None
-        self.stage = self._make_stage(self.task, limits, self._desk.roster)
-        self._drive(self.stage, grid, exchange, self.seconds)
-        return Result()
+        return self._make_stage(self.task, limits, self._desk.roster)
 
     def _enter(self, stage: Stage, waits: Waits) -> None:
         super()._enter(stage, waits)

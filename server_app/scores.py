@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from server_app.comparison import WHOLE, ByNode
 
 if TYPE_CHECKING:
+    from common.architecture.cost import Cost
     from common.metrics import Measured
     from common.tasks import Head
+    from server_app.objectives.base import Objectives
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,63 @@ class Score:
         found = {n: (one.further[place], self.weight_of(n)) for n, one in self.by_node.items() if one.further}
         by_node = {name: (value, weight) for name, (value, weight) in found.items() if value is not None}
         return by_node or {WHOLE: (self.further[place], 1)}
+
+
+class Worth(NamedTuple):
+    """What a table is worth: `value`, `values` and `further` as of `Score`."""
+
+    value: float | None
+    values: Mapping[str, float]
+    further: tuple[float, ...]
+
+
+def score_of(
+    objectives: Objectives,
+    worth: Worth,
+    table: Mapping[str, float],
+    by_node: Mapping[str, Measured],
+    cost: Cost,
+    *,
+    rung: int,
+    rounds: int,
+    equally: bool,
+) -> Score:
+    """Return the score of a trial.
+
+    Parameters
+    ----------
+    objectives : Objectives
+        What a score is.
+    worth : Worth
+        What the table is worth.
+    table : mapping of str to float
+        The panel's.
+    by_node : mapping of str to Measured
+        What the table was made of.
+    cost : Cost
+        Of the trial.
+    rung, rounds, equally
+        As of `Score`.
+    """
+    violation = objectives.violation(table, cost)
+    return Score(
+        rung,
+        rounds,
+        worth.value,
+        worth.values,
+        table,
+        {name: _node_score(objectives, metrics, examples, cost) for name, (metrics, examples) in by_node.items()},
+        violation == 0,
+        objectives.tie(table),
+        worth.further,
+        violation,
+        equally,
+    )
+
+
+def _node_score(objectives: Objectives, metrics: Mapping[str, float], examples: int, cost: Cost) -> NodeScore:
+    value = objectives.ranking_value(metrics, cost) if objectives.ranks(metrics) else None
+    return NodeScore(metrics, examples, value, objectives.tie(metrics), objectives.further_on_node(metrics))
 
 
 def table_of(head: Head, scores: Mapping[str, Measured], *, equally: bool) -> dict[str, float]:

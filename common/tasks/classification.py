@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from common.errors import DataError, FederationError, ProtocolError, SpecError
 from common.metrics import Direction
-from common.tasks.base import LATER, Head, Labels, Row, check_names, check_weights, weights_from
+from common.tasks.base import LATER, Head, Labels, Row
+from common.tasks.checks import check_names, check_weights, weights_from
 from common.tasks.classification_metrics import AT_THRESHOLD, classification_metrics
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from common.tasks.base import check_outputs
 from common.tasks.binary_metrics import average_precision, brier_score, calibration_error, roc_area, youden_threshold
+from common.tasks.checks import check_outputs
 
 AT_THRESHOLD = "_at_threshold"
 """Ends the names of what answers are worth by a threshold that was fitted before."""

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from common.errors import DataError, ProtocolError, SpecError
 from common.metrics import Direction
-from common.tasks.base import LATER, Head, Labels, Row, check_names, check_weights, weights_from
+from common.tasks.base import LATER, Head, Labels, Row
+from common.tasks.checks import check_names, check_weights, weights_from
 from common.tasks.multilabel_metrics import multilabel_metrics
 
 if TYPE_CHECKING:

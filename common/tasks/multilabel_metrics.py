@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from common.tasks.base import check_outputs
 from common.tasks.binary_metrics import average_precision, roc_area
+from common.tasks.checks import check_outputs
 
 
 def multilabel_metrics(logits: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, float]:

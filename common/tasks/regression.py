@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from common.errors import DataError, FederationError, ProtocolError, SpecError
 from common.metrics import Direction, Measured
-from common.tasks.base import LATER, Head, Labels, Row, check_outputs
+from common.tasks.base import LATER, Head, Labels, Row
+from common.tasks.checks import check_outputs
 
 if TYPE_CHECKING:
     from torch import nn

@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from common.architecture.spec import ArchitectureSpec
 from common.errors import ConfigError, SpaceError, SpecError
 from common.seeding import generator
-from server_app.controllers.observations import Observation, Suggestion
-from server_app.ranking import entries
-from server_app.trials import Identity, Proposal, Recipe, Trial, TrialState
+from server_app.controllers.observations import Observation, Suggestion, compared_again, observed
+from server_app.trials import Identity, Proposal, Recipe, Trial
 
 if TYPE_CHECKING:
     import numpy as np
@@ -260,27 +259,7 @@ class Controller(ABC):
             raise ConfigError("Only trials of this controller's own proposals are observed", trial.number)
         if any(seen.number == trial.number for seen in self.history):
             raise ConfigError("A trial is observed for good once", trial.number, fix="Report a bug")
-        score = None if trial.state is TrialState.FAILED else trial.last
-        if not final and score is None:
-            raise ConfigError("A trial that completed a rung has a score", trial.number, fix="Report a bug")
-        if score is not None and (score.value is None or not math.isfinite(score.value)):
-            raise ConfigError("A score is finite; a trial without one fails", score.value, fix="Report a bug")
-        observation = Observation(
-            trial.number,
-            trial.spec,
-            trial.recipe,
-            trial.rung,
-            None if score is None else score.value,
-            {} if score is None else score.comparable,
-            trial.unheard,
-            score is not None and score.feasible,
-            final,
-            None if score is None else score.tie,
-            {} if score is None else score.ties,
-            () if score is None else score.further,
-            () if score is None else score.terms[1:],
-            0.0 if score is None else score.violation,
-        )
+        observation = observed(trial, final=final)
         if final:
             self.under_way.pop(trial.number, None)
             self._remember(observation)
@@ -327,16 +306,14 @@ class Controller(ABC):
         if observation.unheard:
             self._seen, self._exhausted = self._tried(), False
         if observation.score is not None:
-            rung = [
-                i for i, seen in enumerate(self.history) if seen.score is not None and seen.rung == observation.rung
+            same = [
+                place
+                for place, seen in enumerate(self.history)
+                if seen.score is not None and seen.rung == observation.rung
             ]
-            seen = [self.history[i] for i in rung]
-            terms = [(one.by_node, *one.further_by_node) for one in seen]
-            found = entries(rung, terms, [one.ties for one in seen], [one.broken for one in seen])
-            for one, entry in zip(seen, found, strict=True):
-                (score, *further), tie = entry.point, entry.tie if one.ties else None
-                if (score, tuple(further), tie) != (one.score, one.further, one.tie):  # most stay as they are
-                    self.history[entry.number] = replace(one, score=score, further=tuple(further), tie=tie)
+            found = compared_again([self.history[place] for place in same])
+            for place, seen in zip(same, found, strict=True):
+                self.history[place] = seen
 
     def _tried(self) -> set[Identity]:
         """Return what is not to be proposed again."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from common.architecture.spec import ArchitectureSpec
+from common.errors import ConfigError
 from server_app.comparison import ByNode, by_node_from_json
-from server_app.ranking import Entry, leaders, order
-from server_app.trials import Identity, Recipe
+from server_app.ranking import Entry, entries, leaders, order
+from server_app.trials import Identity, Recipe, Trial, TrialState
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,62 @@ class Observation:
             "further_by_node": tuple(map(by_node_from_json, values["further_by_node"])),
         }
         return cls(spec=spec, recipe=recipe, **{**values, **read})
+
+
+def observed(trial: Trial, *, final: bool) -> Observation:
+    """Return what is remembered of a trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        That has completed a rung, or has ended.
+    final : bool
+        Whether it has ended.
+
+    Raises
+    ------
+    ConfigError
+        It has no score, though it goes on, or one that is not finite.
+    """
+    score = None if trial.state is TrialState.FAILED else trial.last
+    if score is None:
+        if not final:
+            raise ConfigError("A trial that completed a rung has a score", trial.number, fix="Report a bug")
+        return Observation(
+            trial.number, trial.spec, trial.recipe, trial.rung, None, unheard=trial.unheard, feasible=False
+        )
+    if score.value is None or not math.isfinite(score.value):
+        raise ConfigError("A score is finite; a trial without one fails", score.value, fix="Report a bug")
+    return Observation(
+        trial.number,
+        trial.spec,
+        trial.recipe,
+        trial.rung,
+        score.value,
+        score.comparable,
+        trial.unheard,
+        score.feasible,
+        final,
+        score.tie,
+        score.ties,
+        score.further,
+        score.terms[1:],
+        score.violation,
+    )
+
+
+def compared_again(seen: Sequence[Observation]) -> list[Observation]:
+    """Return observations of one rung, which have scores, with these as they compare over the nodes in common."""
+    terms = [(one.by_node, *one.further_by_node) for one in seen]
+    found = entries(range(len(seen)), terms, [one.ties for one in seen], [one.broken for one in seen])
+    return [_moved(one, entry) for one, entry in zip(seen, found, strict=True)]
+
+
+def _moved(seen: Observation, entry: Entry) -> Observation:
+    (score, *further), tie = entry.point, entry.tie if seen.ties else None
+    if (score, tuple(further), tie) == (seen.score, seen.further, seen.tie):
+        return seen  # as most are
+    return replace(seen, score=score, further=tuple(further), tie=tie)
 
 
 def trials_among(known: Iterable[Observation]) -> list[int]:

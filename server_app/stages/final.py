@@ -18,7 +18,7 @@ from common.jobs import Split, Weights
 from common.metrics import Measured
 from common.tasks.binary_metrics import HALF
 from server_app.score_interval import MANY
-from server_app.scores import Score
+from server_app.scores import Score, Worth
 from server_app.stages.base import Active
 from server_app.stages.finalists import Finalists
 from server_app.stages.replicated import Replicated, best_scored
@@ -204,12 +204,10 @@ class Final(Replicated):
     def _judged(self, active: Active) -> None:
         self._trained(active)
 
-    def _worth(
-        self, table: Mapping[str, float], cost: Cost
-    ) -> tuple[float | None, dict[str, float], tuple[float, ...]]:
+    def _worth(self, table: Mapping[str, float], cost: Cost) -> Worth:
         """Return what was reported: nobody is ranked by a test, so it does not fail for want of a metric."""
         value = self.objectives.ranking_value(table, cost) if self.objectives.ranks(table) else None
-        return value, self.objectives.reported(table, cost), ()
+        return Worth(value, self.objectives.reported(table, cost), ())
 
     def _ended(self, trial: Trial) -> None:
         """Keep what it has: a test that failed does not undo the training."""

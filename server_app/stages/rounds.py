@@ -15,10 +15,11 @@ from common.architecture.operations.norms import WINDOW
 from common.errors import ConfigError, FlwrNasError, SearchError
 from common.jobs import Split, Work
 from common.metrics import Measured
+from server_app import trial_events
 from server_app.assignment import BUSY, Assigner, Assignment, TooFewFree
 from server_app.phases import Phase, ScorePhase, TrainPhase
 from server_app.placement.base import Request
-from server_app.scores import NodeScore, Score
+from server_app.scores import Worth, score_of
 from server_app.scoring import Scoring
 from server_app.stages.base import Active, Stage
 from server_app.trials import Trial, TrialState
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """How often nodes are asked before their silence fails a trial."""
-
-NAMED = 20
-"""Most nodes that a line of the journal names; with thousands of them it would hold little else."""
 
 
 @dataclass(kw_only=True)
@@ -160,18 +158,7 @@ class Rounds(Stage):
     def _enter(self, trial: Trial, target: int) -> Active:
         """Take in a new trial that trains up to `target` rounds."""
         cost = self._cost(trial)
-        self.journal.write(
-            "proposed",
-            trial=self._name(trial.number),
-            spec_id=trial.spec.id,
-            spec=trial.spec.to_dict(),
-            recipe=trial.recipe.to_json(),
-            origin=trial.origin,
-            parent=trial.parent,
-            repeats=trial.repeats,
-            parameters=cost.parameters,
-            macs=cost.macs,
-        )
+        self.journal.write("proposed", trial=self._name(trial.number), **trial_events.proposed(trial, cost))
         self.trials.append(trial)
         active = self._active[trial.number] = Active(trial, self._name(trial.number), target, cost.macs)
         return active
@@ -269,17 +256,7 @@ class Rounds(Stage):
         phase.check()
         self.weights.fold(trial)
         trial.rounds = phase.work.round
-        trained = [node for node in phase.nodes if node not in phase.left_out]
-        self.journal.write(
-            "round",
-            trial=active.name,
-            round=trial.rounds,
-            num_nodes=len(trained),
-            nodes=trained[:NAMED],
-            left_out=sorted(phase.left_out)[:NAMED],
-            loss=phase.loss,
-            **_spent(trial),
-        )
+        self.journal.write("round", trial=active.name, **trial_events.trained(trial, phase))
         self._trained(active)
 
     def _close_scoring(self, active: Active, phase: ScorePhase) -> None:
@@ -309,56 +286,29 @@ class Rounds(Stage):
         """Note what a trial was worth at the rung that it completed."""
         trial = active.trial
         cost = self.objectives.cost(self._cost(trial), trial.spec, trial.recipe)
-        nodes = {name: self._node_score(metrics, examples, cost) for name, (metrics, examples) in by_node.items()}
-        value, values, further = self._worth(table, cost)
-        violation, tie = self.objectives.violation(table, cost), self.objectives.tie(table)
-        feasible = violation == 0
-        score = Score(
-            self._rung(trial),
-            trial.rounds,
-            value,
-            values,
+        score = score_of(
+            self.objectives,
+            self._worth(table, cost),
             table,
-            nodes,
-            feasible,
-            tie,
-            further,
-            violation,
-            self.scoring.equally,
+            by_node,
+            cost,
+            rung=self._rung(trial),
+            rounds=trial.rounds,
+            equally=self.scoring.equally,
         )
         trial.scores.append(score)
-        self.journal.write(
-            "scored",
-            trial=active.name,
-            split=split,
-            rung=score.rung,
-            rounds=score.rounds,
-            score=score.value,
-            values=values,
-            feasible=feasible,
-            metrics=table,
-            **_spent(trial),
-        )
+        self.journal.write("scored", trial=active.name, **trial_events.scored(trial, score, split))
         self._scored(active, split)
 
     def _rung(self, trial: Trial) -> int:
         """Return the rung that a trial has completed with the score that is taken now, from 1."""
         return len(trial.scores) + 1
 
-    def _worth(
-        self, table: Mapping[str, float], cost: Cost
-    ) -> tuple[float | None, dict[str, float], tuple[float, ...]]:
-        """Return what ranks, the value of each objective, and what else trials are compared by.
-
-        Raises `ProtocolError` where one was not reported.
-        """
+    def _worth(self, table: Mapping[str, float], cost: Cost) -> Worth:
+        """Return what a trial is worth; raises `ProtocolError` where something of it was not reported."""
         objectives = self.objectives
-        return objectives.ranking_value(table, cost), objectives.values(table, cost), objectives.further(table, cost)
-
-    def _node_score(self, metrics: Mapping[str, float], examples: int, cost: Cost) -> NodeScore:
-        value = self.objectives.ranking_value(metrics, cost) if self.objectives.ranks(metrics) else None
-        return NodeScore(
-            metrics, examples, value, self.objectives.tie(metrics), self.objectives.further_on_node(metrics)
+        return Worth(
+            objectives.ranking_value(table, cost), objectives.values(table, cost), objectives.further(table, cost)
         )
 
     def _fail(self, active: Active, reason: str, *, unheard: bool = False) -> None:
@@ -369,11 +319,7 @@ class Rounds(Stage):
         trial = active.trial
         trial.state, trial.failure = state, reason
         del self._active[trial.number]
-        reason_field = {"reason": reason} if reason else {}
-        values = dict(trial.last.values) if trial.last else {}
-        self.journal.write(
-            str(state), trial=active.name, rung=trial.rung, score=trial.score, values=values, **reason_field
-        )
+        self.journal.write(str(state), trial=active.name, **trial_events.ended(trial))
         self._ended(trial)
 
     def _active_of(self, row: dict[str, Any]) -> Active:
@@ -382,9 +328,3 @@ class Rounds(Stage):
         scores = {name: (metrics, examples) for name, (metrics, examples) in row["scores"].items()}
         macs = self._cost(trial).macs
         return Active(trial, name, row["target"], macs, row["slot"], None, row["turn"], row["tries"], scores)
-
-
-def _spent(trial: Trial) -> dict[str, int]:
-    """Return what a trial has cost so far, in what depends on no clock."""
-    ledger = trial.ledger
-    return {"bytes_down": ledger.bytes_down, "bytes_up": ledger.bytes_up, "mac_examples": ledger.mac_examples}

@@ -10,14 +10,12 @@ import pytest
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.groups import NO_LIMITS, FinalConfig
-from common.jobs import NodeReport
-from common.tasks import Classification, Task
-from server_app.allowance import Allowance, allowance_of, examples_of
+from server_app.allowance import Allowance
 from server_app.budget import Shortage, Spent
 from server_app.fidelity.base import Climb
 from server_app.forecast import Load
 from server_app.placement.shared import Shared
-from server_app.roster import Roster
+from server_app.to_come import ToCome
 from server_app.trials import Ledger, Recipe, TrialState
 from tests.support.trials import trial
 
@@ -34,10 +32,8 @@ def load_of(identity):
 
 
 def allowance(**changes):
-    made = Allowance(
-        limits=NO_LIMITS,
+    to_come = ToCome(
         final=FINAL,
-        least_rounds=2,
         load=load_of,
         linear=LINEAR,
         constant=CONSTANT,
@@ -48,7 +44,9 @@ def allowance(**changes):
         held=lambda name, split: HELD[split][name],
     )
     limits = {name: changes.pop(name) for name in list(changes) if hasattr(NO_LIMITS, name)}
-    return replace(made, limits=replace(NO_LIMITS, **limits), **changes)
+    work = {name: changes.pop(name) for name in list(changes) if hasattr(to_come, name)}
+    made = Allowance(limits=replace(NO_LIMITS, **limits), to_come=replace(to_come, **work), least_rounds=2)
+    return replace(made, **changes)
 
 
 def search_of(trials=(), under_way=(), held_out=(), climbs=(), passes=0):
@@ -167,26 +165,6 @@ def test_by_the_clock_the_rest_takes_as_long_as_what_was():
 
 def test_without_a_limit_nothing_is_short():
     assert allowance().shortage(search_of(), trial(0, SPECS[0]), 10**9) is None
-
-
-def test_a_node_that_was_not_asked_yet_may_have_as_many_examples_as_any():
-    roster = Roster()
-    for name, train in (("a", 10), ("b", 30)):
-        roster.reports[name] = NodeReport(name, [4], Classification(3), train, 5, 1, 1000, "cpu")
-    held = examples_of(roster)
-    assert [held(name, "train") for name in ("a", "b", "new")] == [10, 30, 30]
-    assert held("new", "validation") == 5
-    assert examples_of(Roster())("new", "train") == 0
-
-
-def test_of_a_configuration_it_is_what_was_chosen(configure):
-    task = Task((4,), Classification(3))
-    config = configure(scoring={"folds": 2}, placement={"name": "shared", "nodes_per_round": 3})
-    made = allowance_of(config, task, Roster(), dict, Shared)
-    # a classifier of 3 on 4 features, which is the baseline of these tests too
-    assert (made.linear.macs, made.baseline.macs, made.constant.macs) == (12, 12, 0)
-    assert (made.folds, made.placement.most(10), made.placement.slots, made.final_placement.slots) == (2, 3, 3, 1)
-    assert made.load((SPECS[1], Recipe())).bytes == 4 * (4 * 2 + 2 + 2 * 3 + 3)
 
 
 def warm_up_of(cost=0):

@@ -52,6 +52,7 @@ from server_app.placement.shared import Shared
 from server_app.scoring import Scoring
 from server_app.spaces.listed import ListedSpace
 from server_app.stages.search import Search
+from server_app.to_come import ToCome
 from server_app.trials import Trial, TrialState
 from server_app.weights.scratch import Scratch
 from tests.support.spaces import given, with_one_recipe
@@ -177,10 +178,8 @@ class FederationMachine(RuleBasedStateMachine):
         )
 
     def allowance(self, placement):
-        return Allowance(
-            limits=BudgetConfig(self.limit, None, None, None),
+        to_come = ToCome(
             final=FinalConfig(1, 0, 1, 1, "portfolio"),
-            least_rounds=1,
             load=lambda identity: Load.of(identity, TASK, "float32"),
             linear=Load(12, 60, 1),
             constant=Load(0, 12, 1),
@@ -191,6 +190,7 @@ class FederationMachine(RuleBasedStateMachine):
             held=lambda _, split: 10 if split == "train" else 5,
             folds=self.choices[3].folds,
         )
+        return Allowance(limits=BudgetConfig(self.limit, None, None, None), to_come=to_come, least_rounds=1)
 
     def excess(self, node, trial):
         return "too wide" if trial.spec.layers[0].width > self.too_wide.get(node, 9) else ""
