@@ -37,12 +37,33 @@ def typed(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join([where, *(str(part) for part in first["loc"])]).strip(".")
+        first, *others = error.errors()
+        place = _place(values, first["loc"])
+        name = ".".join([where, *map(str, place)]).strip(".")
         if first["type"] == "missing":
             raise ConfigError(f"{name} must be set, and is missing", fix=f"Add {name}") from None
-        rule = first["msg"].replace("Input should be", "must be", 1).partition(", unable to parse")[0]
+        kinds = [first, *(one for one in others if place != first["loc"] and _place(values, one["loc"]) == place)]
+        rules = [one["msg"].partition(", unable to parse")[0] for one in kinds]
+        rule = ", or ".join([rules[0].replace("Input should be", "must be", 1), *map(_kind, rules[1:])])
         raise ConfigError(f"{name} {rule}", first["input"], fix=f"Give {name} such a value") from None
+
+
+def _place(values: Any, place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return where in `values` an error is: of a value that may be of several kinds, pydantic names a kind as well."""
+    for depth, part in enumerate(place):
+        if not isinstance(values, (Mapping, list, tuple)):
+            return place[:depth]
+        if depth == len(place) - 1:
+            break
+        try:
+            values = values[part]  # type: ignore[index]
+        except (LookupError, TypeError):
+            break
+    return place
+
+
+def _kind(rule: str) -> str:
+    return rule.removeprefix("Input should be ")
 
 
 def _unknown(kind: Any, values: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any, list[str]]]:

@@ -92,9 +92,8 @@ def excess_of_any(
     least = tightest(limits.values())
 
     def excess(spec: ArchitectureSpec) -> str:
-        cost = objectives.cost(cost_of(spec.lower(task)), spec, largest)
-        if broken := objectives.violations(cost):
-            return broken[0]
+        if broken := _broken(objectives, spec, task, largest):
+            return broken
         needs = needs_of(spec, task, largest)
         if not least.exceeded(needs):
             return ""
@@ -122,8 +121,8 @@ def excess_of_most(
     counted = [(Counter(limits[name] for name in names), least) for names, least in groups]
 
     def excess(spec: ArchitectureSpec) -> str:
-        if broken := objectives.violations(cost_of(spec.lower(task))):
-            return broken[0]
+        if broken := _broken(objectives, spec, task, largest):
+            return broken
         needs = needs_of(spec, task, largest)
         for nodes, least in counted:
             reasons = {one: reason for one in nodes if (reason := one.exceeded(needs))}
@@ -133,3 +132,9 @@ def excess_of_most(
         return ""
 
     return excess
+
+
+def _broken(objectives: Objectives, spec: ArchitectureSpec, task: Task, largest: Recipe) -> str:
+    """Return which hard constraint a spec breaks on its cost, as a sentence without its full stop; empty where none."""
+    broken = objectives.violations(objectives.cost(cost_of(spec.lower(task)), spec, largest))
+    return f"objective.constraints: {broken[0]}" if broken else ""

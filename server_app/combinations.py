@@ -51,6 +51,20 @@ def check_combination(config: Config) -> None:
             f"weights={config.weights['name']}",
             fix="Set weights=supernet, or fidelity=successive_halving",
         )
+    if not fidelity.trains and config.weights.get("rounds") == 0:
+        raise ConfigError(
+            f"fidelity={config.fidelity['name']} scores what the warm-up trained",
+            "weights.rounds=0",
+            fix="Leave weights.rounds out, or set fidelity=successive_halving",
+        )
+    objective: Any = load_choice("objective", config.objective["name"])
+    if config.final.front != "knee" and not objective.several:
+        raise ConfigError(
+            f"final.front={config.final.front} says which of a front train on, and only searches with several "
+            "objectives have a front",
+            f"objective={config.objective['name']}",
+            fix="Set objective=pareto, or leave --final and final.front out",
+        )
     if issubclass(controller, Darts):
         _check_darts(config)
 

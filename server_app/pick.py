@@ -22,15 +22,19 @@ from sklearn.ensemble import RandomForestRegressor
 from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.errors import SpecError, StorageError
-from common.limits import Limits, needs_of
+from common.limits import NO_LIMITS, Limits, needs_of
 from common.seeding import child_seed, generator
 from common.settings import TrainingSettings
 from common.tasks import Task, task_from_record
 from server_app.build import build_space
+from server_app.objectives.base import Objectives
+from server_app.pareto import Point
+from server_app.ranking import Entry, leaders
 from server_app.registry import load_choice
 from server_app.run_folder import HISTORY, RESULT, read_finished
 from server_app.spaces.base import SearchSpace
 from server_app.state import config_of
+from server_app.wiring import objectives_of
 
 LEAST = 10
 """Scores that a forest is fitted on, at least."""
@@ -54,6 +58,8 @@ class Scored:
         By which it was ranked; more is better.
     feasible : bool
         Whether it kept the constraints of the objective.
+    further : tuple of float
+        What else it was compared by, with several objectives; more is better.
     """
 
     number: int
@@ -61,6 +67,7 @@ class Scored:
     spec: ArchitectureSpec
     score: float
     feasible: bool
+    further: Point = ()
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,8 @@ class Predicted:
         The architecture.
     score, error : float
         Predicted, and the root mean square of the errors on trials that trees did not see.
-    rho : float
-        Spearman's, of predictions and scores of these trials.
+    rho : float, optional
+        Spearman's, of predictions and scores of these trials; None where all scores are equal.
     trials, rung, candidates : int
         On how many trials the forest was fitted, of which rung, and among how many specs this one is the best.
     """
@@ -82,7 +89,7 @@ class Predicted:
     spec: ArchitectureSpec
     score: float
     error: float
-    rho: float
+    rho: float | None
     trials: int
     rung: int
     candidates: int
@@ -104,6 +111,10 @@ class Finished:
         Its trials, best first.
     shares : bool
         Whether scores are of weights that all trials share.
+    objectives : Objectives
+        What it went by.
+    limits : Limits
+        What held for all that it proposed, as its nodes had it.
     """
 
     space: SearchSpace
@@ -111,6 +122,8 @@ class Finished:
     seed: int
     scored: list[Scored]
     shares: bool
+    objectives: Objectives
+    limits: Limits
 
 
 def read_run(folder: Path) -> Finished:
@@ -125,25 +138,36 @@ def read_run(folder: Path) -> Finished:
     config = config_of(folder)
     try:
         task = task_from_record(result["task"])
-        scored = [
-            Scored(row["number"], row["rung"], ArchitectureSpec.from_dict(row["spec"]), row["score"], row["feasible"])
-            for row in history
-            if row["score"] is not None and row["state"] != "failed"
-        ]
+        objectives = objectives_of(config, task)
+        scored = [_scored(row, objectives) for row in history if row["score"] is not None and row["state"] != "failed"]
+        limits = Limits.from_dict(result.get("limits", {}))
     except (KeyError, TypeError, SpecError) as error:
         raise StorageError(f"The files of a run must be whole ({error!r})", str(folder), fix="Copy it again") from None
     weights: Any = load_choice("weights", config.weights["name"])
-    return Finished(build_space(config, task), task, config.seed, scored, weights.shares)
+    placement: Any = load_choice("placement", config.placement["name"])
+    if placement.tells_apart:  # no proposal had to suit all nodes
+        limits = NO_LIMITS
+    return Finished(build_space(config, task), task, config.seed, scored, weights.shares, objectives, limits)
 
 
 def best_scored(run: Finished, limits: Limits) -> Scored | None:
-    """Return the best trial that keeps the limits; None where there is none."""
-    kept = (trial for trial in run.scored if _keeps(run, limits, trial.spec))
-    return next(kept, None)
+    """Return the best trial that keeps the limits; None where there is none.
+
+    Of several objectives it is the knee of the front of those that keep them.
+    """
+    kept = [trial for trial in run.scored if _keeps(run, limits, trial.spec)]
+    if not kept or not kept[0].feasible or not run.objectives.several:
+        return next(iter(kept), None)
+    peers = {trial.number: trial for trial in kept if trial.feasible and trial.rung == kept[0].rung}
+    knee = leaders([Entry(number, (trial.score, *trial.further)) for number, trial in peers.items()])[0]
+    return peers[knee.number]
 
 
 def best_predicted(run: Finished, limits: Limits) -> Predicted | None:
     """Return what a forest thinks best of the space within the limits, beside what was tried.
+
+    It is something that the search could have proposed: it keeps the limits of its nodes and its constraints, too.
+    Of several objectives it is the first one alone that is predicted.
 
     Returns
     -------
@@ -168,7 +192,7 @@ def best_predicted(run: Finished, limits: Limits) -> Predicted | None:
         candidates[best],
         float(predicted[best]),
         float(np.sqrt(np.mean((unseen - scores) ** 2))),
-        float(spearmanr(unseen, scores).statistic),
+        float(spearmanr(unseen, scores).statistic) if min(np.ptp(unseen), np.ptp(scores)) > 0 else None,
         len(trials),
         rung,
         len(candidates),
@@ -200,7 +224,7 @@ def _candidates(run: Finished, limits: Limits, seed: int) -> Iterator[Architectu
     rng, space = generator(seed, "candidates"), run.space
 
     def kept(specs: Iterator[ArchitectureSpec], most: int) -> Iterator[ArchitectureSpec]:
-        return (spec for spec in islice(specs, most) if _keeps(run, limits, spec))
+        return (spec for spec in islice(specs, most) if _keeps(run, limits, spec) and _allowed(run, spec))
 
     yield from kept((spec for spec, reason in space.draws(rng) if reason is None), _DRAWN)
     specs = (trial.spec for trial in run.scored)
@@ -211,3 +235,22 @@ def _candidates(run: Finished, limits: Limits, seed: int) -> Iterator[Architectu
 
 def _keeps(run: Finished, limits: Limits, spec: ArchitectureSpec) -> bool:
     return not limits.exceeded(needs_of(spec, run.task, TrainingSettings()))
+
+
+def _allowed(run: Finished, spec: ArchitectureSpec) -> bool:
+    """Tell whether the search could have proposed a spec: neither its nodes nor its constraints forbid it."""
+    cost = run.objectives.cost(cost_of(spec.lower(run.task)), spec, TrainingSettings())
+    return _keeps(run, run.limits, spec) and not run.objectives.violations(cost)
+
+
+def _scored(row: dict[str, Any], objectives: Objectives) -> Scored:
+    """Return a trial of the history that has a score."""
+    further = objectives.dimensions()[1:]
+    return Scored(
+        row["number"],
+        row["rung"],
+        ArchitectureSpec.from_dict(row["spec"]),
+        row["score"],
+        row["feasible"],
+        tuple(term.scaled(row["values"][term.name]) for term in further),
+    )

@@ -204,7 +204,9 @@ def read_finished(folder: Path, name: str) -> Any:
         return json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StorageError(
-            f"A run that has finished has its {name} ({error})", str(folder), fix="Name the folder of one"
+            f"A run that has finished has its {name} ({getattr(error, 'strerror', None) or error})",
+            str(folder),
+            fix="Name the folder of one",
         ) from None
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from common.architecture.spec import ArchitectureSpec
+    from common.limits import Limits
     from server_app.pick import Finished, Predicted, Scored
     from server_app.reporting.telling import Telling
 
@@ -55,14 +56,14 @@ def _pick(arguments: argparse.Namespace) -> int:
         scored = best_scored(run, limits)
         predicted = None if arguments.scored else best_predicted(run, limits)
     if scored is None and predicted is None:
-        raise ConfigError("Nothing that is known of this run keeps the limits", limits, fix="Loosen them")
+        raise _too_narrow(run, limits)
     telling.show(_table(run, scored, predicted))
     for name, found in (("best scored", scored), ("best predicted", predicted)):
         if found is not None:
             telling.say(f"{name}: {found.spec.describe()} ({found.spec.id})")
     for line in _notes(run, scored, predicted, forest=not arguments.scored):
         telling.say(line)
-    spec = _better(scored, predicted)
+    spec = _better(run, scored, predicted)
     if arguments.spec is not None:
         write_aside(arguments.spec, spec.to_json() + "\n")
         telling.say(f"written to {arguments.spec}")
@@ -80,7 +81,7 @@ def _document(run: Finished, scored: Scored | None, predicted: Predicted | None)
         name: None if found is None else _entry(run, found)
         for name, found in (("scored", scored), ("predicted", predicted))
     }
-    return {**told, "id": _better(scored, predicted).id, "status": status_of(0), "folder": None}
+    return {**told, "id": _better(run, scored, predicted).id, "status": status_of(0), "folder": None}
 
 
 def _entry(run: Finished, found: Scored | Predicted) -> dict[str, Any]:
@@ -92,12 +93,30 @@ def _entry(run: Finished, found: Scored | Predicted) -> dict[str, Any]:
     return {**told, **figures, "parameters": cost.parameters, "macs": cost.macs}
 
 
-def _better(scored: Scored | None, predicted: Predicted | None) -> ArchitectureSpec:
-    """Return what to go on with: what was scored, unless the forest is sure that something else is better."""
+def _too_narrow(run: Finished, limits: Limits) -> ConfigError:
+    """Return what is wrong where nothing keeps the limits, with what there is."""
+    from common.architecture.cost import cost_of
+
+    given = {"MACs": limits.max_macs, "parameters": limits.max_parameters}
+    said = " and ".join(f"{most:,} {what}" for what, most in given.items() if most is not None)
+    costs = [cost_of(trial.spec.lower(run.task)) for trial in run.scored]
+    least = (min(cost.macs for cost in costs), min(cost.parameters for cost in costs)) if costs else (0, 0)
+    begin = ": its trials begin at {:,} MACs and {:,} parameters".format(*least) if costs else ""
+    return ConfigError(
+        f"Nothing that is known of this run keeps the limits{said and f' of {said}'}", fix=f"Loosen them{begin}"
+    )
+
+
+def _better(run: Finished, scored: Scored | None, predicted: Predicted | None) -> ArchitectureSpec:
+    """Return what to go on with: what was scored, unless the forest is sure that something else is better.
+
+    It can be of scores of one rung alone, and of one objective.
+    """
     if scored is None:
         assert predicted is not None
         return predicted.spec
-    sure = predicted is not None and predicted.score - predicted.error > scored.score
+    compares = predicted is not None and predicted.rung == scored.rung and not run.objectives.several
+    sure = compares and predicted is not None and predicted.score - predicted.error > scored.score
     return predicted.spec if sure and predicted is not None else scored.spec
 
 
@@ -107,13 +126,15 @@ def _table(run: Finished, scored: Scored | None, predicted: Predicted | None) ->
     from common.architecture.cost import cost_of
 
     table = Table()
-    for column in ("", "score", "parameters", "MACs"):
+    term = run.objectives.terms()[0]
+    for column in ("", term.name, "parameters", "MACs"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     rows = []
     if scored is not None:
-        rows.append((f"best scored, trial-{scored.number:04d}", f"{scored.score:.4f}", scored.spec))
+        rows.append((f"best scored, trial-{scored.number:04d}", f"{term.oriented(scored.score):.4f}", scored.spec))
     if predicted is not None:
-        rows.append(("best predicted, untried", f"{predicted.score:.4f} ± {predicted.error:.4f}", predicted.spec))
+        foreseen = f"{term.oriented(predicted.score):.4f} ± {predicted.error:.4f}"
+        rows.append(("best predicted, untried", foreseen, predicted.spec))
     for name, score, spec in rows:
         cost = cost_of(spec.lower(run.task))
         table.add_row(name, score, f"{cost.parameters:,}", f"{cost.macs:,}")
@@ -128,7 +149,8 @@ def _notes(run: Finished, scored: Scored | None, predicted: Predicted | None, *,
     if scored is None:
         yield f"Of {counted(len(run.scored), 'scored trial')} none keeps the limits."
     else:
-        best = f"trial-{scored.number:04d} is the best within the limits"
+        what = "the knee of the front" if run.objectives.several else "the best"
+        best = f"trial-{scored.number:04d} is {what} within the limits"
         yield f"{best} of {counted(len(run.scored), 'scored trial')}, at rung {scored.rung}."
         if not scored.feasible:
             yield "It breaks the constraints of the search's objective."
@@ -138,8 +160,13 @@ def _notes(run: Finished, scored: Scored | None, predicted: Predicted | None, *,
         yield (
             f"Predicted is by a random forest fitted on {predicted.trials} trials of rung {predicted.rung}, among "
             f"{counted(predicted.candidates, 'other spec')}; on trials that its trees had not seen it erred by "
-            f"{predicted.error:.4f} (root mean square), with a Spearman rho of {predicted.rho:+.2f}."
+            f"{predicted.error:.4f} (root mean square), "
+            + ("all being equal." if predicted.rho is None else f"with a Spearman rho of {predicted.rho:+.2f}.")
         )
+        if run.objectives.several:
+            yield f"It foresees {run.objectives.terms()[0].name} alone, whatever the other objectives are worth."
+        elif scored is not None and scored.rung != predicted.rung:
+            yield "Scores of different rungs do not compare, so what was scored counts."
     elif forest:
         yield f"Nothing is predicted: that takes {LEAST} scores of one rung, and something else within the limits."
 

@@ -122,6 +122,8 @@ def _show_space(arguments: argparse.Namespace, overrides: list[str], telling: Te
     from server_app.show.survey import survey
 
     folder = arguments.config_dir
+    if folder is not None and not Path(folder).is_dir():
+        raise ConfigError("--config-dir must be a folder, with space/NAME.yaml in it", folder, fix="Name one")
     searched = [] if folder is None else [f"hydra.searchpath=['{Path(folder).absolute()}']"]
     config, notes = without_foreign_options(compose_config([*searched, *overrides]))
     for note in notes:

@@ -46,7 +46,7 @@ class Proxy:
             raise ConfigError(
                 f"fidelity.proxy.pool must be above fidelity.proxy.keep ({self.keep}), or nobody would be left out",
                 self.pool,
-                fix="Set fidelity.proxy.pool=8",
+                fix=f"Set fidelity.proxy.pool={8 * self.keep}",
             )
 
 

@@ -114,6 +114,11 @@ class Objectives(ABC):
                         dict(bounds),
                         fix=f"Write objective.constraints.{name}={{max: 100000}}",
                     )
+                if (least := bounds.get("min", -math.inf)) > (most := bounds.get("max", math.inf)):
+                    raise ConfigError(
+                        f"objective.constraints.{name}.min must not be above its max, got {least:g} and {most:g}",
+                        fix="Exchange them",
+                    )
 
     def __init__(self, head: Head, options: Any = None, measure: Measure | None = None) -> None:
         self.head = head

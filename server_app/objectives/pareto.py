@@ -8,10 +8,12 @@ the choice of parents, and in the end, where nobody is better than those of the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from common.errors import ConfigError
+from common.tasks import Head
 from server_app.objectives.base import Objective
 from server_app.objectives.terms import Listed
 
@@ -40,14 +42,23 @@ class Pareto(Listed):
         def __post_init__(self) -> None:
             super().__post_init__()
             values = (self.reference or {}).values()
-            named = None if self.terms is None else set(self.terms)
-            if not all(map(math.isfinite, values)) or (self.reference and named and set(self.reference) != named):
-                raise ConfigError(
-                    "objective.reference must have a finite number for each term",
-                    dict(self.reference or {}),
-                    fix="Leave it out to have it from the trials",
-                )
+            if not all(map(math.isfinite, values)):
+                raise _incomplete(self.reference)
+
+    def __init__(self, head: Head, options: Any = None, measure: Any = None) -> None:
+        super().__init__(head, options, measure)
+        reference = self.options.reference
+        if reference and {self.resolved(name) for name in reference} != {term.name for term in self.given()}:
+            raise _incomplete(reference)
 
     def terms(self) -> tuple[Objective, ...]:
         """Return the terms that are listed."""
         return self.given()
+
+
+def _incomplete(reference: Mapping[str, float] | None) -> ConfigError:
+    return ConfigError(
+        "objective.reference must have a finite number for each term",
+        dict(reference or {}),
+        fix="Leave it out to have it from the trials",
+    )

@@ -173,7 +173,9 @@ def _footnote(found: Mapping[str, Any]) -> str:
     if len(found["contenders"]) > 1:
         first = found["contenders"][0]["name"]
         compared = f"; difference to {first}, in pairs; p by Wilcoxon's signed-rank test, * below {_SURE}"
-    return f"{runs} each, {found['parallel']} in flight; after: {whole}{compared}."
+    stops = any(contender["fidelity"]["name"] != "full" for contender in found["contenders"])
+    longest = " Trials that trained longest so far count alone, so a regret may rise." if stops else ""
+    return f"{runs} each, {found['parallel']} in flight; after: {whole}{compared}.{longest}"
 
 
 def figure(value: float) -> str:

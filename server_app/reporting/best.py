@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+from common.architecture.cost import Cost
 from server_app.reporting.words import counted
 
 INFEASIBLE = "breaks a hard constraint"
 
 
-def figure(value: float) -> str:
-    """Return the value of an objective for people, in its own unit."""
-    if abs(value) >= 10_000:
+_COUNTS = frozenset(field.name for field in fields(Cost))
+"""Objectives that are whole numbers."""
+
+
+def figure(value: float, name: str = "") -> str:
+    """Return the value of an objective for people, in its own unit; of one that counts something a whole number."""
+    if abs(value) >= 10_000 or name in _COUNTS:
         return f"{value:,.0f}"
     return f"{value:.4f}" if abs(value) < 100 else f"{value:.5g}"
 
 
 def worth(values: Mapping[str, float]) -> str:
     """Return the values of a trial's objectives for people."""
-    return ", ".join(f"{name} {figure(value)}" for name, value in values.items()) or "no score"
+    return ", ".join(f"{name} {figure(value, name)}" for name, value in values.items()) or "no score"
 
 
 def worth_at_rung(event: Mapping[str, Any]) -> str:

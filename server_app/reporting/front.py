@@ -62,6 +62,6 @@ def _table(front: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("architecture")
     for member in sorted(front, key=lambda one: (-one["knee"], one["values"][names[0]])):
         test = [figure(member["test"][metric]) if metric in member["test"] else "-" for metric in tested]
-        cells = [str(member["trial"]), *(figure(member["values"][name]) for name in names), *test]
+        cells = [str(member["trial"]), *(figure(member["values"][name], name) for name in names), *test]
         table.add_row(*cells, Text(member["architecture"]), style="bold" if member["knee"] else None)
     return table

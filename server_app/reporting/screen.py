@@ -122,5 +122,5 @@ def _table(trials: Sequence[tuple[str, Row]], width: int) -> Table:
 
 
 def _numbers(row: Row, scores: Sequence[str]) -> list[str]:
-    worth = [figure(row.values[score]) if score in row.values else "" for score in scores]
+    worth = [figure(row.values[score], score) if score in row.values else "" for score in scores]
     return [*worth, str(row.rung), str(row.rounds), row.state, f"{row.parameters:,}"]

@@ -230,7 +230,10 @@ class SearchSpace(ABC):
             if limit is not None and value > limit:
                 raise SpecError(f"The space allows {limit} {name} at most", value, fix=f"Raise space.max_{name}")
         if reason := self.excess(spec):
-            raise SpecError(f"A proposal must fit the nodes: {reason}", fix="Raise the node's limit or leave it out")
+            raise SpecError(
+                f"A proposal must keep the limits of the nodes and of the objective: {reason}",
+                fix="Loosen objective.constraints, or raise the node's limit or leave it out",
+            )
 
     def contains(self, spec: ArchitectureSpec) -> bool:
         """Tell whether `check` passes."""
@@ -286,8 +289,10 @@ class SearchSpace(ABC):
             return _choose(legal, rng)
         failed = f"{_ATTEMPTS} draws" if legal is None else f"all its {counted(round(self.size()), 'spec')}"
         raise SpaceError(
-            f"A search space must hold something legal, but {failed} broke its constraints (the last draw: {reason})",
-            fix="Loosen the space's constraints or the nodes' limits, or offer smaller widths and depths",
+            f"A search space must hold something legal, but {failed} broke its constraints (the last draw: "
+            f"{reason and reason.rule})",
+            fix="Loosen the constraints of the space or of the objective, or the nodes' limits, or offer smaller "
+            "widths and depths",
         )
 
     def probe(self, rng: np.random.Generator) -> Iterator[ArchitectureSpec]:

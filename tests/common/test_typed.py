@@ -54,3 +54,11 @@ def test_a_value_of_another_kind_is_named(plain):
         assert str(error.value) == (
             f"federation.deadline must be a valid number, got {value!r}. Give federation.deadline such a value."
         )
+
+
+def test_a_value_that_may_be_of_several_kinds_has_them_all_told(plain):
+    with pytest.raises(ConfigError) as error:
+        typed(Config, changed(plain, "final", front="some"), "")
+    assert str(error.value) == (
+        "final.front must be a valid integer, or 'knee' or 'all', got 'some'. Give final.front such a value."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.architecture.cost import cost_of
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
 from common.errors import SpaceError
@@ -11,7 +12,8 @@ from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits, needs_of
 from common.seeding import generator
 from common.tasks import Classification, Task
-from server_app.capacity import Reach, excess_of_most, excess_of_node
+from server_app.capacity import Reach, excess_of_any, excess_of_most, excess_of_node
+from server_app.footprint import footprints
 from server_app.objectives.accuracy import Accuracy
 from server_app.registry import load_choice
 from server_app.roster import Roster
@@ -129,3 +131,15 @@ def test_a_spec_needs_so_many_of_each_group_and_not_all_of_them():
     assert excess(BATCH, ("abcd", 2)).startswith("1 of 4 nodes can hold it, of the 2 it takes: ")
     assert excess(BATCH, ("abcd", 1), ("ab", 1)).startswith("0 of 2 nodes can hold it, of the 1 it takes: ")
     assert excess(PLAIN) == excess(PLAIN, ("a", 5)) == "", "where nodes are missing it is no fault of the spec"
+
+
+def test_a_constraint_on_memory_holds_wherever_nodes_are_told_apart_too():
+    """Memory is no field of a plain cost, so it has to be asked for: half of what the spec needs is too little."""
+    half = footprints(FEW, None)(cost_of(PLAIN.lower(FEW)), PLAIN, Recipe()).memory_mb / 2
+    options = Accuracy.Options(constraints={"memory_mb": {"max": half}})
+    objectives = Accuracy(FEW.head, options, footprints(FEW, None))
+    for excess in (
+        excess_of_any({}, FEW, Recipe(), objectives),
+        excess_of_most({"a": NO_LIMITS}, FEW, Recipe(), objectives, [("a", 1)]),
+    ):
+        assert excess(PLAIN).startswith(f"objective.constraints: memory_mb must be {half:g} at most, and is ")

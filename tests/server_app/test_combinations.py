@@ -9,7 +9,7 @@ from common.config import compose_config
 from common.errors import ConfigError
 from common.groups import PersonalConfig
 from server_app.build import check, without_foreign_options
-from server_app.combinations import names_parents
+from server_app.combinations import check_combination, names_parents
 from server_app.controllers.base import Controller
 from server_app.registry import choices, load_choice
 
@@ -184,3 +184,24 @@ def test_a_controller_names_parents_where_it_says_so():
         "progressive",
     }
     assert not names_parents(Controller)
+
+
+@pytest.mark.parametrize("objective", choices("objective"))
+@pytest.mark.parametrize("front", ["all", "3", "knee"])
+def test_which_of_a_front_are_trained_is_asked_of_a_search_that_has_one(objective, front):
+    config = config_of(f"objective={objective}", f"final.front={front}")
+    if objective == "pareto" or front == "knee":
+        check_combination(config)
+    else:
+        with pytest.raises(
+            ConfigError, match=rf"only searches with several objectives have a front, got 'objective={objective}'"
+        ):
+            check_combination(config)
+
+
+def test_a_supernet_that_nobody_trains_scores_nothing():
+    one_shot = ["weights=supernet", "fidelity=one_shot", "weights.rounds=0"]
+    with pytest.raises(ConfigError, match=r"fidelity=one_shot scores what the warm-up trained, got 'weights.rounds=0'"):
+        check(config_of(*one_shot))
+    check(config_of(*one_shot[:2]))
+    check(config_of("weights=supernet", "weights.rounds=0"))

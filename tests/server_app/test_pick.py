@@ -30,14 +30,18 @@ def parameters(spec):
     return cost_of(spec.lower(TASK)).parameters
 
 
+def macs(spec):
+    return cost_of(spec.lower(TASK)).macs
+
+
 def worth(spec):
     """More is better, up to the largest: what a forest can find out."""
     return float(np.log(parameters(spec)))
 
 
-def write_run(folder, count=30, rung=1, weights="scratch", failed=0):
+def write_run(folder, count=30, rung=1, weights="scratch", failed=0, worth=worth, options=(), limits=None):
     """Write the folder of a run whose trials are worth what `worth` says, and return their specs, best first."""
-    config = compose_config([*OVERRIDES, f"weights={weights}"])
+    config = compose_config([*OVERRIDES, f"weights={weights}", *options])
     specs = build_space(config, TASK).samples(count, np.random.default_rng(0))
     specs.sort(key=worth, reverse=True)
     rows = [
@@ -46,6 +50,7 @@ def write_run(folder, count=30, rung=1, weights="scratch", failed=0):
             "rung": rung if number % 3 else rung + 1,
             "spec": spec.to_dict(),
             "score": None if number < failed else worth(spec),
+            "values": {"accuracy": worth(spec), "macs": float(macs(spec))},
             "feasible": True,
             "state": "failed" if number < failed else "finished",
         }
@@ -53,7 +58,7 @@ def write_run(folder, count=30, rung=1, weights="scratch", failed=0):
     ]
     folder.mkdir(exist_ok=True)
     write_config(folder, config)
-    (folder / "result.json").write_text(json.dumps({"task": TASK.to_record()}))
+    (folder / "result.json").write_text(json.dumps({"task": TASK.to_record(), "limits": limits or {}}))
     (folder / "history.json").write_text(json.dumps(rows))
     return specs
 
@@ -66,8 +71,8 @@ def test_the_best_scored_is_the_first_of_the_history_that_keeps_the_limits(tmp_p
         found = best_scored(run, Limits(max_parameters=parameters(specs[place])))
         assert parameters(found.spec) == parameters(specs[place])
     assert best_scored(run, Limits(max_parameters=1)) is None
-    macs = cost_of(specs[9].lower(TASK)).macs
-    assert cost_of(best_scored(run, Limits(max_macs=macs)).spec.lower(TASK)).macs <= macs
+    most = macs(specs[9])
+    assert macs(best_scored(run, Limits(max_macs=most)).spec) <= most
 
 
 def test_what_is_predicted_keeps_the_limits_is_new_and_is_about_as_good_as_there_is(tmp_path):
@@ -99,6 +104,67 @@ def test_few_scores_tell_nothing(tmp_path):
     assert best_predicted(read_run(tmp_path), Limits()) is None
 
 
+def test_what_is_predicted_could_have_been_proposed(tmp_path):
+    """Without constraints it is about the largest there is, so what the search forbade shows."""
+    most = sorted(macs(spec) for spec in write_run(tmp_path))[15]
+    assert macs(best_predicted(read_run(tmp_path), Limits()).spec) > most
+    write_run(tmp_path, options=[f"objective.constraints={{macs: {{max: {most}}}}}"])
+    assert macs(best_predicted(read_run(tmp_path), Limits()).spec) <= most
+    write_run(tmp_path, limits={"max_macs": most})
+    assert macs(best_predicted(read_run(tmp_path), Limits()).spec) <= most
+    write_run(tmp_path, limits={"max_macs": most}, options=["placement=capability"])
+    assert macs(best_predicted(read_run(tmp_path), Limits()).spec) > most, "some of the nodes could have held it"
+
+
+def test_of_several_objectives_it_is_the_knee_of_what_keeps_the_limits(tmp_path, capsys):
+    """0.8 costs twice as much as 0.5, and 0.9 costs 16 times as much as 0.8, for a third of that gain."""
+    specs = write_run(tmp_path, options=["objective=pareto"])
+    rows = json.loads((tmp_path / "history.json").read_text())[:4]
+    by_macs = sorted(rows, key=lambda row: macs(ArchitectureSpec.from_dict(row["spec"])))
+    for row, (accuracy, cost) in zip(by_macs, [(0.5, 2**10), (0.8, 2**11), (0.9, 2**15), (0.91, 2**20)], strict=True):
+        row |= {"rung": 1, "score": accuracy, "values": {"accuracy": accuracy, "macs": float(cost)}}
+    order = [by_macs[place] for place in (3, 0, 2, 1)]  # the ends of a front come before what lies between
+    (tmp_path / "history.json").write_text(json.dumps(order))
+    run = read_run(tmp_path)
+    assert len(run.scored) == 4 < len(specs)
+    within = macs(ArchitectureSpec.from_dict(by_macs[2]["spec"]))
+    assert best_scored(run, Limits(max_macs=within)).number == by_macs[1]["number"]
+    assert main(["pick", str(tmp_path), "--max-macs", str(within)]) == 0
+    assert "is the knee of the front within the limits" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_prediction_of_a_lower_rung_does_not_take_the_place_of_a_score(tmp_path, capsys):
+    """The best trial came to rung 2, where all is worth 10 less; the forest has learnt rung 1."""
+    specs = write_run(tmp_path, count=27)
+    rows = json.loads((tmp_path / "history.json").read_text())
+    for row in rows:
+        row["score"] -= 10 * (row["rung"] - 1)
+    rows.sort(key=lambda row: (row["rung"], row["score"]), reverse=True)
+    (tmp_path / "history.json").write_text(json.dumps(rows))
+    run = read_run(tmp_path)
+    predicted = best_predicted(run, Limits())
+    assert predicted.rung == 1
+    assert predicted.score - predicted.error > best_scored(run, Limits()).score
+    assert main(["pick", str(tmp_path), "--spec", str(tmp_path / "spec.json")]) == 0
+    assert ArchitectureSpec.from_json((tmp_path / "spec.json").read_text().strip()) == specs[0]
+    assert "Scores of different rungs do not compare" in " ".join(capsys.readouterr().out.split())
+
+
+def test_equal_scores_rank_nothing(tmp_path, capsys):
+    write_run(tmp_path, worth=lambda spec: 0.75)  # noqa: ARG005
+    assert best_predicted(read_run(tmp_path), Limits()).rho is None
+    assert main(["pick", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["predicted"]["rho"] is None
+
+
+def test_what_is_lowered_is_told_in_its_own_unit(tmp_path, capsys):
+    write_run(tmp_path, worth=lambda spec: -worth(spec), options=["objective=loss"])
+    assert main(["pick", str(tmp_path), "--scored"]) == 0
+    said = capsys.readouterr().out
+    assert "loss" in said
+    assert f" {min(-one.score for one in read_run(tmp_path).scored):.4f} " in said
+
+
 def test_the_command_tells_both_and_writes_the_spec(tmp_path, capsys):
     specs = write_run(tmp_path)
     most = parameters(specs[4])
@@ -115,7 +181,11 @@ def test_the_command_tells_both_and_writes_the_spec(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--max-params", "1"], "Nothing that is known of this run keeps the limits"),
+        (
+            ["--max-params", "1", "--max-macs", "2e6"],
+            "Nothing that is known of this run keeps the limits of 2,000,000 MACs and 1 parameters. "
+            "Loosen them: its trials begin at ",
+        ),
         (["--model", "model"], "Weights are cut out of the supernet of a run"),
     ],
 )

@@ -998,7 +998,7 @@ def test_a_given_spec_that_does_not_fit_is_an_error_that_names_the_node(grid, co
     wide = next(spec for spec in config.space["specs"] if spec["layers"][0]["width"] == 8)
     played = play(grid, configure(search={"start": [wide]}))
     assert isinstance(played.error, SpecError)
-    assert "A proposal must fit the nodes: node 'c'" in str(played.error)
+    assert "A proposal must keep the limits of the nodes and of the objective: node 'c'" in str(played.error)
 
 
 def test_a_late_node_with_tighter_limits_is_never_sent_what_it_cannot_hold(grid, configure, play):

@@ -138,6 +138,14 @@ def test_a_space_of_their_own_comes_from_their_folder(capsys, tmp_path):
     assert re.search(r"^  layers +1, 2 *$", out, re.MULTILINE)
 
 
+def test_a_folder_of_theirs_that_is_not_there_is_named(capsys, recwarn, tmp_path):
+    missing = str(tmp_path / "missing")
+    assert main(["show", "--config-dir", missing, "space=mine"]) == 1
+    told = f"flwr-nas: --config-dir must be a folder, with space/NAME.yaml in it, got {missing!r}. Name one."
+    assert " ".join(capsys.readouterr().err.split()) == told
+    assert not recwarn.list
+
+
 def test_a_table_is_shown_and_is_for_no_data(capsys, tmp_path):
     (tmp_path / "a table.json").write_text(json.dumps(entries()))
     code, out, err = run(capsys, "space=tabular", "space.table=a table.json", "dataset=local")

@@ -24,6 +24,13 @@ def test_a_constraint_that_is_none_is_refused(bounds):
         Objectives.Options(constraints={"macs": bounds})
 
 
+def test_a_constraint_that_no_number_keeps_is_refused():
+    Objectives.Options(constraints={"accuracy": {"min": 0.5, "max": 0.5}})
+    told = r"objective\.constraints\.accuracy\.min must not be above its max, got 0\.9 and 0\.1\. Exchange them"
+    with pytest.raises(ConfigError, match=told):
+        Objectives.Options(constraints={"accuracy": {"min": 0.9, "max": 0.1}})
+
+
 class Cheap(Objectives):
     """The accuracy, and then what it costs."""
 

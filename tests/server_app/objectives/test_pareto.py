@@ -70,10 +70,17 @@ def test_terms_that_make_no_sense_are_refused(terms, rule):
         pareto(terms)
 
 
-@pytest.mark.parametrize("reference", [{"primary": 0.5}, {"primary": math.nan, "macs": 1.0}])
+@pytest.mark.parametrize("reference", [{"primary": 0.5}, {"macs": 1.0}, {"primary": math.nan, "macs": 1.0}])
 def test_a_reference_has_a_number_for_each_term(reference):
-    with pytest.raises(ConfigError, match=r"objective\.reference"):
-        pareto({"primary": "max", "macs": "min"}, reference=reference)
+    for terms in ({"primary": "max", "macs": "min"}, None):
+        with pytest.raises(ConfigError, match=r"objective\.reference"):
+            pareto(terms, reference=reference)
+
+
+def test_a_reference_may_name_the_head_s_own_metric_either_way():
+    for name in ("primary", "accuracy"):
+        for terms in ({"primary": "max", "macs": "min"}, {"accuracy": "max", "macs": "min"}, None):
+            pareto(terms, reference={name: 0.5, "macs": 1e6})
 
 
 def test_what_a_trial_takes_on_a_device_is_measured_where_it_is_asked_for():

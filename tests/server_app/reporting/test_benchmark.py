@@ -14,6 +14,7 @@ def contender(name, mean, **compared):
     told = {"mean": mean, **STATISTICS, **compared}
     return {
         "name": name,
+        "fidelity": {"name": "full"},
         "seconds_per_proposal": {"mean": 0.00123, "last_tenth": 0.25},
         "regret": {kind: {"25": told, "200": told} for kind in ("incumbent", "best_seen")},
     }
@@ -118,3 +119,11 @@ def test_without_a_terminal_a_line_every_30_s_says_how_many_runs_have_ended(monk
         for name in ("random", "evolution", "random"):
             told(name)
     assert console.file.getvalue() == "2 of 4 runs ended; about 40 s left\n"
+
+
+def test_where_trials_stop_early_it_is_told_which_of_them_count():
+    told = "Trials that trained longest so far count alone, so a regret may rise"
+    halving = contender("random asha", 0.2) | {"fidelity": {"name": "asha"}}
+    full = contender("random full", 0.2) | {"fidelity": {"name": "full"}}
+    assert told in " ".join(shown(found(full, halving, epochs=3)).split())
+    assert told not in " ".join(shown(found(full, epochs=3)).split())

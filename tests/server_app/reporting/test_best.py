@@ -65,7 +65,7 @@ def test_the_line_of_the_best_says_so():
 
 def test_values_have_the_units_of_their_objectives():
     assert worth({}) == "no score"
-    assert worth_at_rung(best(values={"mse": 3050.25, "macs": 1200.0})) == "mse 3050.2, macs 1200 at rung 2"
+    assert worth_at_rung(best(values={"mse": 3050.25, "macs": 1200.0})) == "mse 3050.2, macs 1,200 at rung 2"
     assert figure(0.5) == "0.5000"
 
 

@@ -275,7 +275,11 @@ def test_what_goes_wrong_is_a_warning(eventful, caplog):
     [
         ({}, "no score"),
         ({"accuracy": 0.5}, "accuracy 0.5000"),
-        ({"mse": 3050.25, "macs": 1200.0}, "mse 3050.2, macs 1200"),
+        ({"mse": 3050.25, "macs": 1200.0}, "mse 3050.2, macs 1,200"),
+        (
+            {"loss": 0.5, "macs": 0.0, "parameters": 18.0, "memory_mb": 2.5},
+            "loss 0.5000, macs 0, parameters 18, memory_mb 2.5000",
+        ),
     ],
 )
 def test_what_a_trial_was_worth_is_told_in_the_units_of_its_objectives(values, text):
