@@ -222,6 +222,7 @@ def test_all_of_a_small_space_is_proposed_once_before_the_end(make, max_layers):
 def linear_space(dropouts, max_layers):
     """``6 * dropouts`` layers, or chains of up to `max_layers` of them."""
     options = LayeredSpace.Options(
+        min_layers=1,
         max_layers=max_layers,
         width=[2],
         activation=["relu", "gelu"],
@@ -269,7 +270,13 @@ def test_known_trials_that_repeat_and_fill_the_space_are_the_whole_search(make, 
 def test_a_space_that_cannot_be_listed_is_exhausted_when_nothing_new_is_drawn(make):
     """A range of dropout is infinite, and this one holds two numbers of four decimals."""
     options = LayeredSpace.Options(
-        max_layers=1, width=[2], activation=["relu"], norm=["none"], dropout={"low": 0.0, "high": 0.0001}, skip=0.0
+        min_layers=1,
+        max_layers=1,
+        width=[2],
+        activation=["relu"],
+        norm=["none"],
+        dropout={"low": 0.0, "high": 0.0001},
+        skip=0.0,
     )
     space = LayeredSpace(Task((4,), Classification(2)), options)
     controller = make(space=space)
