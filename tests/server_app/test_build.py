@@ -311,7 +311,7 @@ def test_what_works_survives_its_rehearsal(name):
         (["dataset=local", "dataset.path=/nowhere.npz"], r"/nowhere\.npz: The file must exist"),
         (["aggregation=krum", "federation.nodes=4"], r"aggregation needs 5 nodes .*, got 4"),
         (["placement=split", "federation.nodes=4"], r"needs a node for each of 9 concurrent trials, got 4"),
-        (["space.max_parameters=3"], r"max_parameters"),
+        (["space.max_parameters=3"], r"The space allows 3 parameters at most"),
         (["training.augmentation=[flip,rotate]"], r"images is among flip, crop, got \['rotate'\]"),
         (["dataset=diabetes", "training.label_smoothing=0.1"], r"label_smoothing is for classes, and a regression has"),
         (["dataset=diabetes", "training.label_smoothing=[0,0.1]"], r"label_smoothing is for classes, and a regression"),
