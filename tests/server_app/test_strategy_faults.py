@@ -267,7 +267,7 @@ def test_a_final_round_that_nobody_answers_is_tried_again(grid, configure, play,
 
     for name in "abc":
         grid.person(name, once_silent)
-    played = play(grid, configure(federation={"deadline": 0.5}))
+    played = play(grid, configure(federation={"deadline": 2.0}))
     assert played.error is None
     assert [event["trial"] for event in played.kinds("retried")] == [f"final-000{number}" for number in range(4)]
     assert [trial.state for trial in played.strategy.outcome.final.trials] == [FINISHED] * 4
