@@ -1,15 +1,14 @@
 """Examples of a file with or without labels.
 
-The formats of nodes have labels, without which nothing is learnt. Of a file that lacks them a copy with a label that
-says nothing is read, in the same way, and the label is forgotten.
+The formats of nodes have labels, without which nothing is learnt. A table that lacks them gets a column of labels that
+say nothing, of another file a copy with such labels is read, in the same way, and they are forgotten.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,14 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.formats import Contents, Reading, read, read_table
+from common.data.formats import Contents, Reading, Table, contents_of, is_table, read, read_table
+from common.data.formats.cells import Column
 from common.data.formats.declared import features_of, is_labelled, learnt_of, matched
 from common.data.ingest import pool_of
-from common.errors import DataError
 from common.preprocessing.schema import Schema
 from common.tasks import Head
-
-_TABLES = (".csv", ".tsv")
 
 
 @dataclass(frozen=True)
@@ -68,13 +65,31 @@ def read_inputs(path: str, label: str, head: Head, schema: Schema | None = None)
     """
     if schema is not None:
         return _by_schema(path, schema, head)
-    if not _lacks_labels(path, label):
-        pool = pool_of(read(path, Reading(label, head.kind)), own=True, task=head.kind)
-        examples = pool.take(np.arange(len(pool.y)), head)
-        return Inputs(examples.x, examples.y, pool.notes)
-    with _labelled(path, label) as copy:
-        pool = pool_of(read(str(copy), Reading(label)), own=True)
-        return Inputs(pool.take(np.arange(len(pool.y))).x, None, pool.notes)
+    if is_table(Path(path)):
+        return _of_table(read_table(path), label, head)
+    if not _lacks_labels(path):
+        return _labelled(read(path, Reading(label, head.kind)), head)
+    with _with_labels(path) as copy:
+        return _without(read(str(copy), Reading(label)))
+
+
+def _of_table(table: Table, label: str, head: Head) -> Inputs:
+    if label in table.columns:
+        return _labelled(contents_of(table, Reading(label, head.kind)), head)
+    nothing = Column(label, (np.full(len(table.rows), b"0"),))
+    return _without(contents_of(replace(table, columns={**table.columns, label: nothing}), Reading(label)))
+
+
+def _labelled(contents: Contents, head: Head) -> Inputs:
+    pool = pool_of(contents, own=True, task=head.kind)
+    examples = pool.take(np.arange(len(pool.y)), head)
+    return Inputs(examples.x, examples.y, pool.notes)
+
+
+def _without(contents: Contents) -> Inputs:
+    """Forget labels that say nothing."""
+    pool = pool_of(contents, own=True)
+    return Inputs(pool.take(np.arange(len(pool.y))).x, None, pool.notes)
 
 
 def _by_schema(path: str, schema: Schema, head: Head) -> Inputs:
@@ -93,18 +108,18 @@ def _by_schema(path: str, schema: Schema, head: Head) -> Inputs:
     return Inputs(x, pool.take(np.arange(len(x)), head).y, tuple(notes))
 
 
-def _lacks_labels(path: str, label: str) -> bool:
+def _lacks_labels(path: str) -> bool:
     place = Path(path)
     if place.is_dir():
         entries = [entry for entry in place.iterdir() if not entry.name.startswith(".")]
         return bool(entries) and not any(entry.is_dir() for entry in entries)
     if place.suffix.lower() == ".npz" and place.exists():
         return "y" not in _arrays(place)
-    return place.suffix.lower() in _TABLES and place.exists() and label not in _header(place)[0]
+    return False
 
 
 @contextmanager
-def _labelled(path: str, label: str) -> Iterator[Path]:
+def _with_labels(path: str) -> Iterator[Path]:
     """Give a copy of a file whose labels say nothing."""
     place = Path(path)
     with TemporaryDirectory() as folder:
@@ -117,34 +132,9 @@ def _labelled(path: str, label: str) -> Iterator[Path]:
             arrays = _arrays(place)
             x = arrays.get("x", np.zeros(0))
             np.savez(copy, x=x, y=np.zeros(len(x), np.int64))
-        elif place.suffix.lower() in _TABLES and place.exists():
-            _copy_table(place, copy, label)
         else:
             copy = place  # what cannot be copied is for its own format to refuse
         yield copy
-
-
-def _copy_table(place: Path, copy: Path, label: str) -> None:
-    _, delimiter = _header(place)
-    with place.open(encoding="utf-8-sig", newline="") as source, copy.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target, delimiter=delimiter)
-        for place_of_row, row in enumerate(csv.reader(source, delimiter=delimiter)):
-            if not row:
-                writer.writerow(row)
-            else:
-                writer.writerow([*row, label if place_of_row == 0 else "0"])
-
-
-def _header(place: Path) -> tuple[list[str], str]:
-    try:
-        with place.open(encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline()
-    except (OSError, UnicodeError) as error:
-        raise DataError(
-            "A table must be readable as text", fix="Save it again as CSV (UTF-8)", detail=str(error)
-        ) from None
-    delimiter = max(",;\t", key=first.count)
-    return [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])], delimiter
 
 
 def _arrays(place: Path) -> dict[str, NDArray[Any]]:

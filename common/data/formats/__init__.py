@@ -26,7 +26,7 @@ from common.data.formats.reading import PLAIN, Reading
 from common.data.formats.signals import SUFFIXES
 from common.errors import DataError
 
-__all__ = ["PLAIN", "Contents", "Reading", "Table", "is_data_file", "read", "read_table"]
+__all__ = ["PLAIN", "Contents", "Reading", "Table", "contents_of", "is_data_file", "is_table", "read", "read_table"]
 
 _TABLES = {
     **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), csv.read_table),
@@ -68,6 +68,11 @@ def is_data_file(place: Path) -> bool:
     return _ending(place) in _ENDINGS
 
 
+def is_table(place: Path) -> bool:
+    """Say whether a file has the ending of a table."""
+    return _ending(place) in _TABLES and not place.is_dir()
+
+
 def read_table(path: str) -> Table:
     """Read a table without asking what its columns mean.
 
@@ -78,7 +83,7 @@ def read_table(path: str) -> Table:
     """
     place = Path(path)
     _check_there(place)
-    if place.is_dir() or _ending(place) not in _TABLES:
+    if not is_table(place):
         raise DataError(
             "Only a table has columns that a schema can declare",
             fix=f"Name a file that ends in {', '.join(_TABLES)}",
