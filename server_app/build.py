@@ -26,7 +26,7 @@ from server_app.budget import Spent
 from server_app.build_bilevel import build_bilevel
 from server_app.build_closing import closing_of
 from server_app.build_warm_up import build_warm_up
-from server_app.capacity import Reach, excess_of_any, excess_of_most
+from server_app.capacity import Reach, broken_by, excess_of_any, excess_of_most
 from server_app.combinations import check_combination
 from server_app.controllers.observations import Suggestion
 from server_app.federation import facts_of
@@ -198,7 +198,7 @@ def reach_of(config: Config, task: Task) -> Reach:
     task = replace(task, scaling=None if config.preprocessing.scope == "none" else "node")
     space, recipes = build_space(config, task), RecipeSpace.of(config.training, task)
     most = _largest(recipes, start_of(config, recipes.default))
-    space.excess = excess_of_any({}, task, most, objectives_of(config, task))
+    space.broken = broken_by(objectives_of(config, task), task, most)
     return Reach(space, most, _rehearsal(config))
 
 
@@ -256,7 +256,8 @@ def build_search(
     baseline_of(config, task, recipes, ())  # or nobody would notice before the search is over
     start = start_of(config, recipes.default)
     placement, placement_options = chosen(config, "placement")
-    weights, about = _weights(config, task, config.seed, blobs), (limits, task, _largest(recipes, start), objectives)
+    weights, about = _weights(config, task, config.seed, blobs), (limits, task, _largest(recipes, start))
+    space.broken = broken_by(objectives, *about[1:])
     if placement.tells_apart:
         space.excess = excess_of_most(*about, most_of(config, limits, weights.minimum))
     else:

@@ -9,7 +9,7 @@ from common.data import load_task
 from common.errors import ConfigError, DataError
 from common.seeding import generator
 from server_app.build import build_space, check
-from server_app.capacity import excess_of_any
+from server_app.capacity import broken_by, excess_of_any
 from server_app.spaces.recipes import RecipeSpace
 from server_app.stages.proxies import Proxies
 from server_app.wiring import objectives_of, told_to_all
@@ -49,7 +49,8 @@ def build_proxies(
     """
     recipe = RecipeSpace.of(config.training, task).default
     space = build_space(config, task)
-    space.excess = excess_of_any(limits, task, recipe, objectives_of(config, task))
+    space.broken = broken_by(objectives_of(config, task), task, recipe)
+    space.excess = excess_of_any(limits, task, recipe)
     return Proxies(
         **told_to_all(config, task, journal, roster),
         specs=space.samples(count, generator(config.seed, "proxies")),

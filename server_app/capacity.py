@@ -82,19 +82,24 @@ def excess_of_node(roster: Roster, task: Task) -> Excess:
     return excess
 
 
-def excess_of_any(
-    limits: Mapping[str, Limits], task: Task, largest: Recipe, objectives: Objectives
-) -> Callable[[ArchitectureSpec], str]:
-    """Return what says which node cannot hold a spec and why, or which hard constraint the spec breaks.
+def broken_by(objectives: Objectives, task: Task, largest: Recipe) -> Callable[[ArchitectureSpec], str]:
+    """Return what says which hard constraint a spec breaks on its cost, by the recipe that needs most memory."""
+
+    def broken(spec: ArchitectureSpec) -> str:
+        cost = objectives.cost(cost_of(spec.lower(task)), spec, largest)
+        return next(iter(objectives.violations(cost)), "")
+
+    return broken
+
+
+def excess_of_any(limits: Mapping[str, Limits], task: Task, largest: Recipe) -> Callable[[ArchitectureSpec], str]:
+    """Return what says which node cannot hold a spec, and why.
 
     It goes by the recipe that needs most memory, so that whatever it lets pass can be trained by every recipe.
     """
     least = tightest(limits.values())
 
     def excess(spec: ArchitectureSpec) -> str:
-        cost = objectives.cost(cost_of(spec.lower(task)), spec, largest)
-        if broken := objectives.violations(cost):
-            return broken[0]
         needs = needs_of(spec, task, largest)
         if not least.exceeded(needs):
             return ""
@@ -107,14 +112,13 @@ def excess_of_most(
     limits: Mapping[str, Limits],
     task: Task,
     largest: Recipe,
-    objectives: Objectives,
     groups: Sequence[tuple[Collection[str], int]],
 ) -> Callable[[ArchitectureSpec], str]:
-    """Return what says that too few nodes can hold a spec, and why, or which hard constraint the spec breaks.
+    """Return what says that too few nodes can hold a spec, and why.
 
     Parameters
     ----------
-    limits, task, largest, objectives
+    limits, task, largest
         As of `excess_of_any`.
     groups : sequence of pairs
         Names, and how many of these must be able to hold a spec: who trains, and who scores.
@@ -122,8 +126,6 @@ def excess_of_most(
     counted = [(Counter(limits[name] for name in names), least) for names, least in groups]
 
     def excess(spec: ArchitectureSpec) -> str:
-        if broken := objectives.violations(cost_of(spec.lower(task))):
-            return broken[0]
         needs = needs_of(spec, task, largest)
         for nodes, least in counted:
             reasons = {one: reason for one in nodes if (reason := one.exceeded(needs))}

@@ -72,7 +72,7 @@ class SearchSpace(ABC):
         self.max_message_bytes = max_message_bytes
         self.beliefs = Beliefs()
         self._legal: tuple[ArchitectureSpec, ...] | None = None
-        self.excess = lambda spec: ""  # noqa: ARG005
+        self.excess = self.broken = lambda spec: ""  # noqa: ARG005
 
     @property
     def excess(self) -> Callable[[ArchitectureSpec], str]:
@@ -82,6 +82,16 @@ class SearchSpace(ABC):
     @excess.setter
     def excess(self, excess: Callable[[ArchitectureSpec], str]) -> None:
         self._excess = excess
+        self._legal = None
+
+    @property
+    def broken(self) -> Callable[[ArchitectureSpec], str]:
+        """What says in words which hard constraint of the search a spec breaks; empty where none, as by default."""
+        return self._broken
+
+    @broken.setter
+    def broken(self, broken: Callable[[ArchitectureSpec], str]) -> None:
+        self._broken = broken
         self._legal = None
 
     @abstractmethod
@@ -229,6 +239,8 @@ class SearchSpace(ABC):
         ):
             if limit is not None and value > limit:
                 raise SpecError(f"The space allows {limit} {name} at most", value, fix=f"Raise space.max_{name}")
+        if reason := self.broken(spec):
+            raise SpecError(f"A proposal must keep objective.constraints: {reason}", fix="Loosen objective.constraints")
         if reason := self.excess(spec):
             raise SpecError(f"A proposal must fit the nodes: {reason}", fix="Raise the node's limit or leave it out")
 

@@ -6,12 +6,12 @@ import pytest
 
 from common.architecture.kinds.layered import LayeredSpec
 from common.architecture.kinds.layers import Linear
-from common.errors import SpaceError
+from common.errors import SpaceError, SpecError
 from common.jobs import NodeReport
 from common.limits import NO_LIMITS, Limits, needs_of
 from common.seeding import generator
 from common.tasks import Classification, Task
-from server_app.capacity import Reach, excess_of_most, excess_of_node
+from server_app.capacity import Reach, broken_by, excess_of_most, excess_of_node
 from server_app.objectives.accuracy import Accuracy
 from server_app.registry import load_choice
 from server_app.roster import Roster
@@ -121,7 +121,7 @@ def test_a_spec_needs_so_many_of_each_group_and_not_all_of_them():
     limits = {"a": Limits(80), "b": Limits(80), "c": NO_LIMITS, "d": Limits(10)}
 
     def excess(spec, *groups):
-        return excess_of_most(limits, FEW, Recipe(), Accuracy(FEW.head), groups)(spec)
+        return excess_of_most(limits, FEW, Recipe(), groups)(spec)
 
     assert excess(PLAIN, ("abcd", 3)) == excess(PLAIN, ("abc", 3), ("c", 1)) == ""
     assert excess(PLAIN, ("abcd", 4)).startswith("3 of 4 nodes can hold it, of the 4 it takes: the node takes 10 para")
@@ -129,3 +129,18 @@ def test_a_spec_needs_so_many_of_each_group_and_not_all_of_them():
     assert excess(BATCH, ("abcd", 2)).startswith("1 of 4 nodes can hold it, of the 2 it takes: ")
     assert excess(BATCH, ("abcd", 1), ("ab", 1)).startswith("0 of 2 nodes can hold it, of the 1 it takes: ")
     assert excess(PLAIN) == excess(PLAIN, ("a", 5)) == "", "where nodes are missing it is no fault of the spec"
+
+
+# ---------------------------------------------------------------- hard constraints
+
+
+def test_a_constraint_is_no_limit_of_a_node_and_is_told_as_what_it_is():
+    """Width 9 takes 7 x 9 = 63 MACs."""
+    space = listed(PLAIN)
+    objectives = Accuracy(FEW.head, Accuracy.Options(constraints={"macs": {"max": 62}}))
+    space.broken = broken_by(objectives, FEW, Recipe())
+    with pytest.raises(SpecError) as caught:
+        space.check(PLAIN)
+    assert str(caught.value) == (
+        "A proposal must keep objective.constraints: macs must be 62 at most, and is 63. Loosen objective.constraints."
+    )
