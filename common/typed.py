@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, Union, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,12 +38,15 @@ def typed(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     try:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join([where, *(str(part) for part in first["loc"])]).strip(".")
+        first, *others = error.errors()
+        loc = _named(kind, first["loc"])
+        name = ".".join([where, *(str(part) for part in loc)]).strip(".")
         if first["type"] == "missing":
             raise ConfigError(f"{name} must be set, and is missing", fix=f"Add {name}") from None
-        rule = first["msg"].replace("Input should be", "must be", 1).partition(", unable to parse")[0]
-        raise ConfigError(f"{name} {rule}", first["input"], fix=f"Give {name} such a value") from None
+        rules = [_rule(first["msg"])]
+        if loc != first["loc"]:
+            rules += [_rule(other["msg"]).removeprefix("must be ") for other in others if other["loc"][:-1] == loc]
+        raise ConfigError(f"{name} {', or '.join(rules)}", first["input"], fix=f"Give {name} such a value") from None
 
 
 def _unknown(kind: Any, values: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any, list[str]]]:
@@ -55,3 +59,16 @@ def _unknown(kind: Any, values: Mapping[str, Any], where: str) -> Iterator[tuple
     for key in known:
         if is_dataclass(hints[key]) and isinstance(values.get(key), Mapping):
             yield from _unknown(hints[key], values[key], f"{where}.{key}".strip("."))
+
+
+def _rule(message: str) -> str:
+    return message.replace("Input should be", "must be", 1).partition(", unable to parse")[0]
+
+
+def _named(kind: Any, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return what of a place in values are names of options: where there are several kinds, pydantic adds which."""
+    for depth, part in enumerate(loc):
+        if not is_dataclass(kind):
+            return loc if get_origin(kind) not in (Union, UnionType) else loc[:depth]
+        kind = get_type_hints(kind)[str(part)]
+    return loc

@@ -54,3 +54,13 @@ def test_a_value_of_another_kind_is_named(plain):
         assert str(error.value) == (
             f"federation.deadline must be a valid number, got {value!r}. Give federation.deadline such a value."
         )
+
+
+@pytest.mark.parametrize("value", ["foo", 1.5])
+def test_an_option_of_two_kinds_is_named_as_people_write_it_with_all_that_it_may_be(plain, value):
+    with pytest.raises(ConfigError) as error:
+        typed(Config, changed(plain, "final", front=value), "")
+    told = str(error.value)
+    assert told.startswith("final.front must be a valid integer")
+    assert f", or 'knee' or 'all', got {value!r}. " in told
+    assert told.endswith("Give final.front such a value.")
