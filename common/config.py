@@ -27,7 +27,7 @@ from common.errors import ConfigError
 from common.flags import arguments
 from common.groups import FederationConfig, FinalConfig, PersonalConfig, RunConfig, ScoringConfig, SearchConfig
 from common.help import help_text
-from common.overrides import choosing, for_hydra, refused_option, unknown_option
+from common.overrides import choosing, for_hydra, no_option, refused_option, unknown, unknown_option, without_dots
 from common.sentences import one_line, place_of
 from common.settings import DatasetSettings, PreprocessingSettings
 from common.typed import typed
@@ -195,7 +195,7 @@ def _readable(overrides: Sequence[str] = (), command: str = "search") -> Iterato
         raise
     except Exception as error:
         sentence = one_line(error) or type(error).__name__
-        plainer = _about_data(sentence, overrides)
+        plainer = _about_data(sentence, overrides) or _about_name(sentence, overrides, command)
         raise plainer or ConfigError(sentence, fix=f"See flwr-nas {command} --help") from None
 
 
@@ -207,6 +207,18 @@ def _about_data(sentence: str, overrides: Sequence[str]) -> ConfigError | None:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return unknown_option(option, _plain(compose("config", overrides=choosing(overrides)))["dataset"])
     except Exception:  # there is a sweep, or the data set is of a folder of their own
+        return None
+
+
+def _about_name(sentence: str, overrides: Sequence[str], command: str) -> ConfigError | None:
+    """Return the error that there is no such option, with those that there are, if Hydra's sentence says so."""
+    if (name := unknown(sentence)) is None:
+        return None
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            whole = {"search": "config"}.get(command, command)
+            return no_option(name, _plain(compose(whole, overrides=without_dots(overrides, name))), command)
+    except Exception:  # there is a sweep, or a choice of a folder of their own
         return None
 
 

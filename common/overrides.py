@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ _PIECE = re.compile(rf"(?:{_QUOTED}|\$\{{[^}}]*\}}|[^,])+", re.DOTALL)
 
 _OF_DATA = re.compile(r"((?:\+{0,2}|~)dataset\.)(\w+)(=.*)?", re.DOTALL)
 _REFUSED = re.compile(r"'dataset\.options\.(\w+)'")
+_UNKNOWN = re.compile(r"Could not override '([\w.]+)'\. To append")
 _CHOICE = re.compile(r"\+{0,2}(?:dataset|experiment)=")
 _SETTINGS = tuple(field.name for field in fields(DatasetSettings))
 _DATASET = re.compile(r"\+{0,2}dataset=")
@@ -58,6 +60,44 @@ def for_hydra(overrides: Sequence[str], sweep: bool = False) -> list[str]:
 def choosing(overrides: Sequence[str]) -> list[str]:
     """Return those overrides that choose a data set."""
     return [override for override in overrides if _CHOICE.match(override)]
+
+
+def unknown(sentence: str) -> str | None:
+    """Return the option that there is not, whole, as Hydra's error has it; None of any other error."""
+    found = _UNKNOWN.match(sentence)
+    return None if found is None else found[1]
+
+
+def without_dots(overrides: Sequence[str], unknown: str) -> list[str]:
+    """Return those overrides that choose, among them what a group has, but for `unknown`."""
+    names = [(override.partition("=")[0], override) for override in overrides if "=" in override]
+    return [override for name, override in names if "." not in name and name != unknown]
+
+
+def no_option(name: str, values: Mapping[str, Any], command: str) -> ConfigError:
+    """Return the error that there is no option of a name, with those beside it, and the nearest of them.
+
+    Parameters
+    ----------
+    name : str
+        In full.
+    values : mapping
+        The configuration without it.
+    command : str
+        Whose help has all options.
+    """
+    *groups, _ = name.split(".")
+    place: list[str] = []
+    for group in groups:
+        if not isinstance(values.get(group), Mapping):
+            break
+        values = values[group]
+        place.append(group)
+    near = get_close_matches(name, [".".join([*place, key]) for key in values], 1)
+    return ConfigError(
+        f"{name} is no option; {'.'.join(place) or 'a configuration'} has {', '.join(values)}",
+        fix=f"Write {near[0]}" if near else f"See flwr-nas {command} --help",
+    )
 
 
 def refused_option(sentence: str) -> str | None:

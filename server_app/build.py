@@ -303,13 +303,13 @@ def _excess(
 
 
 def _after_given(prior: Prior, portfolio: Portfolio) -> list[Suggestion]:
-    """Return what is tried first after what was given: what is imported, and then the portfolio.
+    """Return what is tried first after what was given: the best of what is imported, and then the portfolio.
 
-    What both hold is of the portfolio, for the baseline is the best of that.
+    What both hold is of the portfolio, for the baseline is the best of that; its turn is that of what is imported.
     """
     entries = portfolio.entries.values()
-    imported = [Suggestion(one, IMPORTED) for one in prior.first if one not in entries]
-    return [*imported, *(Suggestion(one, PORTFOLIO) for one in entries)]
+    imported = [Suggestion(one, PORTFOLIO if one in entries else IMPORTED) for one in prior.first]
+    return [*imported, *(Suggestion(one, PORTFOLIO) for one in entries if one not in prior.first)]
 
 
 def most_of(config: Config, nodes: Collection[str], minimum: int) -> list[tuple[Collection[str], int]]:

@@ -138,5 +138,6 @@ def render(found: Mapping[str, Any]) -> RenderableType:
         Text(f"{name}: {side['architecture']}") for name, side in zip(("found", "random"), sides, strict=True)
     ]
     gain = Gain.from_json({key: value for key, value in found["gain"].items() if key != "metric"})
-    alone = "" if gain.low is not None else "; one seed has no interval (final.seeds)"
+    who = "one seed has" if len(gain.values) == 1 else "seeds that all gain as much have"
+    alone = "" if gain.low is not None else f"; {who} no interval (final.seeds)"
     return Group(table, *architectures, Text(f"Against random search: {gain_in_words(gain, head)}{alone}."))

@@ -13,6 +13,8 @@ from server_app.interval import paired, t_quantile
 from server_app.noise import difference
 from server_app.scores import Score
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Gain:
@@ -25,7 +27,8 @@ class Gain:
     low, high : float, optional
         Ends of the 95 % confidence interval of the mean; None where nothing tells how far it may be off.
     over : {"seeds", "nodes", "nothing"}
-        Over what differences were taken: over seeds, or where there is one over the nodes (or people) of its test.
+        Over what differences were taken: over seeds, or where there is one, or all gain as much, over the nodes (or
+        people) of the test.
     number : int
         How many of these there were.
     values : tuple of float
@@ -75,7 +78,8 @@ def gain_over(ours: Sequence[Score | None], theirs: Sequence[Score | None], metr
     if not pairs:
         return None
     values = [sign * (one.metrics[metric] - other.metrics[metric]) for one, other in pairs]
-    return over_seeds(values) if len(values) > 1 else _over_nodes(values, pairs, metric, sign)
+    gain = over_seeds(values)
+    return _over_nodes(values, pairs, metric, sign) if gain.low is None else gain
 
 
 def clearest_gain_over(
@@ -94,9 +98,13 @@ def clearest_gain_over(
 
 
 def over_seeds(values: Sequence[float]) -> Gain:
-    """Return the mean of differences, one a seed, with the interval of a paired t-test."""
+    """Return the mean of differences, one a seed, with the interval of a paired t-test.
+
+    There is none where all seeds gain as much, as happens where few examples are tested: nothing then tells of noise.
+    """
     found = paired(values, [0.0] * len(values))
-    if not found.known:
+    even = found.mean != 0 and max(values) - min(values) < _ROUNDING
+    if not found.known or even:
         return Gain(found.mean, None, None, "nothing", 0, tuple(values))
     return Gain(found.mean, found.low, found.high, "seeds", len(values), tuple(values))
 

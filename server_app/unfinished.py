@@ -104,8 +104,10 @@ def _comes_again(events: list[dict[str, Any]], config: Config, saved: SavedState
     if saved is None:  # it begins anew
         there = {event["node"] for event in events if event["event"] == "node"}
         refused = {event["node"] for event in events if event["event"] == "node_refused"}
-        begun = any(event["event"] == "search" for event in events)
-        return not begun and len(there - refused) >= config.federation.min_nodes
+        names = {event["event"] for event in events}
+        if "search" in names:  # which proposes nothing where its budget, which stays as it is, pays for nothing
+            return bool(config.search.budget.limits) and "proposed" not in names
+        return len(there - refused) >= config.federation.min_nodes
     kept = events[: saved.journal["line"]]
     ended = {event["trial"]: event["event"] for event in kept if event["event"] in _ENDS}
     if runs := _needed(saved):

@@ -126,6 +126,13 @@ class Darts(Controller):
         super().__init__(*arguments, **named)
         self.found: list[Suggestion] = []
         self._most = self.max_trials
+        if self._most <= len(self.start):
+            raise ConfigError(
+                "With controller=darts search.trials must leave room for what it finds, "
+                f"after {len(self.start)} that are tried first",
+                self._most,
+                fix=f"Set search.trials={len(self.start) + self.options.discretized} or more, or search.start=[]",
+            )
         self._count()
 
     def find(self, found: Sequence[ArchitectureSpec]) -> None:

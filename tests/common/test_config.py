@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from common.config import CONF, compose_config, from_json, from_yaml, run_hydra
+from common.config import CONF, compose_benchmark, compose_config, from_json, from_yaml, run_hydra
 from common.errors import ConfigError
 
 
@@ -76,6 +76,31 @@ def test_a_wrong_option_is_named_with_its_value(override, words):
     text = str(error.value)
     assert "\n" not in text
     assert all(word in text for word in words)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["search.tirals=3"], "search.tirals is no option; search has trials, concurrency, start, "),
+        (["contoller=random"], "contoller is no option; a configuration has seed, control, "),
+        (["controller=evolution", "controller.population=5"], "controller has name, population_size, sample_size, "),
+    ],
+)
+def test_what_is_no_option_is_told_with_those_beside_it_and_the_nearest_of_them(overrides, told):
+    nearest = {"search.tirals": "search.trials", "contoller": "controller"}
+    nearest["controller.population"] = "controller.population_size"
+    for refuse in (compose_config, lambda words: run_hydra(lambda _: None, words)):
+        with pytest.raises(ConfigError) as error:
+            refuse(overrides)
+        assert told in str(error.value)
+        assert str(error.value).endswith(f"Write {nearest[overrides[-1].partition('=')[0]]}.")
+
+
+def test_what_is_no_option_at_all_or_of_another_command_has_no_nearest():
+    with pytest.raises(ConfigError, match=r"^nonsense is no option; .*budget.*See flwr-nas benchmark --help\.$"):
+        compose_benchmark(["nonsense=3"])
+    with pytest.raises(ConfigError, match=r"^search\.trials is no option; a configuration has seed, budget, "):
+        compose_benchmark(["search.trials=5"])
 
 
 def test_an_added_key_reaches_the_module_and_is_refused_there():

@@ -12,7 +12,7 @@ from common.architecture.cost import cost_of
 from common.architecture.spec import ArchitectureSpec
 from common.config import compose_config
 from common.data import load_server_test
-from common.errors import ConfigError, FlwrNasError
+from common.errors import ConfigError, FlwrNasError, SpaceError
 from common.jobs import NodeReport
 from common.limits import Limits, needs_of
 from common.models.builder import build
@@ -105,6 +105,15 @@ def test_the_first_rung_has_so_many_steps_of_the_average_node(configure):
     search = build_search(config, TASK, Journal(), Blobs(None), roster)
     assert (search.fidelity.steps_per_round, search.fidelity.rungs) == (4.0, [3, 9])
     assert build_search(config, TASK, Journal(), Blobs(None)).fidelity.rungs == [1, 3, 9]
+
+
+@pytest.mark.parametrize("placement", ["shared", "capability"])
+def test_a_constraint_on_what_a_device_takes_holds_with_every_placement(configure, placement):
+    """No network trains in a thousandth of a MiB."""
+    objective = {"name": "accuracy", "constraints": {"memory_mb": {"max": 0.001}}}
+    config = configure(objective=objective, placement={"name": placement})
+    with pytest.raises(SpaceError, match=r"memory_mb must be 0\.001 at most"):
+        build_search(config, TASK, Journal(), Blobs(None))
 
 
 def test_given_specs_come_first(configure):

@@ -127,6 +127,8 @@ def test_one_seed_has_a_gain_and_no_interval(tmp_path):
     gain = json.loads((tmp_path / "control.json").read_text())["gain"]
     assert (gain["mean"], gain["low"], gain["high"]) == (pytest.approx(0.1), None, None)
     assert "one seed has no interval (final.seeds)" in text_of(found)
+    even = text_of(summary(result_of(accuracies(0.9, 0.8)), result_of(accuracies(0.8, 0.7))))
+    assert "0.1000; seeds that all gain as much have no interval (final.seeds)" in even
 
 
 def test_a_seed_that_only_one_was_tested_with_is_no_pair():
@@ -156,7 +158,7 @@ def test_a_control_that_was_gone_on_with_tells_the_gain_at_its_end(configure, tm
     control.mkdir(parents=True)
     write_config(run, configure(control="random"))
     write_json(run / "result.json", result_of(accuracies(0.9, 0.8)))
-    write_json(control / "result.json", result_of(accuracies(0.8, 0.7)))
+    write_json(control / "result.json", result_of(accuracies(0.8, 0.75)))
     assert go_on_after(configure(), control) == 0
     assert "over 2 seeds" in " ".join(capsys.readouterr().out.split())
     assert json.loads((run / "control.json").read_text())["gain"]["number"] == 2

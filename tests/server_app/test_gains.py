@@ -79,6 +79,23 @@ def test_where_nothing_tells_of_noise_the_mean_stands_alone():
     assert not Gain(-0.1, None, None, "nothing", 0, (-0.1,)).clear
 
 
+def test_seeds_that_all_gain_as_much_tell_of_no_noise():
+    """A twentieth of 20 examples is won with each seed: an interval of no width would call that certain."""
+    gain = over_seeds([0.95 - 0.9, 0.75 - 0.7])
+    assert (gain.mean, gain.low, gain.high, gain.over) == (pytest.approx(0.05), None, None, "nothing")
+    # nodes differ by 0.15, -0.05 and 0.05 with both seeds: mean 0.05, deviation 0.1
+    ours = [score(0.75, [("a", 0.85), ("b", 0.65), ("c", 0.75)])] * 2
+    theirs = [score(0.7, [(name, 0.7) for name in "abc"])] * 2
+    gain = gain_over(ours, theirs, "accuracy", "max")
+    half = t_quantile(2) * 0.1 / math.sqrt(3)
+    assert (gain.low, gain.high) == pytest.approx((0.05 - half, 0.05 + half))
+    assert (gain.over, gain.number, gain.within_noise) == ("nodes", 3, True)
+
+
+def test_models_that_are_worth_the_same_with_each_seed_are_within_noise():
+    assert over_seeds([0.0, 0.0, 0.0]).within_noise
+
+
 def test_it_survives_json():
     gain = over_seeds([0.1, 0.3])
     assert Gain.from_json(json.loads(json.dumps(gain.to_json()))) == gain

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,14 @@ def test_a_run_whose_options_do_not_fit_its_nodes_would_fail_again(go):
     convolution = {"version": 1, "kind": "layered", "layers": [{"op": "conv2d", "width": 3, "kernel": 9}]}
     folder = go(final={"baseline": convolution})
     assert "baseline" in (folder / "journal.jsonl").read_text().splitlines()[-1]
+    assert not can_go_on(folder)
+
+
+def test_a_run_whose_budget_pays_for_nothing_would_fail_again(go, base_config):
+    """The budget cannot be changed when a run is gone on with."""
+    budget = replace(base_config.search.budget, mac_examples=1.0)
+    folder = go(search={"budget": budget})
+    assert "must pay for one trial" in (folder / "journal.jsonl").read_text().splitlines()[-1]
     assert not can_go_on(folder)
 
 

@@ -89,6 +89,13 @@ def test_fewer_trials_leave_out_the_last(space):
     assert controller.done
 
 
+def test_a_search_that_would_try_nothing_that_is_found_is_refused(space):
+    trials, start = with_one_recipe(space), given([space.spec("3333"), space.spec("3332")])
+    assert darts(trials, start, most=3).max_trials == 3
+    with pytest.raises(ConfigError, match=r"after 2 that are tried first, got 2\. Set search\.trials=4 or more, or "):
+        darts(trials, start, most=2, discretized=2)
+
+
 def test_what_is_not_of_the_space_is_not_taken(space):
     with pytest.raises(SpecError):
         darts(with_one_recipe(space)).find([space.spec("8888")])

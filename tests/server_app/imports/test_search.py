@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from contextlib import suppress
 
@@ -9,6 +10,7 @@ import pytest
 
 from common.config import compose_config
 from common.errors import ConfigError
+from common.seeding import generator
 from common.tasks import Classification, Task
 from server_app.blobs import Blobs
 from server_app.build import build_search, build_strategy, rehearse
@@ -118,6 +120,26 @@ def test_what_the_portfolio_has_too_stays_its(configure, table):
     origins = {one.tried: one.origin for one in start}
     assert origins[spec, recipe] == "portfolio"
     assert len({one.tried for one in start}) == len(start) >= len(plain)
+
+
+def test_what_the_portfolio_has_too_is_tried_first_all_the_same(configure, table):
+    """Of the portfolio the last is worth most, the first less than one of elsewhere, and two are tried first."""
+    task = Task((4,), Classification(3))
+    search = {"trials": 9, "start": "portfolio"}
+    space = {"name": "layered", "max_layers": 3, "operations": ["linear"]}
+    controller = build_search(configure(space=space, search=search), task, Journal(), Blobs(None)).controller
+    plain, other = controller.start, controller.space.sample(generator(1))
+    worth = [(plain[-1].tried, 0.9), (other, 0.8), (plain[0].tried, 0.7)]
+    with table.open("w", newline="") as stream:
+        names = sorted(plain[0].tried[1].to_json())
+        rows = csv.writer(stream)
+        rows.writerow(["spec", "score", *names])
+        for (spec, recipe), score in worth:
+            rows.writerow([spec.to_json(), score, *(json.dumps(recipe.to_json()[name]) for name in names)])
+    config = configure(space=space, search={**search, "imports": [str(table)], "imports_first": 2})
+    start = build_search(config, task, Journal(), Blobs(None)).controller.start
+    assert [(one.tried, one.origin) for one in start[:2]] == [(plain[-1].tried, "portfolio"), (other, "imported")]
+    assert [one.tried for one in start[2:]] == [one.tried for one in plain[:-1]]
 
 
 def test_it_is_looked_at_before_anything_starts_and_not_again_by_a_run_that_goes_on(table):
