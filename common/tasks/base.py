@@ -129,6 +129,10 @@ class Head(ABC):
         """Names of the metrics that a search can go by: those of every score, and those of the panel's table."""
         return frozenset({self.primary[0], *self.ranges, *self.may_have, *(row.metric for row in self.rows)})
 
+    def range_of(self, metric: str) -> tuple[float, float]:
+        """Return the least and the most that a metric can be; of one that is not known to have bounds any number."""
+        return {**self.ranges, **self.may_have}.get(metric, (-math.inf, math.inf))
+
     # ------------------------------------------------------------ a node's labels
 
     @abstractmethod

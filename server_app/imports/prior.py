@@ -91,6 +91,7 @@ def prior_of(config: SearchConfig, terms: Terms) -> Prior:
     for name in config.imports:
         source = read_table(name) if Path(name).suffix.lower() == SUFFIX else read_run(name)
         _check_task(source, terms.space.space.task)
+        _check_scores(source, terms.objectives)
         found, told = _observed(source, terms, len(seen))
         seen += found
         sources.append(told)
@@ -107,6 +108,20 @@ def _check_task(source: Source, task: Task) -> None:
             f"A run that is imported is for the task of this search, {ours}, and {source.name} is for {theirs}",
             fix=f"Leave {source.name} out of search.imports",
         )
+
+
+def _check_scores(source: Source, objectives: Objectives) -> None:
+    """Raise `ConfigError` for a score, more being better, that the objective cannot have, such as a percentage."""
+    term, *others = objectives.terms()
+    least, most = objectives.head.range_of(term.name)
+    for taken in (taken for known in source.known for taken in known.scores):
+        if not others and taken.score is not None and not least <= term.oriented(taken.score) <= most:
+            raise ConfigError(
+                f"A score of {source.name} must be of {term.name}, which lies in [{least:g}, {most:g}]"
+                f"{'' if term.oriented(1.0) > 0 else ', with a minus before it, for more is better'}",
+                taken.score,
+                fix="Write it as such, or leave the row out",
+            )
 
 
 def _told(task: Task) -> str:

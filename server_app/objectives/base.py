@@ -135,6 +135,8 @@ class Objectives(ABC):
                     strange[0],
                     fix="Choose objective=primary, or name one of these",
                 )
+        for name, bounds in self._constraints.items():
+            _check_possible(name, bounds, head)
         self._on_device = not ON_DEVICE.isdisjoint({*names, *self._constraints})
         if "latency_ms" in {*names, *self._constraints} and self.options.latency is None:
             raise ConfigError(
@@ -271,6 +273,17 @@ class Objectives(ABC):
 def without_spread(name: str) -> str:
     """Return the metric of whose spread a name tells; other names as they are."""
     return next((name.removesuffix(part) for part in SPREAD if name.endswith(part)), name)
+
+
+def _check_possible(name: str, bounds: Mapping[str, float], head: Head) -> None:
+    """Raise `ConfigError` for a constraint on a metric that no model can keep."""
+    least, most = head.range_of(name)
+    if bounds.get("min", least) > most or bounds.get("max", most) < least:
+        raise ConfigError(
+            f"{name} lies in [{least:g}, {most:g}], and objective.constraints.{name} leaves nothing of that",
+            dict(bounds),
+            fix="Give a bound within it",
+        )
 
 
 def _known(term: Objective, metrics: Mapping[str, float]) -> bool:

@@ -54,6 +54,8 @@ def over_baseline(winner: Mapping[str, Any], baseline: Mapping[str, Any], head: 
         yield from _one_class("baseline", baseline)
     elif gain is not None:
         yield f"{gain_in_words(gain, head)}."
+        if gain.high is not None and gain.high < 0:
+            yield "The winner is worse than the baseline on the test, of which the scores of the search said nothing."
         if not gain.clear and (gain.low is None or gain.within_noise) and winner["macs"] < baseline["macs"]:
             share = winner["macs"] / baseline["macs"]
             yield f"The winner is no better than the baseline{_by_chance(gain)}, with {share:.0%} of its MACs."

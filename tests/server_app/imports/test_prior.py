@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -156,10 +157,10 @@ def test_who_breaks_a_constraint_is_imported_as_one_that_does(read, terms, write
 def test_a_file_without_rounds_ranks_below_all_trials_here(read, write_run, tmp_path):
     quoted = [spec.to_json().replace('"', '""') for spec in (linear(4), linear(8))]
     table = tmp_path / "scores.CSV"
-    table.write_text(f'spec,score,rounds\n"{quoted[0]}",99,\n"{quoted[1]}",0.2,3\n')
+    table.write_text(f'spec,score,rounds\n"{quoted[0]}",0.9,\n"{quoted[1]}",0.2,3\n')
     run = write_run("run", [trial(linear(16), 0.1, rounds=3)])
     prior = read(str(table), run)
-    assert seen(prior) == [(linear(4), 0, 99.0), (linear(16), 2, 0.1), (linear(8), 2, 0.2)]
+    assert seen(prior) == [(linear(4), 0, 0.9), (linear(16), 2, 0.1), (linear(8), 2, 0.2)]
     assert [one.tie for one in prior.observations] == [None, pytest.approx(-0.9), None]
 
 
@@ -170,3 +171,13 @@ def test_a_score_alone_is_none_of_several_objectives(read, terms, tmp_path):
     both = Pareto(TASK.head, Pareto.Options(terms={"accuracy": "max", "macs": "min"}))
     with pytest.raises(ConfigError, match="A score alone is no value of several objectives"):
         read(str(table), terms=replace(terms, objectives=both))
+
+
+@pytest.mark.parametrize("score", ["95", "-0.1"])
+def test_a_score_that_the_metric_cannot_have_is_refused(read, tmp_path, score):
+    table = tmp_path / "scores.csv"
+    (tmp_path / "spec.json").write_text(json.dumps(linear(4).to_dict()))
+    table.write_text(f"spec,score\nspec.json,0.5\nspec.json,{score}\n")
+    with pytest.raises(ConfigError, match=r"must be of accuracy, which lies in \[0, 1\], got ") as caught:
+        read(str(table))
+    assert score in str(caught.value)

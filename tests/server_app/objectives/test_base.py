@@ -31,6 +31,15 @@ def test_a_constraint_that_no_number_keeps_is_refused():
         Objectives.Options(constraints={"accuracy": {"min": 0.9, "max": 0.1}})
 
 
+@pytest.mark.parametrize("bounds", [{"min": 2.0}, {"max": -0.1}])
+def test_a_constraint_that_no_metric_can_keep_is_refused(bounds):
+    with pytest.raises(
+        ConfigError, match=r"accuracy lies in \[0, 1\], and objective\.constraints\.accuracy leaves nothing"
+    ):
+        Cheap(Classification(3), Cheap.Options(constraints={"accuracy": bounds}))
+    Cheap(Classification(3), Cheap.Options(constraints={"accuracy": {"min": 1.0}}))
+
+
 class Cheap(Objectives):
     """The accuracy, and then what it costs."""
 

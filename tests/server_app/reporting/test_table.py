@@ -263,6 +263,9 @@ def test_a_winner_that_is_worse_is_not_called_equal(eventful):
     result["winner"]["macs"], result["baseline"]["macs"] = 38, 100
     assert "of its MACs" not in words_of(result)
     assert "Gain in accuracy -0.0500" in words_of(result)
+    assert "The winner is worse than the baseline on the test" in words_of(result)
+    gains(result, "winner", "baseline", -0.01, spread=0.02)
+    assert "is worse than the baseline" not in words_of(result), "it may be chance"
 
 
 def test_over_a_baseline_at_chance_no_gain_is_told(eventful):
