@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from common.errors import ConfigError, StorageError
@@ -52,6 +53,9 @@ def benchmark(words: Sequence[str], telling: Telling = ALOUD) -> int:
     table = read_table(options)
     contenders = contenders_of(arguments, table)
     space = TabularSpace(table, options)
+    if settings.budget > (entries := len(table.entries)):
+        telling.say(f"The table has {entries:,} entries, so each run ends after as many evaluations.")
+        settings = replace(settings, budget=entries)
     space.best()  # or nobody would hear of constraints that leave nothing before the end
     seeds = seeds_of(settings.seed, settings.seeds)
     folder, made = _folder(settings.run.dir)

@@ -53,6 +53,15 @@ def test_curves_let_fidelities_be_compared(run, tmp_path):
     assert "evolution successive_halving" in (tmp_path / "r" / "benchmark.json").read_text()
 
 
+def test_a_budget_ends_with_the_table(run, tmp_path):
+    number = len(entries())
+    more = ["space.table=a table.json", f"run.dir={tmp_path / 'r'}", "seeds=1", "workers=1", "controller=random"]
+    code, out, _ = run(*more, f"budget={number + 1000}")
+    assert code == 0
+    assert f"The table has {number} entries, so each run ends after as many evaluations." in out
+    assert json.loads((tmp_path / "r" / "benchmark.json").read_text())["budget"] == number
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
