@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from common.architecture.cost import cost_of
+from common.architecture.cost import Cost, cost_of
 from common.config import Config
 from common.groups import PORTFOLIO
 from common.precision import number_bytes
@@ -47,6 +47,7 @@ def entry_of(config: Config, outcome: Outcome, role: str) -> dict[str, Any] | No
         "spec": trial.spec.to_dict(),
         "recipe": trial.recipe.to_json(),
         "feasible": last.feasible if last else None,
+        "broken": _broken(outcome, found or trial, cost),
         "score": found.score if found else None,
         "validation": dict(found.metrics) if found else {},
         "test": mean_of([test.metrics for test in tests if test]),
@@ -185,6 +186,14 @@ def mean_of(tests: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _in_all(name: str, tests: Sequence[Mapping[str, float]]) -> bool:
     return all(name in test for test in tests)
+
+
+def _broken(outcome: Outcome, trial: Trial, cost: Cost) -> list[str]:
+    """Return in words which hard constraints the last score of a trial breaks."""
+    if trial.last is None or trial.last.feasible:
+        return []
+    objectives = outcome.search.objectives
+    return objectives.broken(trial.metrics, objectives.cost(cost, trial.spec, trial.recipe))
 
 
 def _found(config: Config, outcome: Outcome, role: str) -> tuple[Trial | None, str]:

@@ -178,6 +178,13 @@ class Objectives(ABC):
         return [words for words, _ in self._broken(_numbers(cost))]
 
     @final
+    def broken(self, metrics: Mapping[str, float], cost: Cost) -> list[str]:
+        """Return in words which constraints a trial breaks; of a metric that nobody reported, that it is not known."""
+        missing = self._constraints.keys() - COSTS - metrics.keys()
+        told = [words for words, _ in self._broken({**metrics, **_numbers(cost)})]
+        return [*told, *(f"{name} is not known" for name in sorted(missing))]
+
+    @final
     def feasible(self, metrics: Mapping[str, float], cost: Cost) -> bool:
         """Tell whether all constraints are kept; one on a metric that nobody reported is broken."""
         return self.violation(metrics, cost) == 0

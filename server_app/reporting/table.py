@@ -56,7 +56,8 @@ def render(result: dict[str, Any]) -> RenderableType:
     if winner.get("recipe"):
         lines.append(Text(f"trained with {in_words(winner['recipe'])}"))
     if winner.get("feasible") is False:
-        lines.append(Text(f"What was found {INFEASIBLE} (objective.constraints).", style="yellow"))
+        which = "; ".join(winner.get("broken") or ["objective.constraints"])
+        lines.append(Text(f"What was found {INFEASIBLE} ({which}).", style="yellow"))
     lines += [Text(sentence) for sentence in (*chosen_in_words(result.get("finalists", [])), *judgement(there, head))]
     small_print = [*over_what(columns), _summary(result), *costs_in_words(result)]
     classes = render_classes(result.get("classes", []))

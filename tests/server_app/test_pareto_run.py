@@ -63,7 +63,7 @@ def test_rungs_go_by_fronts(grid, play, config):
 def test_what_no_trial_keeps_leaves_no_front_and_the_one_that_breaks_it_least(grid, play, config):
     grid.people("abcd")
     settings = config(
-        objective={"name": "pareto", "constraints": {"accuracy": {"min": 1.5}}}, search={"trials": 3, "concurrency": 3}
+        objective={"name": "pareto", "constraints": {"loss": {"max": 0.0}}}, search={"trials": 3, "concurrency": 3}
     )
     played = play(grid, settings)
     result = result_of(settings, played.strategy.outcome, "finished")

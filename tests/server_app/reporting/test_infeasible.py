@@ -16,18 +16,18 @@ from server_app.run import run
 WORDS = "breaks a hard constraint"
 
 
-@pytest.fixture(scope="module", params=[1.1, 0.0], ids=["broken", "kept"])
+@pytest.fixture(scope="module", params=[0.0, 100.0], ids=["broken", "kept"])
 def told(request, make_grid, configure, tmp_path_factory):
-    """Whether the constraint can be kept (an accuracy of 1.1 cannot), the journal and the result of a run with it."""
+    """Whether the constraint can be kept (a loss of 0 cannot), the journal and the result of a run with it."""
     grid, folder = make_grid(), tmp_path_factory.mktemp("constrained")
     grid.people("abc")
     config = configure(
-        objective={"name": "primary", "constraints": {"accuracy": {"min": request.param}}},
+        objective={"name": "primary", "constraints": {"loss": {"max": request.param}}},
         run={"dir": str(folder), "name": "constrained"},
     )
     run(grid, {"config": config.to_json()})
     events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    return request.param <= 1, events, json.loads((folder / "result.json").read_text())
+    return request.param > 0, events, json.loads((folder / "result.json").read_text())
 
 
 def printed(what):
@@ -58,12 +58,18 @@ def test_the_screen_says_so_beside_the_best(told):
 
 def test_the_table_says_so_below_what_was_found(told):
     kept, _, result = told
-    assert printed(render(result)).count(f"What was found {WORDS} (objective.constraints).") == (0 if kept else 1)
+    loss = result["winner"]["validation"]["loss"]
+    which = f"loss must be 0 at most, and is {loss:g}"
+    assert result["winner"]["broken"] == ([] if kept else [which])
+    assert printed(render(result)).count(f"What was found {WORDS} ({which}).") == (0 if kept else 1)
 
 
 def test_what_an_earlier_version_wrote_says_nothing_of_it(told):
-    _, events, result = told
+    kept, events, result = told
     best = next(event for event in events if event["event"] == "best")
     assert WORDS not in line_of({name: value for name, value in best.items() if name != "feasible"})
+    if not kept:
+        winner = {name: value for name, value in result["winner"].items() if name != "broken"}
+        assert f"What was found {WORDS} (objective.constraints)." in printed(render({**result, "winner": winner}))
     winner = {name: value for name, value in result["winner"].items() if name != "feasible"}
     assert WORDS not in printed(render({**result, "winner": winner}))
