@@ -80,8 +80,14 @@ def test_the_formats_are_those_that_the_help_names():
     assert all(f"\n  {name} " in _ABOUT for name in FORMATS)
 
 
-@pytest.mark.parametrize("data", EXTENTS)
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param(name, data, marks=() if name != "executorch" or data == "image" else pytest.mark.thorough)
+        for name in FORMATS
+        for data in EXTENTS
+    ],
+)
 @pytest.mark.filterwarnings("ignore")  # of the libraries themselves
 def test_it_answers_as_the_model_does_here_and_where_this_project_is_not(name, data, tmp_path):
     form, model = form_of(name), model_of(data)
