@@ -37,9 +37,12 @@ def judgement(there: Entries, head: Head) -> Iterator[str]:
     elif baseline:
         yield f"The baseline is the {_where_from(baseline)}: {baseline['architecture']} ({baseline['id']})."
         yield from over_baseline(winner, baseline, head)
+    is_linear = "linear" in there and winner["id"] == there["linear"]["id"]
+    if is_linear:
+        yield "The winner is a linear model itself: no network was needed."
     for role, what in (("linear", "a linear model"), ("constant", f"predicting the {head.constant}")):
         gain = _gain(winner, role)
-        if gain is not None and not gain.clear:
+        if gain is not None and not gain.clear and not (is_linear and role == "linear"):
             yield f"{_no_better('winner', what, gain, head)}."
     yield from _one_class("winner", winner)
     yield from _failures(there)

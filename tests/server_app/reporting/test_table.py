@@ -222,6 +222,15 @@ def words_of(result):
     return " ".join(text_of(result).split())
 
 
+def test_a_winner_that_is_a_linear_model_is_not_compared_with_one(eventful):
+    result = copy.deepcopy(eventful.result)
+    gains(result, "winner", "linear", -0.02)
+    assert "The winner is no better than a linear model." in words_of(result)
+    result["winner"]["id"] = result["linear"]["id"]
+    assert "The winner is a linear model itself: no network was needed." in words_of(result)
+    assert "better than a linear model" not in words_of(result)
+
+
 def test_a_difference_that_may_be_chance_is_called_so(eventful):
     result = copy.deepcopy(eventful.result)
     gains(result, "winner", "constant", 0.02, spread=0.03)
