@@ -2,7 +2,7 @@
 
     python tests/benchmarks/pictures.py [RUN] [--out FOLDER]
 
-Without RUN, a search of the digits with the default options is run first (5 minutes on 2 cores). Written are
+Without RUN, a search of the digits with the default options is run first (8 minutes on 2 cores). Written are
 ``search.svg``, the screen of the search three fifths into it; ``report.png``, a part of its report in Chromium, which
 must be installed; and ``network.svg``, the graph of what was found. The same run gives the same pictures.
 """
