@@ -214,7 +214,8 @@ class Board:
     def _on_search(self, event: dict[str, Any]) -> None:
         self.total, self.nodes, self.began = event["trials"], set(event["nodes"]), event["time"]
         self.final_rounds, self.last_rung = event.get("final_rounds", 0), max(event.get("rungs") or [0])
-        self.taken_over *= not event.get("held_out")
+        if event.get("held_out"):
+            self.taken_over = 0
         bilevel = event.get("bilevel")
         self.warm_up = bilevel["rounds"] if bilevel else event.get("warm_up", (0, 0))[0]
         before = "mixed" if bilevel else "path"

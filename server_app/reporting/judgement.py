@@ -58,7 +58,7 @@ def over_baseline(winner: Mapping[str, Any], baseline: Mapping[str, Any], head: 
     elif gain is not None:
         yield f"{gain_in_words(gain, head)}."
         if gain.high is not None and gain.high < 0:
-            yield "The winner is worse than the baseline on the test, of which the scores of the search said nothing."
+            yield "The winner is worse than the baseline on the test, whatever its scores on validation were."
         if not gain.clear and (gain.low is None or gain.within_noise) and winner["macs"] < baseline["macs"]:
             share = winner["macs"] / baseline["macs"]
             yield f"The winner is no better than the baseline{_by_chance(gain)}, with {share:.0%} of its MACs."
