@@ -1,6 +1,7 @@
 """Which controller should be the default: on data that are generated, so that nothing real chooses it.
 
-    python tests/benchmarks/controllers.py [--only NAME ...] [--seeds 0 1 2] [--out FOLDER] [--known FILE ...]
+    python tests/benchmarks/controllers.py [--only NAME ...] [--seeds 0 1 2] [--budget G]
+        [--out FOLDER] [--known FILE ...]
 
 A search by evolution with the default options says what a run costs; a search by each other controller then costs the
 same in MACs x examples, its final training included, by the rules of suite.py. What each found is tested on 2,000
@@ -31,7 +32,7 @@ CONTROLLERS = (FIRST, "predictor", "random")
 
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run evolution, and then what may cost as much."""
-    found = {FIRST: runner.run(name, FIRST, seed, [f"controller={FIRST}"])}
+    found = {FIRST: runner.first(name, FIRST, seed, [f"controller={FIRST}"])}
     limits = as_dear(runner.folder(name, FIRST, seed))
     for controller in CONTROLLERS[1:]:
         found[controller] = runner.run(name, controller, seed, [f"controller={controller}", *limits])

@@ -1,7 +1,7 @@
 """Whether a search by gradients pays: against random search and the best of a portfolio, each at the same cost.
 
     python tests/benchmarks/darts.py [--data FILE [OVERRIDE ...]]... [--only NAME ...]
-        [--seeds 0 1 2] [--out FOLDER] [--known FILE ...]
+        [--seeds 0 1 2] [--budget G] [--out FOLDER] [--known FILE ...]
 
 The digits come with what is installed, other images and sequences by FILE, as those of suite.py. By its rules: a search
 of the layered space with its default options says what a run costs, and then cost the same in MACs x examples, both
@@ -49,7 +49,7 @@ OTHERS = {"random_cell": "random search", "portfolio": "the portfolio"}
 
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run the search by default, and then what may cost as much."""
-    runner.run(name, "search", seed)
+    runner.first(name, "search", seed)
     folder = runner.folder(name, "search", seed)
     by_gradients = [*CELL, "controller=darts", "search.start=[]", *as_dear(folder)]
     own = {

@@ -76,7 +76,7 @@ WARM_UP = 1000
 
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run an evolution by default, and then each way with each budget."""
-    first = runner.run(name, "evolution-once", seed, [*COMMON, *METHODS["evolution"]])
+    first = runner.first(name, "evolution-once", seed, [*COMMON, *METHODS["evolution"]])
     search, final, rounds = _costs(runner.folder(name, "evolution-once", seed))
     found = {"evolution-once": first}
     for budget, part in BUDGETS.items():

@@ -41,7 +41,7 @@ COMMON = ("objective=pareto", "final.front=all", "final.seeds=1")
 
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run NSGA-II, and then the others."""
-    found = {FIRST: runner.run(name, FIRST, seed, [*COMMON, f"controller={FIRST}"])}
+    found = {FIRST: runner.first(name, FIRST, seed, [*COMMON, f"controller={FIRST}"])}
     folder = runner.folder(name, FIRST, seed)
     rounds = json.loads((folder / RESULT).read_text(encoding="utf-8"))["final_rounds"]
     own = {

@@ -1,7 +1,7 @@
 """Which space to search: each of them against the best of a portfolio that gets as much compute.
 
     python tests/benchmarks/spaces.py [--data FILE [OVERRIDE ...]]... [--only NAME ...] [--quick]
-        [--seeds 0 1 2] [--out FOLDER] [--known FILE ...]
+        [--seeds 0 1 2] [--budget G] [--out FOLDER] [--known FILE ...]
 
 The digits come with what is installed, other images and sequences by FILE, as those of suite.py. By its rules: a search
 of the layered space with its default options says what a run costs, and then cost the same in MACs x examples, all
@@ -47,7 +47,7 @@ SPACES = {"search": "layered", "layered_all": "layered, all operations", "cell":
 
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run the search by default, and then what may cost as much."""
-    first = runner.run(name, "search", seed)
+    first = runner.first(name, "search", seed)
     folder = runner.folder(name, "search", seed)
     kind = task_from_record(json.loads((folder / RESULT).read_text(encoding="utf-8"))["task"]).kind
     others = {"layered_all": layered_with_all(kind), "cell": CELL, "mobile": MOBILE}

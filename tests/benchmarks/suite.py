@@ -1,7 +1,7 @@
 """Whether a search pays: against the best of a portfolio that gets as much compute, and against a random search.
 
     python tests/benchmarks/suite.py [--data FILE [OVERRIDE ...]]... [--only NAME ...] [--quick]
-        [--seeds 0 1 2] [--out FOLDER] [--known FILE ...]
+        [--seeds 0 1 2] [--budget G] [--out FOLDER] [--known FILE ...]
 
 Four data sets come with what is installed. A FILE adds one: uci_har.npz, mnist_writers.npz and fashion_mnist.npz are
 known by their names and partitioned as the README says; any other is taken as it is, with the overrides that say who
@@ -9,8 +9,8 @@ holds what, such as dataset.partition=natural federation.nodes=20.
 
 On each data set, and with each seed, three arms cost the same in MACs x examples, all training, scores and tests
 included (equal_cost/arms.py). A search whose winner is an entry of the portfolio gains nothing over it, but may lose:
-the portfolio trains for as many rounds as can be paid. Networks of at most 300,000 MACs are searched, or a CPU would
-take days; the portfolio keeps that limit too.
+the portfolio trains for as many rounds as can be paid. Networks of at most 300,000 MACs are searched, and a run may
+cost 400 G (1e9 MACs x examples; --budget), or a CPU would take days; the portfolio keeps that limit too.
 
 A run that has finished is not run again: the same command goes on with a suite that was interrupted, and prints its
 tables again. Figures only; nothing is asserted.
@@ -39,7 +39,7 @@ OTHERS = ARMS[1:]
 
 def arms(runner: Runner, name: str, seed: int) -> Arms:
     """Run the search, and then what may cost as much."""
-    search, folder = runner.run(name, "search", seed), runner.folder(name, "search", seed)
+    search, folder = runner.first(name, "search", seed), runner.folder(name, "search", seed)
     return {
         "search": search,
         "portfolio": runner.run(name, "portfolio", seed, portfolio(folder)),

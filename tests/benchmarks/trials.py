@@ -43,7 +43,7 @@ def arms(runner: Runner, name: str, seed: int) -> Arms:
     found: Arms = {}
     for trials in TRIALS:
         search = search_of(trials)
-        found[search] = runner.run(name, search, seed, [f"search.trials={trials}"])
+        found[search] = runner.first(name, search, seed, [f"search.trials={trials}"])
         found[portfolio_of(trials)] = runner.run(
             name, portfolio_of(trials), seed, portfolio(runner.folder(name, search, seed))
         )
@@ -76,7 +76,7 @@ def show(found: dict[str, list[Arms]], console: Console) -> None:
 
 def main() -> None:
     """Run, and print."""
-    arguments, console = arguments_of(__doc__.splitlines()[0], INVENTED, KEPT), Console(width=120)
+    arguments, console = arguments_of(__doc__.splitlines()[0], INVENTED, KEPT, budget=0), Console(width=120)
     found = run_all(arguments, INVENTED, arms, console, KEPT)
     if found:
         show(found, console)

@@ -23,11 +23,16 @@ from tests.benchmarks.equal_cost.runner import Runner
 QUICK = ("search.trials=9", "final.rounds=5", "final.seeds=1")
 """With one seed: shows that all of it runs, and proves nothing."""
 
+BUDGET = 400.0
+"""Of a run, in 1e9 MACs x examples: three seeds of suite.py then take hours, and not a day."""
+
 Arms: TypeAlias = dict[str, Reached]
 """What each arm came to on one data set with one seed."""
 
 
-def arguments_of(description: str, embedded: Mapping[str, Case], kept: str) -> argparse.Namespace:
+def arguments_of(
+    description: str, embedded: Mapping[str, Case], kept: str, budget: float = BUDGET
+) -> argparse.Namespace:
     """Read the command line.
 
     Parameters
@@ -38,6 +43,8 @@ def arguments_of(description: str, embedded: Mapping[str, Case], kept: str) -> a
         Data sets that need no file.
     kept : str
         Name of the summary in the folder that keeps the runs.
+    budget : float
+        Of a run that says what others may cost, in 1e9 MACs x examples, where no other is asked for; 0: no limit.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
@@ -51,6 +58,13 @@ def arguments_of(description: str, embedded: Mapping[str, Case], kept: str) -> a
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"among {', '.join(embedded)} and the files' names")
     parser.add_argument("--quick", action="store_true", help="small searches; seed 0 unless --seeds says more")
     parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=budget,
+        metavar="G",
+        help="at most so many 1e9 MACs x examples a run, by default %(default)g; 0: what the default options cost",
+    )
     parser.add_argument(
         "--known", type=Path, nargs="+", default=[], metavar="FILE", help=f"a {kept} of elsewhere: it is not run again"
     )
@@ -97,7 +111,7 @@ def run_all(
     found: dict[str, dict[int, Arms]] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="flwr-nas-suite-") as scratch:
-            runner = Runner(chosen, files, more, out, Path(scratch), console)
+            runner = Runner(chosen, files, more, arguments.budget * 1e9, out, Path(scratch), console)
             for name in chosen:
                 found[name] = {}
                 for seed in arguments.seeds:

@@ -34,6 +34,8 @@ class Runner:
         Those of them that lie in files.
     more : sequence of str
         Overrides of all arms.
+    budget : float
+        That `first` may cost, in MACs x examples; 0: no limit.
     out, scratch : Path
         Where runs are kept, and where files lie that only runs need.
     console : Console
@@ -45,6 +47,7 @@ class Runner:
         cases: Mapping[str, Case],
         files: Mapping[str, Path],
         more: Sequence[str],
+        budget: float,
         out: Path,
         scratch: Path,
         console: Console,
@@ -52,6 +55,7 @@ class Runner:
         self._side = WorkingTree(ROOT)
         self._cases = cases
         self._more = more
+        self._limits = [f"search.budget.mac_examples={budget:.0f}"] if budget else []
         self._out = out
         self._console = console
         self._file = cache(lambda name: cases[name].file(files.get(name), scratch))
@@ -60,6 +64,10 @@ class Runner:
     def folder(self, name: str, arm: str, seed: int) -> Path:
         """Return the run folder of an arm."""
         return self._out / name / arm / f"seed-{seed}"
+
+    def first(self, name: str, arm: str, seed: int, own: Sequence[str] = ()) -> Reached:
+        """Run the arm that says what the others may cost; see `run`."""
+        return self.run(name, arm, seed, [*self._limits, *own])
 
     def run(self, name: str, arm: str, seed: int, own: Sequence[str] = ()) -> Reached:
         """Return what an arm came to.
