@@ -127,7 +127,13 @@ def many(monkeypatch, configure):
     )
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS, ids=lambda placement: placement["name"])
+@pytest.mark.parametrize(
+    "placement",
+    [
+        pytest.param(each, marks=() if each["name"] == "split" else pytest.mark.thorough, id=each["name"])
+        for each in PLACEMENTS
+    ],
+)
 @pytest.mark.parametrize("misfits", [pytest.param("", marks=pytest.mark.thorough), "bdeh"])
 def test_of_many_nodes_those_that_were_asked_are_asked_again_and_no_others(make, many, placement, misfits):
     config = replace(many, placement=placement)
