@@ -76,12 +76,16 @@ def _pick(arguments: argparse.Namespace) -> int:
 
 
 def _document(run: Finished, scored: Scored | None, predicted: Predicted | None) -> dict[str, Any]:
-    """Return what programs are told, with the costs of each, and under ``id`` that of the best of all."""
+    """Return what programs are told, with the costs of each, and under ``id`` that of the best of all.
+
+    Scores are of ``metric``, as the table has them: of some of those less is better.
+    """
     told = {
         name: None if found is None else _entry(run, found)
         for name, found in (("scored", scored), ("predicted", predicted))
     }
-    return {**told, "id": _better(run, scored, predicted).id, "status": status_of(0), "folder": None}
+    best = _better(run, scored, predicted)
+    return {"metric": run.objectives.terms()[0].name, **told, "id": best.id, "status": status_of(0), "folder": None}
 
 
 def _entry(run: Finished, found: Scored | Predicted) -> dict[str, Any]:
@@ -89,6 +93,7 @@ def _entry(run: Finished, found: Scored | Predicted) -> dict[str, Any]:
 
     cost, spec = cost_of(found.spec.lower(run.task)), found.spec
     figures = {name: value for name, value in vars(found).items() if name != "spec"}
+    figures["score"] = run.objectives.terms()[0].oriented(found.score)
     told = {"architecture": spec.describe(), "id": spec.id, "spec": json.loads(spec.to_json())}
     return {**told, **figures, "parameters": cost.parameters, "macs": cost.macs}
 

@@ -150,6 +150,14 @@ def test_a_prediction_of_a_lower_rung_does_not_take_the_place_of_a_score(tmp_pat
     assert "Scores of different rungs do not compare" in " ".join(capsys.readouterr().out.split())
 
 
+def test_programs_are_told_the_metric_and_its_own_value(tmp_path, capsys):
+    """A search ranks by the loss with its sign turned, so that more is better."""
+    specs = write_run(tmp_path, options=["objective=loss"], worth=lambda spec: -parameters(spec) / 1e5)
+    assert main(["pick", str(tmp_path), "--scored", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["metric"], told["scored"]["score"]) == ("loss", parameters(specs[0]) / 1e5)
+
+
 def test_equal_scores_rank_nothing(tmp_path, capsys):
     write_run(tmp_path, worth=lambda spec: 0.75)  # noqa: ARG005
     assert best_predicted(read_run(tmp_path), Limits()).rho is None
