@@ -1,7 +1,7 @@
 """Whether the default options of a search pay, against those of an older version, at equal cost.
 
     python tests/benchmarks/defaults.py --old COMMIT --data uci_har=PATH mnist_writers=PATH fashion_mnist=PATH
-        [--seeds 0 1 2] [--out FOLDER] [--only uci_har] [--set search.trials=4 final.rounds=2]
+        [--seeds 0 1 2] [--out FOLDER] [--budget G] [--only uci_har] [--set search.trials=4 final.rounds=2]
 
 Both search with the options that they come with, but for who holds which data, and how many trials the old one has:
 with each seed so many that its training costs at least as much as the new one's, all of a run included
@@ -36,6 +36,7 @@ from rich.table import Table
 
 from common.errors import FlwrNasError
 from common.files import write_aside
+from tests.benchmarks.equal_cost.command import BUDGET, BUDGET_HELP, limits
 from tests.benchmarks.equal_cost.data import CASES
 from tests.benchmarks.equal_cost.runs import Found, found_in, run_once
 from tests.benchmarks.equal_cost.sides import Commit, Side, WorkingTree
@@ -130,6 +131,8 @@ class Benchmark:
         Where runs are kept, and where files lie that only runs need.
     more : sequence of str
         Overrides of both sides.
+    limits : sequence of str
+        Overrides of the new one.
     """
 
     def __init__(
@@ -140,11 +143,13 @@ class Benchmark:
         out: Path,
         scratch: Path,
         more: Sequence[str],
+        limits: Sequence[str],
         console: Console,
     ) -> None:
         self._old, self._new = old, new
         self._out = out
         self._more = more
+        self._limits = limits
         self._console = console
         self._file = cache(lambda name: CASES[name].file(files[name], scratch))
 
@@ -158,7 +163,8 @@ class Benchmark:
 
     def _pair(self, name: str, seed: int) -> tuple[Found, Found]:
         """Search with both sides, the old one with more and more trials until it has cost as much."""
-        new, tried = self._run(name, self._new, seed, ["final.seeds=1"], "default"), [(0, 0.0)]
+        new = self._run(name, self._new, seed, ["final.seeds=1", *self._limits], "default")
+        tried = [(0, 0.0)]
         while True:
             trials = more_trials(tried, new.cost)
             old = self._run(name, self._old, seed, [f"search.trials={trials}"], f"trials-{trials}")
@@ -224,6 +230,7 @@ def main() -> None:
     parser.add_argument("--old", required=True, metavar="COMMIT", help="of this repository")
     parser.add_argument("--data", required=True, nargs="+", type=_file, metavar="NAME=PATH", help=", ".join(CASES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--budget", type=float, default=BUDGET, metavar="G", help=BUDGET_HELP)
     parser.add_argument("--out", type=Path, default=Path("runs/defaults"), help="keeps the runs, and defaults.json")
     parser.add_argument("--only", nargs="+", choices=list(CASES), help="of the data sets that --data names")
     parser.add_argument("--set", nargs="+", default=[], metavar="OVERRIDE", help="of both sides, to try it small")
@@ -238,7 +245,8 @@ def main() -> None:
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flwr-nas-defaults-")))
             old = stack.enter_context(Commit(ROOT, arguments.old, scratch))
-            benchmark = Benchmark(old, WorkingTree(ROOT), files, out, scratch, arguments.set, console)
+            given = (arguments.set, limits(arguments.budget))
+            benchmark = Benchmark(old, WorkingTree(ROOT), files, out, scratch, *given, console)
             rows: list[Row] = []
             for name in names:
                 rows += benchmark.rows(name, arguments.seeds)

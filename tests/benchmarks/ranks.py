@@ -88,7 +88,7 @@ def main() -> None:
         table.add_column(column, justify="right" if column != "data" else "left")
     own = [*options(arguments.specs, arguments.rounds, arguments.final), *arguments.set]
     with tempfile.TemporaryDirectory(prefix="flwr-nas-ranks-") as scratch:
-        runner = Runner(cases, files, (), 0, arguments.out.absolute(), Path(scratch), console)
+        runner = Runner(cases, files, (), (), arguments.out.absolute(), Path(scratch), console)
         for name in cases:
             try:
                 for seed in arguments.seeds:

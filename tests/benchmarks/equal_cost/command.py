@@ -25,6 +25,7 @@ QUICK = ("search.trials=9", "final.rounds=5", "final.seeds=1")
 
 BUDGET = 400.0
 """Of a run, in 1e9 MACs x examples: three seeds of suite.py then take hours, and not a day."""
+BUDGET_HELP = "at most so many 1e9 MACs x examples a run, by default %(default)g; 0: what the default options cost"
 
 Arms: TypeAlias = dict[str, Reached]
 """What each arm came to on one data set with one seed."""
@@ -58,13 +59,7 @@ def arguments_of(
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"among {', '.join(embedded)} and the files' names")
     parser.add_argument("--quick", action="store_true", help="small searches; seed 0 unless --seeds says more")
     parser.add_argument("--seeds", type=int, nargs="+")
-    parser.add_argument(
-        "--budget",
-        type=float,
-        default=budget,
-        metavar="G",
-        help="at most so many 1e9 MACs x examples a run, by default %(default)g; 0: what the default options cost",
-    )
+    parser.add_argument("--budget", type=float, default=budget, metavar="G", help=BUDGET_HELP)
     parser.add_argument(
         "--known", type=Path, nargs="+", default=[], metavar="FILE", help=f"a {kept} of elsewhere: it is not run again"
     )
@@ -75,6 +70,11 @@ def arguments_of(
     if arguments.out is None:
         arguments.out = Path("runs/suite-quick" if arguments.quick else "runs/suite")
     return arguments
+
+
+def limits(budget: float) -> list[str]:
+    """Return the overrides of a search that may cost `budget`, in 1e9 MACs x examples; 0: no limit."""
+    return [f"search.budget.mac_examples={budget * 1e9:.0f}"] if budget else []
 
 
 def run_all(
@@ -111,7 +111,7 @@ def run_all(
     found: dict[str, dict[int, Arms]] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="flwr-nas-suite-") as scratch:
-            runner = Runner(chosen, files, more, arguments.budget * 1e9, out, Path(scratch), console)
+            runner = Runner(chosen, files, more, limits(arguments.budget), out, Path(scratch), console)
             for name in chosen:
                 found[name] = {}
                 for seed in arguments.seeds:

@@ -34,8 +34,8 @@ class Runner:
         Those of them that lie in files.
     more : sequence of str
         Overrides of all arms.
-    budget : float
-        That `first` may cost, in MACs x examples; 0: no limit.
+    limits : sequence of str
+        Overrides of `first`.
     out, scratch : Path
         Where runs are kept, and where files lie that only runs need.
     console : Console
@@ -47,7 +47,7 @@ class Runner:
         cases: Mapping[str, Case],
         files: Mapping[str, Path],
         more: Sequence[str],
-        budget: float,
+        limits: Sequence[str],
         out: Path,
         scratch: Path,
         console: Console,
@@ -55,7 +55,7 @@ class Runner:
         self._side = WorkingTree(ROOT)
         self._cases = cases
         self._more = more
-        self._limits = [f"search.budget.mac_examples={budget:.0f}"] if budget else []
+        self._limits = limits
         self._out = out
         self._console = console
         self._file = cache(lambda name: cases[name].file(files.get(name), scratch))

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.benchmarks.equal_cost.arms import Reached
-from tests.benchmarks.equal_cost.command import BUDGET, QUICK, Arms, arguments_of, run_all
+from tests.benchmarks.equal_cost.command import BUDGET, QUICK, Arms, arguments_of, limits, run_all
 from tests.benchmarks.equal_cost.data import EMBEDDED
 from tests.benchmarks.equal_cost.runner import MACS, Runner
 
@@ -72,7 +72,7 @@ def test_a_run_has_the_overrides_of_its_data_of_all_arms_and_its_own(
     monkeypatch.setattr("tests.benchmarks.equal_cost.runner.run_once", run_once)
     monkeypatch.setattr("tests.benchmarks.equal_cost.runner.reached", lambda _: ONE)
     told = io.StringIO()
-    runner = Runner(EMBEDDED, {}, QUICK, 0, tmp_path, tmp_path, Console(file=told, width=150))
+    runner = Runner(EMBEDDED, {}, QUICK, (), tmp_path, tmp_path, Console(file=told, width=150))
     assert runner.run("digits", "cell", 2, ["space=cell"]) == ONE
     overrides = [*EMBEDDED["digits"].federation, f"space.max_macs={MACS}", *QUICK, "space=cell"]
     assert ran == [(tmp_path / "digits" / "cell" / "seed-2", 2, overrides)]
@@ -80,10 +80,7 @@ def test_a_run_has_the_overrides_of_its_data_of_all_arms_and_its_own(
     assert "sources that have changed" in told.getvalue()
 
 
-@pytest.mark.parametrize(("budget", "limits"), [(4e11, ["search.budget.mac_examples=400000000000"]), (0, [])])
-def test_the_arm_that_says_what_others_may_cost_keeps_a_budget(
-    budget: float, limits: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_arm_that_says_what_others_may_cost_keeps_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
     def run_once(side: object, folder: Path, seed: int, overrides: list[str], data: object) -> tuple[str, bool]:
@@ -92,16 +89,16 @@ def test_the_arm_that_says_what_others_may_cost_keeps_a_budget(
 
     monkeypatch.setattr("tests.benchmarks.equal_cost.runner.run_once", run_once)
     monkeypatch.setattr("tests.benchmarks.equal_cost.runner.reached", lambda _: ONE)
-    runner = Runner(EMBEDDED, {}, (), budget, tmp_path, tmp_path, Console(file=io.StringIO()))
+    runner = Runner(EMBEDDED, {}, (), limits(400), tmp_path, tmp_path, Console(file=io.StringIO()))
     runner.first("digits", "search", 0, ["space=cell"])
     runner.run("digits", "other", 0)
     shared = [*EMBEDDED["digits"].federation, f"space.max_macs={MACS}"]
-    assert ran == [[*shared, *limits, "space=cell"], shared]
+    assert ran == [[*shared, "search.budget.mac_examples=400000000000", "space=cell"], shared]
 
 
 def test_what_a_run_may_cost_is_told_in_billions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch=monkeypatch).budget == BUDGET
-    assert read("--budget", "0", monkeypatch=monkeypatch).budget == 0
+    assert limits(read("--budget", "0", monkeypatch=monkeypatch).budget) == []
 
 
 def test_before_an_arm_runs_it_is_said_how_long_that_may_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +111,7 @@ def test_before_an_arm_runs_it_is_said_how_long_that_may_take(tmp_path: Path, mo
     monkeypatch.setattr("tests.benchmarks.equal_cost.runner.run_once", run_once)
     monkeypatch.setattr("tests.benchmarks.equal_cost.runner.reached", lambda _: replace(ONE, seconds=next(seconds)))
     told = io.StringIO()
-    runner = Runner(EMBEDDED, {}, QUICK, 0, tmp_path, tmp_path, Console(file=told, width=150))
+    runner = Runner(EMBEDDED, {}, QUICK, (), tmp_path, tmp_path, Console(file=told, width=150))
     for arm, seed in (("search", 0), ("cell", 0), ("cell", 1)):
         runner.run("digits", arm, seed)
     for line in (
