@@ -27,6 +27,7 @@ ROLES = ("winner", "baseline", "linear", "constant")
 """In the order of reports; the winner is the first model of the final training."""
 ONCE = frozenset({"constant"})
 """Roles that no seed changes: one run is enough."""
+_LINEAR = LayeredSpec(())
 _ALL = 10_000
 """Examples in a mini-batch that is to hold all of a node: more, where one is known to have more."""
 
@@ -105,8 +106,10 @@ def taken_over(final: FinalConfig, several: bool = False) -> int:
 def finalists_of(ranking: Sequence[Trial], final: FinalConfig) -> list[Identity]:
     """Return what the best trials of a search try, best first, each once; trials without a score that counts are none.
 
-    Where the winner is compared with the best of the portfolio, that is one of them, the last if it is no better: it
-    trains anyway, and where a search has found nothing that is better in the end, it is what is chosen.
+    Where the winner is compared with the best of the portfolio, that is one of them: it trains anyway, and where a
+    search has found nothing that is better in the end, it is what is chosen. So is the linear model where the search
+    tried one, as the portfolio of vectors has it: a few rounds show what networks can do sooner than that it is enough.
+    Either takes the place of the last one, if it is not among the best, but for the very best.
 
     Parameters
     ----------
@@ -116,9 +119,12 @@ def finalists_of(ranking: Sequence[Trial], final: FinalConfig) -> list[Identity]
         How many there are at most, and what the winner is compared with.
     """
     best = list(dict.fromkeys(trial.identity for trial in ranking if trial.ranks))
-    known = best_of_portfolio(ranking) if final.baseline == PORTFOLIO and final.finalists > 1 else None
-    last = best.index(known.identity) if known is not None else 0
-    return best[: final.finalists] if last < final.finalists else [*best[: final.finalists - 1], best[last]]
+    known = best_of_portfolio(ranking) if final.baseline == PORTFOLIO else None
+    sure = [] if known is None else [known.identity]
+    sure += [identity for identity in best if identity[0] == _LINEAR][:1]
+    sure = list(dict.fromkeys(sure))[: final.finalists - 1]
+    others = [identity for identity in best if identity not in sure][: final.finalists - len(sure)]
+    return [identity for identity in best if identity in sure or identity in others]
 
 
 def linear(default: Recipe) -> Identity:
@@ -128,7 +134,7 @@ def linear(default: Recipe) -> Identity:
     the rate of deep networks it would be far from what a linear model can do, and flatter what it is compared with.
     """
     epochs = max(5, default.epochs)
-    return LayeredSpec(()), Recipe(
+    return _LINEAR, Recipe(
         learning_rate=0.03, schedule="cosine", epochs=epochs, batch_size=default.batch_size, weight_decay=0.0001
     )
 

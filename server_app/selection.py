@@ -2,8 +2,10 @@
 
 That is the one-standard-error rule of L. Breiman, J. H. Friedman, R. A. Olshen and C. J. Stone, "Classification and
 Regression Trees", Wadsworth 1984, section 3.4.3: of all models whose score lies within one standard error of the best,
-take the simplest. Theirs is the error of the best one's score. Ours is that of the difference of two means, with one
-variance for all finalists, since a few seeds say little of the variance of one.
+take the simplest. Theirs is the error of the best one's score, over the examples that scored it. Ours is that of the
+difference of two means: over the nodes that scored both, or over seeds, with one variance for all finalists, since a
+few seeds say little of the variance of one. The larger of the two counts, for each is of a chance that the other does
+not see: that of who was asked, and that of the training.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from server_app.comparison import ByNode, over_common_nodes
+from server_app.noise import difference
 
 BEST = "best mean"
 CHEAPEST = "fewest MACs within one standard error"
@@ -55,7 +58,7 @@ class Choice:
         Of each contender over its seeds; None of those that are out.
     error : float
         Standard error of the difference between the best mean and the chosen one, or where these are one, between it
-        and the next best; 0 where no seed was repeated.
+        and the next best; 0 where no seed was repeated and no two nodes scored.
     """
 
     chosen: int
@@ -71,9 +74,10 @@ def choose(contenders: Sequence[Contender]) -> Choice:
     The best is the one with the best mean over seeds, the first of equals. With a mean ``m`` over ``n`` seeds another
     one is as good where
 
-        m[best] - m <= s sqrt(1 / n[best] + 1 / n),    s^2 = sum of (x - m)^2 / sum of (n - 1),
+        m[best] - m <= max(e, s sqrt(1 / n[best] + 1 / n)),    s^2 = sum of (x - m)^2 / sum of (n - 1),
 
-    with sums over all contenders, and their seeds. Of these the one with the fewest MACs is chosen, then that with the
+    with sums over all contenders, and their seeds. And ``e`` is the error of the difference over nodes, of the mean of
+    each over its seeds: see `noise.difference`. Of these the one with the fewest MACs is chosen, then that with the
     better mean, then the earlier. Those that are not feasible are chosen only where none is.
 
     Parameters
@@ -89,8 +93,12 @@ def choose(contenders: Sequence[Contender]) -> Choice:
     open_to = [place for place in running if contenders[place].feasible] or running
     best, *others = sorted(open_to, key=lambda place: (-means[place], place))
 
+    by_node = [mean_by_node(contender.scores) for contender in contenders]
+
     def error(place: int) -> float:
-        return spread * math.sqrt(1 / len(scores[best]) + 1 / len(scores[place]))
+        of_seeds = spread * math.sqrt(1 / len(scores[best]) + 1 / len(scores[place]))
+        _, of_nodes = difference(by_node[best], by_node[place])
+        return max(of_seeds, 0.0 if math.isinf(of_nodes) else of_nodes)
 
     as_good = [best, *(place for place in others if means[best] - means[place] <= error(place))]
     chosen = min(as_good, key=lambda place: (contenders[place].macs, -means[place], place))
@@ -102,6 +110,12 @@ def choose(contenders: Sequence[Contender]) -> Choice:
         tuple(mean if own else None for mean, own in zip(means, scores, strict=True)),
         error(beside) if others else 0.0,
     )
+
+
+def mean_by_node(scores: Sequence[ByNode]) -> ByNode:
+    """Return by node the mean of its scores, of the nodes that have them all, with the examples of the first."""
+    common = set.intersection(*(set(score) for score in scores)) if scores else set()
+    return {name: (fmean(score[name][0] for score in scores), scores[0][name][1]) for name in sorted(common)}
 
 
 def pooled_deviation(groups: Sequence[Sequence[float]]) -> float:

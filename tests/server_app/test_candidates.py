@@ -71,6 +71,19 @@ def test_the_best_of_the_portfolio_is_a_finalist_where_it_is_the_baseline(config
     )
 
 
+@pytest.mark.parametrize(
+    ("finalists", "numbers"), [(1, [7]), (2, [7, 1]), (3, [7, 1, 2]), (4, [7, 8, 1, 2]), (6, [7, 8, 6, 1, 2])]
+)
+def test_a_linear_model_that_was_tried_is_one_however_it_ranks(configure, finalists, numbers):
+    """But for the best of all, and that of the portfolio, which come before it."""
+    final = configure(final={"finalists": finalists, "baseline": "portfolio"}).final
+    ranking = [*RANKING[:-2], trial(2, LayeredSpec(()), "portfolio", 0.4), trial(3, LayeredSpec(()), "sample", 0.3)]
+    by_number = {one.number: one.identity for one in ranking}
+    assert finalists_of(ranking, final) == [by_number[number] for number in numbers]
+    ahead = [ranking[-2], *ranking[:-2]]
+    assert finalists_of(ahead, final)[:2] == [by_number[2], by_number[7]][:finalists]
+
+
 def test_winner_and_baseline_are_taken_over_from_the_finalists(configure):
     for final, several, models in (
         ({"finalists": 3, "baseline": "portfolio"}, False, 2),

@@ -70,6 +70,20 @@ def test_seeds_that_failed_are_not_missed_and_one_without_any_is_out():
     assert (choose([contender([]), contender([0.6])]).why) == ALONE
 
 
+def test_what_nodes_do_not_agree_on_cannot_be_told_either():
+    """By 0.1, 0.0 and 0.2 better on three nodes that count alike: 0.1 with an error of 0.1 / sqrt(3); seeds agree."""
+    better = {"a": (0.8, 10), "b": (0.7, 10), "c": (0.9, 10)}
+    cheap = {"a": (0.7, 10), "b": (0.7, 10), "c": (0.7, 10)}
+    found = choose([Contender((better,) * 2, True, 200), Contender((cheap,) * 2, True, 100)])
+    assert (found.chosen, found.why) == (0, BEST)
+    assert found.error == pytest.approx(0.1 / math.sqrt(3))
+    # by 0.1, -0.1 and 0.15: 0.05, with deviations 0.05, -0.15 and 0.1 whose squares sum to 0.035
+    unsure = {"a": (0.7, 10), "b": (0.8, 10), "c": (0.75, 10)}
+    found = choose([Contender((better,) * 2, True, 200), Contender((unsure,) * 2, True, 100)])
+    assert (found.chosen, found.why) == (1, CHEAPEST)
+    assert found.error == pytest.approx(math.sqrt(3 / 2 * 0.035 / 9))
+
+
 def test_a_node_that_is_missing_from_one_score_does_not_decide():
     """Node b is hard: all but one score know it. On what both have in common the second is better by 0.1."""
     one = Contender(({"a": (0.8, 10)}, {"a": (0.8, 10), "b": (0.2, 10)}), True, 100)
