@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FILE = "front.png"
 _WIDE = 10
 """Times the least value above which an axis of costs is logarithmic."""
+_WIDER = 1000
+"""Times above which it is marked at powers of 10 alone."""
 _GREY, _BLUE, _RED, _GREEN = "#9aa0a6", "#1f6fb4", "#c2351f", "#2e7d32"
 
 
@@ -84,9 +86,19 @@ def _panel(axes: Any, search: Search, scored: Sequence[Trial], first: Objective,
         axes.annotate(str(trial.number), (x, y), xytext=(5, -10), textcoords="offset points", fontsize="x-small")
     costs = at(scored)[0]
     if other.name in COSTS and min(costs) > 0 and max(costs) > _WIDE * min(costs):
-        axes.set_xscale("log")
+        _logarithmic(axes, marks=(1, 2, 5) if max(costs) < _WIDER * min(costs) else (1,))
     axes.set_xlabel(other.name)
     axes.grid(alpha=0.3)
+
+
+def _logarithmic(axes: Any, marks: tuple[int, ...]) -> None:
+    """Make the axis of costs logarithmic, with as many marks as there is room for; matplotlib's own overlap."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=marks))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _steps(other: Objective) -> str:
