@@ -10,7 +10,7 @@ holds what, such as dataset.partition=natural federation.nodes=20.
 On each data set, and with each seed, three arms cost the same in MACs x examples, all training, scores and tests
 included (equal_cost/arms.py). A search whose winner is an entry of the portfolio gains nothing over it, but may lose:
 the portfolio trains for as many rounds as can be paid. Networks of at most 300,000 MACs are searched, and a run may
-cost 400 G (1e9 MACs x examples; --budget), or a CPU would take days; the portfolio keeps that limit too.
+cost 1,500 G (1e9 MACs x examples; --budget), or a CPU would take days; the portfolio keeps that limit too.
 
 A run that has finished is not run again: the same command goes on with a suite that was interrupted, and prints its
 tables again. Figures only; nothing is asserted.

@@ -23,8 +23,12 @@ from tests.benchmarks.equal_cost.runner import Runner
 QUICK = ("search.trials=9", "final.rounds=5", "final.seeds=1")
 """With one seed: shows that all of it runs, and proves nothing."""
 
-BUDGET = 400.0
-"""Of a run, in 1e9 MACs x examples: three seeds of suite.py then take hours, and not a day."""
+BUDGET = 1500.0
+"""Of a run, in 1e9 MACs x examples, or a CPU would take days.
+
+With much less, the final trainings, of which there are many, leave a search on thousands of examples next to nothing.
+"""
+
 BUDGET_HELP = "at most so many 1e9 MACs x examples a run, by default %(default)g; 0: what the default options cost"
 
 Arms: TypeAlias = dict[str, Reached]
