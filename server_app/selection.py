@@ -1,11 +1,12 @@
-"""Which finalist wins: the cheapest of those that cannot be told from the best.
+"""Which finalist wins: the best, or the cheapest of those that cannot be told from it and cost half at most.
 
 That is the one-standard-error rule of L. Breiman, J. H. Friedman, R. A. Olshen and C. J. Stone, "Classification and
 Regression Trees", Wadsworth 1984, section 3.4.3: of all models whose score lies within one standard error of the best,
 take the simplest. Theirs is the error of the best one's score, over the examples that scored it. Ours is that of the
 difference of two means: over the nodes that scored both, or over seeds, with one variance for all finalists, since a
 few seeds say little of the variance of one. The larger of the two counts, for each is of a chance that the other does
-not see: that of who was asked, and that of the training.
+not see: that of who was asked, and that of the training. And a little cheaper is not simpler: of two that cost about
+as much the one that scored better is still the likelier to be better.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from server_app.noise import difference
 
 BEST = "best mean"
 CHEAPEST = "fewest MACs within one standard error"
+_CHEAPER = 0.5
+"""Part of the best one's MACs that another may have at most, to be taken in its place."""
 ALONE = "no other"
 
 
@@ -71,14 +74,14 @@ class Choice:
 def choose(contenders: Sequence[Contender]) -> Choice:
     """Choose one of those with a score.
 
-    The best is the one with the best mean over seeds, the first of equals. With a mean ``m`` over ``n`` seeds another
+    The best is the one with the best mean over seeds, of equals the cheapest, then the first. With a mean ``m`` over ``n`` seeds another
     one is as good where
 
         m[best] - m <= max(e, s sqrt(1 / n[best] + 1 / n)),    s^2 = sum of (x - m)^2 / sum of (n - 1),
 
     with sums over all contenders, and their seeds. And ``e`` is the error of the difference over nodes, of the mean of
-    each over its seeds: see `noise.difference`. Of these the one with the fewest MACs is chosen, then that with the
-    better mean, then the earlier. Those that are not feasible are chosen only where none is.
+    each over its seeds: see `noise.difference`. Of these the one with the fewest MACs is chosen, if it has half of
+    the best one's at most, then that with the better mean, then the earlier. Those that are not feasible are chosen only where none is.
 
     Parameters
     ----------
@@ -91,7 +94,7 @@ def choose(contenders: Sequence[Contender]) -> Choice:
     spread = pooled_deviation(scores)
     running = [place for place, own in enumerate(scores) if own]
     open_to = [place for place in running if contenders[place].feasible] or running
-    best, *others = sorted(open_to, key=lambda place: (-means[place], place))
+    best, *others = sorted(open_to, key=lambda place: (-means[place], contenders[place].macs, place))
 
     by_node = [mean_by_node(contender.scores) for contender in contenders]
 
@@ -100,7 +103,9 @@ def choose(contenders: Sequence[Contender]) -> Choice:
         _, of_nodes = difference(by_node[best], by_node[place])
         return max(of_seeds, 0.0 if math.isinf(of_nodes) else of_nodes)
 
-    as_good = [best, *(place for place in others if means[best] - means[place] <= error(place))]
+    most = _CHEAPER * contenders[best].macs
+    cheap = [place for place in others if contenders[place].macs <= most]
+    as_good = [best, *(place for place in cheap if means[best] - means[place] <= error(place))]
     chosen = min(as_good, key=lambda place: (contenders[place].macs, -means[place], place))
     beside = others[0] if others and chosen == best else chosen
     return Choice(

@@ -43,6 +43,13 @@ def test_where_the_best_is_the_cheapest_it_is_the_best():
     assert (found.chosen, found.why) == (1, BEST)
 
 
+def test_a_little_cheaper_is_not_enough():
+    close = [score - 0.01 for score in NOISY]
+    assert choose([contender(NOISY, 200), contender(close, 101)]).why == BEST
+    assert choose([contender(NOISY, 200), contender(close, 100)]).why == CHEAPEST
+    assert choose([contender(NOISY, 200), contender(NOISY, 199)]).chosen == 1, "equals are told apart by any"
+
+
 def test_equally_cheap_ones_go_by_the_mean_and_then_by_the_ranking():
     better = [score + 0.01 for score in NOISY]
     assert choose([contender(NOISY), contender(better)]).chosen == 1
