@@ -74,14 +74,15 @@ class Choice:
 def choose(contenders: Sequence[Contender]) -> Choice:
     """Choose one of those with a score.
 
-    The best is the one with the best mean over seeds, of equals the cheapest, then the first. With a mean ``m`` over ``n`` seeds another
-    one is as good where
+    The best is the one with the best mean over seeds, of equals the cheapest, then the first. With a mean ``m`` over
+    ``n`` seeds another one is as good where
 
         m[best] - m <= max(e, s sqrt(1 / n[best] + 1 / n)),    s^2 = sum of (x - m)^2 / sum of (n - 1),
 
     with sums over all contenders, and their seeds. And ``e`` is the error of the difference over nodes, of the mean of
-    each over its seeds: see `noise.difference`. Of these the one with the fewest MACs is chosen, if it has half of
-    the best one's at most, then that with the better mean, then the earlier. Those that are not feasible are chosen only where none is.
+    each over its seeds: see `noise.difference`. Of these the one with the fewest MACs is chosen, if it has half of the
+    best one's at most, then that with the better mean, then the earlier. Those that are not feasible are chosen only
+    where none is.
 
     Parameters
     ----------
