@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,12 @@ def standings(values: Sequence[ByNode], ties: Sequence[ByNode]) -> list[Standing
 def by_node_from_json(values: Mapping[str, Sequence[Any]]) -> ByNode:
     """Read the scores of nodes as JSON has them."""
     return {name: (score, examples) for name, (score, examples) in values.items()}
+
+
+def mean_by_node(scores: Sequence[ByNode]) -> ByNode:
+    """Return by node the mean of its scores, of the nodes that have them all, with the examples of the first."""
+    common = set.intersection(*(set(score) for score in scores)) if scores else set()
+    return {name: (fmean(score[name][0] for score in scores), scores[0][name][1]) for name in sorted(common)}
 
 
 def over_common_nodes(scores: Sequence[ByNode]) -> list[float]:

@@ -86,17 +86,25 @@ def _panel(axes: Any, search: Search, scored: Sequence[Trial], first: Objective,
         axes.annotate(str(trial.number), (x, y), xytext=(5, -10), textcoords="offset points", fontsize="x-small")
     costs = at(scored)[0]
     if other.name in COSTS and min(costs) > 0 and max(costs) > _WIDE * min(costs):
-        _logarithmic(axes, marks=(1, 2, 5) if max(costs) < _WIDER * min(costs) else (1,))
+        make_logarithmic(axes, max(costs) / min(costs))
     axes.set_xlabel(other.name)
     axes.grid(alpha=0.3)
 
 
-def _logarithmic(axes: Any, marks: tuple[int, ...]) -> None:
-    """Make the axis of costs logarithmic, with as many marks as there is room for; matplotlib's own overlap."""
+def make_logarithmic(axes: Any, times: float) -> None:
+    """Make the axis of costs logarithmic, with as many marks as there is room for; matplotlib's own overlap.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        As wide as a panel.
+    times : float
+        The largest cost in terms of the least.
+    """
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=marks))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if times < _WIDER else (1,)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from server_app.comparison import ByNode
+from server_app.comparison import ByNode, mean_by_node
 from server_app.interval import paired, t_quantile
 from server_app.noise import difference
 from server_app.scores import Score
@@ -141,6 +141,13 @@ def _repeated(scores: Sequence[Score | None], number: int) -> list[Score | None]
 
 def _by_node(scores: Sequence[Score], metric: str, sign: float) -> ByNode:
     """Return the mean over tests, by node that all of them have."""
-    nodes = [{name: node for name, node in score.by_node.items() if metric in node.metrics} for score in scores]
-    names, weight = set.intersection(*map(set, nodes)), scores[0].weight_of
-    return {name: (sign * fmean(own[name].metrics[metric] for own in nodes), weight(name)) for name in names}
+    return mean_by_node(
+        [
+            {
+                name: (sign * node.metrics[metric], score.weight_of(name))
+                for name, node in score.by_node.items()
+                if metric in node.metrics
+            }
+            for score in scores
+        ]
+    )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from server_app.comparison import ByNode, over_common_nodes
+from server_app.comparison import ByNode, mean_by_node, over_common_nodes
 from server_app.noise import difference
 
 BEST = "best mean"
@@ -116,12 +116,6 @@ def choose(contenders: Sequence[Contender]) -> Choice:
         tuple(mean if own else None for mean, own in zip(means, scores, strict=True)),
         error(beside) if others else 0.0,
     )
-
-
-def mean_by_node(scores: Sequence[ByNode]) -> ByNode:
-    """Return by node the mean of its scores, of the nodes that have them all, with the examples of the first."""
-    common = set.intersection(*(set(score) for score in scores)) if scores else set()
-    return {name: (fmean(score[name][0] for score in scores), scores[0][name][1]) for name in sorted(common)}
 
 
 def pooled_deviation(groups: Sequence[Sequence[float]]) -> float:

@@ -245,8 +245,8 @@ def main() -> None:
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flwr-nas-defaults-")))
             old = stack.enter_context(Commit(ROOT, arguments.old, scratch))
-            given = (arguments.set, limits(arguments.budget))
-            benchmark = Benchmark(old, WorkingTree(ROOT), files, out, scratch, *given, console)
+            own = limits(arguments.budget)
+            benchmark = Benchmark(old, WorkingTree(ROOT), files, out, scratch, arguments.set, own, console)
             rows: list[Row] = []
             for name in names:
                 rows += benchmark.rows(name, arguments.seeds)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_app.comparison import over_common_nodes, standings
+from server_app.comparison import mean_by_node, over_common_nodes, standings
 
 
 def test_where_nothing_is_missing_it_is_the_mean_weighted_by_examples():
@@ -98,3 +98,9 @@ def test_ties_are_compared_for_themselves_and_who_has_none_loses_them():
     # the first and the third share b alone, and differ by what they differ there
     assert last - tie == pytest.approx(-0.75 + 1.0)
     assert none == -math.inf
+
+
+def test_a_mean_by_node_is_of_nodes_that_have_all_scores():
+    scores = [{"a": (0.5, 10), "b": (0.2, 30)}, {"b": (0.4, 20), "c": (0.9, 5)}]
+    assert mean_by_node(scores) == {"b": (pytest.approx(0.3), 30)}
+    assert mean_by_node([]) == {}
